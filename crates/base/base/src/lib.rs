@@ -1,0 +1,14 @@
+//! The ground floor: time, seeds, packet batches and views, checksums and prefix tries, without I/O.
+#![forbid(unsafe_code)]
+
+pub mod batch;
+pub mod checksum;
+pub mod packet;
+pub mod seed;
+pub mod time;
+pub mod trie;
+
+pub use batch::PacketBatch;
+pub use seed::Seed;
+pub use time::Time;
+pub use trie::PrefixTrie;
