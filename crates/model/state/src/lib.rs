@@ -1,0 +1,31 @@
+//! A host's network state as plain data, and the pure difference between two such states.
+//!
+//! ```text
+//! desired ─┐
+//!          ├─ diff ─► operations ─ sys executes ─► kernel ─ sys observes ─► observed
+//! observed ┘
+//! ```
+//! Invariants: every collection is ordered, so equal inputs give equal operations in equal order;
+//! `diff(desired, apply(observed, diff(desired, observed)))` is empty; nothing here does I/O.
+#![forbid(unsafe_code)]
+
+pub mod apply;
+pub mod diff;
+pub mod host;
+pub mod nft;
+pub mod operation;
+
+pub use diff::diff;
+pub use host::{
+    Address, HostState, Link, LinkEnd, LinkKind, Namespace, NamespaceState, Neighbour, Route,
+    RouteKind, Rule,
+};
+pub use operation::Operation;
+
+/// The route and rule protocol number (`rtm_protocol`, `FRA_PROTOCOL`) that marks what is ours.
+///
+/// Numbers above 4 (static) are free for daemons; this one is in no distribution's `rt_protos`.
+pub const ROUTE_PROTOCOL: u8 = 0x6e;
+
+/// Interface aliases that begin so mark a link as ours; the fabric's name follows.
+pub const ALIAS_PREFIX: &str = "netloom:";
