@@ -106,6 +106,13 @@ impl PacketBatch {
         &mut self.storage[start..start + len]
     }
 
+    /// How many bytes packet `index` can grow at its front and at its end.
+    pub fn room(&self, index: usize) -> (usize, usize) {
+        let Slot { start, len } = self.slots[index];
+        let slot_start = index * self.stride_bytes;
+        (start - slot_start, slot_start + self.stride_bytes - start - len)
+    }
+
     /// Grows packet `index` by `before` and `after` bytes in place and gives the whole.
     /// `None`, with nothing changed, if the slot lacks the room.
     pub fn grow(&mut self, index: usize, before: usize, after: usize) -> Option<&mut [u8]> {

@@ -10,5 +10,5 @@ pub mod trie;
 
 pub use batch::PacketBatch;
 pub use seed::Seed;
-pub use time::Time;
+pub use time::{Time, WallTime};
 pub use trie::PrefixTrie;

@@ -23,6 +23,18 @@ impl Time {
     }
 }
 
+/// Nanoseconds since the Unix epoch, without leap seconds: what a wall clock shows. It may step
+/// either way, so machines measure nothing with it; they only write it down.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct WallTime(pub u64);
+
+impl WallTime {
+    /// The time `seconds` after the Unix epoch.
+    pub const fn from_secs(seconds: u64) -> Self {
+        Self(seconds.saturating_mul(1_000_000_000))
+    }
+}
+
 // === impl arithmetic ===
 
 impl Add<Duration> for Time {

@@ -1,0 +1,148 @@
+//! A session: the keys of one handshake, the counters, and sealing and opening in place.
+
+use crate::crypto::{Aead, TAG_BYTES, counter_nonce};
+use crate::limits::{PADDING_BYTES, REJECT_AFTER_MESSAGES, REJECT_AFTER_TIME};
+use crate::message::{DATA_HEADER_BYTES, DATA_OVERHEAD_BYTES, Data};
+use crate::noise::TransportKeys;
+use crate::replay::ReplayWindow;
+use netloom_base::Time;
+use std::fmt;
+use std::sync::Arc;
+
+/// Who started a handshake.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// This side.
+    Initiator,
+    /// The other side.
+    Responder,
+}
+
+/// Seals data packets of one session. Needs no lock: the counter is handed in.
+pub struct SealKey {
+    aead: Aead,
+    receiver: u32,
+}
+
+/// Opens data packets of one session. Needs no lock: replays are judged afterwards.
+pub struct OpenKey(Aead);
+
+/// How many zero bytes follow a packet of `packet_bytes` in a tunnel of `mtu_bytes` (§5.4.6):
+/// up to a multiple of 16, but a padded packet never exceeds what the path was made for.
+pub fn padding_bytes(packet_bytes: usize, mtu_bytes: usize) -> usize {
+    let padded = packet_bytes.next_multiple_of(PADDING_BYTES);
+    padded.min(mtu_bytes.max(packet_bytes)) - packet_bytes
+}
+
+impl SealKey {
+    /// Seals `datagram`, laid out as `header 16 | padded packet | room for the tag 16`, in place
+    /// as data packet `counter`. Every counter is used once: see [`crate::Tunnel::reserve`].
+    ///
+    /// # Panics
+    /// If the datagram is shorter than header and tag: a bug of the caller.
+    pub fn seal(&self, counter: u64, datagram: &mut [u8]) {
+        let (header, sealed) =
+            datagram.split_first_chunk_mut::<DATA_HEADER_BYTES>().expect("room for the header");
+        Data { receiver: self.receiver, counter }.write(header);
+        self.aead.seal(counter_nonce(counter), &[], sealed);
+    }
+
+    /// A data packet in a buffer of its own, for the few that do not travel in a batch.
+    pub(crate) fn seal_copy(&self, counter: u64, packet: &[u8], mtu_bytes: usize) -> Vec<u8> {
+        let padding = padding_bytes(packet.len(), mtu_bytes);
+        let mut datagram = vec![0; DATA_OVERHEAD_BYTES + packet.len() + padding];
+        datagram[DATA_HEADER_BYTES..DATA_HEADER_BYTES + packet.len()].copy_from_slice(packet);
+        self.seal(counter, &mut datagram);
+        datagram
+    }
+}
+
+impl OpenKey {
+    /// Opens a data packet in place. If it authenticates, the padded packet lies in
+    /// `DATA_HEADER_BYTES..datagram.len() - TAG_BYTES` of it; else the bytes are spoilt.
+    pub fn open(&self, counter: u64, datagram: &mut [u8]) -> bool {
+        datagram.len() >= DATA_HEADER_BYTES + TAG_BYTES
+            && self.0.open(counter_nonce(counter), &[], &mut datagram[DATA_HEADER_BYTES..])
+    }
+}
+
+impl fmt::Debug for SealKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SealKey").field("receiver", &self.receiver).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for OpenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("OpenKey(..)")
+    }
+}
+
+/// The keys, counters and window of one handshake.
+pub(crate) struct Session {
+    pub(crate) role: Role,
+    pub(crate) born: Time,
+    /// The index by which the peer addresses this session.
+    pub(crate) local_index: u32,
+    pub(crate) seal_key: Arc<SealKey>,
+    pub(crate) open_key: Arc<OpenKey>,
+    pub(crate) next_counter: u64,
+    pub(crate) replay: ReplayWindow,
+}
+
+impl Session {
+    pub(crate) fn new(
+        keys: &TransportKeys,
+        role: Role,
+        (local_index, receiver): (u32, u32),
+        now: Time,
+    ) -> Self {
+        Self {
+            role,
+            born: now,
+            local_index,
+            seal_key: Arc::new(SealKey { aead: Aead::new(&keys.send), receiver }),
+            open_key: Arc::new(OpenKey(Aead::new(&keys.receive))),
+            next_counter: 0,
+            replay: ReplayWindow::default(),
+        }
+    }
+
+    pub(crate) fn age(&self, now: Time) -> std::time::Duration {
+        now.saturating_since(self.born)
+    }
+
+    pub(crate) fn is_expired(&self, now: Time) -> bool {
+        self.age(now) >= REJECT_AFTER_TIME
+    }
+
+    /// Takes `packets` counters off the session; gives the first.
+    pub(crate) fn take_counters(&mut self, now: Time, packets: u64) -> Option<u64> {
+        let first = self.next_counter;
+        let after = first.checked_add(packets).filter(|after| *after <= REJECT_AFTER_MESSAGES)?;
+        if self.is_expired(now) {
+            return None;
+        }
+        self.next_counter = after;
+        Some(first)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn padding_stops_at_the_mtu() {
+        for (packet, mtu, padding) in [
+            (0, 1420, 0),
+            (1, 1420, 15),
+            (16, 1420, 0),
+            (1409, 1420, 11),
+            (1420, 1420, 0),
+            (1430, 1420, 0),
+        ] {
+            assert_eq!(padding_bytes(packet, mtu), padding, "{packet} of {mtu}");
+        }
+    }
+}
