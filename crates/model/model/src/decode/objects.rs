@@ -1,0 +1,231 @@
+//! Regions, networks, subnets, nodes and services as declared, references not yet resolved.
+
+use super::{At, Decoder};
+use crate::fabric::{HealthCheck, LabLink, Protocol, Role};
+use crate::tree::Tree;
+use ipnet::IpNet;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// A region as declared.
+#[derive(Clone, Debug)]
+pub struct Region {
+    /// Zones.
+    pub zones: Vec<At<String>>,
+    /// Local prefixes.
+    pub networks: Vec<At<IpNet>>,
+    /// Whether an address translator is in front.
+    pub nat: bool,
+}
+
+/// A network as declared.
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Prefixes.
+    pub cidrs: Vec<At<IpNet>>,
+    /// Region.
+    pub region: Option<At<String>>,
+    /// DNS domain.
+    pub domain: Option<At<String>>,
+    /// Resolvers.
+    pub resolvers: Vec<IpAddr>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A subnet as declared.
+#[derive(Clone, Debug)]
+pub struct Subnet {
+    /// Network.
+    pub network: At<String>,
+    /// Prefixes.
+    pub cidrs: Vec<At<IpNet>>,
+    /// Zone.
+    pub zone: Option<At<String>>,
+    /// Whether it is public.
+    pub public: bool,
+}
+
+/// A node as declared.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Region.
+    pub region: At<String>,
+    /// Zone.
+    pub zone: Option<At<String>>,
+    /// Roles.
+    pub roles: Vec<Role>,
+    /// Endpoint.
+    pub endpoint: Option<At<String>>,
+    /// Prefixes behind it.
+    pub advertise: Vec<At<IpNet>>,
+    /// Tags.
+    pub tags: Vec<At<String>>,
+    /// Security groups.
+    pub security_groups: Vec<At<String>>,
+}
+
+/// A service as declared.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Namespace.
+    pub namespace: At<String>,
+    /// Port.
+    pub port: u16,
+    /// Protocol.
+    pub protocol: Protocol,
+    /// Labels.
+    pub select: BTreeMap<String, String>,
+    /// Health check.
+    pub health: Option<HealthCheck>,
+}
+
+impl Decoder {
+    /// A region.
+    pub fn region(&mut self, tree: &Tree) -> Option<Region> {
+        let fields = self.fields(tree, "a region", &["zones", "networks", "nat"])?;
+        Some(Region {
+            zones: fields.optional("zones").map(|t| self.references(t)).unwrap_or_default(),
+            networks: fields.optional("networks").map(|t| self.cidrs(t)).unwrap_or_default(),
+            nat: fields.optional("nat").and_then(|t| self.truth(t)).unwrap_or(false),
+        })
+    }
+
+    /// A network.
+    pub fn network(&mut self, tree: &Tree) -> Option<Network> {
+        let fields = self.fields(tree, "a network", &["cidr", "region", "dns", "tags"])?;
+        let cidrs = fields.required("cidr", self).map(|t| self.cidrs(t)).unwrap_or_default();
+        let region = fields.optional_reference("region", self);
+        let (mut domain, mut resolvers) = (None, Vec::new());
+        if let Some(dns) = fields.optional("dns")
+            && let Some(dns) = self.fields(dns, "a network's `dns`", &["domain", "resolvers"])
+        {
+            domain = dns.optional_reference("domain", self);
+            if let Some(list) = dns.optional("resolvers") {
+                let items = self.items(list);
+                resolvers = items.iter().filter_map(|t| Some(self.address(t)?.value)).collect();
+            }
+        }
+        let tags = fields.optional("tags").map(|t| self.texts(t, "`tags`")).unwrap_or_default();
+        Some(Network { cidrs, region, domain, resolvers, tags })
+    }
+
+    /// A subnet.
+    pub fn subnet(&mut self, tree: &Tree) -> Option<Subnet> {
+        let fields = self.fields(tree, "a subnet", &["network", "cidr", "zone", "public"])?;
+        let network = fields.reference("network", self);
+        let cidrs = fields.required("cidr", self).map(|t| self.cidrs(t)).unwrap_or_default();
+        let zone = fields.optional_reference("zone", self);
+        let public = fields.optional("public").and_then(|t| self.truth(t)).unwrap_or(false);
+        Some(Subnet { network: network?, cidrs, zone, public })
+    }
+
+    /// A node.
+    pub fn node(&mut self, tree: &Tree) -> Option<Node> {
+        const KEYS: [&str; 7] =
+            ["region", "zone", "roles", "endpoint", "advertise", "tags", "security_groups"];
+        let fields = self.fields(tree, "a node", &KEYS)?;
+        let region = fields.reference("region", self);
+        let zone = fields.optional_reference("zone", self);
+        let roles = fields.optional("roles").map(|t| self.roles(t)).unwrap_or_default();
+        let endpoint = fields.optional_reference("endpoint", self);
+        let advertise = fields.optional("advertise").map(|t| self.cidrs(t)).unwrap_or_default();
+        let tags = fields.optional("tags").map(|t| self.references(t)).unwrap_or_default();
+        let groups = fields.optional("security_groups");
+        let security_groups = groups.map(|t| self.references(t)).unwrap_or_default();
+        Some(Node { region: region?, zone, roles, endpoint, advertise, tags, security_groups })
+    }
+
+    fn roles(&mut self, tree: &Tree) -> Vec<Role> {
+        const NAMES: [(&str, Role); 3] =
+            [("control", Role::Control), ("relay", Role::Relay), ("gateway", Role::Gateway)];
+        self.references(tree)
+            .into_iter()
+            .filter_map(|role| self.choice(&role, "a role", &NAMES))
+            .collect()
+    }
+
+    /// One of a fixed set of words.
+    pub(super) fn choice<T: Copy>(
+        &mut self,
+        word: &At<String>,
+        what: &str,
+        words: &[(&str, T)],
+    ) -> Option<T> {
+        let found = words.iter().find(|(name, _)| *name == word.value);
+        if found.is_none() {
+            let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
+            let diagnostic = crate::diagnostic::Diagnostic::error(
+                crate::diagnostic::code::BAD_VALUE,
+                &word.span,
+                format!("`{}` is not {what}", word.value),
+                "only fixed words have a meaning here",
+                format!("use one of: {}", names.join(", ")),
+            );
+            self.diagnostics.push(diagnostic.guess(&word.value, names));
+        }
+        found.map(|(_, value)| *value)
+    }
+
+    /// A service.
+    pub fn service(&mut self, tree: &Tree) -> Option<Service> {
+        const KEYS: [&str; 5] = ["namespace", "port", "protocol", "select", "health"];
+        let fields = self.fields(tree, "a service", &KEYS)?;
+        let namespace = fields
+            .optional_reference("namespace", self)
+            .unwrap_or_else(|| At { value: "services".to_owned(), span: tree.span.clone() });
+        let port = fields.required("port", self).and_then(|t| self.port(t));
+        let protocol = match fields.optional("protocol") {
+            None => Protocol::Tcp,
+            Some(tree) => match self.protocol(tree) {
+                Some(Protocol::Udp) => Protocol::Udp,
+                Some(Protocol::Tcp) | None => Protocol::Tcp,
+                Some(Protocol::Icmp | Protocol::All) => {
+                    self.error(
+                        crate::diagnostic::code::CONFLICT,
+                        &tree.span,
+                        "a service has a port, and this protocol has none",
+                        "services are found by port (SRV records)",
+                        "use `tcp` or `udp`",
+                    );
+                    Protocol::Tcp
+                }
+            },
+        };
+        let select = fields.required("select", self).map(|t| self.texts(t, "`select`"));
+        let health = fields.optional("health").and_then(|t| self.health(t));
+        Some(Service { namespace, port: port?, protocol, select: select?, health })
+    }
+
+    fn health(&mut self, tree: &Tree) -> Option<HealthCheck> {
+        let fields = self.fields(tree, "`health`", &["http", "tcp", "interval", "timeout"])?;
+        let http = fields.optional_reference("http", self).map(|path| path.value);
+        if let Some(tcp) = fields.optional("tcp") {
+            self.truth(tcp);
+        }
+        let mut time = |key, default| {
+            let given = fields.optional(key).and_then(|tree| self.duration(tree));
+            given.unwrap_or_else(|| Duration::from_secs(default))
+        };
+        Some(HealthCheck { http, interval: time("interval", 10), timeout: time("timeout", 2) })
+    }
+
+    /// How the lab emulates a region's link.
+    pub fn lab_link(&mut self, tree: &Tree) -> Option<LabLink> {
+        const KEYS: [&str; 5] = ["delay", "jitter", "loss", "reorder", "rate"];
+        let fields = self.fields(tree, "a lab link", &KEYS)?;
+        let mut time = |key| {
+            let given = fields.optional(key).and_then(|tree| self.duration(tree));
+            given.unwrap_or_default()
+        };
+        let (delay, jitter) = (time("delay"), time("jitter"));
+        let mut share = |key| {
+            let given = fields.optional(key).and_then(|tree| self.share(tree));
+            given.unwrap_or_default()
+        };
+        let (loss_ppm, reorder_ppm) = (share("loss"), share("reorder"));
+        let rate_bps = fields.optional("rate").and_then(|tree| self.rate(tree));
+        Some(LabLink { delay, jitter, loss_ppm, reorder_ppm, rate_bps })
+    }
+}

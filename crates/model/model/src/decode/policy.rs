@@ -1,0 +1,177 @@
+//! Security groups and policy tests.
+
+use super::scalar::port_and_protocol;
+use super::{At, Decoder};
+use crate::diagnostic::code;
+use crate::fabric::{Expectation, PortRange, Protocol};
+use crate::span::Span;
+use crate::tree::{Tree, Value};
+use ipnet::IpNet;
+
+/// A security group as declared.
+#[derive(Clone, Debug)]
+pub struct SecurityGroup {
+    /// Ingress rules.
+    pub ingress: Vec<GroupRule>,
+    /// Egress rules.
+    pub egress: Vec<GroupRule>,
+}
+
+/// A rule as declared: one per peer that it names.
+#[derive(Clone, Debug)]
+pub struct GroupRule {
+    /// Where.
+    pub span: Span,
+    /// Protocol.
+    pub protocol: Protocol,
+    /// Ports.
+    pub ports: Vec<PortRange>,
+    /// The other side.
+    pub peer: Peer,
+}
+
+/// The other side as declared.
+#[derive(Clone, Debug)]
+pub enum Peer {
+    /// All addresses.
+    All,
+    /// A prefix.
+    Cidr(IpNet),
+    /// A group by name.
+    SecurityGroup(At<String>),
+}
+
+/// A policy test as declared.
+#[derive(Clone, Debug)]
+pub struct PolicyTest {
+    /// Where.
+    pub span: Span,
+    /// Who calls.
+    pub from: At<String>,
+    /// Who is called.
+    pub to: At<String>,
+    /// Protocol.
+    pub protocol: Protocol,
+    /// Port.
+    pub port: Option<u16>,
+    /// Promise.
+    pub expect: Expectation,
+}
+
+impl Decoder {
+    /// A security group.
+    pub fn security_group(&mut self, tree: &Tree) -> Option<SecurityGroup> {
+        let keys = ["description", "ingress", "egress"];
+        let fields = self.fields(tree, "a security group", &keys)?;
+        if let Some(description) = fields.optional("description") {
+            self.text(description, "a text is needed");
+        }
+        let mut rules = |key, peer_key| {
+            let list = fields.optional(key).map(|t| self.list(t, key)).unwrap_or_default();
+            list.iter().flat_map(|rule| self.rule(rule, peer_key)).collect()
+        };
+        let ingress = rules("ingress", "from");
+        let egress = rules("egress", "to");
+        Some(SecurityGroup { ingress, egress })
+    }
+
+    fn rule(&mut self, tree: &Tree, peer_key: &'static str) -> Vec<GroupRule> {
+        let (what, keys) = match peer_key {
+            "from" => ("an ingress rule", ["protocol", "ports", "from"]),
+            _ => ("an egress rule", ["protocol", "ports", "to"]),
+        };
+        let Some(fields) = self.fields(tree, what, &keys) else { return Vec::new() };
+        let ports_tree = fields.optional("ports");
+        let ports = ports_tree.map(|t| self.ports(t)).unwrap_or_default();
+        let protocol = match fields.optional("protocol") {
+            Some(tree) => self.protocol(tree),
+            None => Some(Protocol::All),
+        };
+        let peers = match fields.required(peer_key, self) {
+            Some(tree) => {
+                let items = self.items(tree);
+                items.iter().filter_map(|item| self.peer(item)).collect()
+            }
+            None => Vec::new(),
+        };
+        let Some(protocol) = protocol else { return Vec::new() };
+        if let Some(tree) = ports_tree {
+            self.ports_need_a_protocol(tree, protocol);
+        }
+        let span = fields.span();
+        peers
+            .into_iter()
+            .map(|peer| GroupRule { span: span.clone(), protocol, ports: ports.clone(), peer })
+            .collect()
+    }
+
+    fn ports_need_a_protocol(&mut self, tree: &Tree, protocol: Protocol) {
+        if matches!(protocol, Protocol::All | Protocol::Icmp) {
+            self.error(
+                code::CONFLICT,
+                &tree.span,
+                "ports are given, but the protocol has none",
+                "only TCP and UDP have ports",
+                "add `protocol: tcp` or `protocol: udp`, or remove the ports",
+            );
+        }
+    }
+
+    fn peer(&mut self, tree: &Tree) -> Option<Peer> {
+        match &tree.value {
+            Value::Scalar { text, .. } if text == "all" => Some(Peer::All),
+            Value::Scalar { .. } => Some(Peer::Cidr(self.cidr(tree)?.value)),
+            Value::Null | Value::List(_) | Value::Map(_) => {
+                let keys = ["cidr", "security_group"];
+                let fields = self.fields(tree, "the other side of a rule", &keys)?;
+                match (fields.optional("cidr"), fields.optional("security_group")) {
+                    (Some(tree), None) => Some(Peer::Cidr(self.cidr(tree)?.value)),
+                    (None, Some(_)) => {
+                        Some(Peer::SecurityGroup(fields.reference("security_group", self)?))
+                    }
+                    (Some(_), Some(_)) | (None, None) => {
+                        self.error(
+                            code::CONFLICT,
+                            &tree.span,
+                            "the other side of a rule is one thing",
+                            "it is `all`, a prefix, or { security_group: NAME }",
+                            "write several as a list: [10.0.0.0/8, { security_group: web }]",
+                        );
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    /// A policy test.
+    pub fn policy_test(&mut self, tree: &Tree) -> Option<PolicyTest> {
+        let keys = ["from", "to", "port", "expect"];
+        let fields = self.fields(tree, "a test", &keys)?;
+        let from = fields.reference("from", self);
+        let to = fields.reference("to", self);
+        let flow = fields.required("port", self).and_then(|tree| self.test_port(tree));
+        let expect = fields.reference("expect", self).and_then(|word| {
+            let words = [("allow", Expectation::Allow), ("deny", Expectation::Deny)];
+            self.choice(&word, "what a test expects", &words)
+        });
+        let (port, protocol) = flow?;
+        let span = tree.span.clone();
+        Some(PolicyTest { span, from: from?, to: to?, protocol, port, expect: expect? })
+    }
+
+    fn test_port(&mut self, tree: &Tree) -> Option<(Option<u16>, Protocol)> {
+        let text = self.text(tree, "a port such as 5432/tcp, 53/udp or icmp is needed")?;
+        let flow = port_and_protocol(text);
+        if flow.is_none() {
+            self.error(
+                code::BAD_VALUE,
+                &tree.span,
+                format!("`{text}` does not name a port and its protocol"),
+                "a test sends real packets, so it needs both",
+                "write 5432/tcp, 53/udp or icmp",
+            );
+        }
+        flow
+    }
+}

@@ -1,0 +1,236 @@
+//! Typed single values: prefixes, ports, durations, rates, shares.
+
+use super::{At, Decoder};
+use crate::diagnostic::{Diagnostic, code};
+use crate::fabric::{PortRange, Protocol};
+use crate::tree::Tree;
+use ipnet::IpNet;
+use std::net::IpAddr;
+use std::time::Duration;
+
+impl Decoder {
+    /// A value that `parse` understands; `form` says what it looks like.
+    fn parsed<T>(
+        &mut self,
+        tree: &Tree,
+        form: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let text = self.text(tree, &format!("{form} is needed"))?;
+        let value = parse(text);
+        if value.is_none() {
+            self.error(
+                code::BAD_VALUE,
+                &tree.span,
+                format!("`{text}` is not understood"),
+                format!("{form} is needed"),
+                "write it in that form",
+            );
+        }
+        value
+    }
+
+    /// A prefix without host bits.
+    pub fn cidr(&mut self, tree: &Tree) -> Option<At<IpNet>> {
+        let text = self.text(tree, "a prefix such as 10.0.0.0/16 or fd00:10::/48 is needed")?;
+        let Ok(prefix) = text.parse::<IpNet>() else {
+            let mut found = Diagnostic::error(
+                code::BAD_ADDRESS,
+                &tree.span,
+                format!("`{text}` is not a prefix"),
+                bad_prefix_cause(text),
+                "write it as ADDRESS/LENGTH, such as 10.0.0.0/16 or fd00:10::/48",
+            );
+            found.did_you_mean = text.parse::<IpAddr>().ok().map(|ip| IpNet::from(ip).to_string());
+            self.diagnostics.push(found);
+            return None;
+        };
+        if prefix != prefix.trunc() {
+            let mut found = Diagnostic::error(
+                code::HOST_BITS,
+                &tree.span,
+                format!("`{text}` has bits set after its first {}", prefix.prefix_len()),
+                "a prefix names a whole range, and its address is the first of it",
+                "write the first address of the range, or a longer prefix",
+            );
+            found.did_you_mean = Some(prefix.trunc().to_string());
+            self.diagnostics.push(found);
+            return None;
+        }
+        Some(At { value: prefix, span: tree.span.clone() })
+    }
+
+    /// One prefix or a list of them.
+    pub fn cidrs(&mut self, tree: &Tree) -> Vec<At<IpNet>> {
+        self.items(tree).iter().filter_map(|item| self.cidr(item)).collect()
+    }
+
+    /// An address.
+    pub fn address(&mut self, tree: &Tree) -> Option<At<IpAddr>> {
+        let text = self.text(tree, "an address such as 10.0.1.20 or fd00:10::20 is needed")?;
+        match text.parse() {
+            Ok(value) => Some(At { value, span: tree.span.clone() }),
+            Err(_) => {
+                self.error(
+                    code::BAD_ADDRESS,
+                    &tree.span,
+                    format!("`{text}` is not an address"),
+                    "an address is four numbers up to 255 with dots, or IPv6 groups with colons",
+                    "write it without prefix length, zone or port",
+                );
+                None
+            }
+        }
+    }
+
+    /// `true` or `false`.
+    pub fn truth(&mut self, tree: &Tree) -> Option<bool> {
+        self.parsed(tree, "`true` or `false`", |text| text.parse().ok())
+    }
+
+    /// A port from 1 to 65535.
+    pub fn port(&mut self, tree: &Tree) -> Option<u16> {
+        self.parsed(tree, "a port from 1 to 65535", port)
+    }
+
+    /// Ports and ranges of ports.
+    pub fn ports(&mut self, tree: &Tree) -> Vec<PortRange> {
+        let form = "a port or a range such as 8080-8090, between 1 and 65535,";
+        self.items(tree).iter().filter_map(|item| self.parsed(item, form, port_range)).collect()
+    }
+
+    /// A protocol's name.
+    pub fn protocol(&mut self, tree: &Tree) -> Option<Protocol> {
+        const NAMES: [(&str, Protocol); 4] = [
+            ("tcp", Protocol::Tcp),
+            ("udp", Protocol::Udp),
+            ("icmp", Protocol::Icmp),
+            ("all", Protocol::All),
+        ];
+        let text = self.text(tree, "a protocol is needed")?;
+        let found = NAMES.iter().find(|(name, _)| *name == text.to_lowercase());
+        if found.is_none() {
+            let diagnostic = Diagnostic::error(
+                code::BAD_VALUE,
+                &tree.span,
+                format!("`{text}` is not a protocol"),
+                "rules tell apart TCP, UDP and ICMP (ICMPv6 on IPv6)",
+                "use one of: tcp, udp, icmp, all",
+            );
+            self.diagnostics.push(diagnostic.guess(text, NAMES.iter().map(|(name, _)| *name)));
+        }
+        found.map(|(_, protocol)| *protocol)
+    }
+
+    /// A time span such as `250ms`, `10s`, `5m`, `24h`, `7d`.
+    pub fn duration(&mut self, tree: &Tree) -> Option<Duration> {
+        self.parsed(tree, "a time such as 250ms, 10s, 5m, 24h or 7d", duration)
+    }
+
+    /// A rate in bits per second, such as `512kbit`, `100Mbit`, `2.5Gbit`.
+    pub fn rate(&mut self, tree: &Tree) -> Option<u64> {
+        self.parsed(tree, "a rate such as 512kbit, 100Mbit or 2.5Gbit", rate)
+    }
+
+    /// A share such as `0.5%`, in millionths.
+    pub fn share(&mut self, tree: &Tree) -> Option<u32> {
+        self.parsed(tree, "a share such as 0.5% (0% to 100%)", share)
+    }
+}
+
+fn bad_prefix_cause(text: &str) -> String {
+    match text.split_once('/') {
+        None => "the prefix length is missing".to_owned(),
+        Some((address, length)) => match address.parse::<IpAddr>() {
+            Err(_) => format!("`{address}` is not an address"),
+            Ok(IpAddr::V4(_)) => format!("`{length}` is not a length from 0 to 32"),
+            Ok(IpAddr::V6(_)) => format!("`{length}` is not a length from 0 to 128"),
+        },
+    }
+}
+
+fn port(text: &str) -> Option<u16> {
+    text.parse().ok().filter(|port| *port != 0)
+}
+
+fn port_range(text: &str) -> Option<PortRange> {
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let (first, last) = (port(first.trim())?, port(last.trim())?);
+    (first <= last).then_some(PortRange { first, last })
+}
+
+/// A port with its protocol, `5432/tcp`, or a protocol without ports, `icmp`.
+pub(super) fn port_and_protocol(text: &str) -> Option<(Option<u16>, Protocol)> {
+    match text.split_once('/') {
+        Some((number, "tcp")) => Some((Some(port(number)?), Protocol::Tcp)),
+        Some((number, "udp")) => Some((Some(port(number)?), Protocol::Udp)),
+        None if text == "icmp" => Some((None, Protocol::Icmp)),
+        Some(_) | None => None,
+    }
+}
+
+/// Splits a number from its unit.
+fn number_and_unit(text: &str) -> Option<(f64, &str)> {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let number: f64 = text[..end].parse().ok()?;
+    number.is_finite().then(|| (number, text[end..].trim()))
+}
+
+fn duration(text: &str) -> Option<Duration> {
+    let (number, unit) = number_and_unit(text)?;
+    let seconds = match unit {
+        "us" => 1e-6,
+        "ms" => 1e-3,
+        "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3_600.0,
+        "d" => 86_400.0,
+        _ => return None,
+    };
+    Duration::try_from_secs_f64(number * seconds).ok()
+}
+
+fn rate(text: &str) -> Option<u64> {
+    let (number, unit) = number_and_unit(text)?;
+    let bits = match unit {
+        "bit" => 1.0,
+        "kbit" => 1e3,
+        "Mbit" => 1e6,
+        "Gbit" => 1e9,
+        _ => return None,
+    };
+    let rate = number * bits;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "bounded above")]
+    (1.0..=1e15).contains(&rate).then_some(rate as u64)
+}
+
+fn share(text: &str) -> Option<u32> {
+    let number: f64 = text.strip_suffix('%')?.trim().parse().ok()?;
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "at most 1e6")]
+    (0.0..=100.0).contains(&number).then_some((number * 10_000.0).round() as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn units_are_read_and_nonsense_is_not() {
+        assert_eq!(duration("250ms"), Some(Duration::from_millis(250)));
+        assert_eq!(duration("1.5h"), Some(Duration::from_secs(5400)));
+        for bad in ["10", "s", "-1s", "1e9s", "10 parsecs", "", "99999999999999999999999d"] {
+            assert_eq!(duration(bad), None, "{bad}");
+        }
+        assert_eq!(rate("2.5Gbit"), Some(2_500_000_000));
+        assert_eq!(rate("0Mbit"), None);
+        assert_eq!(share("0.5%"), Some(5_000));
+        assert_eq!(share("101%"), None);
+        assert_eq!(port_range("8080-8090"), Some(PortRange { first: 8080, last: 8090 }));
+        for bad in ["0", "90-80", "70000", "a-b", "-1"] {
+            assert_eq!(port_range(bad), None, "{bad}");
+        }
+        assert_eq!(port_and_protocol("5432/tcp"), Some((Some(5432), Protocol::Tcp)));
+        assert_eq!(port_and_protocol("icmp"), Some((None, Protocol::Icmp)));
+        assert_eq!(port_and_protocol("5432"), None);
+    }
+}

@@ -1,0 +1,343 @@
+//! The checked fabric: every name resolves, every prefix is well formed, every object knows its line.
+
+use crate::span::Span;
+use ipnet::IpNet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+/// The name of an object: a DNS label (RFC 1123 §2.1), lower case.
+pub type Name = String;
+
+/// One fabric, as declared in one or several files.
+#[derive(Clone, Debug)]
+pub struct Fabric {
+    /// Its name.
+    pub name: Name,
+    /// Regions by name.
+    pub regions: BTreeMap<Name, Region>,
+    /// Networks by name.
+    pub networks: BTreeMap<Name, Network>,
+    /// Subnets by name.
+    pub subnets: BTreeMap<Name, Subnet>,
+    /// Nodes by name.
+    pub nodes: BTreeMap<Name, Node>,
+    /// Workloads by name.
+    pub workloads: BTreeMap<Name, Workload>,
+    /// Security groups by name.
+    pub security_groups: BTreeMap<Name, SecurityGroup>,
+    /// Services by name.
+    pub services: BTreeMap<Name, Service>,
+    /// Policy tests in the order of the file.
+    pub tests: Vec<PolicyTest>,
+    /// How the lab emulates the regions' links; regions not named here have perfect ones.
+    pub lab_links: BTreeMap<Name, LabLink>,
+}
+
+/// A place where nodes stand.
+#[derive(Clone, Debug)]
+pub struct Region {
+    /// Where it is declared.
+    pub span: Span,
+    /// Availability zones.
+    pub zones: BTreeSet<Name>,
+    /// Prefixes of its local networks.
+    pub networks: Vec<IpNet>,
+    /// Whether its nodes are behind an address translator, and so cannot be called from outside.
+    pub nat: bool,
+}
+
+/// A private network (VPC).
+#[derive(Clone, Debug)]
+pub struct Network {
+    /// Where it is declared.
+    pub span: Span,
+    /// Its prefixes, disjoint, IPv4 and IPv6.
+    pub cidrs: Vec<IpNet>,
+    /// Region it belongs to, if it is bound to one.
+    pub region: Option<Name>,
+    /// DNS domain of its names, without a dot at the end.
+    pub domain: String,
+    /// Resolvers that names outside the domain are forwarded to; those of the node if empty.
+    pub resolvers: Vec<IpAddr>,
+    /// Free labels.
+    pub tags: BTreeMap<String, String>,
+}
+
+/// A part of a network in one zone.
+#[derive(Clone, Debug)]
+pub struct Subnet {
+    /// Where it is declared.
+    pub span: Span,
+    /// The network it is a part of.
+    pub network: Name,
+    /// Its prefixes, at most one per family: inside the network's, disjoint from other subnets'.
+    pub cidrs: Vec<IpNet>,
+    /// Zone it is in.
+    pub zone: Option<Name>,
+    /// Whether its workloads reach the internet and may be published there.
+    pub public: bool,
+}
+
+/// A machine that takes part.
+#[derive(Clone, Debug)]
+pub struct Node {
+    /// Where it is declared.
+    pub span: Span,
+    /// Region it stands in.
+    pub region: Name,
+    /// Zone it stands in.
+    pub zone: Option<Name>,
+    /// Roles: control, relay, gateway.
+    pub roles: BTreeSet<Role>,
+    /// Where other nodes reach it (address or name, and port), if it can be reached.
+    pub endpoint: Option<String>,
+    /// Prefixes behind it that the fabric may reach.
+    pub advertise: Vec<IpNet>,
+    /// Free marks.
+    pub tags: BTreeSet<String>,
+    /// Groups that govern its own traffic in the networks it joins.
+    pub security_groups: BTreeSet<Name>,
+}
+
+/// What a node does for the fabric.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// Keeps and serves the declared state.
+    Control,
+    /// Relays for nodes without a direct path.
+    Relay,
+    /// Connects public subnets with the internet.
+    Gateway,
+}
+
+/// Something that serves or is served: it has a name, addresses and a policy.
+#[derive(Clone, Debug)]
+pub struct Workload {
+    /// Where it is declared.
+    pub span: Span,
+    /// Node it runs on.
+    pub node: Name,
+    /// Subnet that its addresses come from.
+    pub subnet: Name,
+    /// Addresses that it asks for; others are allocated.
+    pub addresses: Vec<IpAddr>,
+    /// Labels that services select by.
+    pub labels: BTreeMap<String, String>,
+    /// Groups that govern its traffic; without any, nothing may pass.
+    pub security_groups: BTreeSet<Name>,
+    /// What it is.
+    pub attach: Attach,
+}
+
+/// What a workload is: exactly one of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attach {
+    /// A container, by the name that its engine knows.
+    Container {
+        /// Name or id.
+        name: String,
+    },
+    /// A process that the agent starts and keeps running.
+    Process {
+        /// Program and arguments.
+        run: Vec<String>,
+        /// Environment.
+        environment: BTreeMap<String, String>,
+    },
+    /// Services of the node itself, on the node's own stack.
+    Host,
+    /// A network namespace that somebody else made.
+    Netns {
+        /// Path of its file, such as `/run/netns/blue`.
+        path: String,
+    },
+    /// Built-in servers, for trying things, by kind and port.
+    Serve(Vec<Serve>),
+}
+
+/// A built-in server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Serve {
+    /// What it speaks.
+    pub kind: ServeKind,
+    /// Port it listens on.
+    pub port: u16,
+}
+
+/// What a built-in server speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ServeKind {
+    /// HTTP/1.1: answers every request with who answered whom.
+    Http,
+    /// TCP: sends back what it receives.
+    Tcp,
+    /// UDP: sends back what it receives.
+    Udp,
+}
+
+/// A stateful set of allowances; several on one workload add up.
+#[derive(Clone, Debug)]
+pub struct SecurityGroup {
+    /// Where it is declared.
+    pub span: Span,
+    /// What may come in.
+    pub ingress: Vec<GroupRule>,
+    /// What may go out.
+    pub egress: Vec<GroupRule>,
+}
+
+/// One allowance.
+#[derive(Clone, Debug)]
+pub struct GroupRule {
+    /// Where it is declared.
+    pub span: Span,
+    /// Protocol.
+    pub protocol: Protocol,
+    /// Destination ports; every port if empty. Only TCP and UDP have any.
+    pub ports: Vec<PortRange>,
+    /// The other side: from whom (ingress) or to whom (egress).
+    pub peer: Peer,
+}
+
+/// A transport protocol in a rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Protocol {
+    /// Every protocol.
+    All,
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+    /// ICMP on IPv4 and ICMPv6 on IPv6.
+    Icmp,
+}
+
+/// Ports from `first` to `last`, both included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PortRange {
+    /// Lowest port.
+    pub first: u16,
+    /// Highest port.
+    pub last: u16,
+}
+
+/// The other side of a rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Peer {
+    /// Every address of both families.
+    All,
+    /// A prefix.
+    Cidr(IpNet),
+    /// The members of a group in the same network.
+    SecurityGroup(Name),
+}
+
+/// A name for a set of workloads.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// Where it is declared.
+    pub span: Span,
+    /// Middle part of its name: `SERVICE.NAMESPACE.DOMAIN`.
+    pub namespace: Name,
+    /// Port it is served on.
+    pub port: u16,
+    /// Protocol it is served by: TCP or UDP.
+    pub protocol: Protocol,
+    /// Labels that its workloads carry, all of them.
+    pub select: BTreeMap<String, String>,
+    /// How its members are checked, where they are.
+    pub health: Option<HealthCheck>,
+}
+
+/// A health check of a service's members.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthCheck {
+    /// Path of an HTTP request; a TCP connection if none.
+    pub http: Option<String>,
+    /// Time from check to check.
+    pub interval: Duration,
+    /// Time after which an answer is late.
+    pub timeout: Duration,
+}
+
+/// A promise about reachability, checked before every apply and tried on real packets in the lab.
+#[derive(Clone, Debug)]
+pub struct PolicyTest {
+    /// Where it is declared.
+    pub span: Span,
+    /// Who calls.
+    pub from: Party,
+    /// Who is called.
+    pub to: Party,
+    /// Protocol: never `All`.
+    pub protocol: Protocol,
+    /// Destination port, for TCP and UDP.
+    pub port: Option<u16>,
+    /// What is promised.
+    pub expect: Expectation,
+}
+
+/// One end of a flow.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Party {
+    /// A workload.
+    Workload(Name),
+    /// A node itself.
+    Node(Name),
+    /// Any host outside the fabric.
+    Internet,
+    /// An address.
+    Address(IpAddr),
+}
+
+/// What a test promises.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expectation {
+    /// Packets arrive.
+    Allow,
+    /// Packets do not arrive.
+    Deny,
+}
+
+/// A link of the lab between a region and the backbone, the same both ways.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct LabLink {
+    /// One-way delay.
+    pub delay: Duration,
+    /// Largest deviation from it.
+    pub jitter: Duration,
+    /// Share of packets lost, in millionths.
+    pub loss_ppm: u32,
+    /// Share of packets that overtake others, in millionths.
+    pub reorder_ppm: u32,
+    /// Bits per second; without limit if `None`.
+    pub rate_bps: Option<u64>,
+}
+
+impl Workload {
+    /// Whether it is on the node's own stack rather than in a namespace.
+    pub fn is_host(&self) -> bool {
+        self.attach == Attach::Host
+    }
+}
+
+impl Fabric {
+    /// The network of a workload.
+    ///
+    /// # Panics
+    /// Never on a checked fabric: its workloads' subnets exist.
+    pub fn network_of(&self, workload: &Workload) -> &Name {
+        &self.subnets[&workload.subnet].network
+    }
+
+    /// The workloads that a service names, with their names.
+    pub fn members<'a>(
+        &'a self,
+        service: &'a Service,
+    ) -> impl Iterator<Item = (&'a Name, &'a Workload)> {
+        self.workloads.iter().filter(|(_, workload)| {
+            service.select.iter().all(|(key, value)| workload.labels.get(key) == Some(value))
+        })
+    }
+}

@@ -1,0 +1,218 @@
+//! Addresses: a pure function from the fabric and the leases kept so far to the leases from now on.
+
+use crate::fabric::{Fabric, Name, Workload};
+use ipnet::IpNet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv6Addr};
+
+/// Addresses by workload, in the order of the subnet's prefixes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Leases {
+    /// By workload.
+    pub workloads: BTreeMap<Name, Vec<IpAddr>>,
+    /// Addresses that were released and rest until they may be given again, by network.
+    pub resting: BTreeSet<(Name, IpAddr)>,
+}
+
+/// Why a workload gets no address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unassigned {
+    /// It asks for one outside its subnet.
+    Outside {
+        /// The address.
+        address: IpAddr,
+        /// The subnet.
+        subnet: Name,
+    },
+    /// It asks for one of the reserved ones.
+    Reserved {
+        /// The address.
+        address: IpAddr,
+    },
+    /// It asks for one that another workload asks for too.
+    Taken {
+        /// The address.
+        address: IpAddr,
+        /// The other workload.
+        by: Name,
+    },
+    /// None is left.
+    Exhausted {
+        /// The subnet.
+        subnet: Name,
+    },
+}
+
+/// The gateway of a prefix: its second address, as in AWS.
+pub fn gateway(prefix: IpNet) -> IpAddr {
+    nth(prefix, 1)
+}
+
+/// The resolver of a prefix: its third address, as in AWS.
+pub fn resolver(prefix: IpNet) -> IpAddr {
+    nth(prefix, 2)
+}
+
+/// How many addresses at the beginning of a prefix are never given to workloads.
+const RESERVED_FIRST: u128 = 4;
+
+/// The address of a node in every network that it joins: a ULA /128 (RFC 4193 §3.2)
+/// from the fabric's id (40 bits of it are the global id) and the node's name.
+pub fn node_address(fabric_id: u128, node: &str) -> Ipv6Addr {
+    let global = (fabric_id >> 88) & 0xff_ffff_ffff;
+    Ipv6Addr::from((0xfd << 120) | (global << 80) | u128::from(fnv1a(node)))
+}
+
+/// FNV-1a, 64 bits: spreads names; collisions within one fabric are refused by the planner.
+fn fnv1a(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// Gives every workload its addresses: those it asks for, else those it had, else the first free
+/// ones that do not rest. Workloads that cannot be served are named with the reason.
+pub fn assign(fabric: &Fabric, before: &Leases) -> (Leases, Vec<(Name, Unassigned)>) {
+    let mut desk =
+        Desk { fabric, taken: BTreeMap::new(), refused: Vec::new(), next: BTreeMap::new() };
+    let mut given: BTreeMap<Name, BTreeMap<IpNet, IpAddr>> = BTreeMap::new();
+    for (name, workload) in &fabric.workloads {
+        for address in &workload.addresses {
+            if let Some(prefix) = desk.claim(name, workload, *address) {
+                given.entry(name.clone()).or_default().insert(prefix, *address);
+            }
+        }
+    }
+    for (name, workload) in &fabric.workloads {
+        for address in before.workloads.get(name).into_iter().flatten() {
+            desk.keep(name, workload, *address, given.entry(name.clone()).or_default());
+        }
+    }
+    for (name, workload) in &fabric.workloads {
+        let have = given.entry(name.clone()).or_default();
+        for prefix in &fabric.subnets[&workload.subnet].cidrs {
+            if !have.contains_key(prefix) {
+                match desk.first_free(name, workload, *prefix, &before.resting) {
+                    Some(address) => drop(have.insert(*prefix, address)),
+                    None => desk.refused.push((
+                        name.clone(),
+                        Unassigned::Exhausted { subnet: workload.subnet.clone() },
+                    )),
+                }
+            }
+        }
+    }
+    let workloads = given
+        .into_iter()
+        .map(|(name, by_prefix)| {
+            let cidrs = &fabric.subnets[&fabric.workloads[&name].subnet].cidrs;
+            let addresses = cidrs.iter().filter_map(|prefix| by_prefix.get(prefix).copied());
+            (name, addresses.collect())
+        })
+        .collect();
+    (Leases { workloads, resting: before.resting.clone() }, desk.refused)
+}
+
+/// Where addresses are handed out.
+struct Desk<'a> {
+    fabric: &'a Fabric,
+    /// Who has which address of which network.
+    taken: BTreeMap<(&'a str, IpAddr), &'a str>,
+    refused: Vec<(Name, Unassigned)>,
+    /// Where the search for a free address goes on, by network and prefix.
+    next: BTreeMap<(&'a str, IpNet), u128>,
+}
+
+impl<'a> Desk<'a> {
+    fn claim(&mut self, name: &'a str, workload: &'a Workload, address: IpAddr) -> Option<IpNet> {
+        let cidrs = &self.fabric.subnets[&workload.subnet].cidrs;
+        let network = self.fabric.network_of(workload).as_str();
+        let Some(prefix) = cidrs.iter().find(|prefix| prefix.contains(&address)) else {
+            let subnet = workload.subnet.clone();
+            self.refused.push((name.to_owned(), Unassigned::Outside { address, subnet }));
+            return None;
+        };
+        if is_reserved(*prefix, address) {
+            self.refused.push((name.to_owned(), Unassigned::Reserved { address }));
+            return None;
+        }
+        if let Some(by) = self.taken.get(&(network, address)) {
+            let by = (*by).to_owned();
+            self.refused.push((name.to_owned(), Unassigned::Taken { address, by }));
+            return None;
+        }
+        self.taken.insert((network, address), name);
+        Some(*prefix)
+    }
+
+    fn keep(
+        &mut self,
+        name: &'a str,
+        workload: &'a Workload,
+        address: IpAddr,
+        have: &mut BTreeMap<IpNet, IpAddr>,
+    ) {
+        let cidrs = &self.fabric.subnets[&workload.subnet].cidrs;
+        let Some(prefix) = cidrs.iter().find(|prefix| prefix.contains(&address)) else { return };
+        let key = (self.fabric.network_of(workload).as_str(), address);
+        let free = !have.contains_key(prefix)
+            && !self.taken.contains_key(&key)
+            && !is_reserved(*prefix, address);
+        if free {
+            self.taken.insert(key, name);
+            have.insert(*prefix, address);
+        }
+    }
+
+    fn first_free(
+        &mut self,
+        name: &'a str,
+        workload: &'a Workload,
+        prefix: IpNet,
+        resting: &BTreeSet<(Name, IpAddr)>,
+    ) -> Option<IpAddr> {
+        let network = self.fabric.network_of(workload).as_str();
+        let size = size(prefix);
+        let start = self.next.get(&(network, prefix)).copied().unwrap_or(RESERVED_FIRST);
+        for offset in start..size.saturating_sub(1) {
+            let address = nth(prefix, offset);
+            let resting = resting.contains(&(network.to_owned(), address));
+            if !resting && !self.taken.contains_key(&(network, address)) {
+                self.taken.insert((network, address), name);
+                self.next.insert((network, prefix), offset + 1);
+                return Some(address);
+            }
+        }
+        None
+    }
+}
+
+/// Whether an address of `prefix` is one of AWS's five: the first four and the last.
+pub fn is_reserved(prefix: IpNet, address: IpAddr) -> bool {
+    let offset = number(address) - number(prefix.network());
+    offset < RESERVED_FIRST || offset == size(prefix) - 1
+}
+
+fn size(prefix: IpNet) -> u128 {
+    let host_bits = u32::from(prefix.max_prefix_len() - prefix.prefix_len());
+    1u128.checked_shl(host_bits).unwrap_or(u128::MAX)
+}
+
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => u128::from(u32::from(v4)),
+        IpAddr::V6(v6) => u128::from(v6),
+    }
+}
+
+fn nth(prefix: IpNet, offset: u128) -> IpAddr {
+    match prefix {
+        IpNet::V4(v4) => {
+            let offset = u32::try_from(offset).unwrap_or(u32::MAX);
+            IpAddr::from((u32::from(v4.network()).saturating_add(offset)).to_be_bytes())
+        }
+        IpNet::V6(v6) => {
+            IpAddr::from((u128::from(v6.network()).saturating_add(offset)).to_be_bytes())
+        }
+    }
+}
