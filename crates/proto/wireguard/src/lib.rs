@@ -31,6 +31,6 @@ pub use replay::{REPLAY_WINDOW, ReplayWindow};
 pub use session::{OpenKey, Role, SealKey, padding_bytes};
 pub use tai64n::{TAI64N_BYTES, Tai64n};
 pub use tunnel::{
-    NewTunnelError, Receiving, Reservation, ReserveError, Transmit, Tunnel, TunnelConfig,
-    TunnelEvent, TunnelStats,
+    NewTunnelError, Reservation, ReserveError, Transmit, Tunnel, TunnelConfig, TunnelEvent,
+    TunnelStats,
 };

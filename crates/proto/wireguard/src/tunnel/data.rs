@@ -7,7 +7,6 @@ use crate::limits::{
     KEEPALIVE_TIMEOUT, REJECT_AFTER_MESSAGES, REJECT_AFTER_TIME, REKEY_AFTER_MESSAGES,
     REKEY_AFTER_TIME, REKEY_TIMEOUT, WAITING_BYTES_MAX, WAITING_PACKETS_MAX,
 };
-use crate::replay::ReplayWindow;
 use crate::session::{OpenKey, Role, SealKey};
 use netloom_base::Time;
 use std::net::SocketAddr;
@@ -124,10 +123,23 @@ impl Tunnel {
         Ok(&session.open_key)
     }
 
-    /// Starts the judging of opened packets to a local index.
-    pub fn receiving(&mut self, index: u32) -> Option<Receiving<'_>> {
-        let session = self.sessions.by_index_mut(index)?;
-        Some(Receiving { replay: &mut session.replay })
+    /// Whether a session has this local index.
+    pub fn has_index(&self, index: u32) -> bool {
+        self.sessions.by_index(index).is_some()
+    }
+
+    /// Judges a packet to a local index that [`OpenKey::open`] found authentic, and marks its
+    /// counter as seen.
+    ///
+    /// # Errors
+    /// [`DropReason::UnknownIndex`], [`DropReason::SessionExpired`] past the last counter, or
+    /// [`DropReason::Replayed`].
+    pub fn accept(&mut self, index: u32, counter: u64) -> Result<(), DropReason> {
+        let session = self.sessions.by_index_mut(index).ok_or(DropReason::UnknownIndex)?;
+        if counter >= REJECT_AFTER_MESSAGES {
+            return Err(DropReason::SessionExpired);
+        }
+        if session.replay.accept(counter) { Ok(()) } else { Err(DropReason::Replayed) }
     }
 
     /// Notes that authenticated, new packets came in for a local index: once per batch.
@@ -167,24 +179,5 @@ impl Tunnel {
             self.timers.last_minute = true;
             self.want_handshake(now);
         }
-    }
-}
-
-/// Judges packets of one session that have been opened.
-#[derive(Debug)]
-pub struct Receiving<'a> {
-    replay: &'a mut ReplayWindow,
-}
-
-impl Receiving<'_> {
-    /// Marks a counter as seen.
-    ///
-    /// # Errors
-    /// [`DropReason::SessionExpired`] past the last counter, [`DropReason::Replayed`].
-    pub fn accept(&mut self, counter: u64) -> Result<(), DropReason> {
-        if counter >= REJECT_AFTER_MESSAGES {
-            return Err(DropReason::SessionExpired);
-        }
-        if self.replay.accept(counter) { Ok(()) } else { Err(DropReason::Replayed) }
     }
 }

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use timers::Timers;
 
-pub use data::{Receiving, Reservation, ReserveError};
+pub use data::{Reservation, ReserveError};
 
 /// What a tunnel is built from.
 #[derive(Clone, Debug)]
@@ -201,6 +201,11 @@ impl Tunnel {
     /// [`TunnelConfig::timestamp_floor`], or an old initiation can be replayed after a restart.
     pub fn newest_timestamp(&self) -> Option<Tai64n> {
         self.newest_timestamp
+    }
+
+    /// Refuses initiations that are not newer than `floor`, too.
+    pub fn raise_timestamp_floor(&mut self, floor: Tai64n) {
+        self.newest_timestamp = self.newest_timestamp.max(Some(floor));
     }
 
     /// Whether packets can be sent at once.

@@ -1,0 +1,109 @@
+//! What a node counts: packets through, and every packet dropped, by reason.
+
+use netloom_wireguard::DropReason as WireguardDropReason;
+
+/// Why a packet went no further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+pub enum DropReason {
+    /// A datagram that the protocol refused.
+    #[error(transparent)]
+    Wireguard(#[from] WireguardDropReason),
+    /// An initiation for one of our keys, by somebody who is no peer of that network.
+    #[error("the sender is no peer of the network")]
+    UnknownPeer,
+    /// A packet from the interface of a network that the node does not have.
+    #[error("the network is not known")]
+    UnknownNetwork,
+    /// Not a whole IPv4 or IPv6 packet, from the interface or out of a tunnel.
+    #[error("not a whole IP packet")]
+    NotIp,
+    /// No peer of the network has the packet's destination.
+    #[error("no peer has this destination")]
+    NoRoute,
+    /// Longer than the network's MTU, or without room for header and tag in its slot.
+    #[error("the packet is too long")]
+    TooLong,
+    /// Out of a tunnel, with a source address that its peer does not own.
+    #[error("the peer does not own the packet's source")]
+    ForeignSource,
+    /// Datagrams that the driver has not fetched fill the queue.
+    #[error("the queue of datagrams is full")]
+    OutputFull,
+}
+
+const OWN: [DropReason; 7] = [
+    DropReason::UnknownPeer,
+    DropReason::UnknownNetwork,
+    DropReason::NotIp,
+    DropReason::NoRoute,
+    DropReason::TooLong,
+    DropReason::ForeignSource,
+    DropReason::OutputFull,
+];
+
+const REASONS: usize = WireguardDropReason::ALL.len() + OWN.len();
+
+/// Running totals of a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Packets from interfaces that were sealed.
+    pub sealed_packets: u64,
+    /// Packets from interfaces that wait for a handshake, or did.
+    pub waiting_packets: u64,
+    /// Packets out of tunnels that were handed on.
+    pub opened_packets: u64,
+    /// Keepalives received.
+    pub keepalives: u64,
+    /// Events that nobody fetched in time.
+    pub events_lost: u64,
+    dropped: [u64; REASONS],
+}
+
+impl DropReason {
+    /// Every reason.
+    pub fn all() -> impl Iterator<Item = Self> {
+        WireguardDropReason::ALL.into_iter().map(Self::Wireguard).chain(OWN)
+    }
+
+    fn index(self) -> usize {
+        let own = |place| WireguardDropReason::ALL.len() + place;
+        match self {
+            Self::Wireguard(reason) => reason.index(),
+            Self::UnknownPeer => own(0),
+            Self::UnknownNetwork => own(1),
+            Self::NotIp => own(2),
+            Self::NoRoute => own(3),
+            Self::TooLong => own(4),
+            Self::ForeignSource => own(5),
+            Self::OutputFull => own(6),
+        }
+    }
+}
+
+impl Counters {
+    /// How many packets were dropped for a reason.
+    pub fn dropped(&self, reason: DropReason) -> u64 {
+        self.dropped[reason.index()]
+    }
+
+    /// The reasons for which packets were dropped, with how many.
+    pub fn drops(&self) -> impl Iterator<Item = (DropReason, u64)> {
+        DropReason::all().map(|reason| (reason, self.dropped(reason))).filter(|(_, n)| *n > 0)
+    }
+
+    pub(crate) fn drop_packet(&mut self, reason: impl Into<DropReason>) {
+        self.dropped[reason.into().index()] += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_a_counter_of_its_own() {
+        for (place, reason) in DropReason::all().enumerate() {
+            assert_eq!(reason.index(), place, "{reason}");
+        }
+    }
+}

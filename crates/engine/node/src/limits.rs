@@ -1,0 +1,15 @@
+//! What the engine bounds.
+
+/// Networks on one port. An initiation that is for none of them costs a mac1 check for each.
+pub const NETWORKS_MAX: usize = 64;
+/// Peers of all networks.
+pub const PEERS_MAX: usize = 1 << 16;
+/// Allowed prefixes of one peer.
+pub const ALLOWED_PREFIXES_MAX: usize = 4096;
+/// Datagrams and events kept for a driver that does not drain them; what comes then is lost and
+/// counted. Far above what one call makes.
+pub const OUTPUT_QUEUE_MAX: usize = 1 << 14;
+/// Smallest MTU of a network: IPv6's (RFC 8200 §5).
+pub const MTU_BYTES_MIN: usize = 1280;
+/// Handshake messages per second above which cookies are asked for, unless configured.
+pub const HANDSHAKES_PER_SECOND: u32 = 1000;

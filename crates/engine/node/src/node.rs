@@ -1,0 +1,242 @@
+//! The engine: many networks and their peers on one UDP port.
+
+use crate::config::{NetworkId, NodeConfig, PeerConfig, PeerId};
+use crate::counters::{Counters, DropReason};
+use crate::limits::OUTPUT_QUEUE_MAX;
+use netloom_base::{PrefixTrie, Seed, Time, WallTime};
+use netloom_wireguard::{
+    Gate, Identity, IndexTable, PublicKey, Tai64n, Transmit, Tunnel, TunnelEvent,
+};
+use rand_chacha::ChaCha20Rng;
+use rand_core::RngCore as _;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Something happened to a peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// In which network.
+    pub network: NetworkId,
+    /// To whom.
+    pub peer: PeerId,
+    /// Its key.
+    pub key: PublicKey,
+    /// What.
+    pub what: TunnelEvent,
+}
+
+/// How a peer is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerStatus {
+    /// Its number.
+    pub peer: PeerId,
+    /// Where it is, as far as known.
+    pub endpoint: Option<SocketAddr>,
+    /// Whether packets to it can be sent at once.
+    pub has_session: bool,
+    /// When the last handshake completed.
+    pub last_handshake: Option<Time>,
+    /// Handshakes completed.
+    pub handshakes: u64,
+    /// Bytes of datagrams received from it, handshakes included.
+    pub rx_bytes: u64,
+    /// Bytes of datagrams sent to it, handshakes included.
+    pub tx_bytes: u64,
+    /// Packets that gave way while waiting for a handshake.
+    pub waiting_dropped: u64,
+    /// To be stored, and given back by [`Node::set_timestamp_floor`] after a restart.
+    pub newest_timestamp: Option<Tai64n>,
+}
+
+/// The engine of one UDP port.
+pub struct Node {
+    pub(crate) networks: BTreeMap<NetworkId, Network>,
+    pub(crate) peers: BTreeMap<PeerId, Box<Peer>>,
+    pub(crate) indexes: IndexTable,
+    pub(crate) gate: Gate,
+    pub(crate) counters: Counters,
+    /// When each peer's machine is to be woken: never later than it asks for, perhaps sooner.
+    deadlines: BTreeSet<(Time, PeerId)>,
+    transmits: VecDeque<Transmit>,
+    events: VecDeque<Event>,
+    rng: ChaCha20Rng,
+    pub(crate) next_peer: u32,
+}
+
+pub(crate) struct Network {
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) mtu_bytes: usize,
+    pub(crate) peers: BTreeMap<PublicKey, PeerId>,
+    pub(crate) routes: PrefixTrie<PeerId>,
+}
+
+pub(crate) struct Peer {
+    pub(crate) network: NetworkId,
+    /// As declared, so that repeating it changes nothing.
+    pub(crate) config: PeerConfig,
+    pub(crate) tunnel: Tunnel,
+    pub(crate) deadline: Option<Time>,
+}
+
+impl Node {
+    /// A node without networks, all of whose choices follow from `seed`.
+    pub fn new(config: NodeConfig, seed: Seed, now: Time) -> Self {
+        let mut rng = seed.rng();
+        let indexes = IndexTable::new(fork(&mut rng));
+        let gate = Gate::new(config.handshakes_per_second, fork(&mut rng), now);
+        Self {
+            networks: BTreeMap::new(),
+            peers: BTreeMap::new(),
+            indexes,
+            gate,
+            counters: Counters::default(),
+            deadlines: BTreeSet::new(),
+            transmits: VecDeque::new(),
+            events: VecDeque::new(),
+            rng,
+            next_peer: 0,
+        }
+    }
+
+    /// When [`Self::handle_timeout`] is to be called next, and why.
+    pub fn poll_timeout(&self) -> Option<(Time, &'static str)> {
+        let (due, peer) = *self.deadlines.first()?;
+        let asked = self.peers.get(&peer).and_then(|peer| peer.tunnel.poll_timeout());
+        let reason = asked.filter(|(asked, _)| *asked <= due).map(|(_, reason)| reason);
+        Some((due, reason.unwrap_or("a timer has moved")))
+    }
+
+    /// Does what is due. `wall` goes into handshake initiations, which are made nowhere else.
+    pub fn handle_timeout(&mut self, now: Time, wall: WallTime) {
+        while let Some((due, id)) = self.deadlines.first().copied()
+            && due <= now
+        {
+            self.deadlines.pop_first();
+            let Some(peer) = self.peers.get_mut(&id) else { continue };
+            peer.deadline = None;
+            peer.tunnel.handle_timeout(now, wall, &mut self.indexes);
+            self.settle(id);
+        }
+    }
+
+    /// The next datagram to send that is not in a batch: handshakes, keepalives, and packets
+    /// that have been waiting for a session. To be drained after every other call.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.transmits.pop_front()
+    }
+
+    /// The next thing that happened. To be drained after every other call.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Running totals.
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// How a peer is doing.
+    pub fn peer_status(
+        &self,
+        now: Time,
+        network: NetworkId,
+        key: &PublicKey,
+    ) -> Option<PeerStatus> {
+        let id = *self.networks.get(&network)?.peers.get(key)?;
+        let tunnel = &self.peers.get(&id)?.tunnel;
+        let stats = tunnel.stats();
+        Some(PeerStatus {
+            peer: id,
+            endpoint: tunnel.endpoint(),
+            has_session: tunnel.has_session(now),
+            last_handshake: stats.last_handshake,
+            handshakes: stats.handshakes,
+            rx_bytes: stats.rx_bytes,
+            tx_bytes: stats.tx_bytes,
+            waiting_dropped: stats.waiting_dropped,
+            newest_timestamp: tunnel.newest_timestamp(),
+        })
+    }
+
+    /// The networks, in order of number.
+    pub fn networks(&self) -> impl Iterator<Item = NetworkId> {
+        self.networks.keys().copied()
+    }
+
+    /// The peers of a network, in order of key.
+    pub fn peers(&self, network: NetworkId) -> impl Iterator<Item = (PublicKey, PeerId)> {
+        let peers = self.networks.get(&network).map(|network| &network.peers);
+        peers.into_iter().flatten().map(|(key, id)| (*key, *id))
+    }
+
+    /// A seed for a new machine.
+    pub(crate) fn fork_seed(&mut self) -> Seed {
+        fork(&mut self.rng)
+    }
+
+    /// Collects what a peer's machine has to say after it was touched.
+    pub(crate) fn settle(&mut self, id: PeerId) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        while let Some(transmit) = peer.tunnel.poll_transmit() {
+            if self.transmits.len() < OUTPUT_QUEUE_MAX {
+                self.transmits.push_back(transmit);
+            } else {
+                self.counters.drop_packet(DropReason::OutputFull);
+            }
+        }
+        let key = peer.config.public_key;
+        while let Some(what) = peer.tunnel.poll_event() {
+            if self.events.len() < OUTPUT_QUEUE_MAX {
+                self.events.push_back(Event { network: peer.network, peer: id, key, what });
+            } else {
+                self.counters.events_lost += 1;
+            }
+        }
+        // A deadline that has moved away stays: waking once too often costs less than moving it
+        // for every batch.
+        let asked = peer.tunnel.poll_timeout().map(|(due, _)| due);
+        if let Some(asked) = asked
+            && peer.deadline.is_none_or(|deadline| asked < deadline)
+        {
+            if let Some(deadline) = peer.deadline.replace(asked) {
+                self.deadlines.remove(&(deadline, id));
+            }
+            self.deadlines.insert((asked, id));
+        }
+    }
+
+    /// Takes a peer out of every index of the node.
+    pub(crate) fn forget(&mut self, id: PeerId) {
+        let Some(mut peer) = self.peers.remove(&id) else { return };
+        peer.tunnel.close(&mut self.indexes);
+        if let Some(deadline) = peer.deadline {
+            self.deadlines.remove(&(deadline, id));
+        }
+    }
+
+    pub(crate) fn transmit(&mut self, transmit: Transmit) {
+        if self.transmits.len() < OUTPUT_QUEUE_MAX {
+            self.transmits.push_back(transmit);
+        } else {
+            self.counters.drop_packet(DropReason::OutputFull);
+        }
+    }
+}
+
+fn fork(rng: &mut ChaCha20Rng) -> Seed {
+    let mut seed = [0; 32];
+    rng.fill_bytes(&mut seed);
+    Seed(seed)
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node")
+            .field("networks", &self.networks.len())
+            .field("peers", &self.peers.len())
+            .field("counters", &self.counters)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,169 @@
+//! What becomes of a batch from an interface: which packets go where, sealed with what.
+
+use crate::config::PeerId;
+use netloom_base::PacketBatch;
+use netloom_wireguard::message::DATA_HEADER_BYTES;
+use netloom_wireguard::{Reservation, SealKey, TAG_BYTES, padding_bytes};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Marks a packet that goes nowhere.
+pub(crate) const DROPPED: u32 = u32::MAX;
+
+/// The packets of one batch, grouped by destination. To be kept and used again: filling it
+/// allocates only until it has grown to the size of the batches.
+#[derive(Debug, Default)]
+pub struct Outbound {
+    pub(crate) groups: Vec<Group>,
+    /// The group of each packet of the batch.
+    pub(crate) assigned: Vec<u32>,
+    /// Packets, group after group.
+    order: Vec<u32>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) peer: PeerId,
+    pub(crate) mtu_bytes: usize,
+    /// Datagram bytes of the group, headers and tags included.
+    pub(crate) bytes: u64,
+    pub(crate) start: usize,
+    pub(crate) len: usize,
+    /// None if the packets wait for a handshake.
+    pub(crate) sending: Option<Sending>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Sending {
+    to: SocketAddr,
+    first_counter: u64,
+    /// Given up once used, so that a key does not outlive its session.
+    key: Option<Arc<SealKey>>,
+}
+
+/// Packets of a batch that go to one place.
+#[derive(Clone, Copy, Debug)]
+pub struct Destination<'a> {
+    /// To whom.
+    pub peer: PeerId,
+    /// Where to.
+    pub to: SocketAddr,
+    /// Which packets of the batch, in the order in which they are to be sent.
+    pub packets: &'a [u32],
+}
+
+impl Outbound {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Forgets everything; the room stays.
+    pub fn clear(&mut self) {
+        self.groups.clear();
+        self.assigned.clear();
+        self.order.clear();
+    }
+
+    /// The packets to send, by destination; packets that are in no group are not to be sent.
+    /// Those of one peer keep the order in which they came.
+    pub fn destinations(&self) -> impl Iterator<Item = Destination<'_>> {
+        self.groups.iter().filter_map(|group| {
+            let packets = &self.order[group.start..group.start + group.len];
+            let to = group.sending.as_ref()?.to;
+            Some(Destination { peer: group.peer, to, packets })
+        })
+    }
+
+    /// Seals the packets in place. `batch` is the one that was planned.
+    ///
+    /// Needs nothing of the node: a driver with several threads plans under a lock
+    /// ([`crate::Node::plan_inner`]) and seals outside of it.
+    ///
+    /// # Panics
+    /// If `batch` is another one and lacks packets or room: a bug of the caller.
+    pub fn seal(&mut self, batch: &mut PacketBatch) {
+        for group in &mut self.groups {
+            let Some(sending) = &mut group.sending else { continue };
+            let Some(key) = sending.key.take() else { continue };
+            let packets = &self.order[group.start..group.start + group.len];
+            for (counter, packet) in (sending.first_counter..).zip(packets) {
+                seal_in_place(batch, *packet as usize, group.mtu_bytes, counter, &key);
+            }
+        }
+    }
+
+    /// Adds packet number `assigned.len()` to a peer's group.
+    pub(crate) fn assign(&mut self, peer: PeerId, mtu_bytes: usize, packet_bytes: usize) {
+        let place = self.groups.iter().rposition(|group| group.peer == peer);
+        let place = place.unwrap_or_else(|| {
+            let (bytes, start, len) = (0, 0, 0);
+            self.groups.push(Group { peer, mtu_bytes, bytes, start, len, sending: None });
+            self.groups.len() - 1
+        });
+        let group = &mut self.groups[place];
+        group.len += 1;
+        group.bytes += datagram_bytes(packet_bytes, mtu_bytes) as u64;
+        // A batch has far fewer packets than 32 bits count.
+        self.assigned.push(place as u32);
+    }
+
+    /// Lays the groups out one after the other.
+    pub(crate) fn arrange(&mut self) {
+        let mut start = 0;
+        for group in &mut self.groups {
+            group.start = start;
+            start += std::mem::take(&mut group.len);
+        }
+        self.order.resize(start, 0);
+        for (packet, place) in (0..).zip(&self.assigned) {
+            if *place != DROPPED {
+                let group = &mut self.groups[*place as usize];
+                self.order[group.start + group.len] = packet;
+                group.len += 1;
+            }
+        }
+    }
+
+    /// The packets of a group.
+    pub(crate) fn packets(&self, place: usize) -> &[u32] {
+        let group = &self.groups[place];
+        &self.order[group.start..group.start + group.len]
+    }
+}
+
+impl From<Reservation> for Sending {
+    fn from(reservation: Reservation) -> Self {
+        let Reservation { to, key, first_counter } = reservation;
+        Self { to, first_counter, key: Some(key) }
+    }
+}
+
+pub(crate) fn datagram_bytes(packet_bytes: usize, mtu_bytes: usize) -> usize {
+    DATA_HEADER_BYTES + packet_bytes + padding_bytes(packet_bytes, mtu_bytes) + TAG_BYTES
+}
+
+/// Whether a packet can be sealed in its slot.
+pub(crate) fn has_room(batch: &PacketBatch, index: usize, mtu_bytes: usize) -> bool {
+    let (before, after) = batch.room(index);
+    let padding = padding_bytes(batch.packet(index).len(), mtu_bytes);
+    before >= DATA_HEADER_BYTES && after >= padding + TAG_BYTES
+}
+
+fn seal_in_place(
+    batch: &mut PacketBatch,
+    index: usize,
+    mtu_bytes: usize,
+    counter: u64,
+    key: &SealKey,
+) {
+    let packet_bytes = batch.packet(index).len();
+    let padding = padding_bytes(packet_bytes, mtu_bytes);
+    let datagram = batch
+        .grow(index, DATA_HEADER_BYTES, padding + TAG_BYTES)
+        .expect("the plan was made for this batch and found room");
+    // The slot may hold an earlier packet's bytes.
+    let content = DATA_HEADER_BYTES + packet_bytes;
+    datagram[content..content + padding].fill(0);
+    key.seal(counter, datagram);
+}

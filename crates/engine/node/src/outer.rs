@@ -1,0 +1,271 @@
+//! Datagrams from the UDP port: handshakes to their networks and peers, data to its sessions.
+
+use crate::config::PeerId;
+use crate::counters::DropReason;
+use crate::inbound::{ArrivalRange, Group, Inbound, Sealed};
+use crate::node::Node;
+use netloom_base::packet::IpView;
+use netloom_base::{PacketBatch, Time};
+use netloom_wireguard::message::{
+    CookieReply, DATA_OVERHEAD_BYTES, Data, Initiation, Macs, Response,
+};
+use netloom_wireguard::{
+    Admission, DropReason as WireguardDropReason, Identity, Message, Transmit,
+};
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::sync::Arc;
+
+/// The first message type that is ours and not WireGuard's.
+const FOREIGN_TYPE_MIN: u8 = 16;
+
+impl Node {
+    /// Takes a batch of datagrams from one address: opens data in place, answers handshakes.
+    /// `inbound` says which packets came out, and for which networks.
+    pub fn handle_outer(
+        &mut self,
+        now: Time,
+        from: SocketAddr,
+        batch: &mut PacketBatch,
+        inbound: &mut Inbound,
+    ) {
+        self.plan_outer(now, |_| from, batch, inbound);
+        inbound.open(batch);
+        self.finish_outer(now, batch, inbound);
+    }
+
+    /// The part of [`Self::handle_outer`] before [`Inbound::open`]: handles handshakes and finds
+    /// the keys of data packets. `from` tells the source of each packet of the batch.
+    pub fn plan_outer(
+        &mut self,
+        now: Time,
+        from: impl Fn(usize) -> SocketAddr,
+        batch: &PacketBatch,
+        inbound: &mut Inbound,
+    ) {
+        inbound.clear();
+        for (index, datagram) in batch.iter().enumerate() {
+            // A batch has far fewer packets than 32 bits count.
+            let packet = index as u32;
+            if datagram.first().is_some_and(|kind| *kind >= FOREIGN_TYPE_MIN) {
+                inbound.foreign.push(packet);
+                continue;
+            }
+            let from = from(index);
+            let handled = match Message::parse(datagram) {
+                Ok(Message::Data(data)) => self.plan_data(now, from, packet, data, inbound),
+                Ok(Message::Initiation(message)) => self.handle_initiation(now, from, &message),
+                Ok(Message::Response(message)) => self.handle_response(now, from, &message),
+                Ok(Message::CookieReply(message)) => self.handle_cookie_reply(now, &message),
+                Err(reason) => Err(reason.into()),
+            };
+            if let Err(reason) = handled {
+                self.counters.drop_packet(reason);
+            }
+        }
+    }
+
+    /// The part of [`Self::handle_outer`] after [`Inbound::open`]: refuses replays and sources
+    /// that their peer does not own, and lets the sessions know.
+    pub fn finish_outer(&mut self, now: Time, batch: &mut PacketBatch, inbound: &mut Inbound) {
+        inbound.sealed.sort_unstable_by_key(|sealed| (sealed.group, sealed.packet));
+        let mut start = 0;
+        while let Some(first) = inbound.sealed.get(start) {
+            let group = first.group;
+            let len = inbound.sealed[start..].iter().take_while(|s| s.group == group).count();
+            let range = start..start + len;
+            start = range.end;
+            self.accept(now, batch, inbound, group as usize, range);
+        }
+    }
+
+    // === handshakes ===
+
+    fn handle_initiation(
+        &mut self,
+        now: Time,
+        from: SocketAddr,
+        message: &Initiation<'_>,
+    ) -> Result<(), DropReason> {
+        let macs = message.macs();
+        let (network_id, identity) = self
+            .networks
+            .iter()
+            .map(|(id, network)| (*id, &network.identity))
+            .find(|(_, identity)| identity.is_addressed(&macs))
+            .map(|(id, identity)| (id, identity.clone()))
+            .ok_or(WireguardDropReason::BadMac1)?;
+        self.admit(now, from, &identity, &macs)?;
+        let initiation = identity.open(message)?;
+        let network = self.networks.get(&network_id);
+        let id = network.and_then(|network| network.peers.get(&initiation.remote).copied());
+        let id = id.ok_or(DropReason::UnknownPeer)?;
+        let peer = self.peers.get_mut(&id).ok_or(DropReason::UnknownPeer)?;
+        peer.tunnel.handle_initiation(now, from, initiation, &mut self.indexes)?;
+        self.settle(id);
+        Ok(())
+    }
+
+    fn handle_response(
+        &mut self,
+        now: Time,
+        from: SocketAddr,
+        message: &Response<'_>,
+    ) -> Result<(), DropReason> {
+        let unknown = WireguardDropReason::UnknownIndex;
+        let id = PeerId(self.indexes.owner(message.receiver()).ok_or(unknown)?);
+        let network = self.peers.get(&id).and_then(|peer| self.networks.get(&peer.network));
+        let identity = network.ok_or(unknown)?.identity.clone();
+        let macs = message.macs();
+        if !identity.is_addressed(&macs) {
+            return Err(WireguardDropReason::BadMac1.into());
+        }
+        self.admit(now, from, &identity, &macs)?;
+        let peer = self.peers.get_mut(&id).ok_or(unknown)?;
+        peer.tunnel.handle_response(now, from, message, &mut self.indexes)?;
+        self.settle(id);
+        Ok(())
+    }
+
+    fn handle_cookie_reply(
+        &mut self,
+        now: Time,
+        message: &CookieReply<'_>,
+    ) -> Result<(), DropReason> {
+        let unknown = WireguardDropReason::UnknownIndex;
+        let id = PeerId(self.indexes.owner(message.receiver()).ok_or(unknown)?);
+        let peer = self.peers.get_mut(&id).ok_or(unknown)?;
+        peer.tunnel.handle_cookie_reply(now, message)?;
+        self.settle(id);
+        Ok(())
+    }
+
+    fn admit(
+        &mut self,
+        now: Time,
+        from: SocketAddr,
+        identity: &Arc<Identity>,
+        macs: &Macs<'_>,
+    ) -> Result<(), DropReason> {
+        match self.gate.admit(now, from, identity, macs) {
+            Admission::Admit => Ok(()),
+            Admission::Challenge(reply) => {
+                self.transmit(Transmit { to: from, datagram: reply.to_vec() });
+                Err(WireguardDropReason::CookieSent.into())
+            }
+            Admission::Refuse(reason) => Err(reason.into()),
+        }
+    }
+
+    // === data ===
+
+    fn plan_data(
+        &mut self,
+        now: Time,
+        from: SocketAddr,
+        packet: u32,
+        data: Data,
+        inbound: &mut Inbound,
+    ) -> Result<(), DropReason> {
+        let Data { receiver: index, counter } = data;
+        let group = match inbound.group(index, from) {
+            Some(group) => group,
+            None => {
+                let unknown = WireguardDropReason::UnknownIndex;
+                let id = PeerId(self.indexes.owner(index).ok_or(unknown)?);
+                let peer = self.peers.get(&id).ok_or(unknown)?;
+                let key = Some(peer.tunnel.open_key(now, index)?.clone());
+                inbound.groups.push(Group { index, from, peer: id, key });
+                inbound.groups.len() as u32 - 1
+            }
+        };
+        inbound.sealed.push(Sealed { group, packet, counter, is_open: false });
+        Ok(())
+    }
+
+    /// Judges the opened packets of one session, and tells it about them.
+    fn accept(
+        &mut self,
+        now: Time,
+        batch: &mut PacketBatch,
+        inbound: &mut Inbound,
+        group: usize,
+        range: Range<usize>,
+    ) {
+        let Group { index, from, peer: id, .. } = inbound.groups[group];
+        let start = inbound.delivered.len();
+        // The session may have gone between planning and finishing.
+        let Some(peer) = self.peers.get_mut(&id).filter(|peer| peer.tunnel.has_index(index)) else {
+            for _ in range {
+                self.counters.drop_packet(WireguardDropReason::UnknownIndex);
+            }
+            return;
+        };
+        let mut bytes = 0;
+        for sealed in &inbound.sealed[range] {
+            let packet_bytes = batch.packet(sealed.packet as usize).len();
+            let verdict = if sealed.is_open {
+                peer.tunnel.accept(index, sealed.counter)
+            } else {
+                Err(WireguardDropReason::BadTag)
+            };
+            match verdict {
+                Err(reason) => self.counters.drop_packet(reason),
+                Ok(()) => {
+                    bytes += (packet_bytes + DATA_OVERHEAD_BYTES) as u64;
+                    if packet_bytes > 0 {
+                        inbound.delivered.push(sealed.packet);
+                    } else {
+                        self.counters.keepalives += 1;
+                    }
+                }
+            }
+        }
+        if bytes == 0 {
+            return;
+        }
+        let (network, has_data) = (peer.network, inbound.delivered.len() > start);
+        peer.tunnel.received(now, from, index, has_data, bytes, &mut self.indexes);
+        self.settle(id);
+        self.check_sources(id, batch, inbound, start);
+        let end = inbound.delivered.len();
+        if end > start {
+            inbound.arrivals.push(ArrivalRange { network, peer: id, start, end });
+        }
+    }
+
+    /// Keeps of the packets from `start` on those whose source their peer owns.
+    fn check_sources(
+        &mut self,
+        id: PeerId,
+        batch: &mut PacketBatch,
+        inbound: &mut Inbound,
+        start: usize,
+    ) {
+        let network = self.peers.get(&id).and_then(|peer| self.networks.get(&peer.network));
+        let Some(network) = network else { return };
+        let (mut kept, mut last) = (start, None);
+        for place in start..inbound.delivered.len() {
+            let packet = inbound.delivered[place];
+            let view = IpView::parse(batch.packet(packet as usize));
+            let Some(view) = view else {
+                self.counters.drop_packet(DropReason::NotIp);
+                continue;
+            };
+            let source = view.source;
+            let is_own = last == Some(source)
+                || network.routes.longest_match(source).is_some_and(|(_, owner)| *owner == id);
+            if !is_own {
+                self.counters.drop_packet(DropReason::ForeignSource);
+                continue;
+            }
+            last = Some(source);
+            let total_bytes = view.total_bytes;
+            batch.narrow(packet as usize, 0..total_bytes);
+            inbound.delivered[kept] = packet;
+            kept += 1;
+        }
+        inbound.delivered.truncate(kept);
+        self.counters.opened_packets += (kept - start) as u64;
+    }
+}

@@ -1,0 +1,257 @@
+//! Incremental updates: networks and peers are set to what is declared, and only what differs
+//! changes.
+
+use crate::config::{NetworkConfig, NetworkId, PeerConfig, PeerId, SetNetworkError, SetPeerError};
+use crate::limits::{ALLOWED_PREFIXES_MAX, MTU_BYTES_MIN, NETWORKS_MAX, PEERS_MAX};
+use crate::node::{Network, Node, Peer};
+use ipnet::IpNet;
+use netloom_base::{PrefixTrie, Time};
+use netloom_wireguard::{Identity, PublicKey, Tai64n, Tunnel, TunnelConfig};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+impl Node {
+    /// Adds a network, or changes what differs. A new key ends the network's sessions.
+    ///
+    /// # Errors
+    /// [`SetNetworkError`]; nothing has changed then.
+    pub fn set_network(
+        &mut self,
+        now: Time,
+        id: NetworkId,
+        config: &NetworkConfig,
+    ) -> Result<(), SetNetworkError> {
+        let NetworkConfig { private_key, mtu_bytes } = config;
+        if !(MTU_BYTES_MIN..=usize::from(u16::MAX)).contains(mtu_bytes) {
+            return Err(SetNetworkError::Mtu(*mtu_bytes));
+        }
+        let same_key = |network: &Network| network.identity.is_of(private_key);
+        if let Some((other, _)) = self.networks.iter().find(|(n, net)| **n != id && same_key(net)) {
+            return Err(SetNetworkError::KeyInUse(*other));
+        }
+        match self.networks.get(&id) {
+            Some(network) if same_key(network) => {
+                self.set_mtu(id, *mtu_bytes);
+                return Ok(());
+            }
+            Some(network) if network.peers.contains_key(&private_key.public()) => {
+                return Err(SetNetworkError::OwnKeyIsPeer);
+            }
+            None if self.networks.len() >= NETWORKS_MAX => {
+                return Err(SetNetworkError::TooManyNetworks);
+            }
+            Some(_) | None => {}
+        }
+        let identity = Arc::new(Identity::new(private_key.clone()));
+        if let Some(network) = self.networks.get_mut(&id) {
+            network.identity = identity;
+            self.set_mtu(id, *mtu_bytes);
+            self.restart_tunnels(now, id);
+        } else {
+            let (peers, routes) = (BTreeMap::new(), PrefixTrie::new());
+            let network = Network { identity, mtu_bytes: *mtu_bytes, peers, routes };
+            self.networks.insert(id, network);
+        }
+        Ok(())
+    }
+
+    /// Removes a network with its peers; whether there was one.
+    pub fn remove_network(&mut self, id: NetworkId) -> bool {
+        let Some(network) = self.networks.remove(&id) else { return false };
+        for peer in network.peers.into_values() {
+            self.forget(peer);
+        }
+        true
+    }
+
+    /// Adds a peer, or changes what differs. The session stays through every change; a new
+    /// preshared key holds from the next handshake on.
+    ///
+    /// # Errors
+    /// [`SetPeerError`]; nothing has changed then.
+    pub fn set_peer(
+        &mut self,
+        now: Time,
+        network: NetworkId,
+        mut config: PeerConfig,
+    ) -> Result<PeerId, SetPeerError> {
+        config.allowed = config.allowed.iter().map(IpNet::trunc).collect();
+        config.allowed.sort_unstable();
+        config.allowed.dedup();
+        self.check_peer(network, &config)?;
+        let known = self.networks.get(&network).and_then(|n| n.peers.get(&config.public_key));
+        let id = match known.copied() {
+            Some(id) => {
+                self.update_peer(now, id, config);
+                id
+            }
+            None => self.add_peer(now, network, config)?,
+        };
+        self.settle(id);
+        Ok(id)
+    }
+
+    /// Removes a peer; whether there was one.
+    pub fn remove_peer(&mut self, network: NetworkId, key: &PublicKey) -> bool {
+        let Some(network) = self.networks.get_mut(&network) else { return false };
+        let Some(id) = network.peers.remove(key) else { return false };
+        for prefix in self.peers.get(&id).into_iter().flat_map(|peer| &peer.config.allowed) {
+            network.routes.remove(*prefix);
+        }
+        self.forget(id);
+        true
+    }
+
+    /// Sends to a peer at another address from now on, until it is heard from elsewhere; whether
+    /// there is such a peer. For path selection, which knows better than the declaration.
+    pub fn set_peer_endpoint(
+        &mut self,
+        now: Time,
+        network: NetworkId,
+        key: &PublicKey,
+        endpoint: Option<SocketAddr>,
+    ) -> bool {
+        let Some(id) = self.peer_id(network, key) else { return false };
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.tunnel.set_endpoint(now, endpoint);
+        }
+        self.settle(id);
+        true
+    }
+
+    /// Refuses initiations of a peer that are not newer than `floor`, which an earlier run of
+    /// this node has seen; whether there is such a peer.
+    pub fn set_timestamp_floor(
+        &mut self,
+        network: NetworkId,
+        key: &PublicKey,
+        floor: Tai64n,
+    ) -> bool {
+        let Some(id) = self.peer_id(network, key) else { return false };
+        let peer = self.peers.get_mut(&id);
+        peer.is_some_and(|peer| {
+            peer.tunnel.raise_timestamp_floor(floor);
+            true
+        })
+    }
+
+    fn peer_id(&self, network: NetworkId, key: &PublicKey) -> Option<PeerId> {
+        self.networks.get(&network)?.peers.get(key).copied()
+    }
+
+    fn check_peer(&self, id: NetworkId, config: &PeerConfig) -> Result<(), SetPeerError> {
+        let network = self.networks.get(&id).ok_or(SetPeerError::UnknownNetwork(id))?;
+        if network.identity.public() == config.public_key {
+            return Err(SetPeerError::OwnKey);
+        }
+        if config.allowed.len() > ALLOWED_PREFIXES_MAX {
+            return Err(SetPeerError::TooManyPrefixes(config.allowed.len()));
+        }
+        let own = network.peers.get(&config.public_key);
+        for prefix in &config.allowed {
+            let owner = network.routes.get(*prefix).filter(|owner| Some(*owner) != own);
+            if let Some(owner) = owner.and_then(|owner| self.peers.get(owner)) {
+                return Err(SetPeerError::Overlap {
+                    prefix: *prefix,
+                    owner: owner.config.public_key,
+                    claimant: config.public_key,
+                });
+            }
+        }
+        if own.is_none() && self.peers.len() >= PEERS_MAX {
+            return Err(SetPeerError::TooManyPeers);
+        }
+        Ok(())
+    }
+
+    fn add_peer(
+        &mut self,
+        now: Time,
+        network_id: NetworkId,
+        config: PeerConfig,
+    ) -> Result<PeerId, SetPeerError> {
+        let seed = self.fork_seed();
+        let unknown = SetPeerError::UnknownNetwork(network_id);
+        let network = self.networks.get_mut(&network_id).ok_or(unknown)?;
+        let id = PeerId(self.next_peer);
+        let (identity, mtu_bytes) = (network.identity.clone(), network.mtu_bytes);
+        let tunnel = Tunnel::new(identity, tunnel_config(&config, mtu_bytes), id.0, seed, now)
+            .map_err(|_| SetPeerError::LowOrderKey)?;
+        self.next_peer += 1;
+        network.peers.insert(config.public_key, id);
+        for prefix in &config.allowed {
+            network.routes.insert(*prefix, id);
+        }
+        let peer = Peer { network: network_id, config, tunnel, deadline: None };
+        self.peers.insert(id, Box::new(peer));
+        Ok(id)
+    }
+
+    fn update_peer(&mut self, now: Time, id: PeerId, config: PeerConfig) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let before = std::mem::replace(&mut peer.config, config);
+        let after = &peer.config;
+        if before.psk != after.psk {
+            peer.tunnel.set_preshared(after.psk.clone().unwrap_or_default());
+        }
+        if before.endpoint != after.endpoint {
+            peer.tunnel.set_endpoint(now, after.endpoint);
+        }
+        peer.tunnel.set_keepalive(now, after.keepalive);
+        if before.allowed != after.allowed
+            && let Some(network) = self.networks.get_mut(&peer.network)
+        {
+            for prefix in before.allowed.iter().filter(|p| after.allowed.binary_search(p).is_err())
+            {
+                network.routes.remove(*prefix);
+            }
+            for prefix in &after.allowed {
+                network.routes.insert(*prefix, id);
+            }
+        }
+    }
+
+    fn set_mtu(&mut self, id: NetworkId, mtu_bytes: usize) {
+        let Some(network) = self.networks.get_mut(&id) else { return };
+        if network.mtu_bytes == mtu_bytes {
+            return;
+        }
+        network.mtu_bytes = mtu_bytes;
+        for peer in network.peers.values() {
+            if let Some(peer) = self.peers.get_mut(peer) {
+                peer.tunnel.set_mtu_bytes(mtu_bytes);
+            }
+        }
+    }
+
+    /// Gives every peer of a network a new machine, after the network's key has changed.
+    fn restart_tunnels(&mut self, now: Time, network_id: NetworkId) {
+        let ids: Vec<PeerId> = self.peers(network_id).map(|(_, id)| id).collect();
+        for id in ids {
+            let seed = self.fork_seed();
+            let Some(network) = self.networks.get(&network_id) else { return };
+            let Some(peer) = self.peers.get_mut(&id) else { continue };
+            let mut config = tunnel_config(&peer.config, network.mtu_bytes);
+            config.endpoint = peer.tunnel.endpoint();
+            config.timestamp_floor = peer.tunnel.newest_timestamp();
+            peer.tunnel.close(&mut self.indexes);
+            // A key that one private key could use is of high order, so any other can.
+            if let Ok(tunnel) = Tunnel::new(network.identity.clone(), config, id.0, seed, now) {
+                peer.tunnel = tunnel;
+            }
+            self.settle(id);
+        }
+    }
+}
+
+fn tunnel_config(config: &PeerConfig, mtu_bytes: usize) -> TunnelConfig {
+    TunnelConfig {
+        remote: config.public_key,
+        preshared: config.psk.clone().unwrap_or_default(),
+        endpoint: config.endpoint,
+        keepalive: config.keepalive,
+        mtu_bytes,
+        timestamp_floor: None,
+    }
+}
