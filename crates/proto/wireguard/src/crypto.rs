@@ -59,13 +59,13 @@ fn hmac(key: &[u8], parts: &[&[u8]]) -> Secret {
     let mut pad = Zeroizing::new([0; HMAC_BLOCK_BYTES]);
     pad[..key.len()].copy_from_slice(key);
     pad.iter_mut().for_each(|byte| *byte ^= 0x36);
-    let mut inner = Blake2s256::new().chain(&*pad);
+    let mut inner = Blake2s256::new().chain(*pad);
     for part in parts {
         blake2::Digest::update(&mut inner, part);
     }
     let inner = Zeroizing::new(<[u8; HASH_BYTES]>::from(inner.finalize()));
     pad.iter_mut().for_each(|byte| *byte ^= 0x36 ^ 0x5c);
-    let outer = Blake2s256::new().chain(&*pad).chain(&*inner);
+    let outer = Blake2s256::new().chain(*pad).chain(*inner);
     Zeroizing::new(outer.finalize().into())
 }
 
