@@ -8,12 +8,17 @@ use std::collections::BTreeMap;
 /// The kernel's default for a new link.
 const MTU_BYTES_DEFAULT: u32 = 1500;
 
+/// What every new namespace holds.
+const LOOPBACK: Link =
+    Link { kind: LinkKind::Loopback, mtu_bytes: 65536, mac: None, up: false };
+
 /// Applies one operation to `state` as the kernel would, with what follows from it:
 /// a link takes its addresses, neighbours and routes with it, a veth its other end.
 pub fn apply(state: &mut HostState, operation: &Operation) {
     match operation {
         Operation::CreateNamespace { namespace } => {
-            state.namespaces.entry(namespace.clone()).or_default();
+            let made = state.namespaces.entry(namespace.clone()).or_default();
+            made.links.entry("lo".to_owned()).or_insert(LOOPBACK);
         }
         Operation::DeleteNamespace { namespace } => delete_namespace(state, namespace),
         Operation::CreateVeth { end, peer } => {
@@ -44,9 +49,9 @@ fn apply_entry(state: &mut NamespaceState, operation: &Operation) {
         Operation::AddAddress { address, .. } => drop(state.addresses.insert(address.clone())),
         Operation::DeleteAddress { address, .. } => drop(state.addresses.remove(address)),
         Operation::AddNeighbour { neighbour, .. } => {
-            state.neighbours.retain(|old| {
-                (&old.link, old.address) != (&neighbour.link, neighbour.address)
-            });
+            state
+                .neighbours
+                .retain(|old| (&old.link, old.address) != (&neighbour.link, neighbour.address));
             state.neighbours.insert(neighbour.clone());
         }
         Operation::DeleteNeighbour { neighbour, .. } => drop(state.neighbours.remove(neighbour)),

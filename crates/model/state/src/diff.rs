@@ -100,10 +100,10 @@ impl<'a> Plan<'a> {
             .iter()
             .filter(|(namespace, _)| self.stays(namespace))
             .flat_map(|(namespace, state)| {
-                state.links.keys().map(|link| LinkEnd {
-                    namespace: namespace.clone(),
-                    link: link.clone(),
-                })
+                state
+                    .links
+                    .keys()
+                    .map(|link| LinkEnd { namespace: namespace.clone(), link: link.clone() })
             })
             .collect();
         for end in ends {
@@ -191,12 +191,18 @@ impl<'a> Plan<'a> {
             }
             let desired = self.desired.namespaces.get(namespace).unwrap_or(&empty);
             let ns = || namespace.clone();
-            found.extend(current.rules.difference(&desired.rules).map(|rule| {
-                Operation::DeleteRule { namespace: ns(), rule: rule.clone() }
-            }));
-            found.extend(current.routes.difference(&desired.routes).map(|route| {
-                Operation::DeleteRoute { namespace: ns(), route: route.clone() }
-            }));
+            found.extend(
+                current
+                    .rules
+                    .difference(&desired.rules)
+                    .map(|rule| Operation::DeleteRule { namespace: ns(), rule: rule.clone() }),
+            );
+            found.extend(
+                current
+                    .routes
+                    .difference(&desired.routes)
+                    .map(|route| Operation::DeleteRoute { namespace: ns(), route: route.clone() }),
+            );
             found.extend(current.neighbours.difference(&desired.neighbours).map(|neighbour| {
                 Operation::DeleteNeighbour { namespace: ns(), neighbour: neighbour.clone() }
             }));

@@ -59,10 +59,12 @@ fn changes_inside(desired: &Table, current: &Table) -> Vec<Change> {
         if !rules.is_empty() {
             changes.push(Change::FlushChain { chain: name.clone() });
         }
-        changes.extend(chain.rules.iter().map(|rule| Change::AppendRule {
-            chain: name.clone(),
-            rule: rule.clone(),
-        }));
+        changes.extend(
+            chain
+                .rules
+                .iter()
+                .map(|rule| Change::AppendRule { chain: name.clone(), rule: rule.clone() }),
+        );
     }
     let gone = |name: &&String| !desired.chains.contains_key(*name);
     for chain in current.chains.keys().filter(gone) {

@@ -1,0 +1,247 @@
+//! A builder of nf_tables rules: each step appends expressions; an end step makes the rule.
+
+use netloom_policy::Direction;
+use netloom_state::nft::{
+    CompareOperator, ConntrackKey, Expression, MetaKey, PayloadBase, Register, RejectKind, Rule,
+    Verdict, ct_state,
+};
+use std::net::IpAddr;
+
+/// The set of protocols that have ports (or, for ICMP, a type and code).
+pub(super) const PORT_PROTOCOLS: &str = "port-protocols";
+
+const IPV4: u8 = 2;
+const IPV6: u8 = 10;
+
+/// Register of the first part of a lookup's key.
+const KEY: Register = Register(0);
+
+/// An address as a key.
+pub(super) fn key(address: IpAddr) -> Vec<u8> {
+    match address {
+        IpAddr::V4(v4) => v4.octets().to_vec(),
+        IpAddr::V6(v6) => v6.octets().to_vec(),
+    }
+}
+
+/// A link's name as the kernel compares it: 16 bytes, filled up with zeros.
+fn name_bytes(link: &str) -> Vec<u8> {
+    let mut bytes = link.as_bytes().to_vec();
+    bytes.resize(16, 0);
+    bytes
+}
+
+/// A link's name and an address as one key.
+pub(super) fn link_key(link: &str, address: IpAddr) -> Vec<u8> {
+    [name_bytes(link), key(address)].concat()
+}
+
+/// A transport number (`protocol << 16 | port`) as two registers: protocol, then port.
+/// Byte order makes ranges of numbers ranges of keys.
+pub(super) fn transport_key(number: u32) -> Vec<u8> {
+    let [_, protocol, high, low] = number.to_be_bytes();
+    vec![protocol, 0, 0, 0, high, low, 0, 0]
+}
+
+/// A rule in the making.
+#[derive(Clone, Default)]
+pub(super) struct Program {
+    expressions: Vec<Expression>,
+}
+
+impl Program {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    fn with(mut self, expression: Expression) -> Self {
+        self.expressions.push(expression);
+        self
+    }
+
+    // === ends ===
+
+    pub(super) fn verdict(self, verdict: Verdict) -> Rule {
+        Rule { expressions: self.with(Expression::Verdict(verdict)).expressions, name: None }
+    }
+
+    pub(super) fn accept(self) -> Rule {
+        self.verdict(Verdict::Accept)
+    }
+
+    pub(super) fn jump(self, chain: &str) -> Rule {
+        self.verdict(Verdict::Jump(chain.to_owned()))
+    }
+
+    pub(super) fn count_and_drop(self, reason: &str) -> Rule {
+        let rule = self.with(Expression::Counter).verdict(Verdict::Drop);
+        Rule { name: Some(reason.to_owned()), ..rule }
+    }
+
+    pub(super) fn count_and_reject(self, reason: &str) -> Rule {
+        let refused =
+            self.with(Expression::Counter).with(Expression::Reject(RejectKind::AdminProhibited));
+        Rule { expressions: refused.expressions, name: Some(reason.to_owned()) }
+    }
+
+    pub(super) fn clear_mark(self) -> Rule {
+        let cleared = self
+            .with(Expression::Load { register: KEY, data: vec![0; 4] })
+            .with(Expression::SetMark { register: KEY });
+        Rule { expressions: cleared.expressions, name: None }
+    }
+
+    // === matches ===
+
+    fn compare(self, data: Vec<u8>, operator: CompareOperator) -> Self {
+        self.with(Expression::Compare { register: KEY, operator, data })
+    }
+
+    fn is(self, data: Vec<u8>) -> Self {
+        self.compare(data, CompareOperator::Equal)
+    }
+
+    fn meta(self, key: MetaKey, register: Register) -> Self {
+        self.with(Expression::Meta { key, register })
+    }
+
+    fn payload(self, base: PayloadBase, offset: u32, length: u32, register: Register) -> Self {
+        self.with(Expression::Payload { base, offset, length, register })
+    }
+
+    pub(super) fn incoming(self, link: &str) -> Self {
+        self.meta(MetaKey::IncomingName, KEY).is(name_bytes(link))
+    }
+
+    pub(super) fn outgoing(self, link: &str) -> Self {
+        self.meta(MetaKey::OutgoingName, KEY).is(name_bytes(link))
+    }
+
+    pub(super) fn protocol(self, protocol: u8) -> Self {
+        self.meta(MetaKey::L4Protocol, KEY).is(vec![protocol])
+    }
+
+    fn family(self, ipv6: bool) -> Self {
+        self.meta(MetaKey::NfProtocol, KEY).is(vec![if ipv6 { IPV6 } else { IPV4 }])
+    }
+
+    pub(super) fn destination_port(self, port: u16) -> Self {
+        self.payload(PayloadBase::Transport, 2, 2, KEY).is(port.to_be_bytes().to_vec())
+    }
+
+    pub(super) fn icmp_type(self, number: u8) -> Self {
+        self.payload(PayloadBase::Transport, 0, 1, KEY).is(vec![number])
+    }
+
+    fn state(self, bits: u32) -> Self {
+        self.with(Expression::Conntrack { key: ConntrackKey::State, register: KEY })
+            .with(Expression::Bitwise {
+                register: KEY,
+                mask: bits.to_ne_bytes().to_vec(),
+                xor: vec![0; 4],
+            })
+            .compare(vec![0; 4], CompareOperator::NotEqual)
+    }
+
+    pub(super) fn established(self) -> Self {
+        self.state(ct_state::ESTABLISHED | ct_state::RELATED)
+    }
+
+    pub(super) fn invalid(self) -> Self {
+        self.state(ct_state::INVALID)
+    }
+
+    /// The packet's link may send from its source address.
+    pub(super) fn own_source(self, ipv6: bool) -> Self {
+        let address = Register(KEY.0 + 4);
+        self.family(ipv6).meta(MetaKey::IncomingName, KEY).address(true, ipv6, address).with(
+            Expression::Lookup {
+                set: format!("sources{}", digit(ipv6)),
+                register: KEY,
+                inverted: false,
+            },
+        )
+    }
+
+    fn address(self, source: bool, ipv6: bool, register: Register) -> Self {
+        let (offset, length) = match (ipv6, source) {
+            (false, true) => (12, 4),
+            (false, false) => (16, 4),
+            (true, true) => (8, 16),
+            (true, false) => (24, 16),
+        };
+        self.payload(PayloadBase::Network, offset, length, register)
+    }
+
+    fn map(self, set: String, register: Register, destination: Register) -> Self {
+        self.with(Expression::Map { set, register, destination: Some(destination) })
+    }
+
+    // === policy ===
+
+    /// Sets the mark to the class of protocol and port, or leaves it zero: no class.
+    pub(super) fn classify_ports(ports: &str) -> Vec<Rule> {
+        let with_port = |protocol: u8, offset: u32| {
+            Self::new()
+                .protocol(protocol)
+                .meta(MetaKey::L4Protocol, KEY)
+                .payload(PayloadBase::Transport, offset, 2, Register(KEY.0 + 1))
+                .mark_from(ports)
+        };
+        let without = Self::new()
+            .meta(MetaKey::L4Protocol, KEY)
+            .with(Expression::Lookup {
+                set: PORT_PROTOCOLS.to_owned(),
+                register: KEY,
+                inverted: true,
+            })
+            .with(Expression::Load { register: Register(KEY.0 + 1), data: vec![0; 4] })
+            .mark_from(ports);
+        vec![with_port(6, 2), with_port(17, 2), with_port(1, 0), with_port(58, 0), without]
+    }
+
+    fn mark_from(self, ports: &str) -> Rule {
+        let class = Register(KEY.0 + 2);
+        let marked =
+            self.map(ports.to_owned(), KEY, class).with(Expression::SetMark { register: class });
+        Rule { expressions: marked.expressions, name: None }
+    }
+
+    /// The verdict for one family: by the other side's own class if it has one, else by its range's.
+    pub(super) fn decide(direction: Direction, name: &str, ipv6: bool, denied: &str) -> Vec<Rule> {
+        let family = digit(ipv6);
+        let own_is_source = direction == Direction::Egress;
+        // Addresses are loaded behind the key's three registers.
+        let scratch = Register(KEY.0 + 4);
+        let class = Register(KEY.0 + 1);
+        let looked_up = |classes: String| {
+            Self::new()
+                .family(ipv6)
+                .address(own_is_source, ipv6, scratch)
+                .map(format!("identities{family}"), scratch, KEY)
+                .address(!own_is_source, ipv6, scratch)
+                .map(classes, scratch, class)
+                .meta(MetaKey::Mark, Register(KEY.0 + 2))
+                .with(Expression::Map {
+                    set: format!("{name}-verdicts"),
+                    register: KEY,
+                    destination: None,
+                })
+        };
+        let rule = |program: Self| Rule { expressions: program.expressions, name: None };
+        let known = Self::new()
+            .family(ipv6)
+            .address(!own_is_source, ipv6, scratch)
+            .map(format!("{name}-members{family}"), scratch, class)
+            .verdict(Verdict::Goto(denied.to_owned()));
+        vec![
+            rule(looked_up(format!("{name}-members{family}"))),
+            known,
+            rule(looked_up(format!("{name}-ranges{family}"))),
+        ]
+    }
+}
+
+fn digit(ipv6: bool) -> char {
+    if ipv6 { '6' } else { '4' }
+}

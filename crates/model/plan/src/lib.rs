@@ -1,0 +1,75 @@
+//! The planner: from a fabric to what one node must hold; and what of it may reach what.
+//!
+//! ```text
+//! Fabric + Leases + Directory ─ plan(node) ─► NodePlan { host state, peers, names, workloads }
+//!                             └ reach(flow) ─► steps with verdicts and the lines that decide
+//! ```
+//! Invariants: pure functions of their input; everything sorted, so equal inputs give equal plans;
+//! a node's plan names only what its own workloads need.
+#![forbid(unsafe_code)]
+
+pub mod firewall;
+pub mod input;
+pub mod names;
+pub mod naming;
+pub mod peers;
+pub mod reach;
+mod topology;
+
+use input::PlanInput;
+use names::Names;
+use netloom_model::fabric::{Attach, Name};
+use netloom_state::{HostState, LinkEnd, Namespace};
+use peers::PeerPlan;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// Largest inner packet: an outer IPv6 header (40), UDP (8) and WireGuard (32) fit into 1500 bytes.
+pub const TUNNEL_MTU_BYTES: u32 = 1420;
+
+/// All that one node must hold and run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct NodePlan {
+    /// Links, addresses, routes, rules, sysctls and tables, by namespace.
+    pub host: HostState,
+    /// Networks that the node takes part in.
+    pub networks: BTreeMap<Name, NetworkPlan>,
+    /// Its workloads.
+    pub workloads: BTreeMap<Name, WorkloadPlan>,
+}
+
+/// What the node's engine and resolver need to know of one network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NetworkPlan {
+    /// The network's namespace on this node.
+    pub namespace: Namespace,
+    /// The device whose other end is the engine.
+    pub tunnel: LinkEnd,
+    /// The other nodes of the network.
+    pub peers: BTreeMap<Name, PeerPlan>,
+    /// Where the resolver listens, in the network's namespace.
+    pub resolver_addresses: Vec<IpAddr>,
+    /// What the resolver knows.
+    pub names: Names,
+}
+
+/// What the agent needs to run a workload.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkloadPlan {
+    /// Its network.
+    pub network: Name,
+    /// Its namespace.
+    pub namespace: Namespace,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+    /// What it is.
+    pub attach: Attach,
+    /// Contents of its `/etc/resolv.conf`.
+    pub resolv_conf: String,
+}
+
+/// Plans `node`. `None` if the fabric has no such node.
+pub fn plan(input: &PlanInput<'_>, node: &str) -> Option<NodePlan> {
+    input.fabric.nodes.get(node)?;
+    Some(topology::Topology::new(input, node).plan())
+}

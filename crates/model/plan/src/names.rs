@@ -1,0 +1,101 @@
+//! What the resolver of a network knows: workloads, nodes and services by name.
+
+use crate::input::PlanInput;
+use netloom_model::fabric::Protocol;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// Names and addresses of one network. Names are whole, lower case, without a dot at the end.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// The network's domain; every name is below it.
+    pub domain: String,
+    /// Addresses by name (A and AAAA).
+    pub addresses: BTreeMap<String, Vec<IpAddr>>,
+    /// The name of an address (PTR): that of its workload or node.
+    pub reverse: BTreeMap<IpAddr, String>,
+    /// Places where a service is served, by `_SERVICE._PROTOCOL.NAMESPACE.DOMAIN` (SRV, RFC 2782).
+    pub services: BTreeMap<String, Vec<ServicePlace>>,
+    /// Resolvers for all other names; those of the node if empty.
+    pub forwarders: Vec<IpAddr>,
+}
+
+/// One SRV record's data.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ServicePlace {
+    /// Lowest first.
+    pub priority: u16,
+    /// Share among those of one priority.
+    pub weight: u16,
+    /// Port.
+    pub port: u16,
+    /// Name of the workload that serves.
+    pub target: String,
+}
+
+/// The whole name of a workload.
+pub fn workload_name(workload: &str, domain: &str) -> String {
+    format!("{workload}.{domain}")
+}
+
+/// The whole name of a node.
+pub fn node_name(node: &str, domain: &str) -> String {
+    format!("{node}.nodes.{domain}")
+}
+
+/// The names of a network.
+pub fn names(input: &PlanInput<'_>, network: &str) -> Names {
+    let declared = &input.fabric.networks[network];
+    let mut names = Names {
+        domain: declared.domain.clone(),
+        forwarders: declared.resolvers.clone(),
+        ..Names::default()
+    };
+    for (workload, _) in input
+        .fabric
+        .workloads
+        .iter()
+        .filter(|(_, workload)| input.fabric.network_of(workload) == network)
+    {
+        let name = workload_name(workload, &names.domain);
+        names.insert(name, input.addresses(workload).to_vec());
+    }
+    for node in input.nodes_in(network) {
+        let name = node_name(node, &names.domain);
+        names.insert(name, vec![input.node_address(node).into()]);
+    }
+    add_services(input, network, &mut names);
+    names
+}
+
+impl Names {
+    fn insert(&mut self, name: String, addresses: Vec<IpAddr>) {
+        for address in &addresses {
+            self.reverse.insert(*address, name.clone());
+        }
+        self.addresses.insert(name, addresses);
+    }
+}
+
+fn add_services(input: &PlanInput<'_>, network: &str, names: &mut Names) {
+    for (service, declared) in &input.fabric.services {
+        let below = format!("{}.{}", declared.namespace, names.domain);
+        let (mut addresses, mut places) = (Vec::new(), Vec::new());
+        for (workload, member) in input.fabric.members(declared) {
+            if input.fabric.network_of(member) == network {
+                addresses.extend_from_slice(input.addresses(workload));
+                let target = workload_name(workload, &names.domain);
+                places.push(ServicePlace { priority: 0, weight: 1, port: declared.port, target });
+            }
+        }
+        if places.is_empty() {
+            continue;
+        }
+        let protocol = match declared.protocol {
+            Protocol::Udp => "_udp",
+            Protocol::Tcp | Protocol::Icmp | Protocol::All => "_tcp",
+        };
+        names.addresses.insert(format!("{service}.{below}"), addresses);
+        names.services.insert(format!("_{service}.{protocol}.{below}"), places);
+    }
+}

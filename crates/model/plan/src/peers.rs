@@ -1,0 +1,68 @@
+//! Whom a node talks to in a network: keys, endpoints, and the addresses that each peer owns.
+
+use crate::input::PlanInput;
+use ipnet::IpNet;
+use netloom_model::fabric::Name;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// Keeps a translator's mapping alive; the shortest UDP timeouts in the field are 30 s.
+const KEEPALIVE: Duration = Duration::from_secs(20);
+
+/// Another node of a network.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeerPlan {
+    /// Its key in this network.
+    pub public_key: [u8; 32],
+    /// Where to call it, if it can be called.
+    pub endpoint: Option<SocketAddr>,
+    /// Addresses that it owns: packets to them go to it, and only it may send from them.
+    pub allowed: Vec<IpNet>,
+    /// How often to send something when there is nothing to send.
+    pub keepalive: Option<Duration>,
+}
+
+/// The peers of `node` in `network`. Nodes whose key is not known yet are left out.
+pub fn peers(input: &PlanInput<'_>, node: &str, network: &str) -> BTreeMap<Name, PeerPlan> {
+    let others = input.nodes_in(network).into_iter().filter(|other| other.as_str() != node);
+    others
+        .filter_map(|other| {
+            let entry = input.directory.nodes.get(other)?;
+            let peer = PeerPlan {
+                public_key: *entry.public_keys.get(network)?,
+                endpoint: endpoint(input, node, other),
+                allowed: owned(input, other, network),
+                keepalive: needs_keepalive(input, node, other).then_some(KEEPALIVE),
+            };
+            Some((other.clone(), peer))
+        })
+        .collect()
+}
+
+/// Where `node` calls `other`: on the local network of a common region, else where anyone can.
+pub fn endpoint(input: &PlanInput<'_>, node: &str, other: &str) -> Option<SocketAddr> {
+    let entry = input.directory.nodes.get(other)?;
+    let fabric = input.fabric;
+    let local = fabric.nodes[node].region == fabric.nodes[other].region;
+    if local { entry.local_endpoint.or(entry.endpoint) } else { entry.endpoint }
+}
+
+/// A node behind a translator keeps its way out open, so that others can answer and call.
+fn needs_keepalive(input: &PlanInput<'_>, node: &str, other: &str) -> bool {
+    let fabric = input.fabric;
+    let (own, theirs) = (&fabric.nodes[node].region, &fabric.nodes[other].region);
+    own != theirs && fabric.regions[own].nat
+}
+
+/// The addresses of a node and its workloads in a network, as single-address prefixes.
+pub fn owned(input: &PlanInput<'_>, node: &str, network: &str) -> Vec<IpNet> {
+    let workloads = input.fabric.workloads.iter().filter(|(_, workload)| {
+        workload.node == node && input.fabric.network_of(workload) == network
+    });
+    let addresses = workloads.flat_map(|(name, _)| input.addresses(name).iter().copied());
+    let mut owned: Vec<IpNet> =
+        addresses.chain([input.node_address(node).into()]).map(IpNet::from).collect();
+    owned.sort_unstable();
+    owned
+}

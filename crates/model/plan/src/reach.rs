@@ -1,0 +1,177 @@
+//! The reachability engine: whether a flow passes, each step of its way, and the line that decides.
+
+mod steps;
+
+use crate::input::PlanInput;
+use netloom_model::fabric::{Name, Party, Protocol};
+use netloom_model::span::Span;
+use std::net::IpAddr;
+
+/// A flow that is asked about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flow {
+    /// Who calls.
+    pub from: Party,
+    /// Who is called.
+    pub to: Party,
+    /// TCP, UDP or ICMP (`All` is asked as ICMP).
+    pub protocol: Protocol,
+    /// Destination port of TCP and UDP.
+    pub port: Option<u16>,
+}
+
+/// The answer for one pair of addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Address that the flow comes from.
+    pub source: IpAddr,
+    /// Address that it goes to.
+    pub destination: IpAddr,
+    /// Each step in order; the last one decides.
+    pub steps: Vec<Step>,
+}
+
+/// One step of a flow's way.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Step {
+    /// What is asked here.
+    pub kind: StepKind,
+    /// Whether the flow gets past.
+    pub passes: bool,
+    /// What was found, in words.
+    pub finding: String,
+    /// The line of the file that decides.
+    pub span: Option<Span>,
+    /// What would change the answer, where the flow does not get past.
+    pub remedy: Option<String>,
+}
+
+/// The steps, in the order of the packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum StepKind {
+    /// From name to address.
+    Name,
+    /// Whether the source address is the sender's own.
+    SourceCheck,
+    /// The sender's policy.
+    Egress,
+    /// Which way the packet takes.
+    Route,
+    /// The encrypted way between nodes.
+    Tunnel,
+    /// The receiver's policy.
+    Ingress,
+}
+
+impl Answer {
+    /// Whether the flow passes.
+    pub fn passes(&self) -> bool {
+        self.steps.iter().all(|step| step.passes)
+    }
+
+    /// The step that stops it.
+    pub fn obstacle(&self) -> Option<&Step> {
+        self.steps.iter().find(|step| !step.passes)
+    }
+}
+
+/// Why there is no answer at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unanswerable {
+    /// The two ends have no address of a common family.
+    NoCommonFamily,
+    /// Neither end is in the fabric.
+    Outside,
+}
+
+/// Answers for every pair of addresses of one family that the two ends have.
+pub fn reach(input: &PlanInput<'_>, flow: &Flow) -> Result<Vec<Answer>, Unanswerable> {
+    let sources = End::all(input, &flow.from);
+    let destinations = End::all(input, &flow.to);
+    if sources.iter().chain(&destinations).all(|end| end.owner == Owner::Outside) {
+        return Err(Unanswerable::Outside);
+    }
+    let mut answers = Vec::new();
+    for source in &sources {
+        let same = |end: &&End<'_>| end.address.is_ipv4() == source.address.is_ipv4();
+        for destination in destinations.iter().filter(same) {
+            answers.push(answer(input, flow, source, destination));
+        }
+    }
+    if answers.is_empty() { Err(Unanswerable::NoCommonFamily) } else { Ok(answers) }
+}
+
+/// Answers for a packet whose source address is `source`, sent by `sender`.
+pub fn reach_spoofed(
+    input: &PlanInput<'_>,
+    sender: &Name,
+    source: IpAddr,
+    to: &Party,
+) -> Option<Answer> {
+    let own = input.addresses(sender).contains(&source);
+    let destination =
+        End::all(input, to).into_iter().find(|end| end.address.is_ipv4() == source.is_ipv4())?;
+    let steps = vec![steps::source_check(input, sender, source, own)];
+    (!own).then_some(Answer { source, destination: destination.address, steps })
+}
+
+/// One address of an end of a flow, and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct End<'a> {
+    address: IpAddr,
+    owner: Owner<'a>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Owner<'a> {
+    Workload(&'a Name),
+    Node(&'a Name),
+    Outside,
+}
+
+impl<'a> End<'a> {
+    fn all(input: &PlanInput<'a>, party: &Party) -> Vec<Self> {
+        match party {
+            Party::Workload(name) => {
+                let Some((name, _)) = input.fabric.workloads.get_key_value(name) else {
+                    return Vec::new();
+                };
+                let owner = Owner::Workload(name);
+                input.addresses(name).iter().map(|&address| End { address, owner }).collect()
+            }
+            Party::Node(name) => {
+                let Some((name, _)) = input.fabric.nodes.get_key_value(name) else {
+                    return Vec::new();
+                };
+                vec![End { address: input.node_address(name).into(), owner: Owner::Node(name) }]
+            }
+            // Documentation prefixes (RFC 5737, RFC 3849) stand for any host of the internet.
+            Party::Internet => ["203.0.113.1", "2001:db8::1"]
+                .iter()
+                .filter_map(|text| text.parse().ok())
+                .map(|address| End { address, owner: Owner::Outside })
+                .collect(),
+            Party::Address(address) => vec![Self::of_address(input, *address)],
+        }
+    }
+
+    fn of_address(input: &PlanInput<'a>, address: IpAddr) -> Self {
+        let fabric = input.fabric;
+        let workload =
+            fabric.workloads.keys().find(|name| input.addresses(name).contains(&address));
+        let node =
+            fabric.nodes.keys().find(|name| IpAddr::from(input.node_address(name)) == address);
+        let owner = match (workload, node) {
+            (Some(name), _) => Owner::Workload(name),
+            (None, Some(name)) => Owner::Node(name),
+            (None, None) => Owner::Outside,
+        };
+        End { address, owner }
+    }
+}
+
+fn answer(input: &PlanInput<'_>, flow: &Flow, source: &End<'_>, to: &End<'_>) -> Answer {
+    let mut walk = steps::Walk::new(input, flow, source, to);
+    walk.run();
+    Answer { source: source.address, destination: to.address, steps: walk.steps }
+}

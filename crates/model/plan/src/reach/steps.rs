@@ -1,0 +1,326 @@
+//! The steps of a flow's way, each decided from the same allowances, peers and routes as the plan.
+
+use super::{End, Flow, Owner, Step, StepKind};
+use crate::input::PlanInput;
+use crate::topology::{members, node_default};
+use crate::{names, peers};
+use netloom_model::fabric::{Name, Protocol};
+use netloom_model::span::Span;
+use netloom_policy::allowance::{self, Allowance, Direction};
+use netloom_policy::interval::address_number;
+use netloom_policy::packet_set::transport;
+use netloom_policy::{IntervalSet, Selector};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// Walks one flow and keeps what it finds, until a step stops it.
+pub(super) struct Walk<'a> {
+    input: &'a PlanInput<'a>,
+    flow: &'a Flow,
+    source: &'a End<'a>,
+    to: &'a End<'a>,
+    pub(super) steps: Vec<Step>,
+}
+
+/// A flow's end inside the fabric: where it is and what governs it.
+struct Place<'a> {
+    what: String,
+    node: &'a Name,
+    network: Option<&'a Name>,
+    groups: &'a BTreeSet<Name>,
+    is_node: bool,
+    span: &'a Span,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(
+        input: &'a PlanInput<'a>,
+        flow: &'a Flow,
+        source: &'a End<'a>,
+        to: &'a End<'a>,
+    ) -> Self {
+        Self { input, flow, source, to, steps: Vec::new() }
+    }
+
+    pub(super) fn run(&mut self) {
+        let (from, to) = (self.place(self.source), self.place(self.to));
+        self.name(to.as_ref());
+        match (from, to) {
+            (Some(from), Some(to)) => self.between(&from, &to),
+            (Some(from), None) => self.outwards(&from),
+            (None, Some(to)) => self.inwards(&to),
+            (None, None) => {}
+        }
+    }
+
+    fn place(&self, end: &End<'a>) -> Option<Place<'a>> {
+        let fabric = self.input.fabric;
+        match end.owner {
+            Owner::Workload(name) => {
+                let workload = &fabric.workloads[name];
+                Some(Place {
+                    what: format!("`{name}`"),
+                    node: &workload.node,
+                    network: Some(fabric.network_of(workload)),
+                    groups: &workload.security_groups,
+                    is_node: false,
+                    span: &workload.span,
+                })
+            }
+            Owner::Node(name) => {
+                let (name, node) = fabric.nodes.get_key_value(name)?;
+                Some(Place {
+                    what: format!("node `{name}`"),
+                    node: name,
+                    network: None,
+                    groups: &node.security_groups,
+                    is_node: true,
+                    span: &node.span,
+                })
+            }
+            Owner::Outside => None,
+        }
+    }
+
+    fn pass(&mut self, kind: StepKind, finding: String, span: Option<&Span>) {
+        let span = span.cloned();
+        self.steps.push(Step { kind, passes: true, finding, span, remedy: None });
+    }
+
+    fn stop(&mut self, kind: StepKind, finding: String, span: Option<&Span>, remedy: &str) {
+        let (span, remedy) = (span.cloned(), Some(remedy.to_owned()));
+        self.steps.push(Step { kind, passes: false, finding, span, remedy });
+    }
+
+    fn stopped(&self) -> bool {
+        self.steps.last().is_some_and(|step| !step.passes)
+    }
+
+    fn name(&mut self, to: Option<&Place<'a>>) {
+        let address = self.to.address;
+        let finding = match (self.to.owner, to.and_then(|place| place.network)) {
+            (Owner::Workload(name), Some(network)) => {
+                let domain = &self.input.fabric.networks[network].domain;
+                format!("{} is {address}", names::workload_name(name, domain))
+            }
+            (Owner::Node(name), _) => format!("node {name} is {address}"),
+            (Owner::Workload(_) | Owner::Outside, _) => format!("{address}, outside the fabric"),
+        };
+        self.pass(StepKind::Name, finding, to.map(|place| place.span));
+    }
+
+    // === inside ===
+
+    fn between(&mut self, from: &Place<'a>, to: &Place<'a>) {
+        let Some(network) = self.common_network(from, to) else { return };
+        if self.source.address == self.to.address {
+            self.pass(StepKind::Route, "a workload always reaches itself".to_owned(), None);
+            return;
+        }
+        self.policy(from, network, Direction::Egress);
+        if self.stopped() {
+            return;
+        }
+        self.way(from, to, network);
+        if self.stopped() {
+            return;
+        }
+        self.policy(to, network, Direction::Ingress);
+    }
+
+    /// The network in which the two meet: of two nodes, the first in common.
+    fn common_network(&mut self, from: &Place<'a>, to: &Place<'a>) -> Option<&'a Name> {
+        let of = |place: &Place<'a>| match place.network {
+            Some(network) => BTreeSet::from([network]),
+            None => self.input.networks_of(place.node),
+        };
+        let common = of(from).intersection(&of(to)).next().copied();
+        if common.is_none() {
+            let list =
+                |place: &Place<'a>| of(place).into_iter().cloned().collect::<Vec<_>>().join(", ");
+            let finding = format!(
+                "{} is in {}, {} in {}: no network in common",
+                from.what,
+                list(from),
+                to.what,
+                list(to)
+            );
+            let remedy = "put both into one network";
+            self.stop(StepKind::Route, finding, Some(from.span), remedy);
+        }
+        common
+    }
+
+    fn way(&mut self, from: &Place<'a>, to: &Place<'a>, network: &Name) {
+        if from.node == to.node {
+            let finding = format!("both are on node `{}`: it stays in `{network}` there", to.node);
+            self.pass(StepKind::Route, finding, Some(to.span));
+            return;
+        }
+        let finding =
+            format!("{} is on node `{}`: through the tunnel of `{network}`", to.what, to.node);
+        self.pass(StepKind::Route, finding, Some(to.span));
+        let forth = peers::endpoint(self.input, from.node, to.node);
+        let back = peers::endpoint(self.input, to.node, from.node);
+        match (forth, back) {
+            (Some(endpoint), _) => {
+                let finding =
+                    format!("WireGuard from `{}` to `{}` at {endpoint}", from.node, to.node);
+                self.pass(StepKind::Tunnel, finding, None);
+            }
+            (None, Some(endpoint)) => {
+                let finding = format!(
+                    "WireGuard, kept open by `{}`, which calls `{}` at {endpoint}",
+                    to.node, from.node
+                );
+                self.pass(StepKind::Tunnel, finding, None);
+            }
+            (None, None) => {
+                let finding =
+                    format!("neither `{}` nor `{}` can call the other", from.node, to.node);
+                let remedy = "put one of the nodes where it can be called (a region without nat)";
+                let span = self.input.fabric.nodes[to.node].span.clone();
+                self.stop(StepKind::Tunnel, finding, Some(&span), remedy);
+            }
+        }
+    }
+
+    // === policy ===
+
+    fn policy(&mut self, place: &Place<'a>, network: &Name, direction: Direction) {
+        let (kind, other, word) = match direction {
+            Direction::Egress => (StepKind::Egress, self.to.address, "leave"),
+            Direction::Ingress => (StepKind::Ingress, self.source.address, "enter"),
+        };
+        let allowances = if place.is_node && place.groups.is_empty() {
+            node_default(direction, place.span)
+        } else {
+            allowance::allowances(self.input.fabric, place.groups, direction)
+        };
+        match self.allowing(&allowances, network, other) {
+            Some(allowance) => {
+                let finding = format!("group `{}` lets it {word} {}", allowance.group, place.what);
+                self.pass(kind, finding, Some(&allowance.span));
+            }
+            None if place.groups.is_empty() && !place.is_node => {
+                let finding = format!("{} has no security group", place.what);
+                let remedy = "add one with `security_groups: [NAME]`";
+                self.stop(kind, finding, Some(place.span), remedy);
+            }
+            None => {
+                let finding = self.refusal(place, word);
+                let remedy = self.remedy(place, direction);
+                let span = self.first_group(place).unwrap_or(place.span).clone();
+                self.stop(kind, finding, Some(&span), &remedy);
+            }
+        }
+    }
+
+    fn first_group(&self, place: &Place<'a>) -> Option<&'a Span> {
+        let name = place.groups.first()?;
+        Some(&self.input.fabric.security_groups.get(name)?.span)
+    }
+
+    fn refusal(&self, place: &Place<'a>, word: &str) -> String {
+        let groups: Vec<String> = place.groups.iter().map(|name| format!("`{name}`")).collect();
+        let groups =
+            if groups.is_empty() { "the node's default".to_owned() } else { groups.join(", ") };
+        format!("no rule of {groups} lets {} {word} {}", self.flow_words(), place.what)
+    }
+
+    fn remedy(&self, place: &Place<'a>, direction: Direction) -> String {
+        let group = place.groups.first().map_or("a group of the node", String::as_str);
+        let (list, key, other) = match direction {
+            Direction::Egress => ("egress", "to", self.to.address),
+            Direction::Ingress => ("ingress", "from", self.source.address),
+        };
+        let protocol = match self.flow.protocol {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+            Protocol::Icmp | Protocol::All => "icmp",
+        };
+        let ports = self.flow.port.map(|port| format!("ports: {port}, ")).unwrap_or_default();
+        let other = ipnet::IpNet::from(other);
+        format!("add to {list} of `{group}`: {{ protocol: {protocol}, {ports}{key}: {other} }}")
+    }
+
+    fn flow_words(&self) -> String {
+        match (self.flow.protocol, self.flow.port) {
+            (Protocol::Tcp, Some(port)) => format!("{port}/tcp"),
+            (Protocol::Udp, Some(port)) => format!("{port}/udp"),
+            (Protocol::Icmp | Protocol::All | Protocol::Tcp | Protocol::Udp, _) => {
+                "icmp".to_owned()
+            }
+        }
+    }
+
+    fn allowing<'b>(
+        &self,
+        allowances: &'b [Allowance],
+        network: &Name,
+        other: IpAddr,
+    ) -> Option<&'b Allowance> {
+        let members = members(self.input, network);
+        let groups = members.get(&other);
+        let number = self.transport_number(other);
+        allowances.iter().find(|allowance| {
+            let selected = match &allowance.selector {
+                Selector::Group(name) => groups.is_some_and(|groups| groups.contains(name)),
+                Selector::All | Selector::Prefix(_) => {
+                    let addresses: IntervalSet = allowance.selector.addresses();
+                    addresses.contains(address_number(other))
+                }
+            };
+            selected && allowance.transport.contains(number)
+        })
+    }
+
+    /// ICMP is asked about as an echo request.
+    fn transport_number(&self, other: IpAddr) -> u128 {
+        let port = self.flow.port.unwrap_or(0);
+        match self.flow.protocol {
+            Protocol::Tcp => transport(6, port),
+            Protocol::Udp => transport(17, port),
+            Protocol::Icmp | Protocol::All if other.is_ipv4() => transport(1, 8 << 8),
+            Protocol::Icmp | Protocol::All => transport(58, 128 << 8),
+        }
+    }
+
+    // === the internet ===
+
+    fn outwards(&mut self, from: &Place<'a>) {
+        if let Some(network) = from.network {
+            self.policy(from, network, Direction::Egress);
+            if self.stopped() {
+                return;
+            }
+        }
+        let finding =
+            format!("{} is in no network of the fabric, and no way leads out", self.to.address);
+        let remedy = "gateways to the internet are not part of this version";
+        self.stop(StepKind::Route, finding, Some(from.span), remedy);
+    }
+
+    fn inwards(&mut self, to: &Place<'a>) {
+        let finding = format!("no way leads from outside to {}", to.what);
+        let remedy = "gateways to the internet are not part of this version";
+        self.stop(StepKind::Route, finding, Some(to.span), remedy);
+    }
+}
+
+/// The first step of a packet with a source address that may not be the sender's own.
+pub(super) fn source_check(
+    input: &PlanInput<'_>,
+    sender: &Name,
+    source: IpAddr,
+    own: bool,
+) -> Step {
+    let span = input.fabric.workloads.get(sender).map(|workload| workload.span.clone());
+    let finding = if own {
+        format!("{source} is an address of `{sender}`")
+    } else {
+        format!("{source} is not an address of `{sender}`: dropped at its link")
+    };
+    let remedy = (!own).then(|| "send from the workload's own address".to_owned());
+    Step { kind: StepKind::SourceCheck, passes: own, finding, span, remedy }
+}

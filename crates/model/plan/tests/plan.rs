@@ -1,0 +1,161 @@
+//! Plans of random fabrics: idempotent, deterministic, and of one mind with the reachability engine.
+
+use netloom_model::fabric::{Party, Protocol};
+use netloom_model::lease::{self, Leases};
+use netloom_model::{Fabric, Severity};
+use netloom_plan::input::{Directory, NodeEntry, PlanInput};
+use netloom_plan::{NodePlan, plan, reach};
+use netloom_state::{HostState, diff};
+use netloom_testkit::random_fabric::{Dice, Size, yaml};
+use std::collections::BTreeMap;
+
+struct World {
+    fabric: Fabric,
+    leases: Leases,
+    directory: Directory,
+}
+
+impl World {
+    fn new(fabric: Fabric) -> Self {
+        let (leases, refused) = lease::assign(&fabric, &Leases::default());
+        assert!(refused.is_empty(), "{refused:?}");
+        let entry = |(index, name): (usize, &String)| {
+            let key = [u8::try_from(index).unwrap(); 32];
+            let public_keys =
+                fabric.networks.keys().map(|network| (network.clone(), key)).collect();
+            let endpoint = Some(format!("192.0.2.{}:51820", index + 1).parse().unwrap());
+            (name.clone(), NodeEntry { public_keys, endpoint, local_endpoint: None })
+        };
+        let nodes = fabric.nodes.keys().enumerate().map(entry).collect();
+        Self { fabric, leases, directory: Directory { nodes } }
+    }
+
+    fn random(seed: u64) -> Self {
+        Self::new(netloom_testkit::fabric(&yaml(seed, Size::default())))
+    }
+
+    fn with<T>(&self, f: impl FnOnce(&PlanInput<'_>) -> T) -> T {
+        f(&PlanInput {
+            fabric: &self.fabric,
+            fabric_id: 0x1234 << 112,
+            leases: &self.leases,
+            directory: &self.directory,
+            attachments: &BTreeMap::new(),
+        })
+    }
+
+    fn plan(&self, node: &str) -> NodePlan {
+        self.with(|input| plan(input, node)).unwrap()
+    }
+}
+
+fn applied(desired: &HostState, observed: &HostState) -> HostState {
+    let mut state = observed.clone();
+    for operation in diff(desired, observed) {
+        netloom_state::apply::apply(&mut state, &operation);
+    }
+    state
+}
+
+#[test]
+fn applying_a_plan_leaves_nothing_to_do_from_nothing_and_from_any_other_plan() {
+    for seed in 0..120 {
+        let (one, two) = (World::random(seed), World::random(seed + 10_000));
+        let (first, second) = (one.plan("node0").host, two.plan("node0").host);
+        let from_nothing = applied(&first, &HostState::default());
+        assert_eq!(diff(&first, &from_nothing), vec![], "seed {seed}, from nothing");
+        let changed = applied(&second, &from_nothing);
+        assert_eq!(diff(&second, &changed), vec![], "seed {seed}, from another plan");
+        let gone = applied(&HostState::default(), &changed);
+        assert_eq!(diff(&HostState::default(), &gone), vec![], "seed {seed}, removal");
+    }
+}
+
+#[test]
+fn a_plan_is_the_same_each_time() {
+    for seed in 0..40 {
+        assert_eq!(World::random(seed).plan("node0"), World::random(seed).plan("node0"));
+    }
+}
+
+#[test]
+fn no_link_comes_up_before_the_tables_of_its_namespace_are_in_force() {
+    for seed in 0..60 {
+        let desired = World::random(seed).plan("node0").host;
+        let operations = diff(&desired, &HostState::default());
+        let last_table = operations
+            .iter()
+            .rposition(|op| matches!(op, netloom_state::Operation::ChangeTable { .. }));
+        let first_up = operations.iter().position(|op| {
+            matches!(op, netloom_state::Operation::SetLinkUp { up: true, end } if end.link != "lo")
+        });
+        if let (Some(table), Some(up)) = (last_table, first_up) {
+            assert!(table < up, "seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn one_more_workload_with_known_groups_changes_elements_only() {
+    let text = yaml(7, Size { workloads_max: 2, ..Size::default() });
+    let before = World::new(netloom_testkit::fabric(&text));
+    let line = text.lines().find(|line| line.starts_with("  w0:")).unwrap();
+    let more = format!("{text}{}\n", line.replacen("w0", "w9", 1));
+    let after = World::new(netloom_testkit::fabric(&more));
+    let node = &before.fabric.workloads["w0"].node;
+    let (old, new) = (before.plan(node).host, after.plan(node).host);
+    for operation in diff(&new, &old) {
+        if let netloom_state::Operation::ChangeTable { changes, .. } = operation {
+            use netloom_state::nft::Change;
+            for change in changes {
+                assert!(
+                    matches!(change, Change::AddElements { .. } | Change::DeleteElements { .. }),
+                    "{change:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_quickstart_keeps_its_own_promises() {
+    let text = include_str!("../../../../examples/quickstart.yaml");
+    let loaded = netloom_model::load(&["q.yaml".to_owned()], |_| Ok(text.as_bytes().to_vec()));
+    let warnings: Vec<_> =
+        loaded.diagnostics.iter().filter(|d| d.severity == Severity::Warning).collect();
+    assert!(warnings.is_empty(), "{warnings:?}");
+    let mut world = World::new(loaded.fabric.unwrap());
+    world.directory.nodes.get_mut("pi").unwrap().endpoint = None;
+    for test in world.fabric.tests.clone() {
+        let flow =
+            reach::Flow { from: test.from, to: test.to, protocol: test.protocol, port: test.port };
+        let answers = world.with(|input| reach::reach(input, &flow)).unwrap();
+        let expected = test.expect == netloom_model::fabric::Expectation::Allow;
+        // A flow is allowed if it passes over one family, and denied if over none.
+        let passes = answers.iter().any(reach::Answer::passes);
+        assert_eq!(passes, expected, "{flow:?}: {answers:#?}");
+    }
+}
+
+#[test]
+fn every_denial_names_its_cause_and_a_remedy() {
+    for seed in 0..60 {
+        let world = World::random(seed);
+        let names: Vec<String> = world.fabric.workloads.keys().cloned().collect();
+        let mut dice = Dice::new(seed);
+        for _ in 0..20 {
+            let flow = reach::Flow {
+                from: Party::Workload(dice.pick(&names).clone()),
+                to: Party::Workload(dice.pick(&names).clone()),
+                protocol: *dice.pick(&[Protocol::Tcp, Protocol::Udp, Protocol::Icmp]),
+                port: Some(80),
+            };
+            for answer in world.with(|input| reach::reach(input, &flow)).into_iter().flatten() {
+                if let Some(obstacle) = answer.obstacle() {
+                    assert!(obstacle.remedy.is_some() && obstacle.span.is_some(), "{obstacle:?}");
+                    assert_eq!(answer.steps.last(), Some(obstacle), "nothing follows a stop");
+                }
+            }
+        }
+    }
+}
