@@ -23,7 +23,7 @@ impl IndexTable {
         self.owners.get(&index).copied()
     }
 
-    /// How many indexes are in use: at most four for each tunnel.
+    /// How many indexes are in use: at most six for each tunnel.
     pub fn len(&self) -> usize {
         self.owners.len()
     }

@@ -25,6 +25,8 @@ pub const COOKIE_SECRET_LIFETIME: Duration = Duration::from_secs(120);
 /// Initiations of one peer are taken no closer together than this (50 per second).
 pub const INITIATION_INTERVAL_MIN: Duration = Duration::from_millis(20);
 
+/// Sessions kept for packets that are under way when a newer session is in use.
+pub const RETIRED_SESSIONS_MAX: usize = 3;
 /// Packets kept while a handshake is under way; the oldest gives way.
 pub const WAITING_PACKETS_MAX: usize = 64;
 /// Bytes kept while a handshake is under way; the oldest gives way.

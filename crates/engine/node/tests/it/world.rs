@@ -113,13 +113,36 @@ impl World {
 
     /// Two hosts that know each other.
     pub(crate) fn pair(seed: u64) -> Self {
+        Self::pair_of(Self::empty(seed, 2, &NodeConfig::default()))
+    }
+
+    /// Two hosts that know each other, of which those `loaded` ask everybody for cookies.
+    pub(crate) fn under_load(seed: u64, loaded: &[usize]) -> Self {
         let mut world = Self::empty(seed, 2, &NodeConfig::default());
+        for host in loaded {
+            let seed = Seed::from_number(seed * 200 + *host as u64);
+            let config = NodeConfig { handshakes_per_second: 0 };
+            world.hosts[*host].node = Node::new(config, seed, Time::ZERO);
+        }
+        Self::pair_of(world)
+    }
+
+    fn pair_of(mut world: Self) -> Self {
         for host in 0..2 {
             world.join(host, NETWORK);
             let peer = world.peer_config(1 - host);
             world.set_peer(host, peer);
         }
         world
+    }
+
+    /// A host of a pair forgets everything but its declaration.
+    pub(crate) fn restart(&mut self, host: usize) {
+        let seed = Seed::from_number(self.now.0 + host as u64);
+        self.hosts[host].node = Node::new(NodeConfig::default(), seed, self.now);
+        self.join(host, NETWORK);
+        let peer = self.peer_config(1 - host);
+        self.set_peer(host, peer);
     }
 
     pub(crate) fn join(&mut self, host: usize, network: NetworkId) {

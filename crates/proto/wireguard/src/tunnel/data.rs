@@ -159,7 +159,7 @@ impl Tunnel {
         if has_data {
             self.data_received(now);
         }
-        if self.sessions.confirm(index, indexes) {
+        if self.sessions.confirm(index, now, indexes) {
             self.abandon_attempt(indexes);
             self.complete(now, Role::Responder);
             self.flush_waiting(now);

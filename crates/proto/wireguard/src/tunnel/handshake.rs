@@ -75,7 +75,7 @@ impl Tunnel {
         self.follow(from);
 
         self.jar.sign(now, &mut message);
-        self.sessions.insert(Session::new(&keys, Role::Responder, pair, now), indexes);
+        self.sessions.insert(Session::new(&keys, Role::Responder, pair, now), now, indexes);
         self.session_derived(now);
         self.last_handshake_sent = Some(now);
         self.transmit(from, message.to_vec());
@@ -108,7 +108,7 @@ impl Tunnel {
         // The handshake's index becomes the session's.
         let pair = (attempt.index, response.sender());
         self.attempt = None;
-        self.sessions.insert(Session::new(&keys, Role::Initiator, pair, now), indexes);
+        self.sessions.insert(Session::new(&keys, Role::Initiator, pair, now), now, indexes);
         self.stats.rx_bytes += RESPONSE_BYTES as u64;
         self.authenticated_received(now);
         self.follow(from);

@@ -1,14 +1,22 @@
-//! The three places for sessions: previous, current, and next (a responder's, not yet confirmed).
+//! The sessions of a tunnel: the one to send with, one not yet confirmed, and those that the peer
+//! may still be sending with.
 
 use crate::index_table::IndexTable;
+use crate::limits::RETIRED_SESSIONS_MAX;
 use crate::session::{Role, Session};
+use netloom_base::Time;
+use std::collections::VecDeque;
 
-/// At most three sessions at a time, so that a rekey loses no packet that is under way.
+/// The paper's previous, current and next session (§6.3), with more than one previous: where both
+/// ends start at once, each sends with the session that it has started, and a rekey of both leaves
+/// three that packets may still come in.
 #[derive(Default)]
 pub(super) struct Sessions {
-    previous: Option<Box<Session>>,
     current: Option<Box<Session>>,
+    /// A responder's, until a packet proves that the initiator has the keys too.
     next: Option<Box<Session>>,
+    /// Oldest first.
+    retired: VecDeque<Box<Session>>,
 }
 
 impl Sessions {
@@ -22,59 +30,58 @@ impl Sessions {
     }
 
     pub(super) fn by_index(&self, index: u32) -> Option<&Session> {
-        self.each().find(|session| session.local_index == index)
+        let named = self.current.iter().chain(&self.next);
+        named.chain(&self.retired).map(|s| &**s).find(|session| session.local_index == index)
     }
 
     pub(super) fn by_index_mut(&mut self, index: u32) -> Option<&mut Session> {
-        [&mut self.current, &mut self.previous, &mut self.next]
-            .into_iter()
-            .filter_map(|place| place.as_deref_mut())
-            .find(|session| session.local_index == index)
+        let named = self.current.iter_mut().chain(&mut self.next);
+        let all = named.chain(&mut self.retired).map(|s| &mut **s);
+        all.into_iter().find(|session| session.local_index == index)
     }
 
-    fn each(&self) -> impl Iterator<Item = &Session> {
-        [&self.current, &self.previous, &self.next].into_iter().filter_map(|place| place.as_deref())
-    }
-
-    /// Puts a new session in its place.
-    ///
-    /// An initiator may use it at once. A session that waits in `next` then was made by a
-    /// handshake that crossed this one: the peer sends with it, so it becomes `previous`.
-    /// A responder waits until a packet proves that the initiator has the keys (paper §5.1).
-    pub(super) fn insert(&mut self, session: Session, indexes: &mut IndexTable) {
+    /// Puts a new session in its place: an initiator may send with it at once, a responder waits.
+    pub(super) fn insert(&mut self, session: Session, now: Time, indexes: &mut IndexTable) {
         match session.role {
             Role::Initiator => {
-                let behind = self.next.take().or_else(|| self.current.take());
-                release(self.current.take(), indexes);
-                release(std::mem::replace(&mut self.previous, behind), indexes);
-                self.current = Some(Box::new(session));
+                let before = self.current.replace(Box::new(session));
+                self.retire(before, now, indexes);
+                // What waits in `next` was made by a handshake that crossed this one, so the
+                // peer, its initiator, sends with it.
+                let crossed = self.next.take();
+                self.retire(crossed, now, indexes);
             }
             Role::Responder => {
-                release(self.previous.take(), indexes);
-                release(self.next.replace(Box::new(session)), indexes);
+                // The initiator has started anew, so it never got the keys of the one before.
+                if let Some(before) = self.next.replace(Box::new(session)) {
+                    indexes.release(before.local_index);
+                }
             }
         }
     }
 
-    /// A packet came in `index`: if that is the next session, it is the current one from now on.
-    pub(super) fn confirm(&mut self, index: u32, indexes: &mut IndexTable) -> bool {
-        if self.next.as_ref().is_none_or(|next| next.local_index != index) {
-            return false;
-        }
-        let before = std::mem::replace(&mut self.current, self.next.take());
-        release(std::mem::replace(&mut self.previous, before), indexes);
+    /// A packet came in session `index`: if that is the next one, it is the current from now on.
+    pub(super) fn confirm(&mut self, index: u32, now: Time, indexes: &mut IndexTable) -> bool {
+        let Some(next) = self.next.take_if(|next| next.local_index == index) else { return false };
+        let before = self.current.replace(next);
+        self.retire(before, now, indexes);
         true
     }
 
     pub(super) fn clear(&mut self, indexes: &mut IndexTable) {
-        for place in [&mut self.previous, &mut self.current, &mut self.next] {
-            release(place.take(), indexes);
+        let named = self.current.take().into_iter().chain(self.next.take());
+        for session in named.chain(self.retired.drain(..)) {
+            indexes.release(session.local_index);
         }
     }
-}
 
-fn release(session: Option<Box<Session>>, indexes: &mut IndexTable) {
-    if let Some(session) = session {
-        indexes.release(session.local_index);
+    fn retire(&mut self, session: Option<Box<Session>>, now: Time, indexes: &mut IndexTable) {
+        self.retired.extend(session);
+        while let Some(oldest) = self.retired.front()
+            && (oldest.is_expired(now) || self.retired.len() > RETIRED_SESSIONS_MAX)
+        {
+            indexes.release(oldest.local_index);
+            self.retired.pop_front();
+        }
     }
 }
