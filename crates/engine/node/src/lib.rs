@@ -3,6 +3,8 @@
 
 mod config;
 mod counters;
+#[doc(hidden)]
+pub mod fuzz;
 mod inbound;
 mod inner;
 pub mod limits;

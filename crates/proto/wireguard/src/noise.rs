@@ -121,33 +121,32 @@ pub(crate) fn initiate(
     timestamp: Tai64n,
     sender: u32,
 ) -> Option<(Initiating, [u8; INITIATION_BYTES])> {
-    initiate_with(IDENTIFIER, keys, ephemeral, timestamp, sender)
+    let mut message = Initiation::blank(sender);
+    message[Initiation::EPHEMERAL_AT..Initiation::STATIC_AT]
+        .copy_from_slice(ephemeral.public().as_bytes());
+    let (head, payload) = message[..Initiation::MACS_AT].split_at_mut(Initiation::TIMESTAMP_AT);
+    payload[..TAI64N_BYTES].copy_from_slice(timestamp.as_bytes());
+    let static_field = &mut head[Initiation::STATIC_AT..];
+    let transcript = seal_initiation(IDENTIFIER, keys, &ephemeral, static_field, payload)?;
+    Some((Initiating { transcript, ephemeral }, message))
 }
 
-fn initiate_with(
+/// Noise's `e, es, s, ss` and the payload.
+fn seal_initiation(
     prologue: &[u8],
     keys: &InitiatorKeys<'_>,
-    ephemeral: PrivateKey,
-    timestamp: Tai64n,
-    sender: u32,
-) -> Option<(Initiating, [u8; INITIATION_BYTES])> {
-    let mut message = Initiation::blank(sender);
+    ephemeral: &PrivateKey,
+    static_field: &mut [u8],
+    payload: &mut [u8],
+) -> Option<Transcript> {
     let mut transcript = Transcript::new(prologue, keys.remote);
-    let ephemeral_public = ephemeral.public();
-    message[Initiation::EPHEMERAL_AT..Initiation::STATIC_AT]
-        .copy_from_slice(ephemeral_public.as_bytes());
-    transcript.mix_ephemeral(&ephemeral_public);
-
+    transcript.mix_ephemeral(&ephemeral.public());
     let key = transcript.mix_key_for_aead(&*ephemeral.diffie_hellman(keys.remote)?);
-    let field = &mut message[Initiation::STATIC_AT..Initiation::TIMESTAMP_AT];
-    field[..KEY_BYTES].copy_from_slice(keys.local.as_bytes());
-    transcript.seal(&key, field);
-
+    static_field[..KEY_BYTES].copy_from_slice(keys.local.as_bytes());
+    transcript.seal(&key, static_field);
     let key = transcript.mix_key_for_aead(&**keys.static_static);
-    let field = &mut message[Initiation::TIMESTAMP_AT..Initiation::MACS_AT];
-    field[..TAI64N_BYTES].copy_from_slice(timestamp.as_bytes());
-    transcript.seal(&key, field);
-    Some((Initiating { transcript, ephemeral }, message))
+    transcript.seal(&key, payload);
+    Some(transcript)
 }
 
 impl Initiating {
@@ -178,16 +177,7 @@ pub(crate) fn open(
     local_public: &PublicKey,
     initiation: &Initiation<'_>,
 ) -> Option<(Opening, PublicKey)> {
-    open_with(IDENTIFIER, local, local_public, initiation)
-}
-
-fn open_with(
-    prologue: &[u8],
-    local: &PrivateKey,
-    local_public: &PublicKey,
-    initiation: &Initiation<'_>,
-) -> Option<(Opening, PublicKey)> {
-    let mut transcript = Transcript::new(prologue, local_public);
+    let mut transcript = Transcript::new(IDENTIFIER, local_public);
     let ephemeral = initiation.ephemeral();
     transcript.mix_ephemeral(&ephemeral);
     let key = transcript.mix_key_for_aead(&*local.diffie_hellman(&ephemeral)?);
@@ -221,15 +211,129 @@ impl Responding {
         (sender, receiver): (u32, u32),
     ) -> Option<(TransportKeys, [u8; RESPONSE_BYTES])> {
         let mut message = Response::blank(sender, receiver);
-        let ephemeral_public = ephemeral.public();
         message[Response::EPHEMERAL_AT..Response::EMPTY_AT]
-            .copy_from_slice(ephemeral_public.as_bytes());
-        self.transcript.mix_ephemeral(&ephemeral_public);
+            .copy_from_slice(ephemeral.public().as_bytes());
+        let payload = &mut message[Response::EMPTY_AT..Response::MACS_AT];
+        self.seal_response(remote, preshared, ephemeral, payload)?;
+        let (receive, send) = self.transcript.split();
+        Some((TransportKeys { send, receive }, message))
+    }
+
+    /// Noise's `e, ee, se, psk` and the payload.
+    fn seal_response(
+        &mut self,
+        remote: &PublicKey,
+        preshared: &PresharedKey,
+        ephemeral: &PrivateKey,
+        payload: &mut [u8],
+    ) -> Option<()> {
+        self.transcript.mix_ephemeral(&ephemeral.public());
         self.transcript.mix_key(&*ephemeral.diffie_hellman(&self.remote_ephemeral)?);
         self.transcript.mix_key(&*ephemeral.diffie_hellman(remote)?);
         let key = self.transcript.mix_preshared(preshared);
-        self.transcript.seal(&key, &mut message[Response::EMPTY_AT..Response::MACS_AT]);
-        let (receive, send) = self.transcript.split();
-        Some((TransportKeys { send, receive }, message))
+        self.transcript.seal(&key, payload);
+        Some(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::unhex;
+
+    fn key(hex: &str) -> PrivateKey {
+        PrivateKey::from_bytes(unhex(hex).try_into().unwrap())
+    }
+
+    /// A text with room for its tag.
+    fn payload(text: &str) -> Vec<u8> {
+        [text.as_bytes(), &[0; TAG_BYTES]].concat()
+    }
+
+    /// The vector of Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s in the cacophony collection, which
+    /// has a prologue and payloads where WireGuard has its own.
+    #[test]
+    fn the_handshake_agrees_with_the_noise_test_vector() {
+        let initiator = key("e61ef9919cde45dd5f82166404bd08e38bceb5dfdfded0a34c8df7ed542214d1");
+        let responder = key("4a3acbfdb163dec651dfa3194dece676d437029c62a408b4c5ea9114246e4893");
+        let first = key("893e28b9dc6ca8d611ab664754b8ceb7bac5117349a4439a6b0569da977c464a");
+        let second = key("bbdb4cdbd309f1a1f2e1456967fe288cadd6f712d65dc7b7793d5e63da6b375b");
+        let preshared = PresharedKey::from_bytes(*b"This is my Austrian perspective!");
+
+        let remote = responder.public();
+        let static_static = initiator.diffie_hellman(&remote).unwrap();
+        let local = initiator.public();
+        let keys = InitiatorKeys { local, remote: &remote, static_static: &static_static };
+        let (mut sealed, mut text) = ([0; KEY_BYTES + TAG_BYTES], payload("Ludwig von Mises"));
+        let prologue = b"John Galt";
+        let transcript = seal_initiation(prologue, &keys, &first, &mut sealed, &mut text).unwrap();
+        let message = [first.public().as_bytes(), &sealed[..], &text].concat();
+        let expected = "ca35def5ae56cec33dc2036731ab14896bc4c75dbb07a61f879f8e3afa4c7944\
+                        001e21de9f98ddd8e2ad57527207feb56253c9c94a9e496782ecfcb2a75fbcaf\
+                        1b52948cc48daefe660c62119ab50009\
+                        80c84831215f2441eba616548e832985464cf17e51ee93109008399a21f7e13f";
+        assert_eq!(message, unhex(expected));
+
+        let mut responding = Responding { transcript, remote_ephemeral: first.public() };
+        let mut text = payload("Murray Rothbard");
+        responding.seal_response(&local, &preshared, &second, &mut text).unwrap();
+        let message = [&second.public().as_bytes()[..], &text].concat();
+        let expected = "95ebc60d2b1fa672c1f46a8aa265ef51bfe38e7ccb39ec5be34069f144808843\
+                        cb765f2caef0751b8f007572dab0322217755c0632f365717edbf34d33e87a";
+        assert_eq!(message, unhex(expected));
+        let (to_responder, to_initiator) = responding.transcript.split();
+        let transport = [
+            (
+                &to_responder,
+                0,
+                "F. A. Hayek",
+                "8153ca9833bc3c1b91a7e66e5f4d4f5b59bf9e64c2f20d15f0bba7",
+            ),
+            (
+                &to_initiator,
+                0,
+                "Carl Menger",
+                "07af0c9c86e1b4e80f36b04ff7688d51141af3debd0332f0a705ef",
+            ),
+            (
+                &to_responder,
+                1,
+                "Jean-Baptiste Say",
+                "6ab1467c0448cc78394494abaaf23afce0e234315d6e2624dcbfa8a21c1c4d073d",
+            ),
+        ];
+        for (key, counter, text, expected) in transport {
+            let mut text = payload(text);
+            Aead::new(key).seal(counter_nonce(counter), &[], &mut text);
+            assert_eq!(text, unhex(expected));
+        }
+    }
+
+    /// Both ends come to the same keys, and only with the same preshared key.
+    #[test]
+    fn initiator_and_responder_agree() {
+        let [a, b, e1, e2] = [1, 2, 3, 4].map(|n| PrivateKey::from_bytes([n; KEY_BYTES]));
+        let (a_public, b_public) = (a.public(), b.public());
+        let shared = a.diffie_hellman(&b_public).unwrap();
+        let keys = InitiatorKeys { local: a_public, remote: &b_public, static_static: &shared };
+        let stamp = Tai64n::from_bytes([7; TAI64N_BYTES]);
+        let (initiating, message) = initiate(&keys, e1, stamp, 11).unwrap();
+        let crate::Message::Initiation(initiation) = crate::Message::parse(&message).unwrap()
+        else {
+            unreachable!("it is an initiation")
+        };
+        let (opening, remote) = open(&b, &b_public, &initiation).unwrap();
+        assert_eq!(remote, a_public);
+        let (responding, timestamp) = opening.verify(&shared).unwrap();
+        assert_eq!(timestamp, stamp);
+        let psk = PresharedKey::from_bytes([5; KEY_BYTES]);
+        let (theirs, message) = responding.respond(&a_public, &psk, &e2, (22, 11)).unwrap();
+        let crate::Message::Response(response) = crate::Message::parse(&message).unwrap() else {
+            unreachable!("it is a response")
+        };
+        assert_eq!((response.sender(), response.receiver()), (22, 11));
+        assert!(initiating.finish(&a, &PresharedKey::default(), &response).is_none());
+        let ours = initiating.finish(&a, &psk, &response).unwrap();
+        assert!(ours.send == theirs.receive && ours.receive == theirs.send);
     }
 }
