@@ -1,0 +1,173 @@
+//! `netloom explain`: each step of a flow's way, and the line of the file that decides it.
+
+use crate::{output, source};
+use anyhow::Context as _;
+use netloom_model::Fabric;
+use netloom_model::fabric::{Party, Protocol};
+use netloom_model::lease::{self, Leases};
+use netloom_plan::input::{Directory, NodeEntry, PlanInput};
+use netloom_plan::reach::{self, Answer, Flow, Step, StepKind, Unanswerable};
+use netloom_state::Namespace;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+/// Explains why a flow passes or does not.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Explain {
+    /// Who calls: a workload, a node, an address, or `internet`.
+    from: String,
+    /// Who is called and how: `db-1:5432/tcp`, `cam-1:7777/udp`, `web-1:icmp`.
+    to: String,
+    /// Files of the fabric.
+    #[arg(short, long = "file", default_value = "netloom.yaml")]
+    files: Vec<String>,
+    /// Print the steps as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Addresses and endpoints as they will be, where nothing runs yet to ask.
+pub(crate) struct World {
+    leases: Leases,
+    directory: Directory,
+    attachments: BTreeMap<String, Namespace>,
+}
+
+impl World {
+    /// Addresses as a first start would give them; every node outside a translator can be called.
+    pub(crate) fn assumed(fabric: &Fabric) -> Self {
+        let (leases, _) = lease::assign(fabric, &Leases::default());
+        let entry = |(index, (name, node)): (usize, (&String, &netloom_model::fabric::Node))| {
+            let address = [192, 0, 2, u8::try_from(index % 254 + 1).unwrap_or(1)];
+            let endpoint = Some((address, 51820).into());
+            let visible = !fabric.regions[&node.region].nat;
+            let entry = NodeEntry {
+                public_keys: BTreeMap::new(),
+                endpoint: endpoint.filter(|_| visible),
+                local_endpoint: endpoint,
+            };
+            (name.clone(), entry)
+        };
+        let nodes = fabric.nodes.iter().enumerate().map(entry).collect();
+        Self { leases, directory: Directory { nodes }, attachments: BTreeMap::new() }
+    }
+
+    pub(crate) fn input<'a>(&'a self, fabric: &'a Fabric) -> PlanInput<'a> {
+        PlanInput {
+            fabric,
+            fabric_id: 0,
+            leases: &self.leases,
+            directory: &self.directory,
+            attachments: &self.attachments,
+        }
+    }
+}
+
+pub(crate) fn run(arguments: &Explain) -> anyhow::Result<ExitCode> {
+    let fabric = source::fabric(&arguments.files)?;
+    let world = World::assumed(&fabric);
+    let flow = parse_flow(&fabric, &arguments.from, &arguments.to)?;
+    let answers = match reach::reach(&world.input(&fabric), &flow) {
+        Ok(answers) => answers,
+        Err(Unanswerable::NoCommonFamily) => {
+            anyhow::bail!(
+                "{} and {} have no address of a common family: give their subnets one each",
+                arguments.from,
+                arguments.to
+            )
+        }
+        Err(Unanswerable::Outside) => {
+            anyhow::bail!("neither {} nor {} is in the fabric", arguments.from, arguments.to)
+        }
+    };
+    if arguments.json {
+        let answers: Vec<_> = answers.iter().map(answer_json).collect();
+        output::print(&format!("{:#}\n", json!(answers)));
+    } else {
+        answers.iter().for_each(|answer| output::print(&render(answer, arguments)));
+    }
+    let passes = answers.iter().any(Answer::passes);
+    Ok(if passes { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The flow that two arguments mean.
+pub(crate) fn parse_flow(fabric: &Fabric, from: &str, to: &str) -> anyhow::Result<Flow> {
+    let (to, port) = to
+        .rsplit_once(':')
+        .context("the target needs a port: db-1:5432/tcp, cam-1:7777/udp or web-1:icmp")?;
+    let to = to.trim_start_matches('[').trim_end_matches(']');
+    let (number, protocol) = match port.split_once('/') {
+        Some((number, "udp")) => (number, Protocol::Udp),
+        Some((number, "tcp")) => (number, Protocol::Tcp),
+        None if port == "icmp" => ("", Protocol::Icmp),
+        None => (port, Protocol::Tcp),
+        Some((_, other)) => anyhow::bail!("`{other}` is not a protocol: use tcp, udp or icmp"),
+    };
+    let port = match protocol {
+        Protocol::Icmp | Protocol::All => None,
+        Protocol::Tcp | Protocol::Udp => Some(
+            number.parse().with_context(|| format!("`{number}` is not a port from 1 to 65535"))?,
+        ),
+    };
+    Ok(Flow { from: party(fabric, from)?, to: party(fabric, to)?, protocol, port })
+}
+
+fn party(fabric: &Fabric, name: &str) -> anyhow::Result<Party> {
+    fabric.party(name).with_context(|| {
+        let names = fabric.workloads.keys().chain(fabric.nodes.keys()).map(String::as_str);
+        match netloom_model::diagnostic::nearest(name, names) {
+            Some(near) => format!("there is no workload or node `{name}`; did you mean `{near}`?"),
+            None => format!("there is no workload or node `{name}`, and it is no address"),
+        }
+    })
+}
+
+fn word(kind: StepKind) -> &'static str {
+    match kind {
+        StepKind::Name => "name",
+        StepKind::SourceCheck => "source",
+        StepKind::Egress => "egress",
+        StepKind::Route => "route",
+        StepKind::Tunnel => "tunnel",
+        StepKind::Ingress => "ingress",
+    }
+}
+
+fn render(answer: &Answer, arguments: &Explain) -> String {
+    let verdict = if answer.passes() { "allowed" } else { "denied" };
+    let mut text = format!(
+        "{} ({}) -> {} ({}): {verdict}\n",
+        arguments.from, answer.source, arguments.to, answer.destination
+    );
+    for step in &answer.steps {
+        text.push_str(&render_step(step));
+    }
+    text
+}
+
+fn render_step(step: &Step) -> String {
+    let mark = output::mark(step.passes);
+    let place = step.span.as_ref().map(|span| format!("  [{span}]")).unwrap_or_default();
+    let mut text = format!("  {mark} {:<8} {}{place}\n", word(step.kind), step.finding);
+    if let Some(remedy) = &step.remedy {
+        text.push_str(&format!("             to change that: {remedy}\n"));
+    }
+    text
+}
+
+fn answer_json(answer: &Answer) -> serde_json::Value {
+    let steps: Vec<_> = answer
+        .steps
+        .iter()
+        .map(|step| {
+            let place = step.span.as_ref().map(
+                |span| json!({ "file": *span.file, "line": span.line, "column": span.column }),
+            );
+            json!({ "step": word(step.kind), "passes": step.passes, "finding": step.finding,
+                    "place": place, "remedy": step.remedy })
+        })
+        .collect();
+    json!({ "source": answer.source, "destination": answer.destination,
+            "allowed": answer.passes(), "steps": steps })
+}

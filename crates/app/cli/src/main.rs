@@ -1,0 +1,22 @@
+//! The executable `netloom`: arguments in, one command run, an exit code out.
+#![forbid(unsafe_code)]
+
+mod check;
+mod command;
+mod explain;
+mod output;
+mod source;
+
+use clap::Parser as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments = command::Arguments::parse();
+    match command::run(arguments.command) {
+        Ok(code) => code,
+        Err(error) => {
+            output::error(&format!("error: {error:#}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}

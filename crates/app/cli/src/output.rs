@@ -1,0 +1,46 @@
+//! Writing to the terminal: a reader that has gone away ends the program quietly, not with a panic.
+
+use std::io::{IsTerminal as _, Write as _};
+
+/// Writes to standard output.
+pub(crate) fn print(text: &str) {
+    if std::io::stdout().write_all(text.as_bytes()).is_err() {
+        std::process::exit(0);
+    }
+}
+
+/// Writes to standard error; there is nobody left to tell if that fails.
+pub(crate) fn error(text: &str) {
+    let _ = std::io::stderr().write_all(text.as_bytes());
+}
+
+/// Marks of success and failure, in colour where a person reads.
+pub(crate) fn mark(good: bool) -> &'static str {
+    match (good, std::io::stdout().is_terminal()) {
+        (true, true) => "\x1b[32m✓\x1b[0m",
+        (false, true) => "\x1b[31m✗\x1b[0m",
+        (true, false) => "✓",
+        (false, false) => "✗",
+    }
+}
+
+/// Columns as wide as their widest cell; the last one is not filled up.
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max()
+    };
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells: Vec<String> = row
+            .iter()
+            .zip(&widths)
+            .map(|(cell, width)| format!("{cell}{}", " ".repeat(width - cell.chars().count())))
+            .collect();
+        text.push_str("  ");
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
