@@ -1,1 +1,25 @@
-//! Linux.
+//! Linux: the kernel's network facilities driven directly, and the executor of planned operations.
+//!
+//! ```text
+//! operations ─► executor ─┬─ route (rtnetlink) ─┐
+//!                         ├─ nft (nf_tables) ───┼─ netlink ─► kernel, one socket per namespace
+//!                         ├─ namespace, tunnel  │
+//! host state ◄─ observe ──┴─────────────────────┘
+//! ```
+//! Invariants: nothing is decided here, only executed and observed; what the kernel sends is
+//! parsed as hostile bytes; everything made carries the fabric's mark, and only that is removed.
+#![expect(unsafe_code, reason = "the one crate that makes system calls")]
+
+pub mod conntrack;
+pub mod executor;
+#[doc(hidden)]
+pub mod fuzz;
+pub mod namespace;
+pub mod netlink;
+pub mod nft;
+pub mod process;
+pub mod route;
+mod system;
+pub mod tunnel;
+
+pub use executor::{ExecuteError, Executor, ObserveError};

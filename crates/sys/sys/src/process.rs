@@ -1,0 +1,111 @@
+//! Processes: descriptors that name them, who we are, pipes, randomness from the kernel.
+
+use crate::system;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+
+/// Why another process could not be reached.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProcessError {
+    /// It could not be opened.
+    #[error("cannot open process {pid}: {source}; it may have ended")]
+    Open {
+        /// Its id.
+        pid: u32,
+        /// Why.
+        source: io::Error,
+    },
+    /// Its namespaces could not be read.
+    #[error(
+        "cannot read the namespaces of process {pid}: {source}; it takes the same user or root"
+    )]
+    Inspect {
+        /// Its id.
+        pid: u32,
+        /// Why.
+        source: io::Error,
+    },
+    /// It could not be sent a signal.
+    #[error("cannot signal the process: {source}; it may have ended")]
+    Signal {
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// A descriptor that names one process for good, unlike its id; readable when it has ended.
+#[derive(Debug)]
+pub struct PidFd(OwnedFd);
+
+impl PidFd {
+    /// Opens process `pid`.
+    pub fn open(pid: u32) -> Result<Self, ProcessError> {
+        // SAFETY: no pointers are passed.
+        let fd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
+        // Descriptors are small numbers, and failure is -1.
+        let opened = system::owned(fd as libc::c_int);
+        opened.map(Self).map_err(|source| ProcessError::Open { pid, source })
+    }
+
+    /// Sends the process a signal.
+    pub fn signal(&self, signal: i32) -> Result<(), ProcessError> {
+        let none: *const libc::siginfo_t = std::ptr::null();
+        // SAFETY: the descriptor is open, and a null siginfo is allowed.
+        let result = unsafe {
+            libc::syscall(libc::SYS_pidfd_send_signal, self.0.as_raw_fd(), signal, none, 0)
+        };
+        let result = system::check(result as libc::c_int);
+        result.map(drop).map_err(|source| ProcessError::Signal { source })
+    }
+}
+
+impl AsFd for PidFd {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// The user the process acts as.
+pub fn effective_user() -> u32 {
+    // SAFETY: cannot fail.
+    unsafe { libc::geteuid() }
+}
+
+/// The group the process acts as.
+pub fn effective_group() -> u32 {
+    // SAFETY: cannot fail.
+    unsafe { libc::getegid() }
+}
+
+/// A pipe, closed on exec: where to read, where to write.
+pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
+    let mut ends = [0; 2];
+    // SAFETY: `ends` has room for the two descriptors.
+    system::check(unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) })?;
+    // SAFETY: the kernel has just given both descriptors to us.
+    Ok(unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) })
+}
+
+/// Has the kernel kill this process when the thread that started it ends.
+pub fn die_with_parent() -> io::Result<()> {
+    let signal = libc::SIGKILL as libc::c_ulong;
+    // SAFETY: no pointers are passed.
+    system::check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal) }).map(drop)
+}
+
+/// Fills `bytes` with the kernel's randomness, waiting at boot until there is enough.
+pub fn random(bytes: &mut [u8]) -> io::Result<()> {
+    let mut filled = 0;
+    while filled < bytes.len() {
+        let rest = &mut bytes[filled..];
+        // SAFETY: `rest` lives through the call and its length is passed.
+        let got = unsafe { libc::getrandom(rest.as_mut_ptr().cast(), rest.len(), 0) };
+        match system::check_count(got) {
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

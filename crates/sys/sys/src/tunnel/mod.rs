@@ -1,0 +1,217 @@
+//! The device whose other end is the engine: TUN, or a veth pair with a packet socket instead.
+//!
+//! Both vanish with their descriptor, so that a tunnel link exists only while an engine has it.
+
+mod stand_in;
+mod tun;
+
+use crate::namespace::{NamespaceError, NamespaceHandle};
+use crate::netlink::NetlinkError;
+use crate::route::ObservedLink;
+use netloom_base::PacketBatch;
+use stand_in::StandIn;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use tun::Tun;
+
+/// What follows the fabric's mark in the alias of a stand-in, which is a veth by kind.
+const STAND_IN_WORD: &str = " tunnel";
+
+/// Why a tunnel device could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TunnelError {
+    /// `/dev/net/tun` cannot be used.
+    #[error("cannot make TUN device {name} ({step}): {source}{}", remedy(.source))]
+    Tun {
+        /// Its name.
+        name: String,
+        /// What was being done.
+        step: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The pair that stands in could not be made.
+    #[error("cannot make the stand-in for TUN device {name} ({step}): {source}")]
+    StandIn {
+        /// Its name.
+        name: String,
+        /// What was being done.
+        step: &'static str,
+        /// Why.
+        source: io::Error,
+    },
+    /// The name does not fit a link.
+    #[error("{name:?} cannot name a link: use 1 to 15 bytes without '/' and spaces")]
+    Name {
+        /// The name.
+        name: String,
+    },
+    /// rtnetlink refused.
+    #[error("cannot set up tunnel device: {0}")]
+    Netlink(#[from] NetlinkError),
+    /// The namespace could not be entered.
+    #[error(transparent)]
+    Namespace(#[from] NamespaceError),
+}
+
+fn remedy(error: &io::Error) -> &'static str {
+    match error.raw_os_error() {
+        Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => {
+            "; load the module (modprobe tun), or let the stand-in serve"
+        }
+        Some(libc::EACCES) => "; /dev/net/tun is not ours to open: let the stand-in serve",
+        Some(libc::EPERM) => "; CAP_NET_ADMIN is missing: run as root, or use the rootless lab",
+        Some(libc::EBUSY) => "; another process holds a device of this name: stop that one",
+        _ => "",
+    }
+}
+
+/// The two ways to have a tunnel device.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TunnelKind {
+    /// `IFF_TUN` of `/dev/net/tun`.
+    Tun,
+    /// A veth pair whose far end is a packet socket in a namespace without a name.
+    StandIn,
+}
+
+/// Which kind to make.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TunnelPreference {
+    /// TUN where it can be had, the stand-in elsewhere.
+    #[default]
+    Automatic,
+    /// This kind or none.
+    Only(TunnelKind),
+}
+
+/// How many packets of a batch the kernel took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Taken.
+    pub packets: usize,
+    /// Refused: the link is down, the queue is full, or it is no IP packet.
+    pub dropped: usize,
+}
+
+/// A tunnel device's engine side. It does not block.
+#[derive(Debug)]
+pub struct TunnelDevice {
+    backend: Backend,
+}
+
+#[derive(Debug)]
+enum Backend {
+    Tun(Tun),
+    StandIn(StandIn),
+}
+
+impl TunnelDevice {
+    /// Makes the device `name`, down, in `namespace`.
+    pub fn create(
+        namespace: &NamespaceHandle,
+        name: &str,
+        preference: TunnelPreference,
+    ) -> Result<Self, TunnelError> {
+        let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'/';
+        if !(1..libc::IFNAMSIZ).contains(&name.len()) || !name.bytes().all(plain) {
+            return Err(TunnelError::Name { name: name.to_owned() });
+        }
+        let backend = match preference {
+            TunnelPreference::Only(TunnelKind::Tun) => Backend::Tun(Tun::create(namespace, name)?),
+            TunnelPreference::Only(TunnelKind::StandIn) => {
+                Backend::StandIn(StandIn::create(namespace, name)?)
+            }
+            TunnelPreference::Automatic => match Tun::create(namespace, name) {
+                Ok(tun) => Backend::Tun(tun),
+                Err(TunnelError::Tun { source, .. }) if is_unavailable(&source) => {
+                    Backend::StandIn(StandIn::create(namespace, name)?)
+                }
+                Err(error) => return Err(error),
+            },
+        };
+        Ok(Self { backend })
+    }
+
+    /// Which kind it is.
+    pub fn kind(&self) -> TunnelKind {
+        match self.backend {
+            Backend::Tun(_) => TunnelKind::Tun,
+            Backend::StandIn(_) => TunnelKind::StandIn,
+        }
+    }
+
+    /// Appends the packets that wait, as far as they fit; gives how many.
+    pub fn read_batch(&mut self, batch: &mut PacketBatch) -> io::Result<usize> {
+        let before = batch.len();
+        while let Some(slot) = batch.spare() {
+            let read = match &self.backend {
+                Backend::Tun(tun) => tun.read(slot),
+                Backend::StandIn(stand_in) => stand_in.read(slot),
+            };
+            match read {
+                Ok(Some(length)) => batch.commit(length),
+                // Not a packet for the engine, or longer than a slot.
+                Ok(None) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(batch.len() - before)
+    }
+
+    /// Hands packets to the kernel, as if they had arrived on the link.
+    pub fn write_batch(&mut self, batch: &PacketBatch) -> Written {
+        let mut written = Written::default();
+        for packet in batch.iter() {
+            let taken = match &self.backend {
+                Backend::Tun(tun) => tun.write(packet),
+                Backend::StandIn(stand_in) => stand_in.write(packet),
+            };
+            match taken {
+                Ok(()) => written.packets += 1,
+                Err(_) => written.dropped += 1,
+            }
+        }
+        written
+    }
+}
+
+impl AsFd for TunnelDevice {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match &self.backend {
+            Backend::Tun(tun) => tun.as_fd(),
+            Backend::StandIn(stand_in) => stand_in.as_fd(),
+        }
+    }
+}
+
+impl AsRawFd for TunnelDevice {
+    fn as_raw_fd(&self) -> RawFd {
+        self.as_fd().as_raw_fd()
+    }
+}
+
+/// Whether TUN cannot be had here at all.
+fn is_unavailable(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::ENOENT | libc::ENODEV | libc::ENXIO | libc::EACCES | libc::EPERM)
+    )
+}
+
+/// The alias that marks a tunnel link.
+pub(crate) fn alias(mark: &str, kind: TunnelKind) -> String {
+    match kind {
+        TunnelKind::Tun => mark.to_owned(),
+        TunnelKind::StandIn => format!("{mark}{STAND_IN_WORD}"),
+    }
+}
+
+/// Whether a marked link is a tunnel of either kind.
+pub(crate) fn is_tunnel(link: &ObservedLink) -> bool {
+    let stand_in = link.alias.as_deref().is_some_and(|alias| alias.ends_with(STAND_IN_WORD));
+    stand_in || link.kind.as_deref() == Some("tun")
+}
