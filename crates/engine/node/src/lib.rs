@@ -1,4 +1,55 @@
 //! The engine of a node: many networks and their peers on one UDP port.
+//!
+//! A [`Node`] is sans-IO: built from `(config, seed, now)`, told things by `handle_*`, and then
+//! asked by `poll_*` until it has nothing more to say. The same calls give the same results.
+//!
+//! # Ways through the node
+//! ```text
+//! interface of a network                                                     UDP port
+//!   batch ─► handle_inner = plan_inner ─► Outbound::seal ─► Outbound::destinations ─►
+//!            longest prefix → peer,         in place         per peer: address, packets
+//!            counters, or wait
+//!         ◄─ Inbound::arrivals ◄─ finish_outer ◄─ Inbound::open ◄─ plan_outer ◄─ batch
+//!            network, packets      replays,         in place        receiver index → session,
+//!                                  inner sources                    mac1 → network → peer
+//!   poll_transmit: handshakes, keepalives, and packets that waited for a session
+//! ```
+//! `seal` and `open`, where nearly all the time goes, need only the batch and what was planned
+//! for it. So one thread for each direction shares a node behind a lock that it holds for lookups
+//! only. Nothing is allocated per packet once the buffers have grown to the size of the batches.
+//!
+//! # Rules
+//! - A datagram with a receiver index belongs to the session of that index, whatever it came from;
+//!   an initiation belongs to the network whose key verifies its mac1, and to the peer of that
+//!   network whose key it carries. No network is named on the wire.
+//! - The longest allowed prefix that holds a destination decides the peer; two peers of one
+//!   network cannot have the same prefix. An inner packet whose source a peer does not own by the
+//!   same rule is dropped.
+//! - Setting what is set already changes nothing. A changed endpoint, allowed list, keepalive,
+//!   preshared key or MTU leaves the session.
+//! - Handshakes are started in [`Node::handle_timeout`] only, for they need the wall time: after
+//!   each call that may want one, [`Node::poll_timeout`] is due at once.
+//! - Datagrams whose first byte is 16 or more are no WireGuard and are left alone
+//!   ([`Inbound::foreign`]).
+//!
+//! # Timers
+//! Those of each tunnel (see [`wireguard`]); the node keeps them in order of time, so that the cost
+//! of waking does not grow with the number of peers.
+//!
+//! # Limits
+//! | what | limit | beyond it |
+//! |---|---|---|
+//! | [`limits::NETWORKS_MAX`] | 64 | refused |
+//! | [`limits::PEERS_MAX`] | 65536 | refused |
+//! | [`limits::ALLOWED_PREFIXES_MAX`] | 4096 for each peer | refused |
+//! | [`limits::OUTPUT_QUEUE_MAX`] | 16384 datagrams, 16384 events not fetched | dropped, counted |
+//! | [`NodeConfig::handshakes_per_second`] | 1000 | cookies are asked for |
+//!
+//! # Not implemented
+//! - Path selection, relaying and bonding: one endpoint for each peer, moved by
+//!   [`Node::set_peer_endpoint`] or by the peer itself.
+//! - Messages inside the tunnel between nodes (inner IPv6 to 100::/64): they are ordinary packets
+//!   here, so the source check applies to them.
 #![forbid(unsafe_code)]
 
 mod config;

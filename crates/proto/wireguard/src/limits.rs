@@ -39,3 +39,27 @@ pub const SOURCE_HANDSHAKES_PER_SECOND: u64 = 20;
 pub const SOURCE_BURST: u64 = 5;
 /// Content is padded to a multiple of this (§5.4.6), unless that exceeds the tunnel's MTU.
 pub const PADDING_BYTES: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The table of the paper's §6.1, in seconds and messages.
+    #[test]
+    fn constants_are_those_of_section_6_1() {
+        let seconds = [
+            (REKEY_AFTER_TIME, 120),
+            (REJECT_AFTER_TIME, 180),
+            (REKEY_ATTEMPT_TIME, 90),
+            (REKEY_TIMEOUT, 5),
+            (KEEPALIVE_TIMEOUT, 10),
+            (ZERO_KEYS_AFTER, 540),
+            (COOKIE_SECRET_LIFETIME, 120),
+        ];
+        for (constant, seconds) in seconds {
+            assert_eq!(constant.as_secs(), seconds);
+        }
+        assert_eq!(u128::from(REKEY_AFTER_MESSAGES), 1 << 60);
+        assert_eq!(u128::from(REJECT_AFTER_MESSAGES), (1 << 64) - (1 << 13) - 1);
+    }
+}
