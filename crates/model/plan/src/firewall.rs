@@ -59,15 +59,52 @@ pub struct Policies {
     pub egress: BTreeMap<u32, Vec<Allowance>>,
 }
 
+/// The policy of one network on one node, compiled.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CompiledPolicy {
+    /// Identity by local address.
+    pub identities: BTreeMap<IpAddr, u32>,
+    /// What local workloads may send.
+    pub egress: DirectionTable,
+    /// What they may receive.
+    pub ingress: DirectionTable,
+}
+
+impl CompiledPolicy {
+    /// Compiles the policies of the local workloads.
+    pub fn compile(locals: &[Local], policies: &Policies, members: &Members) -> Self {
+        let identities = locals
+            .iter()
+            .flat_map(|local| local.addresses.iter().map(|address| (*address, local.identity)));
+        Self {
+            identities: identities.collect(),
+            egress: DirectionTable::compile(&policies.egress, members),
+            ingress: DirectionTable::compile(&policies.ingress, members),
+        }
+    }
+
+    /// Whether a new flow passes this node: by the sender's policy if the sender is here, and by
+    /// the receiver's if the receiver is.
+    pub fn allows(&self, source: IpAddr, destination: IpAddr, transport: u128) -> bool {
+        let sends = self.identities.get(&source);
+        let receives = self.identities.get(&destination);
+        let may = |table: &DirectionTable, identity: Option<&u32>, other| {
+            identity.is_none_or(|identity| table.allows(*identity, other, transport))
+        };
+        (sends.is_some() || receives.is_some())
+            && may(&self.egress, sends, destination)
+            && may(&self.ingress, receives, source)
+    }
+}
+
 /// The table of one network's namespace.
-pub fn table(tunnel: &str, locals: &[Local], policies: &Policies, members: &Members) -> Table {
+pub fn table(tunnel: &str, locals: &[Local], policy: &CompiledPolicy) -> Table {
     let mut table = Table::default();
     add_local_sets(&mut table, locals);
-    for (direction, allowances) in
-        [(Direction::Egress, &policies.egress), (Direction::Ingress, &policies.ingress)]
+    for (direction, compiled) in
+        [(Direction::Egress, &policy.egress), (Direction::Ingress, &policy.ingress)]
     {
-        let compiled = DirectionTable::compile(allowances, members);
-        add_direction_sets(&mut table, direction, &compiled);
+        add_direction_sets(&mut table, direction, compiled);
         add_direction_chains(&mut table, direction, tunnel);
     }
     let port_protocols = [1u8, 6, 17, 58].map(|protocol| (vec![protocol, 0, 0, 0], plain()));

@@ -51,6 +51,8 @@ pub struct NetworkPlan {
     pub resolver_addresses: Vec<IpAddr>,
     /// What the resolver knows.
     pub names: Names,
+    /// Its policy here, to judge flows that are under way when it changes.
+    pub policy: firewall::CompiledPolicy,
 }
 
 /// What the agent needs to run a workload.

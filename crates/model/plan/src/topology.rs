@@ -1,6 +1,6 @@
 //! The host state of one node: its namespaces, the links between them, and the ways through them.
 
-use crate::firewall::{self, Local, Policies};
+use crate::firewall::{self, CompiledPolicy, Local, Policies};
 use crate::input::PlanInput;
 use crate::naming::{HOST_LINK, TUNNEL, WORKLOAD_LINK, identity_hint, link_name, mac};
 use crate::{NetworkPlan, NodePlan, TUNNEL_MTU_BYTES, WorkloadPlan, names, peers};
@@ -117,7 +117,8 @@ impl<'a> Topology<'a> {
         if joins_host {
             self.join_host(network, &namespace);
         }
-        let table = self.table(network, joins_host);
+        let (locals, policy) = self.policy(network, joins_host);
+        let table = firewall::table(TUNNEL, &locals, &policy);
         self.in_namespace(&namespace).tables.insert(firewall::TABLE.to_owned(), table);
         NetworkPlan {
             tunnel: end(&namespace, TUNNEL),
@@ -125,6 +126,7 @@ impl<'a> Topology<'a> {
             peers: peers::peers(self.input, self.node, network),
             resolver_addresses: service_addresses.iter().map(|(_, dns)| *dns).collect(),
             names: names::names(self.input, network),
+            policy,
         }
     }
 
@@ -300,7 +302,7 @@ impl<'a> Topology<'a> {
 
     // === policy ===
 
-    fn table(&self, network: &'a str, joins_host: bool) -> netloom_state::nft::Table {
+    fn policy(&self, network: &'a str, joins_host: bool) -> (Vec<Local>, CompiledPolicy) {
         let mut desk = IdentityDesk { input: self.input, numbers: BTreeMap::new() };
         desk.number_all(network);
         let (mut locals, mut policies) = (Vec::new(), Policies::default());
@@ -316,7 +318,8 @@ impl<'a> Topology<'a> {
             let addresses = vec![self.input.node_address(self.node).into()];
             locals.push(Local { link: HOST_LINK.into(), addresses, identity });
         }
-        firewall::table(TUNNEL, &locals, &policies, &members(self.input, network))
+        let policy = CompiledPolicy::compile(&locals, &policies, &members(self.input, network));
+        (locals, policy)
     }
 }
 

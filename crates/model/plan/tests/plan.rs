@@ -1,4 +1,5 @@
 //! Plans of random fabrics: idempotent, deterministic, and of one mind with the reachability engine.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use netloom_model::fabric::{Party, Protocol};
 use netloom_model::lease::{self, Leases};
