@@ -5,10 +5,8 @@ use crate::counters::{Counters, DropReason};
 use crate::limits::OUTPUT_QUEUE_MAX;
 use netloom_base::{PrefixTrie, Seed, Time, WallTime};
 use netloom_wireguard::{
-    Gate, Identity, IndexTable, PublicKey, Tai64n, Transmit, Tunnel, TunnelEvent,
+    ErasingRng, Gate, Identity, IndexTable, PublicKey, Tai64n, Transmit, Tunnel, TunnelEvent,
 };
-use rand_chacha::ChaCha20Rng;
-use rand_core::RngCore as _;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::net::SocketAddr;
@@ -61,7 +59,7 @@ pub struct Node {
     deadlines: BTreeSet<(Time, PeerId)>,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
-    rng: ChaCha20Rng,
+    pub(crate) rng: ErasingRng,
     pub(crate) next_peer: u32,
 }
 
@@ -83,9 +81,9 @@ pub(crate) struct Peer {
 impl Node {
     /// A node without networks, all of whose choices follow from `seed`.
     pub fn new(config: NodeConfig, seed: Seed, now: Time) -> Self {
-        let mut rng = seed.rng();
-        let indexes = IndexTable::new(fork(&mut rng));
-        let gate = Gate::new(config.handshakes_per_second, fork(&mut rng), now);
+        let mut rng = ErasingRng::new(seed);
+        let indexes = IndexTable::new(rng.fork());
+        let gate = Gate::new(config.handshakes_per_second, rng.fork(), now);
         Self {
             networks: BTreeMap::new(),
             peers: BTreeMap::new(),
@@ -171,11 +169,6 @@ impl Node {
         peers.into_iter().flatten().map(|(key, id)| (*key, *id))
     }
 
-    /// A seed for a new machine.
-    pub(crate) fn fork_seed(&mut self) -> Seed {
-        fork(&mut self.rng)
-    }
-
     /// Collects what a peer's machine has to say after it was touched.
     pub(crate) fn settle(&mut self, id: PeerId) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
@@ -223,12 +216,6 @@ impl Node {
             self.counters.drop_packet(DropReason::OutputFull);
         }
     }
-}
-
-fn fork(rng: &mut ChaCha20Rng) -> Seed {
-    let mut seed = [0; 32];
-    rng.fill_bytes(&mut seed);
-    Seed(seed)
 }
 
 impl fmt::Debug for Node {

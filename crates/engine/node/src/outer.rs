@@ -22,6 +22,9 @@ const FOREIGN_TYPE_MIN: u8 = 16;
 impl Node {
     /// Takes a batch of datagrams from one address: opens data in place, answers handshakes.
     /// `inbound` says which packets came out, and for which networks.
+    ///
+    /// Addresses are compared as they are: a driver with one socket for both families gives IPv4
+    /// addresses as such, not mapped into IPv6, and leaves the flow label out.
     pub fn handle_outer(
         &mut self,
         now: Time,

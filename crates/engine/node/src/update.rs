@@ -171,7 +171,7 @@ impl Node {
         network_id: NetworkId,
         config: PeerConfig,
     ) -> Result<PeerId, SetPeerError> {
-        let seed = self.fork_seed();
+        let seed = self.rng.fork();
         let unknown = SetPeerError::UnknownNetwork(network_id);
         let network = self.networks.get_mut(&network_id).ok_or(unknown)?;
         let id = PeerId(self.next_peer);
@@ -229,7 +229,7 @@ impl Node {
     fn restart_tunnels(&mut self, now: Time, network_id: NetworkId) {
         let ids: Vec<PeerId> = self.peers(network_id).map(|(_, id)| id).collect();
         for id in ids {
-            let seed = self.fork_seed();
+            let seed = self.rng.fork();
             let Some(network) = self.networks.get(&network_id) else { return };
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             let mut config = tunnel_config(&peer.config, network.mtu_bytes);

@@ -5,11 +5,10 @@ use crate::identity::MacKeys;
 use crate::key::PublicKey;
 use crate::limits::COOKIE_SECRET_LIFETIME;
 use crate::message::{COOKIE_REPLY_BYTES, CookieReply, Macs};
+use crate::rng::ErasingRng;
 use netloom_base::Time;
-use rand_core::RngCore;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
-use zeroize::Zeroizing;
 
 /// A received cookie is used this much shorter than its maker keeps the secret, for the time
 /// that the message is under way.
@@ -22,13 +21,11 @@ pub(crate) struct CookieSecret {
 }
 
 impl CookieSecret {
-    pub(crate) fn new(rng: &mut impl RngCore, now: Time) -> Self {
-        let mut secret = Zeroizing::new([0; 32]);
-        rng.fill_bytes(&mut *secret);
-        Self { mac: Mac::new(&*secret), made_at: now }
+    pub(crate) fn new(rng: &mut ErasingRng, now: Time) -> Self {
+        Self { mac: Mac::new(&*rng.block()), made_at: now }
     }
 
-    pub(crate) fn rotate_if_old(&mut self, rng: &mut impl RngCore, now: Time) {
+    pub(crate) fn rotate_if_old(&mut self, rng: &mut ErasingRng, now: Time) {
         if now.saturating_since(self.made_at) >= COOKIE_SECRET_LIFETIME {
             *self = Self::new(rng, now);
         }
@@ -51,18 +48,18 @@ impl CookieSecret {
     /// The reply that hands the cookie of `source` to the sender of a message.
     pub(crate) fn reply(
         &self,
-        rng: &mut impl RngCore,
+        rng: &mut ErasingRng,
         keys: &MacKeys,
         source: SocketAddr,
         macs: &Macs<'_>,
     ) -> [u8; COOKIE_REPLY_BYTES] {
         let mut reply = CookieReply::blank(macs.sender);
-        let mut nonce = [0; 24];
-        rng.fill_bytes(&mut nonce);
-        reply[CookieReply::NONCE_AT..CookieReply::COOKIE_AT].copy_from_slice(&nonce);
+        let random = rng.block();
+        let nonce = random.first_chunk::<24>().expect("32 bytes hold 24");
+        reply[CookieReply::NONCE_AT..CookieReply::COOKIE_AT].copy_from_slice(nonce);
         let field = &mut reply[CookieReply::COOKIE_AT..];
         field[..MAC_BYTES].copy_from_slice(&self.cookie(source));
-        let (aead, nonce) = xaead(&keys.cookie, &nonce);
+        let (aead, nonce) = xaead(&keys.cookie, nonce);
         aead.seal(nonce, macs.mac1, field);
         reply
     }

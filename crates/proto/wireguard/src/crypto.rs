@@ -135,7 +135,7 @@ pub(crate) fn xaead(key: &[u8; HASH_BYTES], nonce: &[u8; 24]) -> (Aead, [u8; 12]
 }
 
 /// HChaCha20 (draft-irtf-cfrg-xchacha-03 §2.2): ChaCha's rounds without the final addition.
-fn hchacha20(key: &[u8; HASH_BYTES], nonce: &[u8; 16]) -> Secret {
+pub(crate) fn hchacha20(key: &[u8; HASH_BYTES], nonce: &[u8; 16]) -> Secret {
     let word = |bytes: &[u8], i: usize| {
         u32::from_le_bytes([bytes[4 * i], bytes[4 * i + 1], bytes[4 * i + 2], bytes[4 * i + 3]])
     };

@@ -5,8 +5,8 @@ use crate::drop_reason::DropReason;
 use crate::identity::Identity;
 use crate::limits::{LIMITED_SOURCES_MAX, SOURCE_BURST, SOURCE_HANDSHAKES_PER_SECOND};
 use crate::message::{COOKIE_REPLY_BYTES, Macs};
+use crate::rng::ErasingRng;
 use netloom_base::{Seed, Time};
-use rand_chacha::ChaCha20Rng;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -31,13 +31,13 @@ pub struct Gate {
     load: LoadMeter,
     secret: CookieSecret,
     sources: SourceLimiter,
-    rng: ChaCha20Rng,
+    rng: ErasingRng,
 }
 
 impl Gate {
     /// A gate that is under load above `handshakes_per_second` handshake messages.
     pub fn new(handshakes_per_second: u32, seed: Seed, now: Time) -> Self {
-        let mut rng = seed.rng();
+        let mut rng = ErasingRng::new(seed);
         Self {
             load: LoadMeter::new(handshakes_per_second, now),
             secret: CookieSecret::new(&mut rng, now),

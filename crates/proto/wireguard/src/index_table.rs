@@ -1,21 +1,20 @@
 //! Receiver indexes: random, unique in the machine, and naming the tunnel that they belong to.
 
+use crate::rng::ErasingRng;
 use netloom_base::Seed;
-use rand_chacha::ChaCha20Rng;
-use rand_core::RngCore as _;
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// The indexes in use on one port, each with the number that the owner of a tunnel gave to it.
 pub struct IndexTable {
     owners: BTreeMap<u32, u32>,
-    rng: ChaCha20Rng,
+    rng: ErasingRng,
 }
 
 impl IndexTable {
     /// An empty table whose indexes follow from `seed`.
     pub fn new(seed: Seed) -> Self {
-        Self { owners: BTreeMap::new(), rng: seed.rng() }
+        Self { owners: BTreeMap::new(), rng: ErasingRng::new(seed) }
     }
 
     /// Who has an index.
@@ -36,7 +35,7 @@ impl IndexTable {
     /// A fresh index. Random, so that nobody off the path can guess a live one.
     pub(crate) fn allocate(&mut self, owner: u32) -> u32 {
         loop {
-            let index = self.rng.next_u32();
+            let index = self.rng.number();
             if let std::collections::btree_map::Entry::Vacant(vacant) = self.owners.entry(index) {
                 vacant.insert(owner);
                 return index;

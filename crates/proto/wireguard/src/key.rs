@@ -1,5 +1,6 @@
 //! X25519 keys and preshared keys, read and printed in base64 as `wg` does.
 
+use crate::rng::ErasingRng;
 use netloom_base::Seed;
 use std::fmt;
 use std::str::FromStr;
@@ -54,13 +55,11 @@ impl PrivateKey {
 
     /// The key that `seed` stands for; as strong as the seed.
     pub fn from_seed(seed: Seed) -> Self {
-        Self::random(&mut seed.rng())
+        Self::random(&mut ErasingRng::new(seed))
     }
 
-    pub(crate) fn random(rng: &mut impl rand_core::RngCore) -> Self {
-        let mut bytes = Zeroizing::new([0; KEY_BYTES]);
-        rng.fill_bytes(&mut *bytes);
-        Self::from_bytes(*bytes)
+    pub(crate) fn random(rng: &mut ErasingRng) -> Self {
+        Self::from_bytes(*rng.block())
     }
 
     /// The public key that belongs to this key.

@@ -83,6 +83,7 @@ pub mod limits;
 pub mod message;
 mod noise;
 mod replay;
+mod rng;
 mod session;
 mod tai64n;
 #[cfg(test)]
@@ -97,6 +98,7 @@ pub use index_table::IndexTable;
 pub use key::{KEY_BYTES, KeyParseError, PresharedKey, PrivateKey, PublicKey};
 pub use message::Message;
 pub use replay::{REPLAY_WINDOW, ReplayWindow};
+pub use rng::ErasingRng;
 pub use session::{OpenKey, Role, SealKey, padding_bytes};
 pub use tai64n::{TAI64N_BYTES, Tai64n};
 pub use tunnel::{

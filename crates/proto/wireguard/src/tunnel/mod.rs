@@ -10,10 +10,10 @@ use crate::identity::Identity;
 use crate::index_table::IndexTable;
 use crate::key::{PresharedKey, PublicKey, SharedSecret};
 use crate::noise::Initiating;
+use crate::rng::ErasingRng;
 use crate::session::Role;
 use crate::tai64n::{Tai64n, TimestampSource};
 use netloom_base::{Seed, Time};
-use rand_chacha::ChaCha20Rng;
 use sessions::Sessions;
 use std::collections::VecDeque;
 use std::fmt;
@@ -127,7 +127,7 @@ pub struct Tunnel {
     timers: Timers,
     waiting: VecDeque<Vec<u8>>,
     waiting_bytes: usize,
-    rng: ChaCha20Rng,
+    rng: ErasingRng,
     stats: TunnelStats,
     transmits: VecDeque<Transmit>,
     events: VecDeque<TunnelEvent>,
@@ -168,7 +168,7 @@ impl Tunnel {
             timers: Timers::default(),
             waiting: VecDeque::new(),
             waiting_bytes: 0,
-            rng: seed.rng(),
+            rng: ErasingRng::new(seed),
             stats: TunnelStats::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),

@@ -6,7 +6,6 @@ use crate::limits::{
     KEEPALIVE_TIMEOUT, REKEY_ATTEMPT_TIME, REKEY_TIMEOUT, REKEY_TIMEOUT_JITTER_MAX, ZERO_KEYS_AFTER,
 };
 use netloom_base::{Time, WallTime};
-use rand_core::RngCore as _;
 use std::time::Duration;
 
 /// When each thing is due, if at all.
@@ -149,7 +148,7 @@ impl Tunnel {
 
     fn jitter(&mut self) -> Duration {
         let span_ms = REKEY_TIMEOUT_JITTER_MAX.as_millis() as u64 + 1;
-        Duration::from_millis(u64::from(self.rng.next_u32()) % span_ms)
+        Duration::from_millis(u64::from(self.rng.number()) % span_ms)
     }
 }
 
