@@ -158,6 +158,12 @@ impl Node {
         })
     }
 
+    /// A peer as it was last set.
+    pub fn peer_config(&self, network: NetworkId, key: &PublicKey) -> Option<&PeerConfig> {
+        let id = self.networks.get(&network)?.peers.get(key)?;
+        Some(&self.peers.get(id)?.config)
+    }
+
     /// The networks, in order of number.
     pub fn networks(&self) -> impl Iterator<Item = NetworkId> {
         self.networks.keys().copied()

@@ -1,0 +1,160 @@
+//! Drives a node's engine: one UDP port, one tunnel device for each network, one thread.
+//!
+//! ```text
+//! device of a network ─ read ─► Node::handle_inner ─► sendmmsg ─► UDP port
+//! UDP port ─ recvmmsg ─► Node::handle_outer ─► write ─► device of the packets' network
+//! commands (set network, set peers, status) come in between batches, over a channel
+//! ```
+//! The driver is plain and correct: a packet is copied at each system call, and nothing is
+//! offloaded.
+#![forbid(unsafe_code)]
+
+mod driver;
+
+use driver::{Command, Driver};
+use netloom_base::Seed;
+use netloom_node::{NetworkId, PeerConfig, PeerStatus, SetNetworkError, SetPeerError};
+use netloom_sys::poll::Waker;
+use netloom_sys::tunnel::{TunnelDevice, TunnelKind};
+use netloom_sys::udp::{UdpError, UdpSocket};
+use netloom_wireguard::{PrivateKey, PublicKey};
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Sender};
+use std::thread::JoinHandle;
+
+/// Why the tunnels cannot run.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TunnelServiceError {
+    /// The UDP port cannot be had.
+    #[error(transparent)]
+    Udp(#[from] UdpError),
+    /// The thread could not be made.
+    #[error(
+        "cannot start the tunnels' thread: {0}; free some memory or raise the limit on threads"
+    )]
+    Thread(io::Error),
+    /// The engine refused a network.
+    #[error("network {network}: {source}")]
+    Network {
+        /// Its name.
+        network: String,
+        /// Why.
+        source: SetNetworkError,
+    },
+    /// The engine refused a peer.
+    #[error("peer {peer} of network {network}: {source}")]
+    Peer {
+        /// The network's name.
+        network: String,
+        /// The peer's name.
+        peer: String,
+        /// Why.
+        source: Box<SetPeerError>,
+    },
+    /// The thread has ended.
+    #[error("the tunnels' thread has ended; start the node again")]
+    Ended,
+}
+
+/// A network as the driver is to run it.
+#[derive(Debug)]
+pub struct NetworkSetup {
+    /// Its name, for errors.
+    pub name: String,
+    /// The node's key in it.
+    pub private_key: PrivateKey,
+    /// Largest inner packet.
+    pub mtu_bytes: usize,
+    /// Its device; `None` leaves the one that is there.
+    pub device: Option<TunnelDevice>,
+    /// Its peers by name.
+    pub peers: BTreeMap<String, PeerConfig>,
+}
+
+/// How the tunnels are doing.
+#[derive(Clone, Debug, Default)]
+pub struct TunnelStatus {
+    /// Peers by network and key.
+    pub peers: BTreeMap<(NetworkId, PublicKey), PeerStatus>,
+    /// Kind of each network's device.
+    pub devices: BTreeMap<NetworkId, TunnelKind>,
+    /// Packets dropped by the engine and the driver, by reason.
+    pub drops: BTreeMap<String, u64>,
+}
+
+/// A running driver. Dropping it stops the thread.
+#[derive(Debug)]
+pub struct Tunnels {
+    commands: Sender<Command>,
+    waker: Arc<Waker>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Tunnels {
+    /// Starts the driver on a UDP port of the calling thread's namespace.
+    ///
+    /// # Errors
+    /// The port is taken, or the thread cannot be started.
+    pub fn start(port: u16, seed: Seed) -> Result<Self, TunnelServiceError> {
+        let socket = UdpSocket::bind_any(port)?;
+        let waker = Arc::new(Waker::new().map_err(TunnelServiceError::Thread)?);
+        let (commands, inbox) = mpsc::channel();
+        let mut driver = Driver::new(socket, Arc::clone(&waker), inbox, seed);
+        let thread = std::thread::Builder::new()
+            .name("tunnels".to_owned())
+            .spawn(move || driver.run())
+            .map_err(TunnelServiceError::Thread)?;
+        Ok(Self { commands, waker, thread: Some(thread) })
+    }
+
+    /// Sets a network to what is declared; sessions that stay are not disturbed.
+    ///
+    /// # Errors
+    /// The engine refuses it; what was in force stays.
+    pub fn set_network(
+        &self,
+        id: NetworkId,
+        setup: NetworkSetup,
+    ) -> Result<(), TunnelServiceError> {
+        self.ask(|reply| Command::SetNetwork(id, Box::new(setup), reply))?
+    }
+
+    /// Removes a network and closes its device.
+    ///
+    /// # Errors
+    /// The thread has ended.
+    pub fn remove_network(&self, id: NetworkId) -> Result<(), TunnelServiceError> {
+        self.ask(|reply| Command::RemoveNetwork(id, reply))
+    }
+
+    /// How the tunnels are doing.
+    ///
+    /// # Errors
+    /// The thread has ended.
+    pub fn status(&self) -> Result<TunnelStatus, TunnelServiceError> {
+        self.ask(Command::Status)
+    }
+
+    fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, TunnelServiceError> {
+        let (reply, answer) = mpsc::channel();
+        self.commands.send(command(reply)).map_err(|_| TunnelServiceError::Ended)?;
+        self.waker.wake();
+        answer.recv().map_err(|_| TunnelServiceError::Ended)
+    }
+}
+
+impl Drop for Tunnels {
+    fn drop(&mut self) {
+        // Without its only sender the driver's inbox is closed, which ends the thread.
+        let (nobody, _) = mpsc::channel();
+        self.commands = nobody;
+        self.waker.wake();
+        if let Some(thread) = self.thread.take() {
+            // A thread that panicked has said so itself.
+            let _ = thread.join();
+        }
+    }
+}
