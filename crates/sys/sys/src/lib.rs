@@ -10,16 +10,24 @@
 //! parsed as hostile bytes; everything made carries the fabric's mark, and only that is removed.
 #![expect(unsafe_code, reason = "the one crate that makes system calls")]
 
+mod address;
+pub mod clock;
 pub mod conntrack;
+pub mod descriptor;
 pub mod executor;
 #[doc(hidden)]
 pub mod fuzz;
+pub mod icmp;
 pub mod namespace;
 pub mod netlink;
 pub mod nft;
+pub mod packet;
+pub mod poll;
 pub mod process;
 pub mod route;
+pub mod signal;
 mod system;
 pub mod tunnel;
+pub mod udp;
 
 pub use executor::{ExecuteError, Executor, ObserveError};

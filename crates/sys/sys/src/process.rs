@@ -3,6 +3,8 @@
 use crate::system;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
 
 /// Why another process could not be reached.
 #[derive(Debug, thiserror::Error)]
@@ -108,4 +110,33 @@ pub fn random(bytes: &mut [u8]) -> io::Result<()> {
         }
     }
     Ok(())
+}
+
+/// A child process that has ended and not been waited for, if there is one.
+///
+/// Process 1 of a sandbox inherits the children of others and must wait for them too.
+pub fn ended_child() -> io::Result<Option<u32>> {
+    let mut info: libc::siginfo_t = system::zeroed();
+    let flags = libc::WEXITED | libc::WNOHANG | libc::WNOWAIT;
+    // SAFETY: `info` lives through the call.
+    match system::check(unsafe { libc::waitid(libc::P_ALL, 0, &mut info, flags) }) {
+        Err(error) if error.raw_os_error() == Some(libc::ECHILD) => Ok(None),
+        Err(error) => Err(error),
+        Ok(_) => {
+            // SAFETY: the call filled `info` for a child, or left its zeroes.
+            let pid = unsafe { info.si_pid() };
+            Ok(u32::try_from(pid).ok().filter(|pid| *pid != 0))
+        }
+    }
+}
+
+/// Waits for a child that [`ended_child`] has named and that no other part of the program does.
+pub fn reap(pid: u32) -> io::Result<ExitStatus> {
+    let pid = libc::pid_t::try_from(pid).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let mut status = 0;
+    // SAFETY: `status` lives through the call.
+    match system::check(unsafe { libc::waitpid(pid, &mut status, libc::WNOHANG) })? {
+        0 => Err(io::ErrorKind::WouldBlock.into()),
+        _ => Ok(ExitStatus::from_raw(status)),
+    }
 }

@@ -89,7 +89,21 @@ macro_rules! plain {
     };
 }
 
-plain!(libc::sockaddr_nl, libc::sockaddr_ll, libc::ifreq, libc::statfs);
+plain!(
+    libc::sockaddr_nl,
+    libc::sockaddr_ll,
+    libc::sockaddr_in,
+    libc::sockaddr_in6,
+    libc::ifreq,
+    libc::iovec,
+    libc::mmsghdr,
+    libc::msghdr,
+    libc::siginfo_t,
+    libc::sigset_t,
+    libc::signalfd_siginfo,
+    libc::statfs,
+    libc::timespec,
+);
 
 /// A path as the kernel wants it.
 pub(crate) fn c_path(path: &Path) -> Result<CString, NulError> {

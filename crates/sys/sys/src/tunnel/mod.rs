@@ -10,6 +10,7 @@ use crate::netlink::NetlinkError;
 use crate::route::ObservedLink;
 use netloom_base::PacketBatch;
 use stand_in::StandIn;
+pub(crate) use stand_in::link_address;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use tun::Tun;
@@ -162,10 +163,15 @@ impl TunnelDevice {
         Ok(batch.len() - before)
     }
 
-    /// Hands packets to the kernel, as if they had arrived on the link.
+    /// Hands a whole batch to the kernel, as if its packets had arrived on the link.
     pub fn write_batch(&mut self, batch: &PacketBatch) -> Written {
+        self.write(batch.iter())
+    }
+
+    /// Hands packets to the kernel, as if they had arrived on the link.
+    pub fn write<'a>(&mut self, packets: impl IntoIterator<Item = &'a [u8]>) -> Written {
         let mut written = Written::default();
-        for packet in batch.iter() {
+        for packet in packets {
             let taken = match &self.backend {
                 Backend::Tun(tun) => tun.write(packet),
                 Backend::StandIn(stand_in) => stand_in.write(packet),
