@@ -119,10 +119,7 @@ impl ConnectReport {
                 "which step says no: `netloom explain FROM {}:{}/{}`",
                 self.host, self.port, self.transport
             )),
-            Refusal::Refused
-            | Refusal::NoAddress
-            | Refusal::Reset
-            | Refusal::Other(_) => None,
+            Refusal::Refused | Refusal::NoAddress | Refusal::Reset | Refusal::Other(_) => None,
         }
     }
 }
@@ -134,7 +131,9 @@ impl fmt::Display for ConnectReport {
         for attempt in &self.attempts {
             write!(f, "\n  {attempt}")?;
         }
-        if !self.is_reached() && let Some(advice) = self.advice() {
+        if !self.is_reached()
+            && let Some(advice) = self.advice()
+        {
             write!(f, "\n  {advice}")?;
         }
         Ok(())

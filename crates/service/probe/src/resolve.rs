@@ -5,7 +5,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 
 /// Most addresses of one name that are tried.
-pub const ADDRESSES_MAX: usize = 8;
+const ADDRESSES_MAX: usize = 8;
 
 /// A version of the Internet Protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -69,7 +69,8 @@ pub(crate) fn resolve(
         .to_socket_addrs()
         .map_err(|source| ResolveError::Lookup { host: host.to_owned(), source })?
         .collect();
-    let fits = |address: &SocketAddr| family.is_none_or(|family| Family::of(address.ip()) == family);
+    let fits =
+        |address: &SocketAddr| family.is_none_or(|family| Family::of(address.ip()) == family);
     let ordered = interleave(found.into_iter().filter(fits).collect());
     if ordered.is_empty() {
         let host = host.to_owned();
