@@ -1,0 +1,20 @@
+//! The agent of one node: it plans, applies, runs tunnels, resolvers and workloads, and answers for itself.
+//!
+//! ```text
+//! files ─► fabric, leases, directory ─ plan ─► desired ┐
+//!                                        kernel ─ observe ─► diff ─► execute
+//! then: tunnels, resolvers and workloads are set to the plan; requests come over a local socket
+//! ```
+//! Invariants: the kernel's state is changed only by operations; an apply that fails leaves what
+//! was in force in force, and says which operation failed and why; everything the agent starts
+//! ends with it, except what the kernel holds.
+#![forbid(unsafe_code)]
+
+mod agent;
+pub mod files;
+pub mod protocol;
+mod requests;
+mod resolvers;
+mod workloads;
+
+pub use agent::{Options, remove, run};

@@ -1,0 +1,104 @@
+//! What is said over the agent's socket: one line of JSON for a request, one for its answer.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+
+/// A request.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Request {
+    /// How the node is doing.
+    Status,
+    /// Read the files again and apply what changed.
+    Reload,
+}
+
+/// An answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// To [`Request::Status`].
+    Status(Box<Status>),
+    /// To [`Request::Reload`]: what was done.
+    Applied(Applied),
+    /// The request failed; nothing or only the beginning of it took effect.
+    Error(String),
+}
+
+/// What an apply did.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Applied {
+    /// Operations on the kernel, in order, in words.
+    pub operations: Vec<String>,
+    /// Tracked connections that were ended because policy no longer allows them.
+    pub connections_ended: usize,
+    /// Workloads that were started.
+    pub started: Vec<String>,
+    /// Workloads that were stopped.
+    pub stopped: Vec<String>,
+}
+
+/// How a node is doing.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Status {
+    /// The node.
+    pub node: String,
+    /// Its address in the fabric.
+    pub address: Option<IpAddr>,
+    /// Networks by name.
+    pub networks: BTreeMap<String, NetworkStatus>,
+    /// Workloads by name.
+    pub workloads: BTreeMap<String, WorkloadStatus>,
+    /// The last error, if what is in force is not what was asked for.
+    pub error: Option<String>,
+}
+
+/// How a network is doing on a node.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct NetworkStatus {
+    /// Path of its namespace.
+    pub namespace: String,
+    /// `tun`, or `stand-in` where TUN cannot be had.
+    pub tunnel: String,
+    /// Peers by node.
+    pub peers: BTreeMap<String, PeerStatus>,
+    /// Packets dropped by policy, by reason.
+    pub denied: BTreeMap<String, u64>,
+}
+
+/// How a peer is doing.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct PeerStatus {
+    /// Where it was last heard from, or is to be called.
+    pub endpoint: Option<SocketAddr>,
+    /// Whether packets can be sent at once.
+    pub has_session: bool,
+    /// Whether this node keeps the session open by itself.
+    pub keepalive: bool,
+    /// Handshakes completed.
+    pub handshakes: u64,
+    /// Bytes received, inner.
+    pub rx_bytes: u64,
+    /// Bytes sent, inner.
+    pub tx_bytes: u64,
+}
+
+/// How a workload is doing.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct WorkloadStatus {
+    /// Path of its namespace; none for what is on the node's own stack.
+    pub namespace: Option<String>,
+    /// File that it sees as `/etc/resolv.conf`.
+    pub resolv_conf: String,
+    /// Addresses.
+    pub addresses: Vec<IpAddr>,
+    /// `running`, `restarting`, `attached`.
+    pub state: String,
+    /// What happened last, where something did.
+    pub detail: Option<String>,
+    /// Process ids of what runs for it.
+    pub processes: Vec<u32>,
+    /// How often it was started again.
+    pub restarts: u64,
+}

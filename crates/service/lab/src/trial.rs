@@ -1,0 +1,188 @@
+//! The fabric's promises tried on real packets: probes are run inside the namespaces, in parallel.
+
+use crate::protocol::{Report, TestReport};
+use netloom_model::Fabric;
+use netloom_model::fabric::{Expectation, Party, PolicyTest, Protocol};
+use netloom_plan::input::PlanInput;
+use netloom_plan::reach::{self, Answer, Flow};
+use netloom_sys::namespace::{NamespaceHandle, SpawnOptions, spawn_in};
+use serde_json::Value;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// How long a probe waits for an answer before it counts as lost.
+const PROBE_TIMEOUT: &str = "1500ms";
+
+/// Runs probes by the executable.
+#[derive(Clone, Debug)]
+pub struct Prober {
+    /// The `netloom` executable.
+    pub executable: PathBuf,
+    /// Namespace of the host that stands for the internet.
+    pub internet: PathBuf,
+}
+
+/// One probe: where from, and what.
+struct Probe {
+    namespace: PathBuf,
+    resolv_conf: Option<PathBuf>,
+    arguments: Vec<String>,
+}
+
+/// What a probe saw.
+struct Seen {
+    arrived: bool,
+    detail: String,
+}
+
+impl Prober {
+    /// Tries every test of the file, on each family that both ends have.
+    pub fn try_all(
+        &self,
+        fabric: &Fabric,
+        input: &PlanInput<'_>,
+        report: &Report,
+    ) -> Vec<TestReport> {
+        std::thread::scope(|scope| {
+            let trials: Vec<_> = fabric
+                .tests
+                .iter()
+                .map(|test| scope.spawn(move || self.try_one(test, input, report)))
+                .collect();
+            trials.into_iter().filter_map(|trial| trial.join().ok()).collect()
+        })
+    }
+
+    fn try_one(&self, test: &PolicyTest, input: &PlanInput<'_>, report: &Report) -> TestReport {
+        let (from, to) = (test.from.clone(), test.to.clone());
+        let flow = Flow { from, to, protocol: test.protocol, port: test.port };
+        let answers = reach::reach(input, &flow).unwrap_or_default();
+        let engine = answers.iter().any(Answer::passes);
+        let seen = std::thread::scope(|scope| {
+            let runs: Vec<_> = answers
+                .iter()
+                .map(|answer| scope.spawn(|| self.probe(test, answer.destination, report)))
+                .collect();
+            runs.into_iter().filter_map(|run| run.join().ok()).collect::<Vec<Seen>>()
+        });
+        let details: Vec<String> = seen.iter().map(|seen| seen.detail.clone()).collect();
+        TestReport {
+            what: words(test),
+            expected: test.expect == Expectation::Allow,
+            engine,
+            arrived: seen.iter().any(|seen| seen.arrived),
+            detail: details.join("; "),
+            place: test.span.to_string(),
+        }
+    }
+
+    fn probe(&self, test: &PolicyTest, to: IpAddr, report: &Report) -> Seen {
+        let Some(namespace) = self.namespace_of(&test.from, report) else {
+            let detail = "the sender has no namespace here".to_owned();
+            return Seen { arrived: false, detail };
+        };
+        let target = match test.port {
+            Some(port) => std::net::SocketAddr::new(to, port).to_string(),
+            None => to.to_string(),
+        };
+        let mut arguments: Vec<String> = match test.protocol {
+            Protocol::Icmp | Protocol::All => {
+                vec!["ping".into(), target, "--count".into(), "1".into()]
+            }
+            Protocol::Tcp => vec!["connect".into(), target],
+            Protocol::Udp => vec!["connect".into(), target, "--udp".into()],
+        };
+        arguments.extend(["--timeout".into(), PROBE_TIMEOUT.into()]);
+        self.run(&Probe { namespace, resolv_conf: None, arguments })
+    }
+
+    fn namespace_of(&self, party: &Party, report: &Report) -> Option<PathBuf> {
+        match party {
+            Party::Workload(name) => Some(PathBuf::from(&report.workloads.get(name)?.namespace)),
+            Party::Node(name) => Some(PathBuf::from(&report.nodes.get(name)?.namespace)),
+            Party::Internet => Some(self.internet.clone()),
+            Party::Address(_) => None,
+        }
+    }
+
+    fn run(&self, probe: &Probe) -> Seen {
+        match self.output(probe) {
+            Ok((arrived, text)) => {
+                let detail = text.lines().next().unwrap_or_default().trim().to_owned();
+                Seen { arrived, detail }
+            }
+            Err(detail) => Seen { arrived: false, detail },
+        }
+    }
+
+    fn output(&self, probe: &Probe) -> Result<(bool, String), String> {
+        let namespace =
+            NamespaceHandle::open(&probe.namespace).map_err(|error| error.to_string())?;
+        let mut command = Command::new(&self.executable);
+        command.args(&probe.arguments).stdin(Stdio::null());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let resolv_conf = probe.resolv_conf.clone();
+        let options = SpawnOptions { resolv_conf, die_with_parent: false };
+        let child = spawn_in(&namespace, command, &options).map_err(|error| error.to_string())?;
+        let output = child.wait_with_output().map_err(|error| error.to_string())?;
+        let text = if output.stdout.is_empty() { output.stderr } else { output.stdout };
+        Ok((output.status.success(), String::from_utf8_lossy(&text).into_owned()))
+    }
+
+    /// Looks up the name of every workload from one workload of its network; gives how many were
+    /// answered rightly, how many there are, and what was wrong.
+    pub fn look_up_all(&self, report: &Report) -> ((usize, usize), Vec<String>) {
+        let askers: Vec<_> =
+            report.workloads.values().filter(|w| w.resolv_conf.is_some()).collect();
+        let errors: Vec<String> = std::thread::scope(|scope| {
+            let lookups: Vec<_> = report
+                .workloads
+                .values()
+                .filter_map(|workload| {
+                    let asker = askers.iter().find(|asker| asker.network == workload.network)?;
+                    Some(scope.spawn(move || self.look_up(workload, asker)))
+                })
+                .collect();
+            lookups.into_iter().filter_map(|lookup| lookup.join().ok().flatten()).collect()
+        });
+        let all = report.workloads.len();
+        ((all - errors.len(), all), errors)
+    }
+
+    /// What is wrong with the answer for a workload's name, if anything is.
+    fn look_up(
+        &self,
+        workload: &crate::protocol::WorkloadReport,
+        asker: &crate::protocol::WorkloadReport,
+    ) -> Option<String> {
+        let short = workload.name.split('.').next().unwrap_or_default().to_owned();
+        let probe = Probe {
+            namespace: PathBuf::from(&asker.namespace),
+            resolv_conf: asker.resolv_conf.as_deref().map(|path| Path::new(path).to_owned()),
+            arguments: vec!["lookup".into(), short.clone(), "--json".into()],
+        };
+        let (found, text) = match self.output(&probe) {
+            Ok(output) => output,
+            Err(error) => return Some(format!("{short}: {error}")),
+        };
+        let answer: Value = serde_json::from_str(&text).unwrap_or_default();
+        let given = answer.to_string();
+        let complete = workload.addresses.iter().all(|a| given.contains(&format!("\"{a}\"")));
+        (!found || !complete).then(|| format!("{short}: {}", text.trim()))
+    }
+}
+
+fn words(test: &PolicyTest) -> String {
+    let party = |party: &Party| match party {
+        Party::Workload(name) | Party::Node(name) => name.clone(),
+        Party::Internet => "internet".to_owned(),
+        Party::Address(address) => address.to_string(),
+    };
+    let flow = match (test.protocol, test.port) {
+        (Protocol::Tcp, Some(port)) => format!("{port}/tcp"),
+        (Protocol::Udp, Some(port)) => format!("{port}/udp"),
+        (Protocol::Icmp | Protocol::All | Protocol::Tcp | Protocol::Udp, _) => "icmp".to_owned(),
+    };
+    format!("{} -> {} {flow}", party(&test.from), party(&test.to))
+}
