@@ -113,7 +113,7 @@ mod tests {
         two.wake();
         let mut count = [0u8; 8];
         let file = std::fs::File::from(received.into_iter().nth(1).unwrap());
-        std::io::Read::read_exact(&mut &file, &mut count).unwrap();
+        io::Read::read_exact(&mut &file, &mut count).unwrap();
         assert_eq!(u64::from_ne_bytes(count), 1);
         drop(near);
         assert_eq!(receive_descriptors(&far, &mut buffer).unwrap().0, 0);

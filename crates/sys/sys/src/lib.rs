@@ -15,6 +15,7 @@ pub mod clock;
 pub mod conntrack;
 pub mod descriptor;
 pub mod executor;
+pub mod facility;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod icmp;

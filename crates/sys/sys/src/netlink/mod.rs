@@ -18,3 +18,6 @@ pub const HEADER_BYTES: usize = 16;
 pub(crate) const fn align(bytes: usize) -> usize {
     bytes.saturating_add(3) & !3
 }
+
+#[cfg(test)]
+mod tests;

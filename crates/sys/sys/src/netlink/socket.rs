@@ -139,7 +139,13 @@ impl NetlinkSocket {
     pub(crate) fn batch(&mut self, bytes: &[u8]) -> Result<Vec<(u32, Refusal)>, NetlinkError> {
         send(self.fd.as_fd(), bytes)?;
         let mut answers = Vec::new();
-        while let Some(length) = self.receive(libc::MSG_DONTWAIT)? {
+        loop {
+            let length = match self.receive(libc::MSG_DONTWAIT) {
+                // More refusals than the buffer holds: those that fit say enough.
+                Err(error) if error.errno() == Some(libc::ENOBUFS) => continue,
+                received => received?,
+            };
+            let Some(length) = length else { break };
             for frame in Frames::new(&self.buffer[..length]) {
                 let frame = frame?;
                 if frame.kind == KIND_ERROR {

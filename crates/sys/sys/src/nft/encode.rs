@@ -9,8 +9,22 @@ use netloom_state::nft::{
     BaseChain, ChainKind, Change, Element, ElementValue, Hook, SetData, SetKind,
 };
 
-/// `TYPE_INTEGER` of the `nft` program, which then shows keys and values as numbers.
+/// `TYPE_INTEGER` of the `nft` program.
 const TYPE_INTEGER: u32 = 4;
+/// `TYPE_IPADDR`.
+const TYPE_IPV4: u32 = 7;
+/// `TYPE_IP6ADDR`.
+const TYPE_IPV6: u32 = 8;
+/// `TYPE_INET_PROTOCOL`.
+const TYPE_PROTOCOL: u32 = 12;
+/// `TYPE_INET_SERVICE`.
+const TYPE_PORT: u32 = 13;
+/// `TYPE_MARK`.
+const TYPE_MARK: u32 = 19;
+/// `TYPE_BITS`: concatenated types share one number.
+const TYPE_BITS: u32 = 6;
+/// So many of them fit.
+const CONCATENATED_MAX: usize = 5;
 /// Elements per message are bounded by the 16-bit length of the attribute that holds them.
 const ELEMENT_LIST_BYTES_MAX: usize = 48 * 1024;
 
@@ -30,8 +44,8 @@ pub(super) enum IfMissing<'a> {
     Fail,
     /// What should go is gone.
     Skip,
-    /// One of these elements is gone: remove them one by one.
-    Split(&'a str, SetKind, Vec<(&'a [u8], &'a Element)>),
+    /// One of these elements is gone: find out which, and remove the others.
+    Select(&'a str, SetKind, Vec<(&'a [u8], &'a Element)>),
 }
 
 /// The table that is changed.
@@ -94,10 +108,7 @@ impl<'a> Target<'a> {
             }
             Change::DeleteElements { set, kind, elements } => {
                 let elements: Vec<_> = elements.iter().map(|(k, e)| (k.as_slice(), e)).collect();
-                for part in portions(&elements, ELEMENT_LIST_BYTES_MAX) {
-                    let split = IfMissing::Split(set, *kind, part.to_vec());
-                    push(self.delete_elements(set, *kind, part), split);
-                }
+                steps.extend(self.delete_elements(Some(index), set, *kind, &elements));
             }
         }
     }
@@ -131,14 +142,15 @@ impl<'a> Target<'a> {
             .text(uapi::SET_TABLE, self.table)
             .text(uapi::SET_NAME, set)
             .be32(uapi::SET_FLAGS, interval | map)
-            .be32(uapi::SET_KEY_TYPE, TYPE_INTEGER)
+            .be32(uapi::SET_KEY_TYPE, shown_as(kind.key_bytes))
             .be32(uapi::SET_KEY_LEN, kind.key_bytes)
             // Unique within the transaction; 0 would mean "no id".
             .be32(uapi::SET_ID, u32::try_from(id).unwrap_or(u32::MAX).saturating_add(1));
         match kind.data {
             SetData::None => {}
             SetData::Value(bytes) => {
-                message.be32(uapi::SET_DATA_TYPE, TYPE_INTEGER).be32(uapi::SET_DATA_LEN, bytes);
+                let shown = shown_as(bytes);
+                message.be32(uapi::SET_DATA_TYPE, shown).be32(uapi::SET_DATA_LEN, bytes);
             }
             SetData::Verdict => {
                 message.be32(uapi::SET_DATA_TYPE, uapi::DATA_TYPE_VERDICT);
@@ -159,15 +171,20 @@ impl<'a> Target<'a> {
         message
     }
 
+    /// The messages that remove elements.
     pub(super) fn delete_elements(
         &self,
-        set: &str,
+        change: Option<usize>,
+        set: &'a str,
         kind: SetKind,
-        part: &[(&[u8], &Element)],
-    ) -> Message {
-        let mut message = self.element_message(uapi::DELSETELEM, 0, set);
-        put_elements(&mut message, kind, part);
-        message
+        elements: &[(&'a [u8], &'a Element)],
+    ) -> Vec<Step<'a>> {
+        let one = |part: &[(&'a [u8], &'a Element)]| {
+            let mut message = self.element_message(uapi::DELSETELEM, 0, set);
+            put_elements(&mut message, kind, part);
+            Step { message, change, if_missing: IfMissing::Select(set, kind, part.to_vec()) }
+        };
+        portions(elements, ELEMENT_LIST_BYTES_MAX).map(one).collect()
     }
 }
 
@@ -197,6 +214,29 @@ fn portions<'e, 'a>(
     });
     let per_message = bytes_max / longest.max().unwrap_or(OVERHEAD_BYTES);
     elements.chunks(per_message.max(1))
+}
+
+/// A type by which the `nft` program can show a key or value of so many bytes.
+///
+/// The kernel does not care, but that program gives up on a whole ruleset when the types of a set
+/// do not add up to its length.
+fn shown_as(bytes: u32) -> u32 {
+    match bytes {
+        1 => TYPE_PROTOCOL,
+        2 => TYPE_PORT,
+        4 => TYPE_IPV4,
+        16 => TYPE_IPV6,
+        _ if bytes.is_multiple_of(4) => {
+            let words = bytes / 4;
+            let wide = if words as usize > CONCATENATED_MAX { words / 4 } else { 0 };
+            let fields = (0..wide)
+                .map(|_| TYPE_IPV6)
+                .chain((0..words - wide * 4).map(|_| TYPE_MARK))
+                .take(CONCATENATED_MAX);
+            fields.fold(0, |all, field| (all << TYPE_BITS) | field)
+        }
+        _ => TYPE_INTEGER,
+    }
 }
 
 pub(super) fn hook_number(hook: Hook) -> u32 {

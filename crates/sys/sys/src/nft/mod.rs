@@ -2,13 +2,15 @@
 //!
 //! Rules are read back by decoding their expressions, so that what is observed is what is enforced.
 
+mod decode;
 mod element;
 mod encode;
 mod expression;
 mod observe;
 mod ownership;
 mod transaction;
-pub(crate) mod uapi;
+mod uapi;
+mod userdata;
 
 pub use observe::{Counter, ObservedTable, read_counters, read_tables};
 pub use ownership::{TableOwnership, adopt_table, find_table, ownership_for_new_table};
@@ -31,8 +33,11 @@ pub(crate) fn parse_anything(payload: &[u8]) {
     let _ = TableOwnership::decode(payload);
     let _ = observe::decode_chain(payload);
     let _ = observe::decode_set(payload);
-    let _ = expression::decode_rule(payload);
+    let _ = decode::decode_rule(payload);
     for interval in [false, true] {
         let _ = element::decode_elements(payload).map(|raw| element::assemble(raw, interval));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,11 +1,14 @@
 //! Tables, chains, rules, sets and counters as the kernel holds them, all of one generation.
 
+use super::decode::decode_rule;
 use super::element::{RawElement, assemble, decode_elements};
 use super::encode::{hook_number, kind_name};
-use super::expression::{decode_rule, read_comment};
+use super::userdata::read_comment;
 use super::{TableOwnership, request, uapi};
 use crate::netlink::{Attributes, Malformed, NetlinkError, NetlinkSocket};
-use netloom_state::nft::{BaseChain, Chain, ChainKind, Hook, Set, SetData, SetKind, Table};
+use netloom_state::nft::{
+    BaseChain, Chain, ChainKind, Element, Hook, Set, SetData, SetKind, Table,
+};
 use std::collections::BTreeMap;
 
 /// How often a read that was overtaken by a commit is begun again.
@@ -76,9 +79,8 @@ fn read_table(socket: &mut NetlinkSocket, name: &str) -> Result<Table, NetlinkEr
     message.text(uapi::SET_TABLE, name);
     for reply in socket.dump(&mut message)? {
         let (set, kind) = decode_set(&reply.payload)?;
-        let raw = dump_elements(socket, name, &set)?;
         let SetKind { key_bytes, data, interval } = kind;
-        let elements = assemble(raw, interval);
+        let elements = read_elements(socket, name, &set, interval)?;
         table.sets.insert(set, Set { key_bytes, data, interval, elements });
     }
     Ok(table)
@@ -96,6 +98,43 @@ fn dump_rules(socket: &mut NetlinkSocket, table: &str) -> Result<Vec<Vec<u8>>, N
         }
     }
     Ok(payloads)
+}
+
+/// The elements of a set, each once.
+///
+/// A dump goes on where its last message ended by counting, so that a hash table that grows in the
+/// background meanwhile, as it does after it was filled, gives some elements twice and others
+/// never. The kernel does not say so, but the doubles do.
+pub(super) fn read_elements(
+    socket: &mut NetlinkSocket,
+    table: &str,
+    set: &str,
+    interval: bool,
+) -> Result<BTreeMap<Vec<u8>, Element>, NetlinkError> {
+    for _ in 0..ATTEMPTS_MAX {
+        let raw = dump_elements(socket, table, set)?;
+        let dumped = raw.len();
+        let elements = assemble(raw, interval);
+        let counted = if interval { None } else { element_count(socket, table, set)? };
+        let whole = interval || elements.len() == dumped;
+        if whole && counted.is_none_or(|count| count as usize == dumped) {
+            return Ok(elements);
+        }
+    }
+    Err(NetlinkError::DumpInterrupted { attempts: ATTEMPTS_MAX })
+}
+
+/// How many elements a set has, where the kernel tells.
+fn element_count(
+    socket: &mut NetlinkSocket,
+    table: &str,
+    set: &str,
+) -> Result<Option<u32>, NetlinkError> {
+    let mut message = request(uapi::GETSET, 0);
+    message.text(uapi::SET_TABLE, table).text(uapi::SET_NAME, set);
+    let replies = socket.request(&mut message)?;
+    let Some(reply) = replies.first() else { return Ok(None) };
+    Ok(Attributes::after(&reply.payload, uapi::NFGENMSG_BYTES)?.be32(uapi::SET_COUNT))
 }
 
 fn dump_elements(

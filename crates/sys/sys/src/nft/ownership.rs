@@ -1,6 +1,6 @@
 //! Whose a table is: the owner and persist flags, orphans, and the fabric's mark.
 
-use super::expression::{comment, read_comment};
+use super::userdata::{comment, read_comment};
 use super::{request, uapi};
 use crate::netlink::{Attributes, Malformed, Message, NetlinkError, NetlinkSocket};
 

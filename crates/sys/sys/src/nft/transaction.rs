@@ -1,15 +1,19 @@
 //! Commits changes of a table: all visible at once, or none.
 
 use super::encode::{IfMissing, Step, Target};
+use super::observe::read_elements;
 use super::ownership::{find_table, new_table, ownership_for_new_table};
 use super::uapi;
 use crate::netlink::{Message, NetlinkError, NetlinkSocket, Refusal};
 use netloom_state::nft::{Change, Element, ElementValue, Verdict};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// `NLM_F_ACK`.
 const FLAG_ACK: u16 = 4;
 /// `NLM_F_REQUEST`.
 const FLAG_REQUEST: u16 = 1;
+/// How often a transaction is sent again without what turned out to be gone.
+const ATTEMPTS_MAX: u32 = 8;
 /// Bytes of the two messages around a batch, with room to spare.
 const ENVELOPE_BYTES: usize = 64;
 
@@ -166,41 +170,52 @@ fn send<'a>(
     mut steps: Vec<Step<'a>>,
     changes: &[Change],
 ) -> Result<(), TransactionError> {
+    let mut attempts = 0;
     while !steps.is_empty() {
+        attempts += 1;
         let refusals = attempt(socket, &mut steps)?;
         let Some((first, refusal)) = refusals.first() else { return Ok(()) };
-        let missing = |index: usize| {
-            let says_missing =
-                |(at, refusal): &(usize, Refusal)| *at == index && refusal.errno == libc::ENOENT;
-            refusals.iter().any(says_missing)
-        };
-        let gone: Vec<bool> = (0..steps.len())
-            .map(|index| !matches!(steps[index].if_missing, IfMissing::Fail) && missing(index))
+        let missing: BTreeSet<usize> = refusals
+            .iter()
+            .filter(|(_, refusal)| refusal.errno == libc::ENOENT)
+            .map(|(index, _)| *index)
+            .filter(|index| !matches!(steps[*index].if_missing, IfMissing::Fail))
             .collect();
-        if !gone.contains(&true) {
-            let change = describe(steps.get(*first).and_then(|step| step.change), changes);
+        if missing.is_empty() || attempts == ATTEMPTS_MAX {
+            let change = describe(steps[*first].change, changes);
             return Err(TransactionError::Refused { change, refusal: refusal.clone() });
         }
-        let all = steps.into_iter().zip(gone);
-        steps = all.flat_map(|(step, gone)| retry(target, step, gone)).collect();
+        let mut remaining = Vec::with_capacity(steps.len());
+        for (index, step) in steps.into_iter().enumerate() {
+            if missing.contains(&index) {
+                remaining.extend(without_missing(socket, target, step)?);
+            } else {
+                remaining.push(step);
+            }
+        }
+        steps = remaining;
     }
     Ok(())
 }
 
 /// What remains of a step when something that it should remove is gone.
-fn retry<'a>(target: &Target<'a>, step: Step<'a>, gone: bool) -> Vec<Step<'a>> {
-    match step.if_missing {
-        _ if !gone => vec![step],
-        IfMissing::Split(set, kind, elements) => {
-            let single = |element| Step {
-                message: target.delete_elements(set, kind, &[element]),
-                change: step.change,
-                if_missing: IfMissing::Skip,
-            };
-            elements.into_iter().map(single).collect()
-        }
-        IfMissing::Fail | IfMissing::Skip => Vec::new(),
-    }
+fn without_missing<'a>(
+    socket: &mut NetlinkSocket,
+    target: &Target<'a>,
+    step: Step<'a>,
+) -> Result<Vec<Step<'a>>, TransactionError> {
+    let (set, kind, mut elements) = match step.if_missing {
+        IfMissing::Select(set, kind, elements) => (set, kind, elements),
+        IfMissing::Fail | IfMissing::Skip => return Ok(Vec::new()),
+    };
+    let present = match read_elements(socket, target.table, set, kind.interval) {
+        Err(error) if error.errno() == Some(libc::ENOENT) => return Ok(Vec::new()),
+        present => present?,
+    };
+    elements.retain(|(key, element)| {
+        present.get(*key).is_some_and(|found| !kind.interval || found.last == element.last)
+    });
+    Ok(target.delete_elements(step.change, set, kind, &elements))
 }
 
 /// One transaction; gives the refusals with the steps they are about.
@@ -212,13 +227,13 @@ fn attempt(
     let begin = socket.next_sequence();
     bytes.extend_from_slice(envelope(uapi::BATCH_BEGIN).seal(FLAG_REQUEST, begin)?);
     let count = steps.len();
-    let mut sequences = Vec::with_capacity(count);
+    let mut sequences = BTreeMap::new();
     for (index, step) in steps.iter_mut().enumerate() {
         let sequence = socket.next_sequence();
         // Refusals always come; one acknowledgement, of the last, says that all is done.
         let ack = if index + 1 == count { FLAG_ACK } else { 0 };
         bytes.extend_from_slice(step.message.seal(FLAG_REQUEST | ack, sequence)?);
-        sequences.push(sequence);
+        sequences.insert(sequence, index);
     }
     let end = socket.next_sequence();
     bytes.extend_from_slice(envelope(uapi::BATCH_END).seal(FLAG_REQUEST, end)?);
@@ -231,8 +246,8 @@ fn attempt(
         if refusal.errno == 0 {
             continue;
         }
-        match sequences.iter().position(|known| *known == sequence) {
-            Some(index) => refusals.push((index, refusal)),
+        match sequences.get(&sequence) {
+            Some(index) => refusals.push((*index, refusal)),
             None => return Err(NetlinkError::Refused(refusal).into()),
         }
     }

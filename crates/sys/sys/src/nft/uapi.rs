@@ -57,6 +57,8 @@ pub(crate) const SET_KEY_LEN: u16 = 5;
 pub(crate) const SET_DATA_TYPE: u16 = 6;
 pub(crate) const SET_DATA_LEN: u16 = 7;
 pub(crate) const SET_ID: u16 = 10;
+/// How many elements there are, since Linux 6.17.
+pub(crate) const SET_COUNT: u16 = 20;
 pub(crate) const SET_F_INTERVAL: u32 = 4;
 pub(crate) const SET_F_MAP: u32 = 8;
 pub(crate) const DATA_TYPE_VERDICT: u32 = 0xffff_ff00;

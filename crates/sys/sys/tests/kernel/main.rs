@@ -3,8 +3,15 @@
 //! The harness starts this program again for each test, in new user, mount, network and process
 //! namespaces, so that nothing here can touch the machine's own network.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test program of its own harness")]
+
 mod executor;
+mod nft;
+mod policy;
+mod programs;
+mod sockets;
 mod support;
+mod tunnel;
 
 use netloom_sys::namespace::{SandboxOptions, spawn_sandbox};
 use std::process::{Command, ExitCode};
@@ -14,11 +21,25 @@ type Test = (&'static str, fn() -> Result<(), String>);
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let tests = [executor::TESTS].concat();
+    let tests = [
+        executor::TESTS,
+        nft::TESTS,
+        policy::TESTS,
+        programs::TESTS,
+        sockets::TESTS,
+        tunnel::TESTS,
+    ]
+    .concat();
     if arguments.iter().any(|argument| argument == "--list") {
         for (name, _) in &tests {
             println!("{name}: test");
         }
+        return ExitCode::SUCCESS;
+    }
+    if let [flag, role, rest @ ..] = arguments.as_slice()
+        && flag == "--play"
+    {
+        programs::play(role, rest);
         return ExitCode::SUCCESS;
     }
     if let [flag, name] = arguments.as_slice()

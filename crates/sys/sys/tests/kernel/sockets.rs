@@ -1,0 +1,87 @@
+//! The engine's UDP socket on a real kernel, both IP versions on one port.
+
+use super::Test;
+use super::support::Bench;
+use netloom_base::PacketBatch;
+use netloom_state::{HostState, Link, LinkKind, Namespace, NamespaceState};
+use netloom_sys::packet::PacketSocket;
+use netloom_sys::poll::{Interest, PollSet};
+use netloom_sys::udp::{UdpError, UdpSocket};
+use std::net::SocketAddr;
+use std::os::fd::AsFd as _;
+use std::time::Duration;
+
+pub(crate) const TESTS: &[Test] = &[
+    ("udp_batches_of_both_versions", udp_batches_of_both_versions),
+    ("a_taken_port_is_named", a_taken_port_is_named),
+];
+
+/// This sandbox's own loopback, up.
+fn loopback() -> Bench {
+    let mut bench = Bench::new();
+    let lo = Link { kind: LinkKind::Loopback, mtu_bytes: 65536, mac: None, up: true };
+    let mut state = NamespaceState::default();
+    state.links.insert("lo".into(), lo);
+    bench.make(&HostState { namespaces: [(Namespace::Host, state)].into() });
+    bench
+}
+
+fn udp_batches_of_both_versions() -> Result<(), String> {
+    const COUNT: u16 = 150;
+    let _bench = loopback();
+    let mut engine = UdpSocket::bind_any(0).unwrap();
+    let port = engine.local_address().unwrap().port();
+    let mut senders: Vec<(UdpSocket, SocketAddr)> = ["127.0.0.1", "::1"]
+        .into_iter()
+        .map(|host| {
+            let ip = host.parse().unwrap();
+            let socket = UdpSocket::bind(SocketAddr::new(ip, 0)).unwrap();
+            (socket, SocketAddr::new(ip, port))
+        })
+        .collect();
+    let packets: Vec<[u8; 2]> = (0..COUNT).map(u16::to_be_bytes).collect();
+    let (mut batch, mut sources) = (PacketBatch::new(64, 1500), Vec::new());
+    for (socket, target) in &mut senders {
+        let sent = socket.send(packets.iter().map(|packet| (*target, packet.as_slice())));
+        assert_eq!((sent.packets, sent.dropped), (usize::from(COUNT), 0));
+        let from = socket.local_address().unwrap();
+        let mut received = Vec::new();
+        while received.len() < packets.len() {
+            let mut set = PollSet::new();
+            set.add(engine.as_fd(), Interest::Read);
+            assert_eq!(set.wait(Some(Duration::from_secs(5))).unwrap(), 1);
+            batch.clear();
+            sources.clear();
+            let count = engine.receive_batch(&mut batch, &mut sources).unwrap();
+            assert_eq!((count, batch.len()), (sources.len(), sources.len()));
+            assert!(sources.iter().all(|source| *source == from));
+            received.extend(batch.iter().map(<[u8]>::to_vec));
+        }
+        assert_eq!(received, packets, "all of them, in order");
+        // And back, from the one socket, to either version.
+        assert_eq!(engine.send([(from, &b"back"[..])]).packets, 1);
+        batch.clear();
+        socket.receive_batch(&mut batch, &mut sources).unwrap();
+        assert_eq!(batch.packet(0), b"back");
+    }
+    // One that is refused does not hold up those after it.
+    let (socket, target) = &mut senders[0];
+    let nowhere: SocketAddr = "198.51.100.1:9".parse().unwrap();
+    let too_long = vec![0; 70_000];
+    let sent = socket.send([(nowhere, &b"x"[..]), (*target, &too_long), (*target, b"y")]);
+    assert_eq!((sent.packets, sent.dropped), (1, 2));
+    Ok(())
+}
+
+fn a_taken_port_is_named() -> Result<(), String> {
+    let _bench = loopback();
+    let first = UdpSocket::bind_any(0).unwrap();
+    let port = first.local_address().unwrap().port();
+    let error = UdpSocket::bind_any(port).unwrap_err();
+    assert!(matches!(error, UdpError::Bind { .. }));
+    let text = error.to_string();
+    assert!(text.contains(&port.to_string()) && text.contains("another program"), "{text}");
+    let error = PacketSocket::open("nothing0").unwrap_err().to_string();
+    assert!(error.contains("nothing0"), "{error}");
+    Ok(())
+}

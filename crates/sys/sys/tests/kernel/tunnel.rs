@@ -1,0 +1,240 @@
+//! Tunnel devices of both kinds carry real traffic of the kernel, whole packets, both ways.
+
+use super::Test;
+use super::support::{Bench, end, own};
+use netloom_base::packet::{IpView, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP};
+use netloom_base::{PacketBatch, checksum};
+use netloom_state::{Address, HostState, Link, LinkKind, NamespaceState};
+use netloom_sys::icmp::EchoSocket;
+use netloom_sys::namespace::NamespaceHandle;
+use netloom_sys::poll::{Interest, PollSet};
+use netloom_sys::tunnel::{TunnelDevice, TunnelKind, TunnelPreference};
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::AsFd as _;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("tun_carries_pings", || pings(TunnelKind::Tun)),
+    ("stand_in_carries_pings", || pings(TunnelKind::StandIn)),
+    ("tun_carries_tcp", || tcp(TunnelKind::Tun)),
+    ("stand_in_carries_tcp", || tcp(TunnelKind::StandIn)),
+    ("tun_goes_with_its_engine", || goes_with_its_engine(TunnelKind::Tun)),
+    ("stand_in_goes_with_its_engine", || goes_with_its_engine(TunnelKind::StandIn)),
+    ("without_tun_the_stand_in_serves", without_tun_the_stand_in_serves),
+];
+
+const MTU_BYTES: u32 = 1280;
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// One namespace per name, each with a tunnel `mesh0` and two addresses.
+fn state(names: &[&str]) -> HostState {
+    let mut state = HostState::default();
+    for (index, name) in names.iter().enumerate() {
+        let mut inside = NamespaceState::default();
+        let tunnel = Link { kind: LinkKind::Tunnel, mtu_bytes: MTU_BYTES, mac: None, up: true };
+        inside.links.insert("mesh0".into(), tunnel);
+        for network in [format!("10.7.0.{}/24", index + 1), format!("fd07::{}/64", index + 1)] {
+            let address = network.parse().unwrap();
+            inside.addresses.insert(Address { link: "mesh0".into(), address });
+        }
+        state.namespaces.insert(own(name), inside);
+    }
+    state
+}
+
+/// Makes the state with tunnels of one kind only; skips where this kind cannot be had.
+fn make(names: &[&str], kind: TunnelKind) -> Result<(Bench, HostState), String> {
+    let mut bench = Bench::new();
+    let here = NamespaceHandle::current().unwrap();
+    TunnelDevice::create(&here, "probe0", TunnelPreference::Only(kind))
+        .map_err(|error| error.to_string())?;
+    bench.executor.prefer_tunnel(TunnelPreference::Only(kind));
+    let state = state(names);
+    bench.make(&state);
+    assert_eq!(bench.executor.observe(&state).unwrap(), state, "a tunnel is seen as a tunnel");
+    Ok((bench, state))
+}
+
+fn take(bench: &mut Bench, name: &str) -> TunnelDevice {
+    bench.executor.take_tunnel(&end(&own(name), "mesh0")).expect("a tunnel device")
+}
+
+/// Waits for a packet of `protocol`, leaving out what the kernel says of its own accord.
+fn wait_for(device: &mut TunnelDevice, wanted: impl Fn(&IpView<'_>) -> bool) -> Vec<u8> {
+    let mut batch = PacketBatch::new(16, 2000);
+    let deadline = Instant::now() + PATIENCE;
+    while Instant::now() < deadline {
+        batch.clear();
+        device.read_batch(&mut batch).unwrap();
+        for packet in batch.iter() {
+            if IpView::parse(packet).is_some_and(|view| wanted(&view)) {
+                return packet.to_vec();
+            }
+        }
+        let mut set = PollSet::new();
+        set.add(device.as_fd(), Interest::Read);
+        set.wait(Some(Duration::from_millis(100))).unwrap();
+    }
+    panic!("the expected packet did not come");
+}
+
+fn pings(kind: TunnelKind) -> Result<(), String> {
+    let (mut bench, _) = make(&["node"], kind)?;
+    let mut device = take(&mut bench, "node");
+    assert_eq!(device.kind(), kind);
+    for (near, far, echo, protocol) in
+        [("10.7.0.1", "10.7.0.2", 8, PROTOCOL_ICMP), ("fd07::1", "fd07::2", 128, PROTOCOL_ICMPV6)]
+    {
+        let (near, far): (IpAddr, IpAddr) = (near.parse().unwrap(), far.parse().unwrap());
+        let inside = bench.executor.namespace(&own("node")).unwrap();
+        let socket = inside.run(|| EchoSocket::open(far.is_ipv6(), 7)).unwrap().unwrap();
+        // Outwards: the engine sees the kernel's request and answers it.
+        socket.send(far, 3, b"out").unwrap();
+        let request = wait_for(&mut device, |view| {
+            view.protocol == protocol && view.payload.first() == Some(&echo)
+        });
+        let view = IpView::parse(&request).unwrap();
+        assert_eq!((view.source, view.destination), (near, far));
+        assert!(request.ends_with(b"out"));
+        let mut batch = PacketBatch::new(4, 2000);
+        batch.push(&echo_reply(&request));
+        assert_eq!(device.write_batch(&batch).packets, 1);
+        let reply = await_reply(&socket);
+        assert_eq!((reply.source, reply.sequence, reply.payload), (far, 3, b"out".to_vec()));
+        // Inwards: the kernel answers the engine's request.
+        let forged = swapped(&request);
+        assert_eq!(device.write([forged.as_slice()]).packets, 1);
+        let answer = wait_for(&mut device, |view| {
+            view.protocol == protocol
+                && view.payload.first() == Some(&if echo == 8 { 0 } else { 129 })
+        });
+        let view = IpView::parse(&answer).unwrap();
+        assert_eq!((view.source, view.destination), (near, far));
+        assert!(answer.ends_with(b"out"));
+    }
+    let refused = device.write([&b"\0 is no version"[..], &[]]);
+    assert_eq!((refused.packets, refused.dropped), (0, 2));
+    Ok(())
+}
+
+fn await_reply(socket: &EchoSocket) -> netloom_sys::icmp::EchoReply {
+    let mut set = PollSet::new();
+    set.add(socket.as_fd(), Interest::Read);
+    set.wait(Some(PATIENCE)).unwrap();
+    socket.receive().unwrap().expect("a reply in time")
+}
+
+/// The same packet the other way.
+fn swapped(packet: &[u8]) -> Vec<u8> {
+    let (start, length) = if packet[0] >> 4 == 4 { (12, 4) } else { (8, 16) };
+    let mut swapped = packet.to_vec();
+    swapped[start..start + 2 * length].rotate_left(length);
+    swapped
+}
+
+fn echo_reply(request: &[u8]) -> Vec<u8> {
+    let mut reply = swapped(request);
+    let ipv6 = reply[0] >> 4 == 6;
+    let header = if ipv6 { 40 } else { 20 };
+    reply[header] = if ipv6 { 129 } else { 0 };
+    reply[header + 2..header + 4].fill(0);
+    let checksum = if ipv6 {
+        let view = IpView::parse(&reply).unwrap();
+        checksum::transport(view.source, view.destination, PROTOCOL_ICMPV6, &reply[header..])
+    } else {
+        checksum::internet(&reply[header..])
+    };
+    reply[header + 2..header + 4].copy_from_slice(&checksum.to_be_bytes());
+    reply
+}
+
+/// Two namespaces whose tunnels the test joins; every packet must be whole and within the MTU.
+fn tcp(kind: TunnelKind) -> Result<(), String> {
+    const BYTES: usize = 4 << 20;
+    let (mut bench, _) = make(&["one", "two"], kind)?;
+    let mut devices = [take(&mut bench, "one"), take(&mut bench, "two")];
+    let [one, two] = ["one", "two"]
+        .map(|name| bench.executor.namespace(&own(name)).unwrap().try_clone().unwrap());
+    let done = AtomicBool::new(false);
+    let address: SocketAddr = "[fd07::2]:900".parse().unwrap();
+    let listener = two.run(|| TcpListener::bind(address)).unwrap().unwrap();
+    let checked = std::thread::scope(|scope| {
+        let engine = scope.spawn(|| relay(&mut devices, &done));
+        let server = scope.spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut bytes = Vec::new();
+            stream.read_to_end(&mut bytes).unwrap();
+            bytes.len()
+        });
+        let connect = || TcpStream::connect_timeout(&address, PATIENCE);
+        let mut client = one.run(connect).unwrap().unwrap();
+        client.write_all(&vec![7; BYTES]).unwrap();
+        drop(client);
+        assert_eq!(server.join().unwrap(), BYTES);
+        done.store(true, Ordering::Relaxed);
+        engine.join().unwrap()
+    });
+    assert!(checked > BYTES / MTU_BYTES as usize, "{checked} packets");
+    Ok(())
+}
+
+fn relay(devices: &mut [TunnelDevice; 2], done: &AtomicBool) -> usize {
+    let mut batch = PacketBatch::new(64, 70_000);
+    let mut checked = 0;
+    while !done.load(Ordering::Relaxed) {
+        for from in 0..2 {
+            batch.clear();
+            devices[from].read_batch(&mut batch).unwrap();
+            for packet in batch.iter() {
+                assert!(packet.len() <= MTU_BYTES as usize, "{} bytes", packet.len());
+                let Some(view) = IpView::parse(packet) else { continue };
+                if view.protocol == PROTOCOL_TCP {
+                    let (source, destination) = (view.source, view.destination);
+                    let sum = checksum::transport(source, destination, PROTOCOL_TCP, view.payload);
+                    assert_eq!(sum, 0, "the checksum is complete");
+                    checked += 1;
+                }
+            }
+            devices[1 - from].write_batch(&batch);
+        }
+        let mut set = PollSet::new();
+        for device in devices.iter() {
+            set.add(device.as_fd(), Interest::Read);
+        }
+        set.wait(Some(Duration::from_millis(50))).unwrap();
+    }
+    checked
+}
+
+fn goes_with_its_engine(kind: TunnelKind) -> Result<(), String> {
+    let (mut bench, state) = make(&["node"], kind)?;
+    let device = take(&mut bench, "node");
+    assert!(bench.executor.take_tunnel(&end(&own("node"), "mesh0")).is_none(), "it is taken");
+    bench.make(&state);
+    assert_eq!(bench.executor.observe(&state).unwrap(), state, "and still there");
+    // Another executor has no descriptor of it, so to that one it is absent.
+    let mut other = super::support::executor(&bench.run_dir);
+    let seen = other.observe(&state).unwrap();
+    assert_eq!(seen.namespaces[&own("node")], NamespaceState::default());
+    drop(device);
+    let deadline = Instant::now() + PATIENCE;
+    while bench.executor.observe(&state).unwrap() == state {
+        assert!(Instant::now() < deadline, "the link outlives its engine");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    bench.make(&state);
+    assert_eq!(bench.executor.observe(&state).unwrap(), state, "made anew");
+    assert!(bench.executor.take_tunnel(&end(&own("node"), "mesh0")).is_some());
+    Ok(())
+}
+
+fn without_tun_the_stand_in_serves() -> Result<(), String> {
+    // Mounting over /dev/net hides the device as a host without it would.
+    if !std::path::Path::new("/dev/net").exists() {
+        return Err("there is no /dev/net to hide".to_owned());
+    }
+    super::programs::run_hidden("/dev/net", &["--play", "automatic-tunnel", "stand-in"]);
+    Ok(())
+}
