@@ -4,7 +4,10 @@
 mod check;
 mod command;
 mod explain;
+mod lab;
+mod node;
 mod output;
+mod probe;
 mod source;
 
 use clap::Parser as _;

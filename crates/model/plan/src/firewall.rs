@@ -10,7 +10,6 @@
 
 mod program;
 
-use netloom_policy::interval::number_address;
 use netloom_policy::table::Members;
 use netloom_policy::{Allowance, Direction, DirectionTable};
 use netloom_state::nft::{
@@ -185,7 +184,7 @@ fn add_direction_sets(table: &mut Table, direction: Direction, compiled: &Direct
         );
         let ranges = compiled.range_classes.iter().filter_map(|(first, last, class)| {
             let (first, last) = clip_to_family(*first, *last, ipv6)?;
-            Some((key(number_address(first)), key(number_address(last)), *class))
+            Some((number_key(first, ipv6), number_key(last, ipv6), *class))
         });
         table.sets.insert(format!("{name}-ranges{family}"), interval_map(address_bytes, ranges));
     }
@@ -200,6 +199,13 @@ fn add_direction_sets(table: &mut Table, direction: Direction, compiled: &Direct
         (key, Element { last: None, value: ElementValue::Verdict(Verdict::Return) })
     });
     table.sets.insert(format!("{name}-verdicts"), set(12, SetData::Verdict, verdicts));
+}
+
+/// The key of an address's number in a set of one family. (A range of IPv6 may end inside the
+/// numbers that stand for IPv4, so the number alone does not tell the family.)
+fn number_key(number: u128, ipv6: bool) -> Vec<u8> {
+    let bytes = number.to_be_bytes();
+    if ipv6 { bytes.to_vec() } else { bytes[12..].to_vec() }
 }
 
 /// IPv4 addresses are numbered inside `::ffff:0:0/96`; a range over both families is cut at its edges.

@@ -283,10 +283,9 @@ impl<'a> Topology<'a> {
         }
         if let Namespace::Own(_) = namespace {
             state.links.insert("lo".to_owned(), loopback());
-            for (key, value) in [
-                ("ipv4/ping_group_range", "0\t2147483647"),
-                ("ipv4/ip_unprivileged_port_start", "0"),
-            ] {
+            for (key, value) in
+                [("ipv4/ping_group_range", "0\t0"), ("ipv4/ip_unprivileged_port_start", "0")]
+            {
                 state.sysctls.insert(format!("net/{key}"), value.to_owned());
             }
         }

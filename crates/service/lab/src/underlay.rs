@@ -167,7 +167,8 @@ fn add_router(underlay: &mut Underlay, site: &Site<'_>, link: Option<&LabLink>) 
     // The first address of the region is its router's.
     let own = u32::from(site.public.network()) + 1;
     let own = IpAddr::from(Ipv4Addr::from(own));
-    state.addresses.insert(Address { link: "lo".to_owned(), address: own.into() });
+    // On the link itself: what is translated gets this address, and no other.
+    state.addresses.insert(Address { link: "wan0".to_owned(), address: own.into() });
     if let Some(gateway) = site.address(1) {
         let address = IpAddr::from(gateway).into();
         state.addresses.insert(Address { link: "lo".to_owned(), address });
@@ -211,7 +212,7 @@ fn add_node(
     let state = host.namespaces.entry(namespace.clone()).or_default();
     state.links.insert("lo".to_owned(), loopback());
     let sysctl = "net/ipv4/ping_group_range".to_owned();
-    state.sysctls.insert(sysctl, "0\t2147483647".to_owned());
+    state.sysctls.insert(sysctl, "0\t0".to_owned());
     let own_address = IpAddr::from(address);
     state.addresses.insert(Address { link: "eth0".to_owned(), address: own_address.into() });
     if let Ok(everywhere) = "0.0.0.0/0".parse() {

@@ -1,0 +1,210 @@
+//! `netloom lab`: a fabric in private namespaces on this machine, without root.
+
+mod enter;
+mod folder;
+mod session;
+mod show;
+
+pub(crate) use enter::{Enter, enter};
+
+use crate::{output, source};
+use anyhow::{Context as _, bail};
+use folder::Folder;
+use netloom_lab::protocol::{Event, Report, Request, Sources};
+use session::{Ending, Session};
+use std::process::ExitCode;
+
+/// Commands on labs.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Lab {
+    /// Bring a fabric up in private namespaces and try its tests on real packets.
+    Up {
+        /// Files of the fabric.
+        #[arg(required = true)]
+        files: Vec<String>,
+    },
+    /// Change the running lab to what the files say now; only what changed changes.
+    Apply {
+        /// Files of the fabric.
+        #[arg(required = true)]
+        files: Vec<String>,
+    },
+    /// Show nodes, workloads and addresses.
+    Status {
+        #[command(flatten)]
+        which: Which,
+        /// Print as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Try the file's tests on real packets again.
+    Test {
+        #[command(flatten)]
+        which: Which,
+    },
+    /// Run a command in a workload, on a node, or on the `internet` host.
+    Exec {
+        #[command(flatten)]
+        which: Which,
+        /// Workload, node, or `internet`.
+        name: String,
+        /// The command and its arguments.
+        #[arg(last = true, required = true)]
+        command: Vec<String>,
+    },
+    /// Open a shell in a workload, on a node, or on the `internet` host.
+    Shell {
+        #[command(flatten)]
+        which: Which,
+        /// Workload, node, or `internet`.
+        name: String,
+    },
+    /// End the lab and remove all of it.
+    Down {
+        #[command(flatten)]
+        which: Which,
+    },
+}
+
+/// Which lab is meant.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Which {
+    /// Name of the fabric; needed only where several labs run.
+    #[arg(long)]
+    lab: Option<String>,
+}
+
+pub(crate) fn run(command: Lab) -> anyhow::Result<ExitCode> {
+    match command {
+        Lab::Up { files } => up(&files),
+        Lab::Apply { files } => apply(&files),
+        Lab::Status { which, json } => status(&which, json),
+        Lab::Test { which } => test(&which),
+        Lab::Exec { which, name, command } => enter::exec(&find(&which)?, &name, &command),
+        Lab::Shell { which, name } => {
+            let shell = std::env::var("SHELL").unwrap_or_else(|_| "/bin/sh".to_owned());
+            enter::exec(&find(&which)?, &name, &[shell])
+        }
+        Lab::Down { which } => down(&which),
+    }
+}
+
+fn up(files: &[String]) -> anyhow::Result<ExitCode> {
+    let (name, sources) = sources(files)?;
+    let folder = Folder::of(&name)?;
+    if folder.is_alive() {
+        bail!(
+            "a lab of the fabric `{name}` is up already: \
+             change it with `netloom lab apply`, or end it with `netloom lab down`"
+        );
+    }
+    let session = Session::start(&folder)?;
+    match session.ask(&folder, &Request::Up(sources), &mut progress) {
+        Ok(report) => {
+            output::print(&show::report(&report, true));
+            output::print(&show::next_steps(&report));
+            Ok(verdict(&report))
+        }
+        Err(Ending::Failed(why)) => {
+            let log = folder.log();
+            folder.end();
+            bail!("the lab did not come up; nothing of it is left\n{why}{log}")
+        }
+        Err(Ending::Interrupted) => {
+            folder.end();
+            output::error("interrupted: the lab was taken down, nothing of it is left\n");
+            Ok(ExitCode::from(130))
+        }
+    }
+}
+
+fn apply(files: &[String]) -> anyhow::Result<ExitCode> {
+    let (name, sources) = sources(files)?;
+    let folder = Folder::of(&name)?;
+    if !folder.is_alive() {
+        bail!("no lab of the fabric `{name}` is up: start it with `netloom lab up`");
+    }
+    let report = ask(&folder, &Request::Apply(sources))?;
+    output::print(&show::operations(&report));
+    output::print(&show::report(&report, true));
+    Ok(verdict(&report))
+}
+
+fn status(which: &Which, json: bool) -> anyhow::Result<ExitCode> {
+    let report = ask(&find(which)?, &Request::Status)?;
+    if json {
+        output::print(&format!("{}\n", serde_json::to_string_pretty(&report)?));
+    } else {
+        output::print(&show::report(&report, false));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn test(which: &Which) -> anyhow::Result<ExitCode> {
+    let report = ask(&find(which)?, &Request::Test)?;
+    output::print(&show::tests(&report));
+    Ok(verdict(&report))
+}
+
+fn down(which: &Which) -> anyhow::Result<ExitCode> {
+    let folder = find(which)?;
+    let name = folder.name();
+    folder.end();
+    output::print(&format!("the lab of `{name}` is gone\n"));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn ask(folder: &Folder, request: &Request) -> anyhow::Result<Report> {
+    let session = Session::join()?;
+    match session.ask(folder, request, &mut progress) {
+        Ok(report) => Ok(report),
+        Err(Ending::Failed(why)) => bail!("{why}"),
+        Err(Ending::Interrupted) => bail!("interrupted; the lab goes on by itself"),
+    }
+}
+
+fn progress(event: &Event) {
+    if let Event::Progress(text) = event {
+        output::error(&format!("… {text}\n"));
+    }
+}
+
+fn verdict(report: &Report) -> ExitCode {
+    let tests = report.tests.iter().all(netloom_lab::protocol::TestReport::holds);
+    if tests && report.name_errors.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// The lab that is meant: the named one, or the only one.
+fn find(which: &Which) -> anyhow::Result<Folder> {
+    if let Some(name) = &which.lab {
+        let folder = Folder::of(name)?;
+        if folder.is_alive() {
+            return Ok(folder);
+        }
+        bail!("no lab of the fabric `{name}` is up");
+    }
+    let mut alive = folder::alive()?;
+    match alive.len() {
+        0 => bail!("no lab is up: start one with `netloom lab up FILE`"),
+        1 => Ok(alive.remove(0)),
+        _ => {
+            let names: Vec<String> = alive.iter().map(Folder::name).collect();
+            bail!("several labs are up; say which with --lab: {}", names.join(", "))
+        }
+    }
+}
+
+/// The fabric's name and its files with absolute paths, after a check here and now.
+fn sources(files: &[String]) -> anyhow::Result<(String, Sources)> {
+    let files: Vec<String> = files
+        .iter()
+        .map(|file| {
+            let path = std::fs::canonicalize(file)
+                .with_context(|| format!("cannot read {file}; check the path"))?;
+            Ok(path.to_string_lossy().into_owned())
+        })
+        .collect::<anyhow::Result<_>>()?;
+    let fabric = source::fabric(&files)?;
+    let texts = source::load(&files).sources;
+    Ok((fabric.name, Sources { files, texts }))
+}

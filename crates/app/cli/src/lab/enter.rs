@@ -1,0 +1,86 @@
+//! Running commands inside a lab, with the terminal, as if its namespaces were a host.
+
+use super::folder::Folder;
+use super::{ask, output};
+use anyhow::{Context as _, bail};
+use netloom_lab::protocol::{Report, Request};
+use netloom_sys::namespace::{NamespaceHandle, SpawnOptions, spawn_beside, spawn_in};
+use std::path::PathBuf;
+use std::process::{Command, ExitCode, ExitStatus};
+
+/// The second step of `lab exec`, done inside the lab.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Enter {
+    /// File of the network namespace.
+    #[arg(long)]
+    namespace: PathBuf,
+    /// File to see as `/etc/resolv.conf`.
+    #[arg(long)]
+    resolv_conf: Option<PathBuf>,
+    /// The command.
+    #[arg(last = true, required = true)]
+    command: Vec<String>,
+}
+
+/// Runs a command in a workload, on a node, or on the internet's host.
+pub(super) fn exec(folder: &Folder, name: &str, command: &[String]) -> anyhow::Result<ExitCode> {
+    let report = ask(folder, &Request::Status)?;
+    let (namespace, resolv_conf) = place(&report, name)?;
+    let init =
+        folder.process_id().context("the lab's process is not known; end it and begin anew")?;
+    let executable = std::env::current_exe().context("cannot find the netloom executable")?;
+    let mut enter = Command::new(executable);
+    enter.arg("lab-enter").arg("--namespace").arg(namespace);
+    if let Some(file) = resolv_conf {
+        enter.arg("--resolv-conf").arg(file);
+    }
+    enter.arg("--").args(command);
+    let status = spawn_beside(init, enter)?.wait()?;
+    Ok(code(status))
+}
+
+fn place(report: &Report, name: &str) -> anyhow::Result<(String, Option<String>)> {
+    if let Some(workload) = report.workloads.get(name) {
+        return Ok((workload.namespace.clone(), workload.resolv_conf.clone()));
+    }
+    if let Some(node) = report.nodes.get(name) {
+        return Ok((node.namespace.clone(), None));
+    }
+    if name == "internet"
+        && let Some(node) = report.nodes.values().next()
+    {
+        let folder = std::path::Path::new(&node.namespace).with_file_name("internet");
+        return Ok((folder.to_string_lossy().into_owned(), None));
+    }
+    let names: Vec<&str> =
+        report.workloads.keys().chain(report.nodes.keys()).map(String::as_str).collect();
+    match netloom_model::diagnostic::nearest(name, names.iter().copied()) {
+        Some(near) => bail!("nothing in the lab is called `{name}`; did you mean `{near}`?"),
+        None => bail!("nothing in the lab is called `{name}`; there are {}", names.join(", ")),
+    }
+}
+
+/// Inside the lab: enters the network namespace and runs the command.
+pub(crate) fn enter(arguments: Enter) -> anyhow::Result<ExitCode> {
+    let Enter { namespace, resolv_conf, command } = arguments;
+    let namespace = NamespaceHandle::open(&namespace)?;
+    let (program, rest) = command.split_first().context("no command was given")?;
+    let mut child = Command::new(program);
+    child.args(rest);
+    let options = SpawnOptions { resolv_conf, die_with_parent: true };
+    match spawn_in(&namespace, child, &options) {
+        Ok(mut child) => Ok(code(child.wait()?)),
+        Err(error) => {
+            output::error(&format!("error: {error}\n"));
+            // As shells say that a command was not found.
+            Ok(ExitCode::from(127))
+        }
+    }
+}
+
+/// A command's exit code; one that a signal ended counts from 128, as in shells.
+fn code(status: ExitStatus) -> ExitCode {
+    use std::os::unix::process::ExitStatusExt as _;
+    let number = status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(1);
+    ExitCode::from(u8::try_from(number).unwrap_or(1))
+}

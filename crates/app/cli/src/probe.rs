@@ -1,0 +1,152 @@
+//! `netloom ping`, `connect`, `lookup` and `serve`: what is built in for trying a network.
+
+use crate::output;
+use anyhow::Context as _;
+use netloom_model::fabric::ServeKind;
+use netloom_probe::{Family, Transport};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Sends ICMP echo requests.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Ping {
+    /// Name or address.
+    host: String,
+    /// How many.
+    #[arg(short, long, default_value_t = 4)]
+    count: u32,
+    /// How long to wait for each answer.
+    #[arg(long, default_value = "2s", value_parser = duration)]
+    timeout: Duration,
+    #[command(flatten)]
+    common: Common,
+}
+
+/// Connects to a port.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Connect {
+    /// HOST:PORT; IPv6 addresses in brackets.
+    target: String,
+    /// Send a datagram and wait for its echo, instead of making a connection.
+    #[arg(long)]
+    udp: bool,
+    /// How long to wait.
+    #[arg(long, default_value = "3s", value_parser = duration)]
+    timeout: Duration,
+    /// Print as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Options of all probes.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Common {
+    /// IPv4 only.
+    #[arg(short = '4', conflicts_with = "ipv6")]
+    ipv4: bool,
+    /// IPv6 only.
+    #[arg(short = '6')]
+    ipv6: bool,
+    /// Print as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Looks up a name.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Lookup {
+    /// Name, or address for its name.
+    name: String,
+    /// Record type: A, AAAA, PTR, SRV …; A and AAAA if none.
+    #[arg(short = 't', long = "type")]
+    kind: Option<String>,
+    /// Server to ask, instead of those of /etc/resolv.conf.
+    #[arg(long)]
+    server: Option<String>,
+    /// Print as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the built-in servers.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Serve {
+    /// Name that the servers answer with.
+    #[arg(long, default_value = "netloom")]
+    name: String,
+    /// HTTP on this port.
+    #[arg(long)]
+    http: Vec<u16>,
+    /// TCP echo on this port.
+    #[arg(long)]
+    tcp: Vec<u16>,
+    /// UDP echo on this port.
+    #[arg(long)]
+    udp: Vec<u16>,
+}
+
+impl Common {
+    fn family(&self) -> Option<Family> {
+        match (self.ipv4, self.ipv6) {
+            (true, _) => Some(Family::V4),
+            (false, true) => Some(Family::V6),
+            (false, false) => None,
+        }
+    }
+}
+
+fn done(success: bool) -> ExitCode {
+    if success { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+pub(crate) fn ping(arguments: &Ping) -> anyhow::Result<ExitCode> {
+    let Ping { host, count, timeout, common } = arguments;
+    let interval = Duration::from_millis(200);
+    anyhow::bail!("later {host} {count} {interval:?} {timeout:?} {:?}", common.family())
+}
+
+pub(crate) fn connect(arguments: &Connect) -> anyhow::Result<ExitCode> {
+    let (host, port) = arguments
+        .target
+        .rsplit_once(':')
+        .context("the target needs a port: HOST:PORT, such as db-1:5432 or [fd00::1]:80")?;
+    let host = host.trim_start_matches('[').trim_end_matches(']');
+    let port = port.parse().with_context(|| format!("`{port}` is not a port from 1 to 65535"))?;
+    let transport = if arguments.udp { Transport::Udp } else { Transport::Tcp };
+    let report = netloom_probe::connect(host, port, transport, arguments.timeout)?;
+    output::print(&shown(&report, &report.to_json(), arguments.json));
+    Ok(done(report.is_reached()))
+}
+
+pub(crate) fn lookup(arguments: &Lookup) -> anyhow::Result<ExitCode> {
+    let Lookup { name, kind, server, json } = arguments;
+    anyhow::bail!("later {name} {kind:?} {server:?} {json}")
+}
+
+pub(crate) fn serve(arguments: &Serve) -> anyhow::Result<ExitCode> {
+    let all = [
+        (ServeKind::Http, &arguments.http),
+        (ServeKind::Tcp, &arguments.tcp),
+        (ServeKind::Udp, &arguments.udp),
+    ];
+    let servers: Vec<(ServeKind, u16)> =
+        all.iter().flat_map(|(kind, ports)| ports.iter().map(move |port| (*kind, *port))).collect();
+    anyhow::ensure!(!servers.is_empty(), "nothing to serve: give --http, --tcp or --udp a port");
+    netloom_probe::Server::start(&arguments.name, &servers)?.run();
+    Ok(ExitCode::SUCCESS)
+}
+
+fn shown(report: &dyn std::fmt::Display, value: &serde_json::Value, json: bool) -> String {
+    if json { format!("{value:#}\n") } else { format!("{report}\n") }
+}
+
+/// A time such as `500ms` or `3s`.
+fn duration(text: &str) -> Result<Duration, String> {
+    let (number, factor) = match text.strip_suffix("ms") {
+        Some(number) => (number, 1.0),
+        None => (text.strip_suffix('s').unwrap_or(text), 1000.0),
+    };
+    let millis: f64 = number.parse().map_err(|_| "write it like 500ms or 3s".to_owned())?;
+    Duration::try_from_secs_f64(millis * factor / 1000.0)
+        .map_err(|_| "write it like 500ms or 3s".to_owned())
+}
