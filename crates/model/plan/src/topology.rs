@@ -19,8 +19,6 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 const MAIN: u32 = 254;
 /// Metric of ways that are used.
 const METRIC_WAY: u32 = 100;
-/// Metric of ways that only stop packets for which there is no other: the worst.
-const METRIC_STOP: u32 = u32::MAX;
 /// The next hop of every routed veth, on the network's side. Entries for it are fixed.
 const GATEWAY_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 /// The same for IPv4 on the node's own stack, which has no subnet.
@@ -87,6 +85,7 @@ impl<'a> Topology<'a> {
     fn network(&mut self, network: &'a Name, joins_host: bool) -> NetworkPlan {
         let namespace = network_namespace(network);
         let cidrs = self.input.fabric.networks[network].cidrs.clone();
+        let worst = netloom_state::stop_metric(&self.input.fabric.name);
         let service_addresses: Vec<(IpAddr, IpAddr)> = self
             .local_subnets(network)
             .iter()
@@ -102,11 +101,11 @@ impl<'a> Topology<'a> {
         for cidr in cidrs.into_iter().chain([self.node_prefix()]) {
             let state = self.in_namespace(&namespace);
             state.routes.insert(way(cidr, METRIC_WAY, TUNNEL, None, None));
-            state.routes.insert(stop(cidr));
+            state.routes.insert(stop(cidr, worst));
         }
         let state = self.in_namespace(&namespace);
-        state.routes.insert(stop(default_v4()));
-        state.routes.insert(stop(default_v6()));
+        state.routes.insert(stop(default_v4(), worst));
+        state.routes.insert(stop(default_v6(), worst));
         for (key, value) in [
             ("ipv4/ip_forward", "1"),
             ("ipv6/conf/all/forwarding", "1"),
@@ -152,6 +151,7 @@ impl<'a> Topology<'a> {
         let v4_source = addresses.iter().copied().find(IpAddr::is_ipv4);
         let cidrs = self.input.fabric.networks[network].cidrs.clone();
         let other_nodes = self.nodes_first_met_in(network);
+        let worst = netloom_state::stop_metric(&self.input.fabric.name);
         let state = self.in_namespace(&Namespace::Host);
         for cidr in cidrs {
             let via = match cidr {
@@ -161,12 +161,12 @@ impl<'a> Topology<'a> {
             if let Some((gateway, source)) = via {
                 state.routes.insert(way(cidr, METRIC_WAY, &link, Some(gateway), Some(source)));
             }
-            state.routes.insert(stop(cidr));
+            state.routes.insert(stop(cidr, worst));
         }
         for node in other_nodes {
             let to = IpNet::from(IpAddr::from(node));
             state.routes.insert(way(to, METRIC_WAY, &link, Some(GATEWAY_V6.into()), Some(own)));
-            state.routes.insert(stop(to));
+            state.routes.insert(stop(to, worst));
         }
         add_neighbours(state, &link, v4_source.is_some(), host_side_mac(HOST_LINK, namespace));
     }
@@ -454,8 +454,9 @@ fn way(
     Route { table: MAIN, destination, metric, kind }
 }
 
-fn stop(destination: IpNet) -> Route {
-    Route { table: MAIN, destination, metric: METRIC_STOP, kind: RouteKind::Unreachable }
+/// Stops packets for which there is no other way.
+fn stop(destination: IpNet, metric: u32) -> Route {
+    Route { table: MAIN, destination, metric, kind: RouteKind::Unreachable }
 }
 
 fn prefix(address: IpAddr, length: u8) -> IpNet {

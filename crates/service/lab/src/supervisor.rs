@@ -27,6 +27,8 @@ const REQUEST_BYTES_MAX: u64 = 64 << 20;
 const TICK: Duration = Duration::from_millis(500);
 /// The socket's name in the lab's folder.
 pub const SOCKET: &str = "lab.sock";
+/// The name under which the ground's links are marked; no fabric can have it.
+const GROUND: &str = "lab:ground";
 /// Where the lab's own file system is mounted, in the lab's folder.
 pub const RUN: &str = "run";
 
@@ -87,7 +89,7 @@ impl Lab {
         let run = folder.join(RUN);
         let ground = run.join("ground");
         Ok(Self {
-            executor: Executor::new("lab", &ground)?,
+            executor: Executor::new(GROUND, &ground)?,
             emulator: Emulator::start().map_err(|e| LabError::io("start the emulator", e))?,
             identity: Identity::new().map_err(|e| LabError::io("get randomness", e))?,
             agents: Agents::new(executable, &run),
@@ -206,7 +208,12 @@ impl Lab {
                 .and_then(|()| std::fs::write(&file, text))
                 .map_err(|source| LabError::io("keep the fabric's files", source))?;
         }
-        Ok(sources.files.iter().map(|path| place(path).to_string_lossy().into_owned()).collect())
+        // Agents are told one file for good; it includes those that are meant now.
+        let entry = self.run.join("fabric.json");
+        let files: Vec<_> = sources.files.iter().map(|path| place(path)).collect();
+        std::fs::write(&entry, serde_json::json!({ "include": files }).to_string())
+            .map_err(|source| LabError::io("keep the fabric's files", source))?;
+        Ok(vec![entry.to_string_lossy().into_owned()])
     }
 
     fn report(&mut self) -> Result<Report, LabError> {

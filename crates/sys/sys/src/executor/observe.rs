@@ -2,9 +2,11 @@
 
 use super::perform::is_marked;
 use super::{Cause, Executor, ObserveError};
+use crate::netlink::NetlinkError;
 use crate::nft;
 use crate::route::{self, LinkIndex, ObservedLink};
 use crate::tunnel;
+use netloom_state::host::{Route, RouteKind};
 use netloom_state::{
     Address, HostState, Link, LinkEnd, LinkKind, Namespace, NamespaceState, Neighbour,
 };
@@ -173,6 +175,10 @@ impl Executor {
         names: &BTreeMap<LinkIndex, (String, bool)>,
         state: &mut NamespaceState,
     ) -> Result<(), Cause> {
+        let own_metric = netloom_state::stop_metric(&self.fabric);
+        // Several fabrics may share a namespace; the metric says whose an `unreachable` route is.
+        let foreign =
+            |route: &Route| route.kind == RouteKind::Unreachable && route.metric != own_metric;
         let socket = self.space(namespace)?.route();
         for found in route::dump_addresses(socket)? {
             let Some((link, ours)) = names.get(&found.index) else { continue };
@@ -192,7 +198,7 @@ impl Executor {
         for ipv6 in [false, true] {
             for found in route::dump_routes(socket, ipv6)? {
                 let name = |index| names.get(&index).map(|(name, _)| name.clone());
-                state.routes.extend(found.to_route(name));
+                state.routes.extend(found.to_route(name).filter(|route| !foreign(route)));
             }
             state.rules.extend(route::dump_rules(socket, ipv6)?);
         }
@@ -211,8 +217,16 @@ impl Executor {
         let ours = |table: &nft::TableOwnership| {
             own || table.mark.as_deref() == Some(&mark) || desired.tables.contains_key(&table.table)
         };
-        for found in nft::read_tables(socket, ours)? {
-            state.tables.insert(found.ownership.table, found.table);
+        match nft::read_tables(socket, ours) {
+            // A kernel without nf_tables has no tables; only who wants one has to know.
+            Err(NetlinkError::Refused(refusal))
+                if desired.tables.is_empty()
+                    && matches!(refusal.errno, libc::EINVAL | libc::EOPNOTSUPP) => {}
+            found => {
+                for found in found? {
+                    state.tables.insert(found.ownership.table, found.table);
+                }
+            }
         }
         Ok(())
     }
