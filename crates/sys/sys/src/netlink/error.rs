@@ -87,7 +87,10 @@ impl fmt::Display for Refusal {
             write!(f, ", \"{text}\"")?;
         }
         match self.errno {
-            libc::EPERM | libc::EACCES => f.write_str(
+            libc::EACCES => f.write_str(
+                "; for an IPv6 address, net.ipv6.conf.*.disable_ipv6 must be 0 in that namespace",
+            ),
+            libc::EPERM => f.write_str(
                 "; CAP_NET_ADMIN is missing in this namespace: run as root, or use the rootless lab",
             ),
             libc::EOPNOTSUPP | libc::EAFNOSUPPORT | libc::EPROTONOSUPPORT => {

@@ -41,6 +41,7 @@ pub struct NetlinkSocket {
     fd: OwnedFd,
     sequence: u32,
     buffer: Box<[u8]>,
+    send_bytes_max: usize,
 }
 
 /// A message from the kernel, kept.
@@ -72,7 +73,8 @@ impl NetlinkSocket {
         }
         let timeout = libc::timeval { tv_sec: RECEIVE_TIMEOUT_S, tv_usec: 0 };
         system::set_option(&fd, libc::SOL_SOCKET, libc::SO_RCVTIMEO, &timeout)?;
-        Ok(Self { fd, sequence: 0, buffer: vec![0; RECEIVE_BYTES].into_boxed_slice() })
+        let buffer = vec![0; RECEIVE_BYTES].into_boxed_slice();
+        Ok(Self { fd, sequence: 0, buffer, send_bytes_max: usize::MAX })
     }
 
     /// Sends one request, waits for its acknowledgement, and gives what came before that.
@@ -156,6 +158,12 @@ impl NetlinkSocket {
         Ok(answers)
     }
 
+    /// Acts as on a host whose send buffers hold only so much, which tests cannot bring about.
+    #[doc(hidden)]
+    pub fn limit_send(&mut self, bytes: usize) {
+        self.send_bytes_max = bytes;
+    }
+
     /// A sequence number for the next message.
     pub(crate) fn next_sequence(&mut self) -> u32 {
         self.sequence = self.sequence.wrapping_add(1);
@@ -182,7 +190,8 @@ impl NetlinkSocket {
     fn send_limit(&self) -> Result<usize, NetlinkError> {
         let buffer = system::option(&self.fd, libc::SOL_SOCKET, libc::SO_SNDBUF)
             .map_err(|source| NetlinkError::Transfer { doing: "buffer query", source })?;
-        Ok(usize::try_from(buffer).unwrap_or(0).saturating_sub(SEND_OVERHEAD_BYTES))
+        let limit = usize::try_from(buffer).unwrap_or(0).saturating_sub(SEND_OVERHEAD_BYTES);
+        Ok(limit.min(self.send_bytes_max))
     }
 
     /// Receives one datagram from the kernel into the buffer; `None` if there is none.

@@ -8,7 +8,7 @@ use netloom_state::nft::{
 };
 use netloom_state::{
     Address, HostState, Link, LinkKind, Namespace, NamespaceState, Neighbour, Operation, Route,
-    RouteKind, Rule,
+    RouteKind, Rule, stop_metric,
 };
 use std::collections::BTreeMap;
 
@@ -32,7 +32,7 @@ pub(crate) fn full_state() -> HostState {
     host.links.insert("up0".into(), veth(&router, "down0", None));
     host.addresses.insert(address("up0", "192.0.2.1/24"));
     host.routes.insert(via(254, "10.9.0.0/16", 7, "up0", Some("192.0.2.2"), Some("192.0.2.1")));
-    host.routes.insert(unreachable(254, "10.0.0.0/8", u32::MAX));
+    host.routes.insert(unreachable(254, "10.0.0.0/8"));
     let mut state = NamespaceState::default();
     state.links.insert(
         "lo".into(),
@@ -56,8 +56,8 @@ pub(crate) fn full_state() -> HostState {
     state.routes.insert(via(100, "fd00:1::9/128", 10, "leaf0", None, None));
     state.routes.insert(via(100, "0.0.0.0/0", 0, "leaf0", Some("10.1.0.9"), Some("10.1.0.2")));
     state.routes.insert(via(100, "::/0", 20, "leaf0", Some("fd00:1::9"), None));
-    state.routes.insert(unreachable(254, "10.0.0.0/8", u32::MAX));
-    state.routes.insert(unreachable(254, "fd00::/16", u32::MAX));
+    state.routes.insert(unreachable(254, "10.0.0.0/8"));
+    state.routes.insert(unreachable(254, "fd00::/16"));
     state.rules.insert(rule(false, 100, Some("10.1.0.0/16"), None, None));
     state.rules.insert(rule(true, 101, None, Some("fd00::/8"), Some("leaf0")));
     for (key, value) in [
@@ -96,8 +96,9 @@ fn via(
     Route { table, destination: destination.parse().unwrap(), metric, kind }
 }
 
-fn unreachable(table: u32, destination: &str, metric: u32) -> Route {
+fn unreachable(table: u32, destination: &str) -> Route {
     let destination = destination.parse().unwrap();
+    let metric = stop_metric("test");
     Route { table, destination, metric, kind: RouteKind::Unreachable }
 }
 
@@ -427,10 +428,14 @@ fn what_is_not_ours_stays() -> Result<(), String> {
     let (here, there) = (end(&Namespace::Host, "shared0"), end(&Namespace::Host, "shared1"));
     let create = Operation::CreateVeth { end: here.clone(), peer: there.clone() };
     other.execute(&[create]).unwrap();
+    let route = Route { metric: stop_metric("other"), ..unreachable(254, "10.0.0.0/8") };
+    let stop = Operation::AddRoute { namespace: Namespace::Host, route };
+    other.execute(&[stop]).unwrap();
     let theirs = other.observe(&HostState::default()).unwrap();
     assert_eq!(theirs.namespaces[&Namespace::Host].links.len(), 2);
+    assert_eq!(theirs.namespaces[&Namespace::Host].routes.len(), 1);
     let ours = bench.executor.observe(&HostState::default()).unwrap();
-    assert_eq!(ours, HostState::default(), "another fabric's links are not ours");
+    assert_eq!(ours, HostState::default(), "what is another fabric's is not ours");
     let delete = Operation::DeleteLink { end: here.clone() };
     let error = bench.executor.execute(&[delete]).unwrap_err().to_string();
     assert!(error.contains("shared0") && error.contains("not of this fabric"), "{error}");

@@ -15,6 +15,7 @@ use std::time::Instant;
 
 pub(crate) const TESTS: &[Test] = &[
     ("a_hundred_thousand_elements", a_hundred_thousand_elements),
+    ("small_send_buffers_suffice", small_send_buffers_suffice),
     ("missing_elements_are_no_error", missing_elements_are_no_error),
     ("a_refusal_names_the_change", a_refusal_names_the_change),
     ("a_live_owner_keeps_its_table", a_live_owner_keeps_its_table),
@@ -74,14 +75,38 @@ fn a_hundred_thousand_elements() -> Result<(), String> {
         Change::DeleteElements { set: "big".into(), kind, elements: keys(0..50_000, true) };
     bench.executor.execute(&[change(vec![delete.clone()])]).unwrap();
     assert_eq!(observed(&mut bench).sets["big"].elements.len(), 50_000);
-    // What cannot be staged, and is too large for one message here, is refused as a whole.
-    let value = Change::AddElements { set: "big".into(), kind, elements };
-    let result = bench.executor.execute(&[change(vec![delete, value])]);
-    if let Err(error) = result {
-        let error = error.to_string();
-        assert!(error.contains("exceeds the send buffer"), "{error}");
-        assert_eq!(observed(&mut bench).sets["big"].elements.len(), 50_000);
-    }
+    // Once more, though half of what goes is gone: the same transaction puts all of it back.
+    let all = Change::AddElements { set: "big".into(), kind, elements };
+    bench.executor.execute(&[change(vec![delete, all])]).unwrap();
+    assert_eq!(observed(&mut bench).sets["big"].elements.len(), 100_000);
+    Ok(())
+}
+
+fn small_send_buffers_suffice() -> Result<(), String> {
+    const SEND_BYTES: usize = 200_000;
+    let mut bench = Bench::new();
+    let mut socket = NetlinkSocket::open(Protocol::Netfilter).unwrap();
+    socket.limit_send(SEND_BYTES);
+    let mut table = full_table();
+    let key = |number: u32| [&number.to_be_bytes()[..], &[17, 0, 0, 0, 0, 53, 0, 0]].concat();
+    let jump = ElementValue::Verdict(Verdict::Jump("inner".into()));
+    let policy = table.sets.get_mut("policy").unwrap();
+    policy.elements.extend(
+        (100..20_000).map(|number| (key(number), Element { last: None, value: jump.clone() })),
+    );
+    // Far more than one message holds; the rules that use the set come in the last transaction.
+    sys_nft::commit(&mut socket, TABLE, "netloom:test", &table_creation(&table)).unwrap();
+    assert!(observed(&mut bench) == table, "all of it is there");
+    // What would have to be visible at once, and is too much, is refused as a whole.
+    let kind = table.sets["policy"].kind();
+    let elements = table.sets["policy"].elements.clone();
+    let replace = [
+        Change::DeleteElements { set: "policy".into(), kind, elements: elements.clone() },
+        Change::AddElements { set: "policy".into(), kind, elements },
+    ];
+    let error = sys_nft::commit(&mut socket, TABLE, "netloom:test", &replace).unwrap_err();
+    assert!(error.to_string().contains("under another name first"), "{error}");
+    assert!(observed(&mut bench) == table, "and nothing has changed");
     Ok(())
 }
 
@@ -192,7 +217,14 @@ fn the_nft_program_reads_our_tables() -> Result<(), String> {
         let run = std::process::Command::new("nft").args(arguments).output();
         run.map_err(|error| format!("no nft program to compare with: {error}"))
     };
-    let listed = nft(&["list", "table", "inet", TABLE])?;
+    // An oracle, not a facility: its absence is said aloud, and never a failure.
+    let listed = match nft(&["list", "table", "inet", TABLE]) {
+        Ok(listed) => listed,
+        Err(reason) => {
+            println!("  SKIPPED: {reason}");
+            return Ok(());
+        }
+    };
     let text = String::from_utf8_lossy(&listed.stdout).into_owned();
     assert!(listed.status.success(), "{}", String::from_utf8_lossy(&listed.stderr));
     for part in [

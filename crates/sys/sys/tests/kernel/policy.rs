@@ -10,10 +10,13 @@ use netloom_state::{
     Address, HostState, Link, LinkKind, Namespace, NamespaceState, Neighbour, Route, RouteKind,
 };
 use netloom_sys::conntrack::TupleDetail;
+use netloom_sys::icmp::EchoSocket;
 use netloom_sys::packet::{PacketSocket, inject_packet};
+use netloom_sys::poll::{Interest, PollSet};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{SocketAddr, UdpSocket};
+use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 pub(crate) const TESTS: &[Test] = &[
@@ -194,11 +197,20 @@ fn one_port_is_open_and_the_other_shut() -> Result<(), String> {
     assert_eq!(error.raw_os_error(), Some(libc_code::EHOSTUNREACH), "prohibited, not silent");
     let silence = shut.recv(&mut buffer).unwrap_err();
     assert_eq!(silence.kind(), io::ErrorKind::WouldBlock);
-    // Named counters tell of both.
+    // An echo request is refused as well, and the answer to it is an error at once.
+    let inside = bench.executor.namespace(&own("client")).unwrap();
+    let echo = inside.run(|| EchoSocket::open(false, 1)).unwrap().unwrap();
+    echo.send(SERVER.parse().unwrap(), 1, b"").unwrap();
+    let mut set = PollSet::new();
+    set.add(echo.as_fd(), Interest::Read);
+    assert_eq!(set.wait(Some(Duration::from_secs(5))).unwrap(), 1);
+    assert_eq!(echo.receive().unwrap_err().raw_os_error(), Some(libc_code::EHOSTUNREACH));
+    assert_eq!(echo.receive().unwrap(), None, "and the error is told once");
+    // Named counters tell of all.
     let router = own("router");
     let counters = bench.executor.counters(&router, "netloom-test").unwrap();
-    assert_eq!((counters["decide"].packets, counters["denied"].packets), (2, 1));
-    assert_eq!(counters["denied"].bytes, 20 + 8 + 4);
+    assert_eq!((counters["decide"].packets, counters["denied"].packets), (3, 2));
+    assert_eq!(counters["denied"].bytes, (20 + 8 + 4) + (20 + 8));
     tracked_until_deleted(&mut bench, &router);
     Ok(())
 }

@@ -17,6 +17,7 @@ use std::process::{Command, Stdio};
 pub(crate) const TESTS: &[Test] = &[
     ("a_program_runs_in_its_namespace", a_program_runs_in_its_namespace),
     ("a_sandbox_is_joined_and_ends", a_sandbox_is_joined_and_ends),
+    ("process_one_reaps_orphans", process_one_reaps_orphans),
     ("refusals_name_cause_and_remedy", refusals_name_cause_and_remedy),
     ("facilities_are_probed", facilities_are_probed),
 ];
@@ -134,6 +135,24 @@ fn a_sandbox_is_joined_and_ends() -> Result<(), String> {
     let pidfd = process::PidFd::open(sandbox.child.id()).unwrap();
     pidfd.signal(Signal::Terminate.number()).unwrap();
     assert_eq!(sandbox.child.wait().unwrap().code(), Some(42), "it was told, not killed");
+    Ok(())
+}
+
+fn process_one_reaps_orphans() -> Result<(), String> {
+    assert_eq!(process::ended_child().unwrap(), None);
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "(sleep 0.2; exit 3) & exit 0"]);
+    assert!(command.status().unwrap().success());
+    let deadline = std::time::Instant::now() + std::time::Duration::from_secs(5);
+    let orphan = loop {
+        match process::ended_child().unwrap() {
+            Some(pid) => break pid,
+            None => assert!(std::time::Instant::now() < deadline, "no orphan came"),
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    };
+    assert_eq!(process::reap(orphan).unwrap().code(), Some(3));
+    assert_eq!(process::ended_child().unwrap(), None);
     Ok(())
 }
 

@@ -3,16 +3,18 @@
 use super::Test;
 use super::support::Bench;
 use netloom_base::PacketBatch;
-use netloom_state::{HostState, Link, LinkKind, Namespace, NamespaceState};
+use netloom_state::{HostState, Link, LinkKind, Namespace, NamespaceState, Operation};
+use netloom_sys::icmp::{EchoReply, EchoSocket};
 use netloom_sys::packet::PacketSocket;
 use netloom_sys::poll::{Interest, PollSet};
 use netloom_sys::udp::{UdpError, UdpSocket};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd as _;
 use std::time::Duration;
 
 pub(crate) const TESTS: &[Test] = &[
     ("udp_batches_of_both_versions", udp_batches_of_both_versions),
+    ("echoes_by_ping_and_raw_sockets", echoes_by_ping_and_raw_sockets),
     ("a_taken_port_is_named", a_taken_port_is_named),
 ];
 
@@ -70,6 +72,34 @@ fn udp_batches_of_both_versions() -> Result<(), String> {
     let too_long = vec![0; 70_000];
     let sent = socket.send([(nowhere, &b"x"[..]), (*target, &too_long), (*target, b"y")]);
     assert_eq!((sent.packets, sent.dropped), (1, 2));
+    Ok(())
+}
+
+fn echoes_by_ping_and_raw_sockets() -> Result<(), String> {
+    let mut bench = loopback();
+    // At first no group may use ping sockets, so that the raw ones serve.
+    for groups in [None, Some("0 0")] {
+        if let Some(groups) = groups {
+            let set = Operation::SetSysctl {
+                namespace: Namespace::Host,
+                key: "net/ipv4/ping_group_range".into(),
+                value: groups.into(),
+            };
+            bench.executor.execute(&[set]).unwrap();
+        }
+        for host in ["127.0.0.1", "::1"] {
+            let host: IpAddr = host.parse().unwrap();
+            let socket = EchoSocket::open(host.is_ipv6(), 99).unwrap();
+            assert_eq!(socket.receive().unwrap(), None);
+            socket.send(host, 5, b"payload").unwrap();
+            let mut set = PollSet::new();
+            set.add(socket.as_fd(), Interest::Read);
+            set.wait(Some(Duration::from_secs(5))).unwrap();
+            let reply = socket.receive().unwrap().expect("a reply");
+            let expected = EchoReply { source: host, sequence: 5, payload: b"payload".to_vec() };
+            assert_eq!(reply, expected, "groups {groups:?}");
+        }
+    }
     Ok(())
 }
 
