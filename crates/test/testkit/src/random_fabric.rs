@@ -28,20 +28,23 @@ pub fn yaml(seed: u64, size: Size) -> String {
     let mut dice = Dice { rng: Box::new(Seed::from_number(seed).rng()) };
     let nodes = dice.between(1, size.nodes_max);
     let networks = dice.between(1, size.networks_max);
+    let overlap = dice.one_in(5);
     let groups = dice.between(1, size.groups_max);
     let workloads = dice.between(2, size.workloads_max);
     let mut text = String::from("version: 1\nfabric: random\nregions:\n  here: { zones: [a] }\n");
     // Writing to a String cannot fail.
     let _ = writeln!(text, "networks:");
     for n in 0..networks {
-        let _ = writeln!(text, "  net{n}: {{ cidr: [10.{n}.0.0/16, \"fd00:{n}::/48\"] }}");
+        let p = if overlap { 0 } else { n };
+        let _ = writeln!(text, "  net{n}: {{ cidr: [10.{p}.0.0/16, \"fd00:{p}::/48\"] }}");
     }
     let _ = writeln!(text, "subnets:");
     for n in 0..networks {
+        let p = if overlap { 0 } else { n };
         for s in 0..2 {
             let v6 =
-                if dice.one_in(5) { String::new() } else { format!(", \"fd00:{n}:0:{s}::/64\"") };
-            let _ = writeln!(text, "  s{n}{s}: {{ network: net{n}, cidr: [10.{n}.{s}.0/24{v6}] }}");
+                if dice.one_in(5) { String::new() } else { format!(", \"fd00:{p}:0:{s}::/64\"") };
+            let _ = writeln!(text, "  s{n}{s}: {{ network: net{n}, cidr: [10.{p}.{s}.0/24{v6}] }}");
         }
     }
     let _ = writeln!(text, "nodes:");
