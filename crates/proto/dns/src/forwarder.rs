@@ -18,7 +18,7 @@ use crate::client;
 use crate::kind::Rcode;
 use crate::limits::{EXCHANGES_MAX, QUERY_LIFETIME, ROUNDS_MAX, UPSTREAMS_MAX, WAITERS_MAX};
 use crate::message::{Header, Message};
-use crate::query::{Query, Transport};
+use crate::query::{Query, Reply, Transport};
 use cache::Cache;
 use exchange::{Attempt, Exchange, Key};
 use netloom_base::{Seed, Time};
@@ -94,8 +94,8 @@ pub enum Event {
     Reply {
         /// Who asked.
         client: ClientId,
-        /// The message.
-        bytes: Vec<u8>,
+        /// The answer.
+        reply: Reply,
     },
     /// The sockets of an exchange are not needed any more.
     Finished(ExchangeId),
@@ -222,8 +222,8 @@ impl Forwarder {
         let key = Key::of(&query);
         if let Some((answer, age_seconds)) = self.cache.get(now, &key) {
             self.counters.cached += 1;
-            let bytes = query.relay(answer, age_seconds);
-            return self.events.push_back(Event::Reply { client, bytes });
+            let reply = query.relay(answer, age_seconds);
+            return self.events.push_back(Event::Reply { client, reply });
         }
         let joined = self.by_key.get(&key).and_then(|id| self.exchanges.get_mut(id));
         if let Some(exchange) = joined {
@@ -243,8 +243,8 @@ impl Forwarder {
             return self.attempt(now, id);
         }
         self.counters.overloaded += 1;
-        let bytes = query.finish(query.reply(Rcode::SERVFAIL));
-        self.events.push_back(Event::Reply { client, bytes });
+        let reply = query.finish(&query.reply(Rcode::SERVFAIL));
+        self.events.push_back(Event::Reply { client, reply });
     }
 
     fn handle_answer(
@@ -307,11 +307,11 @@ impl Forwarder {
         self.by_key.remove(&exchange.key);
         self.events.push_back(Event::Finished(id));
         for (client, query) in exchange.waiters {
-            let bytes = match &answer {
+            let reply = match &answer {
                 Some(answer) => query.relay(answer, 0),
-                None => query.finish(query.reply(Rcode::SERVFAIL)),
+                None => query.finish(&query.reply(Rcode::SERVFAIL)),
             };
-            self.events.push_back(Event::Reply { client, bytes });
+            self.events.push_back(Event::Reply { client, reply });
         }
         if let Some(answer) = answer {
             self.cache.insert(now, exchange.key, answer);

@@ -18,8 +18,8 @@ pub fn message(bytes: &[u8]) {
     let zone = zone();
     for (transport, limit) in [(Transport::Udp, 1232), (Transport::Tcp, 65_535)] {
         if let Handling::Reply(reply) = handle(&zone, bytes, transport) {
-            assert!(reply.len() <= limit);
-            let reply = Message::parse(&reply).expect("what is written reads");
+            assert!(reply.bytes.len() <= limit);
+            let reply = Message::parse(&reply.bytes).expect("what is written reads");
             assert!(reply.header.response);
         }
     }

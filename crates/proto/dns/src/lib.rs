@@ -37,6 +37,7 @@ pub mod name;
 pub mod query;
 mod reader;
 pub mod record;
+pub mod resolv_conf;
 mod writer;
 pub mod zone;
 
@@ -45,7 +46,8 @@ pub use forwarder::{Forwarder, ForwarderConfig};
 pub use kind::{Class, Rcode, RecordType};
 pub use message::{Edns, Header, Message, Question};
 pub use name::{Name, NameError};
-pub use query::{DropReason, Handling, Query, Transport, handle};
+pub use query::{DropReason, Handling, Query, Reply, Transport, handle};
 pub use reader::ParseError;
 pub use record::Record;
+pub use resolv_conf::ResolvConf;
 pub use zone::{Zone, ZoneError, ZoneInput};

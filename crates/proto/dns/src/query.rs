@@ -28,11 +28,20 @@ pub enum DropReason {
 #[derive(Clone, Debug)]
 pub enum Handling {
     /// Send this back.
-    Reply(Vec<u8>),
+    Reply(Reply),
     /// Ask others.
     Forward(Query),
     /// Nothing.
     Drop(DropReason),
+}
+
+/// An answer that is ready to be sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// How it went, for those who count.
+    pub rcode: Rcode,
+    /// The message, for TCP without its length.
+    pub bytes: Vec<u8>,
 }
 
 /// A query, and how to answer it.
@@ -67,12 +76,12 @@ pub fn handle(zone: &Zone, bytes: &[u8], transport: Transport) -> Handling {
     let limit = limit(transport, message.edns);
     let query = Query { header: message.header, question, edns: message.edns, limit };
     if let Some(rcode) = query.refusal() {
-        return Handling::Reply(query.finish(query.reply(rcode)));
+        return Handling::Reply(query.finish(&query.reply(rcode)));
     }
     match zone.answer(&query) {
-        Some(reply) => Handling::Reply(query.finish(reply)),
+        Some(reply) => Handling::Reply(query.finish(&reply)),
         None if query.header.recursion_desired => Handling::Forward(query),
-        None => Handling::Reply(query.finish(query.reply(Rcode::REFUSED))),
+        None => Handling::Reply(query.finish(&query.reply(Rcode::REFUSED))),
     }
 }
 
@@ -88,7 +97,7 @@ fn limit(transport: Transport, edns: Option<Edns>) -> usize {
 }
 
 /// An answer that repeats nothing, for what could not be read further.
-fn bare(header: &Header, rcode: Rcode) -> Vec<u8> {
+fn bare(header: &Header, rcode: Rcode) -> Reply {
     let message = Message {
         header: header.reply(rcode),
         questions: Vec::new(),
@@ -97,7 +106,7 @@ fn bare(header: &Header, rcode: Rcode) -> Vec<u8> {
         additionals: Vec::new(),
         edns: None,
     };
-    message.to_bytes(UDP_BYTES_MIN)
+    Reply { rcode, bytes: message.to_bytes(UDP_BYTES_MIN) }
 }
 
 impl Query {
@@ -133,13 +142,13 @@ impl Query {
         }
     }
 
-    /// The bytes of an answer, within what the client takes.
-    pub(crate) fn finish(&self, message: Message) -> Vec<u8> {
-        message.to_bytes(self.limit)
+    /// An answer, within what the client takes.
+    pub(crate) fn finish(&self, message: &Message) -> Reply {
+        Reply { rcode: message.header.rcode, bytes: message.to_bytes(self.limit) }
     }
 
-    /// The bytes of an answer that an upstream gave `age_seconds` ago.
-    pub(crate) fn relay(&self, answer: &Message, age_seconds: u32) -> Vec<u8> {
+    /// An answer that an upstream gave `age_seconds` ago.
+    pub(crate) fn relay(&self, answer: &Message, age_seconds: u32) -> Reply {
         let mut reply = self.reply(answer.header.rcode);
         // AD is only for those who asked for it (RFC 6840 §5.8).
         reply.header.authentic =
@@ -151,7 +160,7 @@ impl Query {
         for record in sections.into_iter().flatten() {
             record.ttl_seconds = record.ttl_seconds.saturating_sub(age_seconds);
         }
-        self.finish(reply)
+        self.finish(&reply)
     }
 
     /// Why the query is not even looked at, if so.

@@ -49,8 +49,9 @@ fn deliver(forwarder: &mut Forwarder, now: Time, transmit: &Transmit, bytes: &[u
 fn replies(forwarder: &mut Forwarder) -> Vec<(u64, Rcode, Option<u32>)> {
     std::iter::from_fn(|| forwarder.poll_event())
         .filter_map(|event| match event {
-            Event::Reply { client, bytes } => {
-                let message = Message::parse(&bytes).unwrap();
+            Event::Reply { client, reply } => {
+                let message = Message::parse(&reply.bytes).unwrap();
+                assert_eq!(message.header.rcode, reply.rcode);
                 let ttl = message.answers.first().map(|record| record.ttl_seconds);
                 Some((client.0, message.header.rcode, ttl))
             }

@@ -43,7 +43,7 @@ fn query(name: &str, record_type: RecordType) -> Message {
 /// The reply's bytes; `None` if the query is to be forwarded.
 fn bytes(message: &Message, transport: Transport) -> Option<Vec<u8>> {
     match handle(&zone(), &message.to_bytes(65_535), transport) {
-        Handling::Reply(bytes) => Some(bytes),
+        Handling::Reply(reply) => Some(reply.bytes),
         Handling::Forward(_) => None,
         Handling::Drop(reason) => panic!("{reason:?}"),
     }
@@ -186,7 +186,7 @@ fn what_is_no_query_is_answered_or_dropped() {
     let mut garbage = query("a", RecordType::A).to_bytes(512);
     garbage.truncate(14);
     let Handling::Reply(reply) = handle(&zone(), &garbage, Transport::Udp) else { panic!() };
-    assert_eq!((reply.len(), reply[3] & 0x0f), (12, 1));
+    assert_eq!((reply.bytes.len(), reply.bytes[3] & 0x0f), (12, 1));
     assert!(matches!(handle(&zone(), &garbage[..11], Transport::Udp), Handling::Drop(_)));
     garbage[2] |= 0x80;
     assert!(matches!(handle(&zone(), &garbage, Transport::Udp), Handling::Drop(_)));

@@ -1,0 +1,28 @@
+//! What the planner says of a network's names, as a zone.
+
+use netloom_dns::zone::{ServicePlace, ZoneInput};
+use netloom_dns::{Zone, ZoneError};
+use netloom_plan::names::Names;
+use std::net::IpAddr;
+
+/// The zone of a network's names. `serial` is the version that the SOA shows, such as the
+/// revision; `server` are the addresses that the resolver listens on.
+pub fn zone_of(names: &Names, serial: u32, server: &[IpAddr]) -> Result<Zone, ZoneError> {
+    let services = names.services.iter().map(|(name, places)| {
+        let places = places.iter().map(|place| ServicePlace {
+            priority: place.priority,
+            weight: place.weight,
+            port: place.port,
+            target: place.target.clone(),
+        });
+        (name.clone(), places.collect())
+    });
+    Zone::new(&ZoneInput {
+        domain: names.domain.clone(),
+        serial,
+        server: server.to_vec(),
+        addresses: names.addresses.clone(),
+        reverse: names.reverse.clone(),
+        services: services.collect(),
+    })
+}
