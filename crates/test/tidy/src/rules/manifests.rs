@@ -72,7 +72,8 @@ fn name(member: &Crate<'_>, findings: &mut Vec<Finding>) {
     let expected = format!("netloom-{folder}");
     if member.name() != expected {
         let why = format!("the package in folder `{folder}` is named `{}`", member.name());
-        let remedy = format!("name it `{expected}`, so that each is found by the other");
+        let given = member.name().strip_prefix("netloom-").unwrap_or("NAME");
+        let remedy = format!("name the folder `{given}` or the package `{expected}`");
         findings.push(Finding::new(member.manifest_path(), member.line_of("name"), why, remedy));
     }
 }
