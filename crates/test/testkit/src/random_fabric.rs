@@ -56,7 +56,7 @@ pub fn yaml(seed: u64, size: Size) -> String {
         let _ = writeln!(text, "  g{g}:");
         for (list, key) in [("ingress", "from"), ("egress", "to")] {
             let _ = writeln!(text, "    {list}:");
-            for _ in 0..dice.between(0, 3) {
+            for _ in 0..dice.between(1, 3) {
                 let _ = writeln!(text, "      - {}", dice.rule(key, groups, networks));
             }
         }
@@ -118,7 +118,7 @@ impl Dice {
     fn groups(&mut self, groups: u64) -> String {
         let mut of: Vec<String> = Vec::new();
         for g in 0..groups {
-            if self.one_in(2) {
+            if !self.one_in(3) {
                 of.push(format!("g{g}"));
             }
         }
@@ -126,15 +126,16 @@ impl Dice {
     }
 
     fn rule(&mut self, key: &str, groups: u64, networks: u64) -> String {
-        let flow = match self.below(5) {
-            0 => String::new(),
+        // Generous rules too, or hardly a random flow would be allowed on both sides.
+        let flow = match self.below(8) {
+            0 | 5..8 => String::new(),
             1 => "protocol: icmp, ".to_owned(),
             2 => "protocol: tcp, ".to_owned(),
             3 => format!("protocol: tcp, ports: {}, ", self.ports()),
             _ => format!("protocol: udp, ports: [{}, {}], ", self.ports(), self.ports()),
         };
-        let peer = match self.below(5) {
-            0 => "all".to_owned(),
+        let peer = match self.below(8) {
+            0 | 5..8 => "all".to_owned(),
             1 => format!("10.{}.{}.0/24", self.below(networks), self.below(2)),
             2 => format!("\"fd00:{}::/{}\"", self.below(networks), self.pick(&[48, 64])),
             _ => format!("{{ security_group: g{} }}", self.below(groups)),

@@ -1,0 +1,248 @@
+//! Flows of a fabric: chosen by seed, judged by the engine, built as single packets.
+
+use crate::world::World;
+use netloom_base::checksum;
+use netloom_model::fabric::{Name, Party, Protocol};
+use netloom_plan::reach::{self, Flow, StepKind};
+use netloom_testkit::random_fabric::Dice;
+use std::fmt;
+use std::net::IpAddr;
+
+/// Source ports (and ICMP identifiers) begin here; each flow of a fabric has its own.
+pub const FIRST_ID: u16 = 20_000;
+
+/// Protocols of flows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FlowProtocol {
+    /// TCP: a SYN.
+    Tcp = 0,
+    /// UDP.
+    Udp = 1,
+    /// ICMP or ICMPv6: an echo request.
+    Icmp = 2,
+}
+
+/// One packet, what the engine says of it, and what became of it.
+#[derive(Clone, Debug)]
+pub struct Trial {
+    /// What tells its packet from all others.
+    pub id: u16,
+    /// Who sends.
+    pub sender: Party,
+    /// Who should receive.
+    pub receiver: Party,
+    /// Source address of the packet.
+    pub source: IpAddr,
+    /// Destination address.
+    pub destination: IpAddr,
+    /// Protocol.
+    pub protocol: FlowProtocol,
+    /// Destination port; 0 for ICMP.
+    pub port: u16,
+    /// Whether the source address is not the sender's.
+    pub spoofed: bool,
+    /// Whether sender and receiver are on different nodes.
+    pub across_nodes: bool,
+    /// What the engine says.
+    pub expected: bool,
+    /// Where the engine says it ends.
+    pub obstacle: Option<StepKind>,
+    /// What was seen.
+    pub arrived: bool,
+}
+
+impl fmt::Display for Trial {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{:?} -> {:?} {:?} {} from {} to {}: the engine says {}, the packet {}",
+            self.sender,
+            self.receiver,
+            self.protocol,
+            self.port,
+            self.source,
+            self.destination,
+            if self.expected { "allowed" } else { "denied" },
+            if self.arrived { "arrived" } else { "did not arrive" },
+        )
+    }
+}
+
+/// Flows between random ends of a fabric.
+pub fn choose(world: &World, seed: u64, count: usize) -> Vec<Trial> {
+    let mut dice = Dice::new(seed ^ 0x5eed);
+    let workloads: Vec<&Name> = world.fabric.workloads.keys().collect();
+    let nodes: Vec<&Name> =
+        world.fabric.nodes.keys().filter(|n| !world.networks_of(n).is_empty()).collect();
+    let mut trials = Vec::new();
+    let mut attempts = 0;
+    while trials.len() < count && attempts < count * 40 {
+        attempts += 1;
+        let id = FIRST_ID + u16::try_from(trials.len()).unwrap_or(0);
+        trials.extend(one(world, &mut dice, &workloads, &nodes, id));
+    }
+    trials
+}
+
+fn one(
+    world: &World,
+    dice: &mut Dice,
+    workloads: &[&Name],
+    nodes: &[&Name],
+    id: u16,
+) -> Option<Trial> {
+    const PORTS: [u16; 11] = [1, 2, 52, 53, 54, 80, 81, 443, 8080, 8081, 65535];
+    let sender = end(dice, workloads, nodes);
+    let receiver = end(dice, workloads, nodes);
+    let ipv6 = dice.one_in(2);
+    let (from, to) = (world.address(&sender, ipv6)?, world.address(&receiver, ipv6)?);
+    if from == to || sender == receiver {
+        return None;
+    }
+    let protocol =
+        *dice.pick(&[FlowProtocol::Tcp, FlowProtocol::Tcp, FlowProtocol::Udp, FlowProtocol::Icmp]);
+    let port = if protocol == FlowProtocol::Icmp { 0 } else { *dice.pick(&PORTS) };
+    let spoofed = dice.one_in(8) && matches!(sender, Party::Workload(_));
+    let source = if spoofed {
+        let other = Party::Workload((*dice.pick(workloads)).clone());
+        world.address(&other, ipv6).filter(|other| *other != from)?
+    } else {
+        from
+    };
+    let across_nodes = world.node_of(&sender) != world.node_of(&receiver);
+    let mut trial = Trial {
+        id,
+        sender,
+        receiver,
+        source,
+        destination: to,
+        protocol,
+        port,
+        spoofed,
+        across_nodes,
+        expected: false,
+        obstacle: None,
+        arrived: false,
+    };
+    judge(world, &mut trial)?;
+    Some(trial)
+}
+
+fn end(dice: &mut Dice, workloads: &[&Name], nodes: &[&Name]) -> Party {
+    if dice.one_in(8) && !nodes.is_empty() {
+        return Party::Node((*dice.pick(nodes)).clone());
+    }
+    Party::Workload((*dice.pick(workloads)).clone())
+}
+
+/// Asks the engine.
+fn judge(world: &World, trial: &mut Trial) -> Option<()> {
+    let flow = Flow {
+        from: trial.sender.clone(),
+        to: trial.receiver.clone(),
+        protocol: match trial.protocol {
+            FlowProtocol::Tcp => Protocol::Tcp,
+            FlowProtocol::Udp => Protocol::Udp,
+            FlowProtocol::Icmp => Protocol::Icmp,
+        },
+        port: (trial.port != 0).then_some(trial.port),
+    };
+    let answer = world.with_input(|input| match &trial.sender {
+        Party::Workload(sender) if trial.spoofed => {
+            reach::reach_spoofed(input, sender, trial.source, &trial.receiver)
+        }
+        _ => reach::reach(input, &flow)
+            .ok()?
+            .into_iter()
+            .find(|a| a.source == trial.source && a.destination == trial.destination),
+    })?;
+    trial.expected = answer.passes();
+    trial.obstacle = answer.obstacle().map(|step| step.kind);
+    Some(())
+}
+
+impl Trial {
+    /// The packet.
+    pub fn packet(&self) -> Vec<u8> {
+        let id = self.id.to_be_bytes();
+        let port = self.port.to_be_bytes();
+        let (protocol, checksum_at, mut segment) = match self.protocol {
+            FlowProtocol::Tcp => {
+                let mut tcp = vec![0; 20];
+                tcp[..2].copy_from_slice(&id);
+                tcp[2..4].copy_from_slice(&port);
+                tcp[12] = 5 << 4;
+                tcp[13] = 0x02;
+                tcp[14] = 0xff;
+                (6, 16, tcp)
+            }
+            FlowProtocol::Udp => {
+                let mut udp = vec![0; 12];
+                udp[..2].copy_from_slice(&id);
+                udp[2..4].copy_from_slice(&port);
+                udp[5] = 12;
+                (17, 6, udp)
+            }
+            FlowProtocol::Icmp => {
+                let (protocol, kind) = if self.source.is_ipv4() { (1, 8) } else { (58, 128) };
+                let mut echo = vec![0; 12];
+                echo[0] = kind;
+                echo[4..6].copy_from_slice(&id);
+                (protocol, 2, echo)
+            }
+        };
+        let sum = match protocol {
+            1 => checksum::internet(&segment),
+            _ => checksum::transport(self.source, self.destination, protocol, &segment),
+        };
+        segment[checksum_at..checksum_at + 2].copy_from_slice(&sum.to_be_bytes());
+        with_header(self.source, self.destination, protocol, &segment)
+    }
+
+    /// Whether a packet that was seen on the receiver's link is this one.
+    pub fn is(&self, packet: &[u8]) -> bool {
+        let Some(view) = netloom_base::packet::IpView::parse(packet) else { return false };
+        let at = if self.protocol == FlowProtocol::Icmp { 4 } else { 0 };
+        let same_kind = match self.protocol {
+            FlowProtocol::Tcp => view.protocol == 6,
+            FlowProtocol::Udp => view.protocol == 17,
+            FlowProtocol::Icmp => matches!(view.payload.first(), Some(8 | 128)),
+        };
+        same_kind
+            && view.source == self.source
+            && view.destination == self.destination
+            && view.payload.get(at..at + 2) == Some(&self.id.to_be_bytes())
+    }
+}
+
+fn with_header(source: IpAddr, destination: IpAddr, protocol: u8, segment: &[u8]) -> Vec<u8> {
+    let length = u16::try_from(segment.len()).unwrap_or(0);
+    let mut packet = match (source, destination) {
+        (IpAddr::V4(source), IpAddr::V4(destination)) => {
+            let mut header = vec![0; 20];
+            header[0] = 0x45;
+            header[2..4].copy_from_slice(&(length + 20).to_be_bytes());
+            header[8] = 64;
+            header[9] = protocol;
+            header[12..16].copy_from_slice(&source.octets());
+            header[16..20].copy_from_slice(&destination.octets());
+            let sum = checksum::internet(&header);
+            header[10..12].copy_from_slice(&sum.to_be_bytes());
+            header
+        }
+        (source, destination) => {
+            let mut header = vec![0; 40];
+            header[0] = 0x60;
+            header[4..6].copy_from_slice(&length.to_be_bytes());
+            header[6] = protocol;
+            header[7] = 64;
+            if let (IpAddr::V6(source), IpAddr::V6(destination)) = (source, destination) {
+                header[8..24].copy_from_slice(&source.octets());
+                header[24..40].copy_from_slice(&destination.octets());
+            }
+            header
+        }
+    };
+    packet.extend_from_slice(segment);
+    packet
+}

@@ -1,0 +1,109 @@
+//! Random fabrics on the real kernel: what the engine says of a flow, and what its packet does.
+//!
+//! A fabric is planned as ever, its operations are executed in private namespaces, its nodes are
+//! joined by real tunnels, and single packets are sent from the workloads' namespaces. A packet
+//! that is seen on the receiver's link has arrived; one that is not has not.
+#![forbid(unsafe_code)]
+
+pub mod fault;
+pub mod flow;
+pub mod world;
+
+use anyhow::Context as _;
+use fault::Fault;
+use flow::Trial;
+use netloom_testkit::random_fabric::{Size, yaml};
+use std::path::Path;
+use world::World;
+
+/// What is tried.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The first seed.
+    pub seed: u64,
+    /// How many fabrics.
+    pub fabrics: u64,
+    /// How many flows in each.
+    pub flows: usize,
+    /// A fault planted into every plan.
+    pub fault: Option<Fault>,
+    /// Whether to end at the first disagreement.
+    pub stop_early: bool,
+}
+
+/// What was seen.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Fabrics that were built.
+    pub fabrics: u64,
+    /// Flows by kind of their answer.
+    pub allowed: u64,
+    /// Flows that were denied.
+    pub denied: u64,
+    /// Flows with a source address that was not the sender's.
+    pub spoofed: u64,
+    /// IPv6 flows.
+    pub ipv6: u64,
+    /// Flows between nodes.
+    pub across_nodes: u64,
+    /// Flows by protocol: TCP, UDP, ICMP.
+    pub protocols: [u64; 3],
+    /// Disagreements, with what reproduces them.
+    pub disagreements: Vec<String>,
+}
+
+impl Tally {
+    /// All flows.
+    pub fn flows(&self) -> u64 {
+        self.allowed + self.denied
+    }
+
+    fn count(&mut self, trial: &Trial) {
+        *(if trial.expected { &mut self.allowed } else { &mut self.denied }) += 1;
+        self.spoofed += u64::from(trial.spoofed);
+        self.ipv6 += u64::from(trial.source.is_ipv6());
+        self.across_nodes += u64::from(trial.across_nodes);
+        self.protocols[trial.protocol as usize] += 1;
+    }
+}
+
+/// Tries everything; `run_dir` must be a folder of this process's own mount namespace.
+///
+/// # Errors
+/// A fabric could not be built at all.
+pub fn run(
+    settings: &Settings,
+    run_dir: &Path,
+    mut progress: impl FnMut(&Tally),
+) -> anyhow::Result<Tally> {
+    let mut tally = Tally::default();
+    for seed in settings.seed..settings.seed + settings.fabrics {
+        try_fabric(seed, settings, run_dir, &mut tally)
+            .with_context(|| format!("fabric of seed {seed}"))?;
+        progress(&tally);
+        if settings.stop_early && !tally.disagreements.is_empty() {
+            break;
+        }
+    }
+    Ok(tally)
+}
+
+fn try_fabric(
+    seed: u64,
+    settings: &Settings,
+    run_dir: &Path,
+    tally: &mut Tally,
+) -> anyhow::Result<()> {
+    let fabric = netloom_testkit::fabric(&yaml(seed, Size::default()));
+    let mut world = World::build(fabric, &run_dir.join(seed.to_string()), settings.fault)?;
+    let mut trials = flow::choose(&world, seed, settings.flows);
+    world.send(&mut trials)?;
+    tally.fabrics += 1;
+    for trial in &trials {
+        tally.count(trial);
+        if trial.arrived != trial.expected {
+            tally.disagreements.push(format!("seed {seed}: {trial}"));
+        }
+    }
+    world.remove()
+}

@@ -1,0 +1,139 @@
+//! Tries random fabrics on the kernel, in a sandbox of its own; prints its figures last.
+#![forbid(unsafe_code)]
+
+use anyhow::Context as _;
+use netloom_policy_packets::fault::Fault;
+use netloom_policy_packets::{Settings, Tally, run};
+use netloom_sys::namespace::{SandboxOptions, spawn_sandbox};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+/// The least share of flows that must be denied, in percent.
+const DENIED_PERCENT_MIN: u64 = 30;
+/// Fabrics that are tried for each planted fault; most are found in the first.
+const FABRICS_PER_FAULT: u64 = 60;
+
+fn main() -> anyhow::Result<ExitCode> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.split_first() {
+        Some((first, rest)) if first == "--inside" => {
+            let (folder, rest) = rest.split_first().context("--inside needs a folder")?;
+            inside(Path::new(folder), rest)
+        }
+        Some(_) | None => outside(&arguments),
+    }
+}
+
+/// Starts itself again in namespaces of its own.
+fn outside(arguments: &[String]) -> anyhow::Result<ExitCode> {
+    let folder = std::env::temp_dir().join(format!("netloom-packets-{}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("--inside").arg(&folder).args(arguments);
+    let options = SandboxOptions {
+        tmpfs: vec![PathBuf::from(&folder)],
+        die_with_parent: true,
+        ..SandboxOptions::default()
+    };
+    let status = spawn_sandbox(command, &options).map(|mut sandbox| sandbox.child.wait());
+    let removed = std::fs::remove_dir_all(&folder);
+    let status = status??;
+    removed?;
+    Ok(ExitCode::from(u8::try_from(status.code().unwrap_or(1)).unwrap_or(1)))
+}
+
+fn inside(folder: &Path, arguments: &[String]) -> anyhow::Result<ExitCode> {
+    let number = |name: &str, default: u64| -> anyhow::Result<u64> {
+        match arguments.iter().position(|argument| argument == name) {
+            Some(at) => {
+                let text =
+                    arguments.get(at + 1).with_context(|| format!("{name} needs a number"))?;
+                text.parse().with_context(|| format!("`{text}` is not a number"))
+            }
+            None => Ok(default),
+        }
+    };
+    let settings = Settings {
+        seed: number("--seed", 1)?,
+        fabrics: number("--fabrics", 500)?,
+        flows: usize::try_from(number("--flows", 44)?)?,
+        fault: None,
+        stop_early: false,
+    };
+    let mut good = true;
+    if settings.fabrics > 0 {
+        let tally = run(&settings, &folder.join("sound"), |tally| progress(tally, &settings))?;
+        good &= report(&tally);
+    }
+    if arguments.iter().any(|argument| argument == "--faults") {
+        good &= faults(&settings, folder)?;
+    }
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn progress(tally: &Tally, settings: &Settings) {
+    if tally.fabrics.is_multiple_of(25) {
+        let line = format!(
+            "{} of {} fabrics, {} flows, {} disagreements\n",
+            tally.fabrics,
+            settings.fabrics,
+            tally.flows(),
+            tally.disagreements.len()
+        );
+        // Progress that nobody can read is no loss.
+        let _ = std::io::stderr().write_all(line.as_bytes());
+    }
+}
+
+/// Plants each fault; whether packets found all of them.
+fn faults(settings: &Settings, folder: &Path) -> anyhow::Result<bool> {
+    let (mut found, mut missed) = (0, Vec::new());
+    for fault in Fault::ALL {
+        let settings = Settings {
+            fabrics: FABRICS_PER_FAULT,
+            fault: Some(fault),
+            stop_early: true,
+            ..*settings
+        };
+        let tally = run(&settings, &folder.join(format!("{fault:?}")), |_| {})?;
+        match tally.disagreements.first() {
+            Some(_) => found += 1,
+            None => missed.push(format!("{fault:?}")),
+        }
+    }
+    let mut out = std::io::stdout().lock();
+    writeln!(out, "planted faults: {}", Fault::ALL.len())?;
+    writeln!(out, "planted faults found: {found}")?;
+    if !missed.is_empty() {
+        writeln!(out, "planted faults missed: {}", missed.join(", "))?;
+    }
+    Ok(missed.is_empty())
+}
+
+/// Prints the figures; whether they are good.
+fn report(tally: &Tally) -> bool {
+    let mut out = std::io::stdout().lock();
+    for line in tally.disagreements.iter().take(20) {
+        let _ = writeln!(out, "disagreement: {line}");
+    }
+    let denied_percent = tally.denied * 100 / tally.flows().max(1);
+    let [tcp, udp, icmp] = tally.protocols;
+    for (name, value) in [
+        ("fabrics", tally.fabrics),
+        ("flows", tally.flows()),
+        ("allowed", tally.allowed),
+        ("denied", tally.denied),
+        ("denied percent", denied_percent),
+        ("spoofed", tally.spoofed),
+        ("ipv6", tally.ipv6),
+        ("across nodes", tally.across_nodes),
+        ("tcp", tcp),
+        ("udp", udp),
+        ("icmp", icmp),
+        ("disagreements", tally.disagreements.len() as u64),
+    ] {
+        let _ = writeln!(out, "{name}: {value}");
+    }
+    tally.disagreements.is_empty() && denied_percent >= DENIED_PERCENT_MIN
+}
