@@ -7,6 +7,25 @@ use std::collections::BTreeSet;
 /// Where the list is.
 pub const PATH: &str = "crates/test/tidy/exceptions.txt";
 
+/// The rules that know exceptions.
+const RULES: [&str; 3] = ["file-length", "function-length", "no-fuzzing"];
+
+/// Lines of the list that belong to no rule: a misspelt one would except nothing, and nobody would see.
+pub fn strays(repository: &Repository) -> Vec<Finding> {
+    let text = repository.text(PATH).unwrap_or("");
+    let lines = text.lines().enumerate();
+    let entries = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    let strays = entries.filter(|(_, line)| {
+        let rule = line.split(' ').next().unwrap_or_default();
+        !RULES.contains(&rule)
+    });
+    let finding = |(index, line): (usize, &str)| {
+        let remedy = format!("begin the line with one of: {}", RULES.join(", "));
+        Finding::new(PATH, index + 1, format!("`{line}` belongs to no rule"), remedy)
+    };
+    strays.map(finding).collect()
+}
+
 /// The exceptions of one rule, which remembers those that were needed.
 #[derive(Debug)]
 pub struct Exceptions<'a> {
@@ -74,5 +93,13 @@ mod tests {
         assert!(exceptions.allow("a.rs") && exceptions.allow("c.rs") && !exceptions.allow("d.rs"));
         let lines: Vec<usize> = exceptions.findings().iter().map(|found| found.line).collect();
         assert_eq!(lines, [3, 4]);
+    }
+
+    #[test]
+    fn a_line_of_no_rule_is_found() {
+        let list = "# why\n\nfile-length a.rs: x\nfile-lenght b.rs: x\n";
+        let lines: Vec<usize> =
+            strays(&Repository::of(&[(PATH, list)])).iter().map(|found| found.line).collect();
+        assert_eq!(lines, [4]);
     }
 }

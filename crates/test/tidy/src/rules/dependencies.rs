@@ -2,6 +2,7 @@
 
 use crate::manifest::{Dependency, Need, Storey};
 use crate::{Finding, Repository};
+use toml::{Table, Value};
 
 /// What crates of pure storeys may not depend on, and why. A `*` at the end stands for any rest.
 const FORBIDDEN_IN_PURE: [(&str, &str); 21] = [
@@ -34,10 +35,12 @@ const FORBIDDEN_FEATURES: [&str; 4] = ["os_rng", "thread_rng", "getrandom", "sys
 /// Checks what crates depend on.
 pub fn check(repository: &Repository) -> Vec<Finding> {
     let mut findings = Vec::new();
+    let root = repository.text("Cargo.toml").and_then(|text| text.parse::<Table>().ok());
+    let shared = root.as_ref().and_then(|root| root.get("workspace")?.get("dependencies"));
     for member in repository.crates() {
         let Some(storey) = member.storey() else { continue };
         for dependency in member.dependencies() {
-            if let Some((why, remedy)) = breach(storey, &dependency) {
+            if let Some((why, remedy)) = breach(storey, &dependency, shared) {
                 let why = format!("`{}` may not use `{}`: {why}", member.name(), dependency.name);
                 let line = member.line_of(&dependency.name);
                 findings.push(Finding::new(member.manifest_path(), line, why, remedy));
@@ -47,7 +50,12 @@ pub fn check(repository: &Repository) -> Vec<Finding> {
     findings
 }
 
-fn breach(storey: Storey, dependency: &Dependency) -> Option<(String, &'static str)> {
+/// Why a crate of `storey` may not have a dependency, and what to do; `shared` is the workspace's table.
+fn breach(
+    storey: Storey,
+    dependency: &Dependency,
+    shared: Option<&Value>,
+) -> Option<(String, &'static str)> {
     if dependency.need == Need::Dev {
         return None;
     }
@@ -57,9 +65,12 @@ fn breach(storey: Storey, dependency: &Dependency) -> Option<(String, &'static s
         if let Some((_, why)) = known {
             return Some(((*why).to_owned(), remedy));
         }
-        let features = dependency.value.get("features").and_then(toml::Value::as_array);
-        let names = features.into_iter().flatten().filter_map(toml::Value::as_str);
-        let random = names.into_iter().find(|name| FORBIDDEN_FEATURES.contains(name));
+        let own = [Some(&dependency.value), shared.and_then(|table| table.get(&dependency.name))];
+        let lists = own.into_iter().flatten().filter_map(|value| value.get("features")?.as_array());
+        let random = lists
+            .flatten()
+            .filter_map(Value::as_str)
+            .find(|name| FORBIDDEN_FEATURES.contains(name));
         return random.map(|name| (format!("feature `{name}` draws from the system"), remedy));
     }
     let top = matches!(storey, Storey::App | Storey::Test);
@@ -107,5 +118,11 @@ mod tests {
         let line = "[dependencies]\nrand_core = { workspace = true, features = [\"os_rng\"] }";
         assert_eq!(findings("proto", line), 1);
         assert_eq!(findings("service", line), 0);
+        let root =
+            "[workspace.dependencies]\nrand_core = { version = \"1\", features = [\"os_rng\"] }";
+        let member = "[package]\nname = \"netloom-a\"\n[dependencies]\nrand_core.workspace = true";
+        let repository =
+            Repository::of(&[("Cargo.toml", root), ("crates/proto/a/Cargo.toml", member)]);
+        assert_eq!(check(&repository).len(), 1);
     }
 }

@@ -32,6 +32,7 @@ pub fn check(repository: &Repository) -> Vec<Finding> {
     }
     findings.extend(files.findings());
     findings.extend(functions.findings());
+    findings.extend(crate::exceptions::strays(repository));
     findings
 }
 
