@@ -10,11 +10,16 @@
 #![forbid(unsafe_code)]
 
 pub mod connect;
+pub mod lookup;
+pub mod ping;
 mod refusal;
 mod resolve;
 pub mod serve;
 
 pub use connect::{ConnectReport, Transport, connect};
+pub use lookup::{LookupError, LookupReport, lookup};
+pub use netloom_dns::RecordType;
+pub use ping::{PingError, PingOptions, PingReport, ping};
 pub use refusal::Refusal;
 pub use resolve::{Family, ResolveError};
 pub use serve::{ServeError, Server, Stopper};

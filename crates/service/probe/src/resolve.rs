@@ -58,7 +58,7 @@ pub enum ResolveError {
 }
 
 /// The addresses of a host, families taking turns, the one that the system prefers first
-/// (RFC 8305 §4).
+/// (RFC 8305 §4); at least one.
 pub(crate) fn resolve(
     host: &str,
     port: u16,

@@ -2,4 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod connect;
+mod lookup;
+mod ping;
 mod serve;

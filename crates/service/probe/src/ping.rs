@@ -1,0 +1,191 @@
+//! `netloom ping`: echo requests, their replies, and what the network says instead.
+
+mod report;
+
+pub use report::{Echo, EchoOutcome, PingReport};
+
+use crate::refusal::Refusal;
+use crate::resolve::{Family, ResolveError, resolve};
+use netloom_sys::icmp::{EchoError, EchoReply, EchoSocket};
+use netloom_sys::poll::{Interest, PollSet};
+use netloom_sys::process;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::IpAddr;
+use std::os::fd::AsFd as _;
+use std::time::{Duration, Instant};
+
+/// Bytes of an echo request's payload, as many as other programs send: a token, and a filling.
+const PAYLOAD_BYTES: usize = 56;
+/// Bytes of it that tell our requests from others.
+const TOKEN_BYTES: usize = 16;
+
+/// What to ping, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PingOptions {
+    /// Name or address.
+    pub host: String,
+    /// How many requests.
+    pub count: u16,
+    /// Between one request and the next.
+    pub interval: Duration,
+    /// For how long a reply is waited for.
+    pub timeout: Duration,
+    /// The version of IP; the one that the system prefers if `None`.
+    pub family: Option<Family>,
+}
+
+impl PingOptions {
+    /// Four requests, one a second, each waited for as long as two seconds.
+    pub fn new(host: &str) -> Self {
+        Self {
+            host: host.to_owned(),
+            count: 4,
+            interval: Duration::from_secs(1),
+            timeout: Duration::from_secs(2),
+            family: None,
+        }
+    }
+}
+
+/// Why no host could be pinged.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PingError {
+    /// The host has no address.
+    #[error(transparent)]
+    Resolve(#[from] ResolveError),
+    /// No socket could be opened.
+    #[error(transparent)]
+    Socket(#[from] EchoError),
+    /// The kernel refused to wait for the socket, or gave no randomness.
+    #[error("cannot wait for replies: {0}; the host may be out of memory")]
+    Wait(#[source] io::Error),
+}
+
+/// Pings a host's first address. `on_echo` is told of each request when its fate is known.
+pub fn ping(
+    options: &PingOptions,
+    on_echo: &mut dyn FnMut(&Echo),
+) -> Result<PingReport, PingError> {
+    let addresses = resolve(&options.host, 0, options.family)?;
+    let address = addresses[0].ip();
+    let mut token = [0; TOKEN_BYTES];
+    process::random(&mut token).map_err(PingError::Wait)?;
+    let socket = EchoSocket::open(address.is_ipv6(), u16::from_be_bytes([token[0], token[1]]))?;
+    let mut pinger = Pinger {
+        socket,
+        address,
+        token,
+        timeout: options.timeout,
+        waiting: BTreeMap::new(),
+        echoes: Vec::new(),
+        on_echo,
+    };
+    let start = Instant::now();
+    for sequence in 1..=options.count {
+        pinger.wait_until(start + options.interval * u32::from(sequence - 1))?;
+        pinger.send(sequence);
+    }
+    while let Some(expiry) = pinger.next_expiry() {
+        pinger.step(expiry)?;
+    }
+    let mut echoes = pinger.echoes;
+    echoes.sort_by_key(|echo| echo.sequence);
+    Ok(PingReport { host: options.host.clone(), address, echoes })
+}
+
+/// Requests under way.
+struct Pinger<'a> {
+    socket: EchoSocket,
+    address: IpAddr,
+    token: [u8; TOKEN_BYTES],
+    timeout: Duration,
+    /// When each request that is not answered yet was sent.
+    waiting: BTreeMap<u16, Instant>,
+    echoes: Vec<Echo>,
+    on_echo: &'a mut dyn FnMut(&Echo),
+}
+
+impl Pinger<'_> {
+    fn send(&mut self, sequence: u16) {
+        let mut payload = self.token.to_vec();
+        payload.resize(PAYLOAD_BYTES, 0);
+        let earlier = self.waiting.keys().max().copied();
+        self.waiting.insert(sequence, Instant::now());
+        let mut sent = self.socket.send(self.address, sequence, &payload);
+        // What the network said of an earlier request comes out here; this one was not sent.
+        if let (Err(error), Some(earlier)) = (&sent, earlier) {
+            let refusal = Refusal::from(error);
+            self.settle(earlier, |_| EchoOutcome::Failed(refusal));
+            sent = self.socket.send(self.address, sequence, &payload);
+        }
+        if let Err(error) = sent {
+            self.settle(sequence, |_| EchoOutcome::Failed(Refusal::from(&error)));
+        }
+    }
+
+    /// Takes what comes in until a time.
+    fn wait_until(&mut self, until: Instant) -> Result<(), PingError> {
+        while Instant::now() < until {
+            let expiry = self.next_expiry();
+            self.step(expiry.map_or(until, |expiry| expiry.min(until)))?;
+        }
+        Ok(())
+    }
+
+    /// Waits for something to come in, at most until a time, and takes it.
+    fn step(&mut self, until: Instant) -> Result<(), PingError> {
+        let mut set = PollSet::new();
+        set.add(self.socket.as_fd(), Interest::Read);
+        let left = until.saturating_duration_since(Instant::now());
+        set.wait(Some(left)).map_err(PingError::Wait)?;
+        self.receive();
+        self.expire();
+        Ok(())
+    }
+
+    /// When the oldest request that is waited for is given up.
+    fn next_expiry(&self) -> Option<Instant> {
+        self.waiting.values().min().map(|sent| *sent + self.timeout)
+    }
+
+    fn receive(&mut self) {
+        loop {
+            match self.socket.receive() {
+                Ok(None) => return,
+                Ok(Some(reply)) => self.handle_reply(&reply),
+                Err(error) => {
+                    // The kernel does not say about which request; the latest is the likeliest.
+                    let Some(latest) = self.waiting.keys().max().copied() else { return };
+                    self.settle(latest, |_| EchoOutcome::Failed(Refusal::from(&error)));
+                }
+            }
+        }
+    }
+
+    fn handle_reply(&mut self, reply: &EchoReply) {
+        let ours = reply.payload.starts_with(&self.token);
+        if ours && self.waiting.contains_key(&reply.sequence) {
+            self.settle(reply.sequence, |elapsed| EchoOutcome::Replied {
+                source: reply.source,
+                elapsed,
+            });
+        }
+    }
+
+    fn expire(&mut self) {
+        let due = self.waiting.iter().filter(|(_, sent)| sent.elapsed() >= self.timeout);
+        let due: Vec<u16> = due.map(|(sequence, _)| *sequence).collect();
+        for sequence in due {
+            self.settle(sequence, |_| EchoOutcome::Failed(Refusal::Timeout));
+        }
+    }
+
+    fn settle(&mut self, sequence: u16, outcome: impl FnOnce(Duration) -> EchoOutcome) {
+        let Some(sent) = self.waiting.remove(&sequence) else { return };
+        let echo = Echo { sequence, outcome: outcome(sent.elapsed()) };
+        (self.on_echo)(&echo);
+        self.echoes.push(echo);
+    }
+}
