@@ -1,15 +1,72 @@
 //! One resolver for each network, in the network's namespace.
 
-use netloom_plan::NodePlan;
+use anyhow::Context as _;
+use netloom_plan::{NetworkPlan, NodePlan};
+use netloom_resolver::{PORT, Resolver, ResolverConfig, zone_of};
 use netloom_sys::Executor;
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
 
-/// The resolvers that run.
+/// The resolvers that run, by network.
 #[derive(Default)]
-pub(crate) struct Resolvers {}
+pub(crate) struct Resolvers {
+    running: BTreeMap<String, Running>,
+    /// Counts changes of zones, for their SOA.
+    serial: u32,
+}
+
+struct Running {
+    listen: Vec<IpAddr>,
+    names: netloom_plan::names::Names,
+    resolver: Resolver,
+}
 
 impl Resolvers {
     /// Starts, changes and stops resolvers, so that those of the plan run.
-    pub(crate) fn set(&mut self, _plan: &NodePlan, _executor: &mut Executor) -> anyhow::Result<()> {
+    pub(crate) fn set(&mut self, plan: &NodePlan, executor: &mut Executor) -> anyhow::Result<()> {
+        self.running.retain(|network, _| plan.networks.contains_key(network));
+        for (name, network) in &plan.networks {
+            self.set_one(name, network, executor)
+                .with_context(|| format!("the resolver of network `{name}`"))?;
+        }
+        Ok(())
+    }
+
+    fn set_one(
+        &mut self,
+        name: &str,
+        network: &NetworkPlan,
+        executor: &mut Executor,
+    ) -> anyhow::Result<()> {
+        let current = self.running.get_mut(name);
+        match current {
+            Some(running)
+                if running.listen == network.resolver_addresses
+                    && running.names == network.names =>
+            {
+                return Ok(());
+            }
+            _ => {}
+        }
+        self.serial += 1;
+        let listen = network.resolver_addresses.clone();
+        let names = network.names.clone();
+        let zone = zone_of(&names, self.serial, &listen)?;
+        let upstreams: Vec<SocketAddr> =
+            names.forwarders.iter().map(|address| SocketAddr::new(*address, PORT)).collect();
+        if let Some(running) = self.running.get_mut(name)
+            && running.listen == listen
+        {
+            running.resolver.set_zone(zone);
+            running.resolver.set_upstreams(upstreams);
+            running.names = names;
+            return Ok(());
+        }
+        // The old one's addresses may be among the new one's.
+        self.running.remove(name);
+        let config = ResolverConfig { listen: listen.clone(), port: PORT, zone, upstreams };
+        let resolver = Resolver::start_in(config, executor.namespace(&network.namespace)?)?;
+        self.running.insert(name.to_owned(), Running { listen, names, resolver });
         Ok(())
     }
 }

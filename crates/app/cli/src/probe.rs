@@ -3,7 +3,7 @@
 use crate::output;
 use anyhow::Context as _;
 use netloom_model::fabric::ServeKind;
-use netloom_probe::{Family, Transport};
+use netloom_probe::{Family, PingOptions, RecordType, Transport};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ pub(crate) struct Ping {
     host: String,
     /// How many.
     #[arg(short, long, default_value_t = 4)]
-    count: u32,
+    count: u16,
     /// How long to wait for each answer.
     #[arg(long, default_value = "2s", value_parser = duration)]
     timeout: Duration,
@@ -101,8 +101,19 @@ fn done(success: bool) -> ExitCode {
 
 pub(crate) fn ping(arguments: &Ping) -> anyhow::Result<ExitCode> {
     let Ping { host, count, timeout, common } = arguments;
-    let interval = Duration::from_millis(200);
-    anyhow::bail!("later {host} {count} {interval:?} {timeout:?} {:?}", common.family())
+    let options = PingOptions {
+        count: *count,
+        timeout: *timeout,
+        family: common.family(),
+        ..PingOptions::new(host)
+    };
+    let report = netloom_probe::ping(&options, &mut |echo| {
+        if !common.json {
+            output::print(&format!("{echo}\n"));
+        }
+    })?;
+    output::print(&shown(&report, &report.to_json(), common.json));
+    Ok(done(report.is_reached()))
 }
 
 pub(crate) fn connect(arguments: &Connect) -> anyhow::Result<ExitCode> {
@@ -120,7 +131,11 @@ pub(crate) fn connect(arguments: &Connect) -> anyhow::Result<ExitCode> {
 
 pub(crate) fn lookup(arguments: &Lookup) -> anyhow::Result<ExitCode> {
     let Lookup { name, kind, server, json } = arguments;
-    anyhow::bail!("later {name} {kind:?} {server:?} {json}")
+    let kind = kind.as_deref().map(str::parse::<RecordType>).transpose()?;
+    let server = server.as_deref().map(netloom_probe::lookup::server).transpose()?;
+    let report = netloom_probe::lookup(name, kind, server)?;
+    output::print(&shown(&report, &report.to_json(), *json));
+    Ok(done(report.is_found()))
 }
 
 pub(crate) fn serve(arguments: &Serve) -> anyhow::Result<ExitCode> {

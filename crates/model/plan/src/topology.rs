@@ -296,7 +296,7 @@ impl<'a> Topology<'a> {
         let domain = &self.input.fabric.networks[&subnet.network].domain;
         let servers = subnet.cidrs.iter().map(|cidr| lease::resolver(*cidr));
         let lines: String = servers.map(|server| format!("nameserver {server}\n")).collect();
-        format!("{lines}search {domain}\noptions ndots:2 timeout:1 attempts:2\n")
+        format!("{lines}search {domain}\noptions ndots:4 timeout:1 attempts:2\n")
     }
 
     // === policy ===

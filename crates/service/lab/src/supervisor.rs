@@ -118,7 +118,7 @@ impl Lab {
         let result = match &request {
             Request::Up(sources) | Request::Apply(sources) => self.change(sources, stream),
             Request::Status => self.report(),
-            Request::Test => self.report().map(|report| self.tried(report)),
+            Request::Test => self.tried(BTreeMap::new()),
             Request::Down => Ok(Report::default()),
         };
         let failed = result.is_err();
@@ -167,8 +167,7 @@ impl Lab {
         tell("tunnels: waiting for nodes behind translators to call".to_owned())?;
         self.agents.wait_for_sessions()?;
         tell("tests: real packets".to_owned())?;
-        let report = Report { operations, ..self.report()? };
-        Ok(self.tried(report))
+        self.tried(operations)
     }
 
     fn read(&self, sources: &Sources) -> Result<Fabric, LabError> {
@@ -224,8 +223,10 @@ impl Lab {
         Ok(report::report(&state.fabric, &state.underlay, &statuses, &self.agents, path))
     }
 
-    fn tried(&self, mut report: Report) -> Report {
-        let Some(state) = &self.state else { return report };
+    /// Tries the tests and names, and reports what is there after them: sessions begin with packets.
+    fn tried(&mut self, operations: BTreeMap<String, Vec<String>>) -> Result<Report, LabError> {
+        let before = self.report()?;
+        let Some(state) = &self.state else { return Err(LabError::NotUp) };
         let directory = directory(&state.underlay);
         let attachments = BTreeMap::new();
         let input = PlanInput {
@@ -235,9 +236,9 @@ impl Lab {
             directory: &directory,
             attachments: &attachments,
         };
-        report.tests = self.prober.try_all(&state.fabric, &input, &report);
-        (report.names, report.name_errors) = self.prober.look_up_all(&report);
-        report
+        let tests = self.prober.try_all(&state.fabric, &input, &before);
+        let (names, name_errors) = self.prober.look_up_all(&before);
+        Ok(Report { operations, tests, names, name_errors, ..self.report()? })
     }
 }
 
