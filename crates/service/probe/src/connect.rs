@@ -7,7 +7,7 @@ use crate::refusal::Refusal;
 use crate::resolve::{ResolveError, resolve};
 use serde_json::{Value, json};
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 /// The transport that is tried.
@@ -111,15 +111,26 @@ impl ConnectReport {
         })
     }
 
+    fn target(&self) -> String {
+        let Self { host, port, transport, .. } = self;
+        match host.parse::<Ipv6Addr>() {
+            Ok(address) => format!("[{address}]:{port}/{transport}"),
+            Err(_) => format!("{host}:{port}/{transport}"),
+        }
+    }
+
     /// What to do next, where nothing was reached.
     fn advice(&self) -> Option<String> {
         let Outcome::Failed { refusal, .. } = &self.attempts.first()?.outcome else { return None };
         match refusal {
-            Refusal::Timeout | Refusal::Unreachable | Refusal::Prohibited => Some(format!(
-                "which step says no: `netloom explain FROM {}:{}/{}`",
-                self.host, self.port, self.transport
-            )),
-            Refusal::Refused | Refusal::NoAddress | Refusal::Reset | Refusal::Other(_) => None,
+            Refusal::Timeout | Refusal::Unreachable | Refusal::Prohibited => {
+                Some(format!("which step says no: `netloom explain FROM {}`", self.target()))
+            }
+            Refusal::Refused
+            | Refusal::Blackhole
+            | Refusal::NoAddress
+            | Refusal::Reset
+            | Refusal::Other(_) => None,
         }
     }
 }
@@ -127,7 +138,7 @@ impl ConnectReport {
 impl fmt::Display for ConnectReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let verdict = if self.is_reached() { "reached" } else { "not reached" };
-        write!(f, "{}:{}/{} {verdict}", self.host, self.port, self.transport)?;
+        write!(f, "{} {verdict}", self.target())?;
         for attempt in &self.attempts {
             write!(f, "\n  {attempt}")?;
         }

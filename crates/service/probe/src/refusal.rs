@@ -16,6 +16,8 @@ pub enum Refusal {
     /// A host on the way, or this one, forbids it (ICMP administratively prohibited, or a
     /// `prohibit` route).
     Prohibited,
+    /// A `blackhole` route of this host swallows it.
+    Blackhole,
     /// This host has no address or route of that family.
     NoAddress,
     /// The connection was cut after it had been made.
@@ -32,6 +34,7 @@ impl Refusal {
             Self::Timeout => "timeout",
             Self::Unreachable => "unreachable",
             Self::Prohibited => "prohibited",
+            Self::Blackhole => "blackhole",
             Self::NoAddress => "no_address",
             Self::Reset => "reset",
             Self::Other(_) => "error",
@@ -48,6 +51,8 @@ impl From<&io::Error> for Refusal {
                 Self::Unreachable
             }
             ErrorKind::PermissionDenied => Self::Prohibited,
+            // What Linux says of such a route, and hardly of anything else here.
+            ErrorKind::InvalidInput => Self::Blackhole,
             ErrorKind::AddrNotAvailable => Self::NoAddress,
             ErrorKind::ConnectionReset | ErrorKind::ConnectionAborted | ErrorKind::BrokenPipe => {
                 Self::Reset
@@ -64,6 +69,7 @@ impl fmt::Display for Refusal {
             Self::Timeout => "timeout: dropped on the way, probably by a policy",
             Self::Unreachable => "unreachable: no route leads there, or a policy says no",
             Self::Prohibited => "prohibited: a policy on the way, or of this host, says no",
+            Self::Blackhole => "discarded: a blackhole route of this host swallows it (`ip route`)",
             Self::NoAddress => "this host has no address of that family",
             Self::Reset => "reset: the other end cut the connection",
             Self::Other(words) => words,

@@ -1,6 +1,9 @@
 //! The one thread of a resolver: waits for sockets, drives the machines, sends what they say.
 
-use crate::connection::{CONNECTIONS_MAX, Connection, IDLE_TIMEOUT, is_passing};
+mod clients;
+mod wait;
+
+use crate::connection::{Connection, is_passing};
 use crate::counters::{Dropped, ResolverCounters};
 use crate::sockets::Sockets;
 use crate::upstream::{TcpOutcome, Upstreams};
@@ -12,19 +15,15 @@ use netloom_dns::{
     DropReason, Forwarder, ForwarderConfig, Handling, Reply, Transport, Zone, handle,
 };
 use netloom_sys::clock;
-use netloom_sys::poll::{Interest, PollSet};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread;
 use std::time::Duration;
+use wait::Ready;
 
 /// Datagrams taken from one socket before the others have their turn.
 const DATAGRAMS_PER_TURN: usize = 64;
-/// Idle connections are looked for this often.
-const IDLE_CHECK: Duration = Duration::from_secs(1);
 /// Pause after an error that would otherwise repeat at once, such as no descriptors left.
 const ERROR_PAUSE: Duration = Duration::from_millis(20);
 
@@ -49,17 +48,6 @@ pub(crate) struct Worker {
 enum Client {
     Udp { sockets: usize, source: SocketAddr },
     Tcp { connection: u64 },
-}
-
-/// A descriptor that is ready.
-#[derive(Clone, Copy, Debug)]
-enum Ready {
-    Waker,
-    Udp(usize),
-    Listener(usize),
-    Read(u64),
-    Write(u64),
-    Upstream(ExchangeId, usize),
 }
 
 impl Worker {
@@ -100,47 +88,6 @@ impl Worker {
             self.close_idle(now);
             self.publish();
         }
-    }
-
-    /// Waits until something is ready or due.
-    fn wait(&self) -> Vec<Ready> {
-        let mut set = PollSet::new();
-        let mut meanings = vec![Ready::Waker];
-        set.add(self.shared.waker.as_fd(), Interest::Read);
-        for (place, sockets) in self.sockets.iter().enumerate() {
-            set.add(sockets.udp.as_fd(), Interest::Read);
-            set.add(sockets.tcp.as_fd(), Interest::Read);
-            meanings.extend([Ready::Udp(place), Ready::Listener(place)]);
-        }
-        for (number, connection) in &self.connections {
-            if connection.wants_read() {
-                set.add(connection.stream().as_fd(), Interest::Read);
-                meanings.push(Ready::Read(*number));
-            }
-            if connection.wants_write() {
-                set.add(connection.stream().as_fd(), Interest::Write);
-                meanings.push(Ready::Write(*number));
-            }
-        }
-        for (exchange, attempts) in &self.upstreams.attempts {
-            for (place, attempt) in attempts.iter().enumerate() {
-                set.add(attempt.socket.as_fd(), Interest::Read);
-                meanings.push(Ready::Upstream(*exchange, place));
-            }
-        }
-        if set.wait(self.patience()).is_err() {
-            // Only a lack of memory can be the cause, which passes or ends the process.
-            thread::sleep(ERROR_PAUSE);
-            return Vec::new();
-        }
-        let ready = meanings.into_iter().enumerate().filter(|(place, _)| set.is_ready(*place));
-        ready.map(|(_, meaning)| meaning).collect()
-    }
-
-    fn patience(&self) -> Option<Duration> {
-        let due = self.forwarder.poll_timeout().map(|(time, _)| time - clock::monotonic_now());
-        let idle = (!self.connections.is_empty()).then_some(IDLE_CHECK);
-        due.into_iter().chain(idle).min()
     }
 
     fn handle_ready(&mut self, ready: Ready) {
@@ -218,53 +165,6 @@ impl Worker {
         *lock(&self.shared.counters) = self.counters;
     }
 
-    fn accept(&mut self, now: Time, sockets: usize) {
-        let stream = match self.sockets[sockets].tcp.accept() {
-            Ok((stream, _)) => stream,
-            Err(error) if is_passing(&error) => return,
-            Err(_) => return thread::sleep(ERROR_PAUSE),
-        };
-        let Ok(connection) = Connection::new(stream, now) else { return };
-        if self.connections.len() >= CONNECTIONS_MAX {
-            let idle = self.connections.iter().min_by_key(|(_, connection)| connection.active);
-            if let Some(number) = idle.map(|(number, _)| *number) {
-                self.connections.remove(&number);
-                self.counters.drop_for(Dropped::ConnectionGaveWay);
-            }
-        }
-        self.counters.connections += 1;
-        let number = self.number();
-        self.connections.insert(number, connection);
-    }
-
-    fn read(&mut self, now: Time, number: u64) {
-        let Some(connection) = self.connections.get_mut(&number) else { return };
-        if connection.read(now).is_err() {
-            self.connections.remove(&number);
-            return;
-        }
-        self.serve(now, number);
-    }
-
-    /// Handles the queries that a connection has brought in whole.
-    fn serve(&mut self, now: Time, number: u64) {
-        while let Some(query) = self.connections.get_mut(&number).and_then(Connection::next_query) {
-            self.counters.queries_tcp += 1;
-            let handling = handle(&self.zone, &query, Transport::Tcp);
-            self.handle_query(now, Client::Tcp { connection: number }, handling);
-        }
-        if self.connections.get(&number).is_some_and(Connection::is_finished) {
-            self.connections.remove(&number);
-        }
-    }
-
-    fn write(&mut self, now: Time, number: u64) {
-        let Some(connection) = self.connections.get_mut(&number) else { return };
-        if connection.write(now).is_err() {
-            self.connections.remove(&number);
-        }
-    }
-
     fn receive_answer(&mut self, now: Time, exchange: ExchangeId, place: usize) {
         let attempts = self.upstreams.attempts.get(&exchange);
         let Some(attempt) = attempts.and_then(|attempts| attempts.get(place)) else { return };
@@ -330,17 +230,6 @@ impl Worker {
             return self.serve(clock::monotonic_now(), number);
         }
         self.reply(client, reply);
-    }
-
-    fn close_idle(&mut self, now: Time) {
-        let counters = &mut self.counters;
-        self.connections.retain(|_, connection| {
-            let idle = now - connection.active >= IDLE_TIMEOUT;
-            if idle {
-                counters.drop_for(Dropped::ConnectionIdle);
-            }
-            !idle && !connection.is_finished()
-        });
     }
 
     fn number(&mut self) -> u64 {
