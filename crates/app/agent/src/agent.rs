@@ -1,28 +1,29 @@
 //! The agent: from its files to the kernel, and what it runs beside.
 
 use crate::files::{NodeFacts, StateFolder};
-use crate::protocol::{Applied, NetworkStatus, PeerStatus, Status};
+use crate::protocol::{Applied, NetworkStatus, Status};
+use crate::tunnels::NodeTunnels;
 use crate::workloads::Workloads;
 use crate::{requests, resolvers};
-use anyhow::{Context as _, bail};
-use netloom_base::Seed;
+use anyhow::Context as _;
+use netloom_base::Time;
 use netloom_model::Fabric;
 use netloom_model::fabric::Attach;
-use netloom_node::{NetworkId, PeerConfig};
+use netloom_plan::NodePlan;
 use netloom_plan::firewall::{CompiledPolicy, TABLE};
 use netloom_plan::input::PlanInput;
-use netloom_plan::peers::PeerPlan;
-use netloom_plan::{NodePlan, TUNNEL_MTU_BYTES};
 use netloom_policy::packet_set::transport;
-use netloom_state::{HostState, LinkEnd, Namespace, diff};
+use netloom_state::{HostState, Namespace, diff};
 use netloom_sys::Executor;
+use netloom_sys::clock::monotonic_now;
 use netloom_sys::conntrack::{Flow, TupleDetail};
-use netloom_sys::tunnel::TunnelDevice;
-use netloom_tunnel::{NetworkSetup, Tunnels};
-use netloom_wireguard::PublicKey;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// How often the agent looks after what it runs when nothing happens.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// How an agent is started.
 #[derive(Clone, Debug)]
@@ -71,11 +72,10 @@ pub(crate) struct Agent {
     options: Options,
     state: StateFolder,
     executor: Executor,
-    tunnels: Tunnels,
+    tunnels: NodeTunnels,
     resolvers: resolvers::Resolvers,
     pub(crate) workloads: Workloads,
     plan: NodePlan,
-    network_ids: BTreeMap<String, NetworkId>,
     last_error: Option<String>,
     address: Option<IpAddr>,
 }
@@ -85,15 +85,12 @@ impl Agent {
         let state = StateFolder(options.state.clone());
         let fabric = load_fabric(&options.fabric)?;
         let facts = state.read()?;
-        let mut seed = [0; 32];
-        netloom_sys::process::random(&mut seed).context("the kernel gives no randomness")?;
         Ok(Self {
             executor: Executor::new(&fabric.name, &options.run)?,
-            tunnels: Tunnels::start(facts.listen_port, Seed(seed))?,
+            tunnels: NodeTunnels::start(&state, &facts)?,
             resolvers: resolvers::Resolvers::default(),
             workloads: Workloads::new(&options)?,
             plan: NodePlan::default(),
-            network_ids: BTreeMap::new(),
             last_error: None,
             address: None,
             state,
@@ -114,7 +111,7 @@ impl Agent {
         let plan = self.plan(&fabric, &facts)?;
         let mut applied = Applied::default();
         self.change_kernel(&plan, &mut applied)?;
-        self.set_tunnels(&plan, &facts)?;
+        self.tunnels.set(&plan, &facts, &mut self.executor)?;
         self.resolvers.set(&plan, &mut self.executor)?;
         self.workloads.set(&plan, &mut self.executor, &mut applied)?;
         self.plan = plan;
@@ -191,69 +188,19 @@ impl Agent {
         Ok(ended)
     }
 
-    // === tunnels ===
-
-    fn set_tunnels(&mut self, plan: &NodePlan, facts: &NodeFacts) -> anyhow::Result<()> {
-        let gone: Vec<String> =
-            self.network_ids.keys().filter(|n| !plan.networks.contains_key(*n)).cloned().collect();
-        for network in gone {
-            if let Some(id) = self.network_ids.remove(&network) {
-                self.tunnels.remove_network(id)?;
-            }
-        }
-        for (name, network) in &plan.networks {
-            let Some(private_key) = facts.private_keys.get(name) else {
-                bail!("node.json has no key for network `{name}`; it comes with the directory");
-            };
-            let id = self.network_id(name);
-            let device = self.take_device(&network.tunnel);
-            let peers = network.peers.iter().map(|(name, peer)| (name.clone(), config(peer)));
-            let setup = NetworkSetup {
-                name: name.clone(),
-                private_key: private_key.clone(),
-                mtu_bytes: TUNNEL_MTU_BYTES as usize,
-                device,
-                peers: peers.collect(),
-            };
-            self.tunnels.set_network(id, setup)?;
-        }
-        Ok(())
-    }
-
-    fn take_device(&mut self, end: &LinkEnd) -> Option<TunnelDevice> {
-        self.executor.take_tunnel(end)
-    }
-
-    fn network_id(&mut self, name: &str) -> NetworkId {
-        let next = self.network_ids.values().map(|id| id.0 + 1).max().unwrap_or(1);
-        *self.network_ids.entry(name.to_owned()).or_insert(NetworkId(next))
-    }
-
     // === status ===
 
     pub(crate) fn status(&mut self) -> anyhow::Result<Status> {
         let tunnels = self.tunnels.status()?;
         let mut networks = BTreeMap::new();
         for (name, network) in &self.plan.networks {
-            let id = self.network_ids.get(name).copied().unwrap_or(NetworkId(0));
-            let mut status = NetworkStatus {
-                namespace: self.path(&network.namespace),
-                tunnel: match tunnels.devices.get(&id) {
-                    Some(netloom_sys::tunnel::TunnelKind::Tun) => "tun".to_owned(),
-                    Some(netloom_sys::tunnel::TunnelKind::StandIn) => "stand-in".to_owned(),
-                    None => "none".to_owned(),
-                },
-                ..NetworkStatus::default()
-            };
-            for (peer, plan) in &network.peers {
-                let key = PublicKey::from_bytes(plan.public_key);
-                let Some(now) = tunnels.peers.get(&(id, key)) else { continue };
-                status.peers.insert(peer.clone(), peer_status(plan, now));
-            }
+            let (peers, tunnel) = self.tunnels.of_network(&tunnels, name, network);
             let counters = self.executor.counters(&network.namespace, TABLE)?;
-            status.denied =
+            let denied =
                 counters.into_iter().map(|(reason, counter)| (reason, counter.packets)).collect();
-            networks.insert(name.clone(), status);
+            let namespace = self.path(&network.namespace);
+            let tunnel = tunnel.to_owned();
+            networks.insert(name.clone(), NetworkStatus { namespace, tunnel, peers, denied });
         }
         Ok(Status {
             node: self.options.node.clone(),
@@ -274,30 +221,12 @@ impl Agent {
         }
     }
 
-    /// Looks after the workloads; gives when to look again.
-    pub(crate) fn tend(&mut self) -> Option<netloom_base::Time> {
-        self.workloads.tend(&mut self.executor)
-    }
-}
-
-fn config(peer: &PeerPlan) -> PeerConfig {
-    PeerConfig {
-        public_key: PublicKey::from_bytes(peer.public_key),
-        psk: None,
-        endpoint: peer.endpoint,
-        allowed: peer.allowed.clone(),
-        keepalive: peer.keepalive,
-    }
-}
-
-fn peer_status(plan: &PeerPlan, now: &netloom_node::PeerStatus) -> PeerStatus {
-    PeerStatus {
-        endpoint: now.endpoint,
-        has_session: now.has_session,
-        keepalive: plan.keepalive.is_some(),
-        handshakes: now.handshakes,
-        rx_bytes: now.rx_bytes,
-        tx_bytes: now.tx_bytes,
+    /// Looks after the workloads and remembers peers; gives when to look again.
+    pub(crate) fn tend(&mut self) -> Time {
+        // A tunnels' thread that has ended is told by status.
+        let _ = self.tunnels.remember();
+        let again = monotonic_now() + LOOK_INTERVAL;
+        self.workloads.tend(&mut self.executor).map_or(again, |due| due.min(again))
     }
 }
 

@@ -12,9 +12,11 @@
 
 mod agent;
 pub mod files;
+mod memory;
 pub mod protocol;
 mod requests;
 mod resolvers;
+mod tunnels;
 mod workloads;
 
 pub use agent::{Options, remove, run};

@@ -61,7 +61,7 @@ impl Desk {
     fn serve_on(&self, listener: &UnixListener, agent: &mut Agent) -> anyhow::Result<()> {
         loop {
             let due = agent.tend();
-            let timeout = due.map(|due| due - monotonic_now() + Duration::from_millis(1));
+            let timeout = Some(due - monotonic_now() + Duration::from_millis(1));
             let mut set = PollSet::new();
             let socket = set.add(listener.as_fd(), Interest::Read);
             let signal = set.add(self.signals.as_fd(), Interest::Read);

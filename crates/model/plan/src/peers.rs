@@ -48,11 +48,13 @@ pub fn endpoint(input: &PlanInput<'_>, node: &str, other: &str) -> Option<Socket
     if local { entry.local_endpoint.or(entry.endpoint) } else { entry.endpoint }
 }
 
-/// A node behind a translator keeps its way out open, so that others can answer and call.
+/// A node behind a translator keeps its way out open, so that others can answer and call. The
+/// other side does its part: after a restart it calls at once where it last heard from the node,
+/// which by itself would notice much later that its session is gone.
 fn needs_keepalive(input: &PlanInput<'_>, node: &str, other: &str) -> bool {
     let fabric = input.fabric;
     let (own, theirs) = (&fabric.nodes[node].region, &fabric.nodes[other].region);
-    own != theirs && fabric.regions[own].nat
+    own != theirs && (fabric.regions[own].nat || fabric.regions[theirs].nat)
 }
 
 /// The addresses of a node and its workloads in a network, as single-address prefixes.

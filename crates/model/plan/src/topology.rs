@@ -47,8 +47,20 @@ impl<'a> Topology<'a> {
         for (name, workload) in fabric.workloads.iter().filter(|(_, w)| w.node == node) {
             plan.workloads.insert(name.clone(), self.workload(name, workload));
         }
+        self.stop_on_host();
         plan.host = self.host;
         plan
+    }
+
+    /// No prefix of the fabric is ever looked for on the ground: on the node's own stack all of
+    /// them end here, also those of networks that the node takes no part in.
+    fn stop_on_host(&mut self) {
+        let networks = self.input.fabric.networks.values();
+        let mut prefixes: Vec<IpNet> = networks.flat_map(|network| network.cidrs.clone()).collect();
+        prefixes.push(self.node_prefix());
+        let worst = netloom_state::stop_metric(&self.input.fabric.name);
+        let state = self.in_namespace(&Namespace::Host);
+        state.routes.extend(prefixes.into_iter().map(|prefix| stop(prefix, worst)));
     }
 
     fn in_namespace(&mut self, namespace: &Namespace) -> &mut NamespaceState {
@@ -151,7 +163,6 @@ impl<'a> Topology<'a> {
         let v4_source = addresses.iter().copied().find(IpAddr::is_ipv4);
         let cidrs = self.input.fabric.networks[network].cidrs.clone();
         let other_nodes = self.nodes_first_met_in(network);
-        let worst = netloom_state::stop_metric(&self.input.fabric.name);
         let state = self.in_namespace(&Namespace::Host);
         for cidr in cidrs {
             let via = match cidr {
@@ -161,12 +172,10 @@ impl<'a> Topology<'a> {
             if let Some((gateway, source)) = via {
                 state.routes.insert(way(cidr, METRIC_WAY, &link, Some(gateway), Some(source)));
             }
-            state.routes.insert(stop(cidr, worst));
         }
         for node in other_nodes {
             let to = IpNet::from(IpAddr::from(node));
             state.routes.insert(way(to, METRIC_WAY, &link, Some(GATEWAY_V6.into()), Some(own)));
-            state.routes.insert(stop(to, worst));
         }
         add_neighbours(state, &link, v4_source.is_some(), host_side_mac(HOST_LINK, namespace));
     }

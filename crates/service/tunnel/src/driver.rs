@@ -193,7 +193,7 @@ impl Driver {
         id: NetworkId,
         setup: NetworkSetup,
     ) -> Result<(), TunnelServiceError> {
-        let NetworkSetup { name, private_key, mtu_bytes, device, peers } = setup;
+        let NetworkSetup { name, private_key, mtu_bytes, device, peers, timestamp_floors } = setup;
         let now = monotonic_now();
         let config = NetworkConfig { private_key, mtu_bytes };
         self.node
@@ -215,6 +215,9 @@ impl Driver {
                 peer,
                 source: Box::new(source),
             })?;
+        }
+        for (key, floor) in timestamp_floors {
+            self.node.set_timestamp_floor(id, &key, floor);
         }
         Ok(())
     }

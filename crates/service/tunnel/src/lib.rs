@@ -17,7 +17,7 @@ use netloom_node::{NetworkId, PeerConfig, PeerStatus, SetNetworkError, SetPeerEr
 use netloom_sys::poll::Waker;
 use netloom_sys::tunnel::{TunnelDevice, TunnelKind};
 use netloom_sys::udp::{UdpError, UdpSocket};
-use netloom_wireguard::{PrivateKey, PublicKey};
+use netloom_wireguard::{PrivateKey, PublicKey, Tai64n};
 use std::collections::BTreeMap;
 use std::io;
 use std::sync::Arc;
@@ -72,6 +72,8 @@ pub struct NetworkSetup {
     pub device: Option<TunnelDevice>,
     /// Its peers by name.
     pub peers: BTreeMap<String, PeerConfig>,
+    /// The newest handshake of each peer that an earlier run has seen: older ones are replays.
+    pub timestamp_floors: BTreeMap<PublicKey, Tai64n>,
 }
 
 /// How the tunnels are doing.

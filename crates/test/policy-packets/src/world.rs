@@ -123,6 +123,7 @@ impl World {
                 mtu_bytes: TUNNEL_MTU_BYTES as usize,
                 device: executor.take_tunnel(&planned.tunnel),
                 peers: peers.collect(),
+                timestamp_floors: BTreeMap::new(),
             };
             tunnels.set_network(NetworkId(number), setup)?;
         }

@@ -1,0 +1,141 @@
+//! The node's tunnels as the plan wants them, and how they are doing.
+
+use crate::files::{NodeFacts, StateFolder};
+use crate::memory::{Memory, Remembered};
+use crate::protocol::PeerStatus;
+use anyhow::{Context as _, bail};
+use netloom_base::Seed;
+use netloom_node::{NetworkId, PeerConfig};
+use netloom_plan::peers::PeerPlan;
+use netloom_plan::{NetworkPlan, NodePlan, TUNNEL_MTU_BYTES};
+use netloom_sys::Executor;
+use netloom_sys::tunnel::TunnelKind;
+use netloom_tunnel::{NetworkSetup, TunnelStatus, Tunnels};
+use netloom_wireguard::{PublicKey, Tai64n};
+use std::collections::BTreeMap;
+
+/// The tunnels of a node.
+pub(crate) struct NodeTunnels {
+    tunnels: Tunnels,
+    memory: Memory,
+    ids: BTreeMap<String, NetworkId>,
+}
+
+impl NodeTunnels {
+    pub(crate) fn start(state: &StateFolder, facts: &NodeFacts) -> anyhow::Result<Self> {
+        let mut seed = [0; 32];
+        netloom_sys::process::random(&mut seed).context("the kernel gives no randomness")?;
+        Ok(Self {
+            tunnels: Tunnels::start(facts.listen_port, Seed(seed))?,
+            memory: Memory::open(&state.0),
+            ids: BTreeMap::new(),
+        })
+    }
+
+    /// Sets networks and peers to the plan; devices that the executor has made are taken over.
+    pub(crate) fn set(
+        &mut self,
+        plan: &NodePlan,
+        facts: &NodeFacts,
+        executor: &mut Executor,
+    ) -> anyhow::Result<()> {
+        let gone: Vec<String> =
+            self.ids.keys().filter(|name| !plan.networks.contains_key(*name)).cloned().collect();
+        for network in gone {
+            if let Some(id) = self.ids.remove(&network) {
+                self.tunnels.remove_network(id)?;
+            }
+        }
+        for (name, network) in &plan.networks {
+            let Some(private_key) = facts.private_keys.get(name) else {
+                bail!("node.json has no key for network `{name}`; it comes with the directory");
+            };
+            let setup = NetworkSetup {
+                name: name.clone(),
+                private_key: private_key.clone(),
+                mtu_bytes: TUNNEL_MTU_BYTES as usize,
+                device: executor.take_tunnel(&network.tunnel),
+                peers: self.peers(name, network),
+                timestamp_floors: self.floors(name, network),
+            };
+            let id = self.id(name);
+            self.tunnels.set_network(id, setup)?;
+        }
+        Ok(())
+    }
+
+    fn id(&mut self, name: &str) -> NetworkId {
+        let next = self.ids.values().map(|id| id.0 + 1).max().unwrap_or(1);
+        *self.ids.entry(name.to_owned()).or_insert(NetworkId(next))
+    }
+
+    fn peers(&self, name: &str, network: &NetworkPlan) -> BTreeMap<String, PeerConfig> {
+        let config = |peer: &PeerPlan| {
+            let public_key = PublicKey::from_bytes(peer.public_key);
+            PeerConfig {
+                endpoint: peer.endpoint.or_else(|| self.memory.peer(name, &public_key).endpoint),
+                allowed: peer.allowed.clone(),
+                keepalive: peer.keepalive,
+                ..PeerConfig::new(public_key)
+            }
+        };
+        network.peers.iter().map(|(name, peer)| (name.clone(), config(peer))).collect()
+    }
+
+    fn floors(&self, name: &str, network: &NetworkPlan) -> BTreeMap<PublicKey, Tai64n> {
+        let keys = network.peers.values().map(|peer| PublicKey::from_bytes(peer.public_key));
+        keys.filter_map(|key| Some((key, self.memory.peer(name, &key).timestamp()?))).collect()
+    }
+
+    /// Remembers where peers are, for the next start.
+    pub(crate) fn remember(&mut self) -> anyhow::Result<()> {
+        let status = self.tunnels.status()?;
+        let mut peers: BTreeMap<String, BTreeMap<String, Remembered>> = BTreeMap::new();
+        for ((id, key), peer) in &status.peers {
+            let Some((network, _)) = self.ids.iter().find(|(_, other)| *other == id) else {
+                continue;
+            };
+            let known = Remembered { endpoint: peer.endpoint, newest_handshake: None };
+            let known = known.with_timestamp(peer.newest_timestamp);
+            peers.entry(network.clone()).or_default().insert(key.to_string(), known);
+        }
+        self.memory.keep(peers);
+        Ok(())
+    }
+
+    pub(crate) fn status(&self) -> anyhow::Result<TunnelStatus> {
+        Ok(self.tunnels.status()?)
+    }
+
+    /// How the peers of a network are doing, and the kind of its device.
+    pub(crate) fn of_network(
+        &self,
+        status: &TunnelStatus,
+        name: &str,
+        network: &NetworkPlan,
+    ) -> (BTreeMap<String, PeerStatus>, &'static str) {
+        let id = self.ids.get(name).copied().unwrap_or(NetworkId(0));
+        let device = match status.devices.get(&id) {
+            Some(TunnelKind::Tun) => "tun",
+            Some(TunnelKind::StandIn) => "stand-in",
+            None => "none",
+        };
+        let peers = network.peers.iter().filter_map(|(name, plan)| {
+            let key = PublicKey::from_bytes(plan.public_key);
+            let now = status.peers.get(&(id, key))?;
+            Some((name.clone(), peer_status(plan, now)))
+        });
+        (peers.collect(), device)
+    }
+}
+
+fn peer_status(plan: &PeerPlan, now: &netloom_node::PeerStatus) -> PeerStatus {
+    PeerStatus {
+        endpoint: now.endpoint,
+        has_session: now.has_session,
+        keepalive: plan.keepalive.is_some(),
+        handshakes: now.handshakes,
+        rx_bytes: now.rx_bytes,
+        tx_bytes: now.tx_bytes,
+    }
+}
