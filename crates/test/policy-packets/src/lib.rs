@@ -5,6 +5,7 @@
 //! that is seen on the receiver's link has arrived; one that is not has not.
 #![forbid(unsafe_code)]
 
+pub mod explain;
 pub mod fault;
 pub mod flow;
 pub mod world;
@@ -13,11 +14,11 @@ use anyhow::Context as _;
 use fault::Fault;
 use flow::Trial;
 use netloom_testkit::random_fabric::{Size, yaml};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use world::World;
 
 /// What is tried.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// The first seed.
     pub seed: u64,
@@ -29,6 +30,8 @@ pub struct Settings {
     pub fault: Option<Fault>,
     /// Whether to end at the first disagreement.
     pub stop_early: bool,
+    /// The `netloom` executable, to ask `explain` about some flows of each fabric.
+    pub explain: Option<PathBuf>,
 }
 
 /// What was seen.
@@ -50,6 +53,10 @@ pub struct Tally {
     pub protocols: [u64; 3],
     /// Disagreements, with what reproduces them.
     pub disagreements: Vec<String>,
+    /// Flows that the command `explain` was asked about.
+    pub explained: u64,
+    /// Those of which it said something else.
+    pub explained_otherwise: Vec<String>,
 }
 
 impl Tally {
@@ -94,8 +101,10 @@ fn try_fabric(
     run_dir: &Path,
     tally: &mut Tally,
 ) -> anyhow::Result<()> {
-    let fabric = netloom_testkit::fabric(&yaml(seed, Size::default()));
-    let mut world = World::build(fabric, &run_dir.join(seed.to_string()), settings.fault)?;
+    let text = yaml(seed, Size::default());
+    let fabric = netloom_testkit::fabric(&text);
+    let folder = run_dir.join(seed.to_string());
+    let mut world = World::build(fabric, &folder, settings.fault)?;
     let mut trials = flow::choose(&world, seed, settings.flows);
     world.send(&mut trials)?;
     tally.fabrics += 1;
@@ -104,6 +113,11 @@ fn try_fabric(
         if trial.arrived != trial.expected {
             tally.disagreements.push(format!("seed {seed}: {trial}"));
         }
+    }
+    if let Some(executable) = &settings.explain {
+        let file = folder.join("fabric.yaml");
+        std::fs::write(&file, text)?;
+        explain::compare(executable, &file, seed, &trials, tally)?;
     }
     world.remove()
 }

@@ -60,6 +60,11 @@ fn inside(folder: &Path, arguments: &[String]) -> anyhow::Result<ExitCode> {
         flows: usize::try_from(number("--flows", 44)?)?,
         fault: None,
         stop_early: false,
+        explain: arguments
+            .iter()
+            .position(|argument| argument == "--explain")
+            .and_then(|at| arguments.get(at + 1))
+            .map(PathBuf::from),
     };
     let mut good = true;
     if settings.fabrics > 0 {
@@ -94,7 +99,8 @@ fn faults(settings: &Settings, folder: &Path) -> anyhow::Result<bool> {
             fabrics: FABRICS_PER_FAULT,
             fault: Some(fault),
             stop_early: true,
-            ..*settings
+            explain: None,
+            ..settings.clone()
         };
         let tally = run(&settings, &folder.join(format!("{fault:?}")), |_| {})?;
         match tally.disagreements.first() {
@@ -114,7 +120,7 @@ fn faults(settings: &Settings, folder: &Path) -> anyhow::Result<bool> {
 /// Prints the figures; whether they are good.
 fn report(tally: &Tally) -> bool {
     let mut out = std::io::stdout().lock();
-    for line in tally.disagreements.iter().take(20) {
+    for line in tally.disagreements.iter().chain(&tally.explained_otherwise).take(20) {
         let _ = writeln!(out, "disagreement: {line}");
     }
     let denied_percent = tally.denied * 100 / tally.flows().max(1);
@@ -132,8 +138,12 @@ fn report(tally: &Tally) -> bool {
         ("udp", udp),
         ("icmp", icmp),
         ("disagreements", tally.disagreements.len() as u64),
+        ("explained", tally.explained),
+        ("explained otherwise", tally.explained_otherwise.len() as u64),
     ] {
         let _ = writeln!(out, "{name}: {value}");
     }
-    tally.disagreements.is_empty() && denied_percent >= DENIED_PERCENT_MIN
+    tally.disagreements.is_empty()
+        && tally.explained_otherwise.is_empty()
+        && denied_percent >= DENIED_PERCENT_MIN
 }

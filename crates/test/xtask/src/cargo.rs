@@ -27,6 +27,17 @@ pub(crate) fn cargo(arguments: &[&str]) -> anyhow::Result<Command> {
     Ok(command)
 }
 
+/// Builds programs with optimisation; gives the folder where they are.
+pub(crate) fn build_release(packages: &[&str]) -> anyhow::Result<PathBuf> {
+    output::progress(&format!("building {}", packages.join(", ")));
+    let mut arguments = vec!["build", "--release"];
+    arguments.extend(packages.iter().flat_map(|package| ["--package", package]));
+    let status = cargo(&arguments)?.status().context("cannot run cargo")?;
+    anyhow::ensure!(status.success(), "the build failed");
+    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
+    Ok(target.map_or_else(|| root().map(|root| root.join("target")), Ok)?.join("release"))
+}
+
 /// Takes away what `cargo run` has set for this program.
 pub(crate) fn forget_this_run(command: &mut Command) {
     for (name, _) in std::env::vars_os() {

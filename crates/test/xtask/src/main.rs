@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod cargo;
+mod clone;
 mod counts;
 mod output;
 mod packages;

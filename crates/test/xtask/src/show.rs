@@ -1,6 +1,7 @@
 //! `cargo xtask show`: each show runs the real thing and reports figures and whether they suffice.
 
 mod bad_files;
+mod figures;
 mod main_job;
 mod no_cleartext;
 mod policy_vs_packets;

@@ -1,6 +1,19 @@
 //! The show `main-job`: the quickstart comes up without root or system tools, and leaves nothing behind.
 
-use super::{Report, Show, not_built};
+mod leftovers;
+
+use super::{Report, Show, words};
+use crate::cargo::{build_release, cargo, root};
+use crate::clone::{Scratch, clone_to, commit};
+use crate::output;
+use anyhow::{Context as _, ensure};
+use clap::Parser as _;
+use leftovers::Snapshot;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 pub(crate) const SHOW: Show = Show {
     name: "main-job",
@@ -8,6 +21,182 @@ pub(crate) const SHOW: Show = Show {
     run,
 };
 
-fn run(_options: &[String]) -> anyhow::Result<Report> {
-    not_built()
+/// Clones the last commit, builds it, and runs the quickstart as an unprivileged user.
+#[derive(Debug, clap::Parser)]
+struct Options {
+    /// Use this working tree and what is built there instead of a clean clone.
+    #[arg(long)]
+    here: bool,
+    /// Folder for the clone and its build; removed afterwards.
+    #[arg(long, value_name = "FOLDER")]
+    r#in: Option<PathBuf>,
+    /// Longest time from the built binary to all tests green, in seconds.
+    #[arg(long, default_value_t = 10.0)]
+    seconds_max: f64,
+}
+
+/// The user that root becomes: nobody.
+const NOBODY: u32 = 65534;
+
+fn run(options: &[String]) -> anyhow::Result<Report> {
+    let options = Options::parse_from(words(SHOW.name, options));
+    let mut report = Report::default();
+    let scratch = Scratch::new(options.r#in)?;
+    let (binary, example) = if options.here {
+        (build_release(&["netloom-cli"])?.join("netloom"), root()?.join("examples/quickstart.yaml"))
+    } else {
+        build_clone(&scratch.0, &mut report)?
+    };
+    let user = User::new(&scratch.0, &binary, &example)?;
+    report.figure("user id", user.id.map_or_else(|| "own".to_owned(), |id| id.to_string()));
+    let before = Snapshot::take(&user.home)?;
+    whole_life(&user, options.seconds_max, &mut report)?;
+    interrupted(&user, &mut report)?;
+    let left = Snapshot::settled(&user.home, &before)?;
+    report.require("left behind", left.len(), left.is_empty(), "nothing");
+    left.iter().for_each(|thing| output::error(&format!("left behind: {thing}\n")));
+    Ok(report)
+}
+
+fn build_clone(folder: &Path, report: &mut Report) -> anyhow::Result<(PathBuf, PathBuf)> {
+    let clone = folder.join("clone");
+    clone_to(&clone)?;
+    report.figure("commit", commit(&clone, "")?);
+    output::progress("cargo build --release, in a clean clone");
+    let start = Instant::now();
+    let target = folder.join("target");
+    let mut build = cargo(&["build", "--release"])?;
+    let status = build.current_dir(&clone).env("CARGO_TARGET_DIR", &target).status()?;
+    ensure!(status.success(), "the build failed");
+    report.figure("build minutes", format!("{:.1}", start.elapsed().as_secs_f64() / 60.0));
+    Ok((target.join("release/netloom"), clone.join("examples/quickstart.yaml")))
+}
+
+/// Somebody without rights, whose PATH holds nothing at all.
+struct User {
+    id: Option<u32>,
+    binary: PathBuf,
+    example: PathBuf,
+    home: PathBuf,
+}
+
+impl User {
+    fn new(folder: &Path, binary: &Path, example: &Path) -> anyhow::Result<Self> {
+        let is_root = std::fs::metadata("/proc/self").map(|found| uid(&found) == 0)?;
+        let id = is_root.then_some(NOBODY);
+        let home = folder.join("home");
+        std::fs::create_dir(&home)?;
+        // The scratch folder is nobody else's; whoever the show becomes must get through it.
+        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o711))?;
+        let (own_binary, own_example) = (folder.join("netloom"), folder.join("quickstart.yaml"));
+        std::fs::copy(binary, &own_binary).context("cannot copy the binary")?;
+        std::fs::copy(example, &own_example).context("cannot copy the example")?;
+        if let Some(id) = id {
+            std::os::unix::fs::chown(&home, Some(id), Some(id))?;
+        }
+        Ok(Self { id, binary: own_binary, example: own_example, home })
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.binary);
+        command.args(arguments).env_clear().current_dir(&self.home).stdin(Stdio::null());
+        command.env("PATH", "/nonexistent").env("HOME", &self.home).env("TMPDIR", &self.home);
+        if let Some(id) = self.id {
+            command.uid(id).gid(id);
+        }
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> anyhow::Result<Output> {
+        output::progress(&format!("netloom {}", arguments.join(" ")));
+        let output = self.command(arguments).output().context("cannot run netloom")?;
+        output::print(&String::from_utf8_lossy(&output.stdout));
+        output::error(&String::from_utf8_lossy(&output.stderr));
+        Ok(output)
+    }
+}
+
+fn uid(metadata: &std::fs::Metadata) -> u32 {
+    std::os::unix::fs::MetadataExt::uid(metadata)
+}
+
+/// Up, the commands that `up` suggests, apply, down.
+fn whole_life(user: &User, seconds_max: f64, report: &mut Report) -> anyhow::Result<()> {
+    let example = user.example.to_string_lossy().into_owned();
+    let binary = user.binary.to_string_lossy().into_owned();
+    let start = Instant::now();
+    let up = user.run(&["lab", "up", &example])?;
+    let seconds = start.elapsed().as_secs_f64();
+    let text = String::from_utf8_lossy(&up.stdout).into_owned();
+    report.require("lab up", code(&up), up.status.success(), "0");
+    let fast = seconds <= seconds_max;
+    report.require("seconds to green", format!("{seconds:.1}"), fast, format!("<= {seconds_max}"));
+    let tests = text.lines().find(|line| line.ends_with("tests hold")).unwrap_or("none").trim();
+    let all = whole(tests);
+    report.require("tests on packets", tests, all, "all of them");
+    let names = text.lines().find(|line| line.ends_with("names resolve")).unwrap_or("none");
+    let names = names.trim_start_matches([' ', '✓', '✗']);
+    report.require("names", names, whole(names), "all of them");
+    for (name, arguments, wanted) in [
+        ("status", vec!["lab", "status"], true),
+        ("exec", vec!["lab", "exec", "web-1", "--", &binary, "connect", "api-1:8080"], true),
+        ("exec, denied", vec!["lab", "exec", "db-1", "--", &binary, "connect", "web-1:80"], false),
+        ("ping", vec!["lab", "exec", "web-1", "--", &binary, "ping", "db-2", "-c", "1"], true),
+        ("lookup", vec!["lab", "exec", "cam-1", "--", &binary, "lookup", "web.services"], true),
+        ("explain", vec!["explain", "web-1", "api-1:8080", "--file", &example], true),
+        ("apply", vec!["lab", "apply", &example], true),
+        ("down", vec!["lab", "down"], true),
+    ] {
+        let output = user.run(&arguments)?;
+        let wanted_words = if wanted { "0" } else { "not 0" };
+        report.require(name, code(&output), output.status.success() == wanted, wanted_words);
+    }
+    Ok(())
+}
+
+/// Whether `N of M …` says all of them.
+fn whole(text: &str) -> bool {
+    let words: Vec<&str> = text.split(' ').collect();
+    matches!(words.as_slice(), [some, "of", all, ..] if some == all)
+}
+
+/// Ctrl-C in the middle of `lab up`, at several moments.
+fn interrupted(user: &User, report: &mut Report) -> anyhow::Result<()> {
+    let example = user.example.to_string_lossy().into_owned();
+    let mut codes = Vec::new();
+    for delay_ms in [20, 150, 400, 700] {
+        output::progress(&format!("netloom lab up, interrupted after {delay_ms} ms"));
+        let mut up = user.command(&["lab", "up", &example]);
+        let mut child = up.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
+        std::thread::sleep(Duration::from_millis(delay_ms));
+        let pid = child.id().to_string();
+        // The shell's own kill: the interrupt must not come through a library of ours.
+        Command::new("sh").args(["-c", &format!("kill -INT {pid}")]).status()?;
+        let status = child.wait()?;
+        if status.success() {
+            // It was up before the interrupt came.
+            user.run(&["lab", "down"])?;
+        }
+        codes.push(status.code().map_or_else(|| "signal".to_owned(), |code| code.to_string()));
+    }
+    // 2 is the signal itself, before the command has begun to listen for it.
+    let ended = codes.iter().all(|code| ["130", "0", "signal"].contains(&code.as_str()));
+    report.require("interrupted", codes.join(" "), ended, "130 each");
+    Ok(())
+}
+
+fn code(output: &Output) -> String {
+    output.status.code().map_or_else(|| "signal".to_owned(), |code| code.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::whole;
+
+    #[test]
+    fn all_means_all() {
+        assert!(whole("15 of 15 tests hold"));
+        assert!(!whole("14 of 15 tests hold"));
+        assert!(!whole("none"));
+    }
 }

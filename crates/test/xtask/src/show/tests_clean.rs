@@ -2,12 +2,12 @@
 
 use super::{Report, Show, words};
 use crate::cargo::{forget_this_run, root, stream};
+use crate::clone::{Scratch, clone_to, commit, git};
 use crate::counts::Counts;
 use crate::output;
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use clap::Parser as _;
-use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::time::Instant;
 
@@ -48,9 +48,7 @@ fn run(options: &[String]) -> anyhow::Result<Report> {
     let scratch = Scratch::new(options.r#in)?;
     let folder = scratch.0.join("clone");
     output::progress("cloning the last commit");
-    let clone = ["clone", "--quiet", "--no-hardlinks", "."];
-    let target = folder.to_str().context("the folder's path is not UTF-8")?;
-    git(&root, &[clone.as_slice(), &[target]].concat())?;
+    clone_to(&folder)?;
     report.figure("commit", commit(&folder, "")?);
     let place = Place { folder, target: Some(scratch.0.join("target")) };
     output::progress("cold: nothing is built");
@@ -117,44 +115,6 @@ fn test_command(readme: &str) -> Option<&str> {
     })
 }
 
-fn commit(folder: &Path, more: &str) -> anyhow::Result<String> {
-    Ok(format!("{}{more}", git(folder, &["rev-parse", "--short", "HEAD"])?.trim()))
-}
-
-fn git(folder: &Path, arguments: &[&str]) -> anyhow::Result<String> {
-    let result = Command::new("git")
-        .args(arguments)
-        .current_dir(folder)
-        .output()
-        .context("cannot run git, which makes the clone")?;
-    let printed = String::from_utf8_lossy(&result.stderr);
-    ensure!(result.status.success(), "git {} failed: {}", arguments[0], printed.trim());
-    Ok(String::from_utf8_lossy(&result.stdout).into_owned())
-}
-
-/// A folder that nobody else can enter, removed in the end.
-struct Scratch(PathBuf);
-
-impl Scratch {
-    fn new(parent: Option<PathBuf>) -> anyhow::Result<Self> {
-        let parent = parent.unwrap_or_else(std::env::temp_dir);
-        let folder = parent.join(format!("netloom-tests-clean-{}", std::process::id()));
-        std::fs::DirBuilder::new()
-            .mode(0o700)
-            .create(&folder)
-            .with_context(|| format!("cannot make {}", folder.display()))?;
-        Ok(Self(folder))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        if let Err(error) = std::fs::remove_dir_all(&self.0) {
-            output::error(&format!("warning: {} is left behind: {error}\n", self.0.display()));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -185,14 +145,5 @@ mod tests {
         let round = Round { minutes: 3.0, counts: counts(5, 0), succeeded: true };
         add_round(&mut report, "cold", &round, 2.0);
         assert!(!report.suffices());
-    }
-
-    #[test]
-    fn the_scratch_folder_goes_with_its_owner() {
-        let scratch = Scratch::new(None).unwrap();
-        let folder = scratch.0.clone();
-        std::fs::write(folder.join("file"), "x").unwrap();
-        drop(scratch);
-        assert!(!folder.exists());
     }
 }
