@@ -1,0 +1,154 @@
+//! A network on a node: its namespace, the way to its peers, and its link to the node's own stack.
+
+use super::parts::{
+    GATEWAY_V4, GATEWAY_V6, METRIC_WAY, add_neighbours, add_tunnel, default_v4, default_v6, end,
+    host_link_name, link_mac, loopback, network_namespace, no_automatic_address, prefix, stop, way,
+};
+use super::{Topology, policy};
+use crate::naming::{HOST_LINK, TUNNEL};
+use crate::{NetworkPlan, TUNNEL_MTU_BYTES, firewall, names, peers};
+use ipnet::{IpNet, Ipv6Net};
+use netloom_model::fabric::Name;
+use netloom_model::lease;
+use netloom_state::Namespace;
+use netloom_state::host::{Address, Link, LinkEnd, LinkKind, Neighbour};
+use std::net::{IpAddr, Ipv6Addr};
+
+impl<'a> Topology<'a> {
+    pub(super) fn network(&mut self, network: &'a Name, joins_host: bool) -> NetworkPlan {
+        let namespace = network_namespace(network);
+        let cidrs = self.input.fabric.networks[network].cidrs.clone();
+        let worst = netloom_state::stop_metric(&self.input.fabric.name);
+        let service_addresses: Vec<(IpAddr, IpAddr)> = self
+            .local_subnets(network)
+            .iter()
+            .flat_map(|subnet| &subnet.cidrs)
+            .map(|cidr| (lease::gateway(*cidr), lease::resolver(*cidr)))
+            .collect();
+        let state = self.in_namespace(&namespace);
+        state.links.insert("lo".to_owned(), loopback());
+        for address in service_addresses.iter().flat_map(|(gateway, dns)| [gateway, dns]) {
+            state.addresses.insert(Address { link: "lo".into(), address: IpNet::from(*address) });
+        }
+        add_tunnel(state);
+        for cidr in cidrs.into_iter().chain([self.node_prefix()]) {
+            let state = self.in_namespace(&namespace);
+            state.routes.insert(way(cidr, METRIC_WAY, TUNNEL, None, None));
+            state.routes.insert(stop(cidr, worst));
+        }
+        let state = self.in_namespace(&namespace);
+        state.routes.insert(stop(default_v4(), worst));
+        state.routes.insert(stop(default_v6(), worst));
+        for (key, value) in [
+            ("ipv4/ip_forward", "1"),
+            ("ipv6/conf/all/forwarding", "1"),
+            ("ipv4/conf/all/rp_filter", "0"),
+        ] {
+            state.sysctls.insert(format!("net/{key}"), value.to_owned());
+        }
+        if joins_host {
+            self.join_host(network, &namespace);
+        }
+        let workloads = self.local_workloads(network);
+        let (locals, policy) =
+            policy::policy(self.input, self.node, network, &workloads, joins_host);
+        let table = firewall::table(TUNNEL, &locals, &policy);
+        self.in_namespace(&namespace).tables.insert(firewall::TABLE.to_owned(), table);
+        NetworkPlan {
+            tunnel: end(&namespace, TUNNEL),
+            namespace,
+            peers: peers::peers(self.input, self.node, network),
+            resolver_addresses: service_addresses.iter().map(|(_, dns)| *dns).collect(),
+            names: names::names(self.input, network),
+            policy,
+        }
+    }
+
+    /// The prefix of all nodes' addresses.
+    pub(super) fn node_prefix(&self) -> IpNet {
+        let any = self.input.node_address(self.node);
+        // A length of 64 is valid for every IPv6 address.
+        Ipv6Net::new_assert(any, 64).trunc().into()
+    }
+
+    /// Links the node's own stack to a network.
+    pub(super) fn join_host(&mut self, network: &Name, namespace: &Namespace) {
+        let link = host_link_name(self.input.fabric_id, network);
+        self.veth(&end(namespace, HOST_LINK), &end(&Namespace::Host, &link));
+        let own = IpAddr::from(self.input.node_address(self.node));
+        let mut addresses = vec![own];
+        for (name, workload) in self.local_workloads(network) {
+            if workload.is_host() {
+                addresses.extend_from_slice(self.input.addresses(name));
+            }
+        }
+        self.attach(namespace, HOST_LINK, &Namespace::Host, &link, &addresses);
+        let v4_source = addresses.iter().copied().find(IpAddr::is_ipv4);
+        let cidrs = self.input.fabric.networks[network].cidrs.clone();
+        let other_nodes = self.nodes_first_met_in(network);
+        let state = self.in_namespace(&Namespace::Host);
+        for cidr in cidrs {
+            let via = match cidr {
+                IpNet::V4(_) => v4_source.map(|source| (IpAddr::from(GATEWAY_V4), source)),
+                IpNet::V6(_) => Some((IpAddr::from(GATEWAY_V6), own)),
+            };
+            if let Some((gateway, source)) = via {
+                state.routes.insert(way(cidr, METRIC_WAY, &link, Some(gateway), Some(source)));
+            }
+        }
+        for node in other_nodes {
+            let to = IpNet::from(IpAddr::from(node));
+            state.routes.insert(way(to, METRIC_WAY, &link, Some(GATEWAY_V6.into()), Some(own)));
+        }
+        add_neighbours(state, &link, v4_source.is_some(), link_mac(HOST_LINK, namespace));
+    }
+
+    /// Other nodes whose first network in common with this one is `network`.
+    fn nodes_first_met_in(&self, network: &Name) -> Vec<Ipv6Addr> {
+        let own = self.input.networks_of(self.node);
+        let others = self.input.nodes_in(network).into_iter().filter(|other| *other != self.node);
+        others
+            .filter(|other| {
+                let theirs = self.input.networks_of(other);
+                own.intersection(&theirs).next().is_some_and(|first| *first == network)
+            })
+            .map(|other| self.input.node_address(other))
+            .collect()
+    }
+
+    /// A veth pair between a network's namespace and another one.
+    pub(super) fn veth(&mut self, inner: &LinkEnd, outer: &LinkEnd) {
+        for (this, other) in [(inner, outer), (outer, inner)] {
+            let link = Link {
+                kind: LinkKind::Veth { peer: other.clone() },
+                mtu_bytes: TUNNEL_MTU_BYTES,
+                mac: Some(link_mac(&this.link, &this.namespace)),
+                up: true,
+            };
+            let state = self.in_namespace(&this.namespace);
+            state.links.insert(this.link.clone(), link);
+            state.sysctls.insert(no_automatic_address(&this.link), "1".to_owned());
+        }
+        let gateway = Address { link: inner.link.clone(), address: prefix(GATEWAY_V6.into(), 64) };
+        self.in_namespace(&inner.namespace).addresses.insert(gateway);
+    }
+
+    /// Gives `addresses` to the outer end of a veth pair, and the network's side the way there.
+    pub(super) fn attach(
+        &mut self,
+        network: &Namespace,
+        inner: &str,
+        outside: &Namespace,
+        outer: &str,
+        addresses: &[IpAddr],
+    ) {
+        let mac = link_mac(outer, outside);
+        for address in addresses {
+            let state = self.in_namespace(outside);
+            state.addresses.insert(Address { link: outer.into(), address: (*address).into() });
+            let state = self.in_namespace(network);
+            state.routes.insert(way((*address).into(), METRIC_WAY, inner, None, None));
+            state.neighbours.insert(Neighbour { link: inner.into(), address: *address, mac });
+        }
+    }
+}

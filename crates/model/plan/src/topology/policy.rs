@@ -1,0 +1,114 @@
+//! Who is who in a network, and what each local workload may do.
+
+use crate::firewall::{CompiledPolicy, Local, Policies};
+use crate::input::PlanInput;
+use crate::naming::{HOST_LINK, identity_hint, link_name};
+use netloom_model::Span;
+use netloom_model::fabric::{Name, Protocol, Workload};
+use netloom_policy::allowance::{self, Allowance, Direction};
+use netloom_policy::table::Members;
+use netloom_policy::{IntervalSet, Selector};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The local senders and receivers of a network on a node, and their policy.
+pub(super) fn policy(
+    input: &PlanInput<'_>,
+    node: &str,
+    network: &str,
+    workloads: &[(&Name, &Workload)],
+    joins_host: bool,
+) -> (Vec<Local>, CompiledPolicy) {
+    let mut desk = IdentityDesk { input, numbers: BTreeMap::new() };
+    desk.number_all(network);
+    let (mut locals, mut policies) = (Vec::new(), Policies::default());
+    for (name, workload) in workloads {
+        let link = if workload.is_host() { HOST_LINK.into() } else { link_name("w-", name) };
+        let identity = desk.add(&workload.security_groups, false, &mut policies);
+        let addresses = input.addresses(name).to_vec();
+        locals.push(Local { link, addresses, identity });
+    }
+    if joins_host {
+        let groups = &input.fabric.nodes[node].security_groups;
+        let identity = desk.add(groups, groups.is_empty(), &mut policies);
+        let addresses = vec![input.node_address(node).into()];
+        locals.push(Local { link: HOST_LINK.into(), addresses, identity });
+    }
+    let policy = CompiledPolicy::compile(&locals, &policies, &members(input, network));
+    (locals, policy)
+}
+
+/// The groups of every address in a network.
+pub(crate) fn members(input: &PlanInput<'_>, network: &str) -> Members {
+    let fabric = input.fabric;
+    let workloads = fabric.workloads.iter().filter(|(_, w)| fabric.network_of(w) == network);
+    let mut members: Members = workloads
+        .flat_map(|(name, workload)| {
+            let addresses = input.addresses(name).iter();
+            addresses.map(|address| (*address, workload.security_groups.clone()))
+        })
+        .collect();
+    for node in input.nodes_in(network) {
+        let groups = fabric.nodes[node].security_groups.clone();
+        members.insert(input.node_address(node).into(), groups);
+    }
+    members
+}
+
+/// The policy of a node without groups: it may call, and answers echo.
+pub(crate) fn node_default(direction: Direction, span: &Span) -> Vec<Allowance> {
+    let transport = match direction {
+        Direction::Egress => IntervalSet::full(),
+        Direction::Ingress => allowance::transports(Protocol::Icmp, &[]),
+    };
+    vec![Allowance {
+        selector: Selector::All,
+        transport,
+        group: "node-default".to_owned(),
+        span: span.clone(),
+    }]
+}
+
+/// Hands out identities: one number per distinct set of groups, the same on every node.
+struct IdentityDesk<'a> {
+    input: &'a PlanInput<'a>,
+    numbers: BTreeMap<(bool, BTreeSet<Name>), u32>,
+}
+
+impl IdentityDesk<'_> {
+    /// Numbers every set of groups in a network: by its hash, or the next number that is free.
+    fn number_all(&mut self, network: &str) {
+        let fabric = self.input.fabric;
+        let workloads = fabric.workloads.values().filter(|w| fabric.network_of(w) == network);
+        let mut sets: BTreeSet<(bool, BTreeSet<Name>)> =
+            workloads.map(|workload| (false, workload.security_groups.clone())).collect();
+        sets.extend(self.input.nodes_in(network).iter().map(|node| {
+            let groups = &fabric.nodes[*node].security_groups;
+            (groups.is_empty(), groups.clone())
+        }));
+        let mut used = BTreeSet::new();
+        for (is_node_default, groups) in sets {
+            let marker = if is_node_default { "\u{1}" } else { "" };
+            let names = groups.iter().map(String::as_str);
+            let mut number = identity_hint([marker].into_iter().chain(names));
+            while !used.insert(number) {
+                number = number.wrapping_add(1).max(1);
+            }
+            self.numbers.insert((is_node_default, groups), number);
+        }
+    }
+
+    fn add(&self, groups: &BTreeSet<Name>, node_default_: bool, policies: &mut Policies) -> u32 {
+        let identity = self.numbers[&(node_default_, groups.clone())];
+        let fabric = self.input.fabric;
+        let of = |direction| {
+            if !node_default_ {
+                return allowance::allowances(fabric, groups, direction);
+            }
+            let span = Span { file: "".into(), line: 0, column: 0 };
+            node_default(direction, &span)
+        };
+        policies.ingress.entry(identity).or_insert_with(|| of(Direction::Ingress));
+        policies.egress.entry(identity).or_insert_with(|| of(Direction::Egress));
+        identity
+    }
+}
