@@ -231,34 +231,6 @@ fn an_agent_that_is_killed_comes_back_and_sessions_with_it() {
 }
 
 #[test]
-fn without_user_namespaces_the_error_names_cause_and_cure() {
-    let home = Home::new();
-    if !labs_work(&home) {
-        return;
-    }
-    // A sandbox in which no further user namespace may be made stands for a host that refuses them.
-    let netloom = env!("CARGO_BIN_EXE_netloom");
-    let file = home.write("tiny.yaml", TINY);
-    let script = format!(
-        "echo 0 > /proc/sys/user/max_user_namespaces && exec setpriv --reuid 1 --regid 1 \
-         --clear-groups {netloom} lab up {file}"
-    );
-    let inside = home
-        .command(&[])
-        .args(["--version"])
-        .output()
-        .map(|_| Command::new("unshare").args(["-Ur", "sh", "-c", &script]).env("TMPDIR", "/tmp").output());
-    let Ok(Ok(output)) = inside else { return };
-    let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    if error.contains("unshare:") || error.contains("setpriv:") || error.contains("sh:") {
-        eprintln!("SKIPPED: such a sandbox cannot be made here: {error}");
-        return;
-    }
-    assert!(!output.status.success());
-    assert!(error.contains("user namespace") && error.contains("sudo"), "{error}");
-}
-
-#[test]
 fn a_fabric_with_errors_starts_nothing() {
     let home = Home::new();
     let file = home.write("bad.yaml", &TINY.replace("node: one", "node: oen"));
