@@ -1,13 +1,17 @@
 //! The tree into declared objects: every key known, every value of its type, all errors collected.
 
+mod fields;
+mod findings;
 pub mod objects;
 pub mod policy;
 pub mod scalar;
 pub mod workload;
 
-use crate::diagnostic::{Code, Diagnostic, code};
+use crate::diagnostic::{Diagnostic, code};
 use crate::span::Span;
 use crate::tree::{Key, Tree, Value};
+pub use fields::Fields;
+pub use findings::{Decoder, FINDINGS_MAX};
 use std::collections::BTreeMap;
 
 /// A value and where it is declared.
@@ -19,37 +23,9 @@ pub struct At<T> {
     pub span: Span,
 }
 
-/// Collects findings while trees are read.
-#[derive(Debug, Default)]
-pub struct Decoder {
-    /// What was found so far.
-    pub diagnostics: Vec<Diagnostic>,
-}
-
-/// The entries of a map whose keys are all known, by key.
-#[derive(Debug)]
-pub struct Fields<'a> {
-    /// What the map describes, in words, such as "a workload".
-    what: &'static str,
-    /// Where the map stands.
-    span: &'a Span,
-    entries: BTreeMap<&'a str, (&'a Key, &'a Tree)>,
-}
-
 impl Decoder {
-    /// Adds an error.
-    pub fn error(
-        &mut self,
-        code: Code,
-        span: &Span,
-        message: impl Into<String>,
-        cause: impl Into<String>,
-        solution: impl Into<String>,
-    ) {
-        self.diagnostics.push(Diagnostic::error(code, span, message, cause, solution));
-    }
-
     /// The entries of a map with a fixed set of keys; unknown and repeated keys are errors.
+    /// What stands under a misspelt key is taken for what was meant, so that it is not missed too.
     pub fn fields<'a>(
         &mut self,
         tree: &'a Tree,
@@ -57,14 +33,36 @@ impl Decoder {
         keys: &[&'static str],
     ) -> Option<Fields<'a>> {
         let mut entries = BTreeMap::new();
+        let (mut partial, mut meant) = (false, Vec::new());
         for (key, value) in self.map(tree, what)? {
-            if !keys.contains(&key.name.as_str()) {
-                self.diagnostics.push(unknown_key(key, what, keys));
-            } else if entries.insert(key.name.as_str(), (key, value)).is_some() {
-                self.duplicate(key, "key", None);
+            if key.broken {
+                partial = true;
+            } else if let Some(known) = keys.iter().find(|known| **known == key.name) {
+                if entries.insert(*known, (key, value)).is_some() {
+                    self.duplicate(key, "key", None);
+                }
+            } else if let Some(guess) = self.unknown_key(key, what, keys) {
+                meant.extend(keys.iter().find(|known| **known == guess).map(|k| (*k, key, value)));
             }
         }
-        Some(Fields { what, span: &tree.span, entries })
+        for (known, key, value) in meant {
+            entries.entry(known).or_insert((key, value));
+        }
+        Some(Fields { what, span: &tree.span, entries, partial })
+    }
+
+    /// Reports a key without meaning, and gives the one that was probably meant.
+    pub fn unknown_key(&mut self, key: &Key, what: &str, keys: &[&'static str]) -> Option<String> {
+        let guess = self.guess(&key.name, keys.iter().copied());
+        let found = Diagnostic::error(
+            code::UNKNOWN_KEY,
+            &key.span,
+            format!("`{}` is not a key of {what}", key.name),
+            "a key without meaning would be ignored silently, which is worse than an error",
+            format!("remove it, or use one of: {}", keys.join(", ")),
+        );
+        self.push(found.meaning(guess.clone()));
+        guess
     }
 
     /// The entries of a map; nothing is an empty map.
@@ -72,6 +70,7 @@ impl Decoder {
         match &tree.value {
             Value::Map(entries) => Some(entries),
             Value::Null => Some(&[]),
+            Value::Broken => None,
             Value::Scalar { .. } | Value::List(_) => {
                 self.wrong_type(tree, &format!("{what} is a map (keys and values)"));
                 None
@@ -83,7 +82,7 @@ impl Decoder {
     pub fn items<'a>(&mut self, tree: &'a Tree) -> &'a [Tree] {
         match &tree.value {
             Value::List(items) => items,
-            Value::Null => &[],
+            Value::Null | Value::Broken => &[],
             Value::Scalar { .. } | Value::Map(_) => std::slice::from_ref(tree),
         }
     }
@@ -92,7 +91,7 @@ impl Decoder {
     pub fn list<'a>(&mut self, tree: &'a Tree, what: &str) -> &'a [Tree] {
         match &tree.value {
             Value::List(items) => items,
-            Value::Null => &[],
+            Value::Null | Value::Broken => &[],
             Value::Scalar { .. } | Value::Map(_) => {
                 self.wrong_type(tree, &format!("{what} is a list (items that begin with `-`)"));
                 &[]
@@ -104,6 +103,7 @@ impl Decoder {
     pub fn text<'a>(&mut self, tree: &'a Tree, what: &str) -> Option<&'a str> {
         match &tree.value {
             Value::Scalar { text, .. } => Some(text),
+            Value::Broken => None,
             Value::Null | Value::List(_) | Value::Map(_) => {
                 self.wrong_type(tree, what);
                 None
@@ -135,9 +135,9 @@ impl Decoder {
     }
 
     /// A name that an object is given: a DNS label, lower case.
-    pub fn name(&mut self, key: &Key, what: &str) -> Option<String> {
+    pub fn name(&mut self, key: &Key, what: &str) {
         if is_label(&key.name) {
-            return Some(key.name.clone());
+            return;
         }
         let made: String = key
             .name
@@ -155,14 +155,16 @@ impl Decoder {
             "choose such a name",
         );
         found.did_you_mean = is_label(&guess).then_some(guess);
-        self.diagnostics.push(found);
-        None
+        self.push(found);
     }
 
     /// A map from free names to texts, such as labels.
     pub fn texts(&mut self, tree: &Tree, what: &'static str) -> BTreeMap<String, String> {
         let mut texts = BTreeMap::new();
         for (key, value) in self.map(tree, what).unwrap_or_default() {
+            if key.broken {
+                continue;
+            }
             let Some(text) = self.text(value, "a text is needed") else { continue };
             if texts.insert(key.name.clone(), text.to_owned()).is_some() {
                 self.duplicate(key, "key", None);
@@ -190,60 +192,4 @@ pub fn is_label(name: &str) -> bool {
         && name.chars().all(inner)
         && !name.starts_with('-')
         && !name.ends_with('-')
-}
-
-fn unknown_key(key: &Key, what: &str, keys: &[&'static str]) -> Diagnostic {
-    Diagnostic::error(
-        code::UNKNOWN_KEY,
-        &key.span,
-        format!("`{}` is not a key of {what}", key.name),
-        "a key without meaning would be ignored silently, which is worse than an error",
-        format!("remove it, or use one of: {}", keys.join(", ")),
-    )
-    .guess(&key.name, keys.iter().copied())
-}
-
-impl<'a> Fields<'a> {
-    /// Where the map stands.
-    pub fn span(&self) -> &'a Span {
-        self.span
-    }
-
-    /// The value of a key, if it is there.
-    pub fn optional(&self, key: &str) -> Option<&'a Tree> {
-        self.entries.get(key).map(|(_, value)| *value)
-    }
-
-    /// The value of a key; its absence is an error.
-    pub fn required(&self, key: &str, decoder: &mut Decoder) -> Option<&'a Tree> {
-        let found = self.optional(key);
-        if found.is_none() {
-            decoder.error(
-                code::MISSING_KEY,
-                self.span,
-                format!("{} needs the key `{key}`", self.what),
-                "it has no default",
-                format!("add `{key}: …`"),
-            );
-        }
-        found
-    }
-
-    /// A text that must be there, with its place.
-    pub fn reference(&self, key: &str, decoder: &mut Decoder) -> Option<At<String>> {
-        let tree = self.required(key, decoder)?;
-        let value = decoder.text(tree, "a name is needed")?.to_owned();
-        Some(At { value, span: tree.span.clone() })
-    }
-
-    /// A text that may be there, with its place.
-    pub fn optional_reference(&self, key: &str, decoder: &mut Decoder) -> Option<At<String>> {
-        self.optional(key)?;
-        self.reference(key, decoder)
-    }
-
-    /// The entries that are there.
-    pub fn present(&self) -> impl Iterator<Item = (&'a Key, &'a Tree)> {
-        self.entries.values().copied()
-    }
 }

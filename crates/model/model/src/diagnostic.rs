@@ -1,7 +1,7 @@
 //! Diagnostics: what is wrong, where, why, and what to do, the same for people and for programs.
 
 use crate::span::Span;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 /// A stable code of a kind of finding: `N` and four digits. Codes are never reused.
@@ -56,6 +56,8 @@ pub mod code {
     pub const PORT_TAKEN: Code = Code("N0401");
     /// A combination that contradicts itself.
     pub const CONFLICT: Code = Code("N0402");
+    /// A workload on a node's own stack, in a network that overlaps with one the stack is in.
+    pub const HOST_OVERLAP: Code = Code("N0403");
     /// Warning: a workload without security group is cut off.
     pub const NO_GROUP: Code = Code("N0901");
     /// Warning: nothing uses this object.
@@ -64,6 +66,8 @@ pub mod code {
     pub const SELECTS_NOTHING: Code = Code("N0903");
     /// Warning: two nodes that both sit behind address translators cannot reach each other yet.
     pub const NO_PATH: Code = Code("N0904");
+    /// Warning: a node's own stack stays out of a network that overlaps with one it is in.
+    pub const HOST_LEFT_OUT: Code = Code("N0905");
 }
 
 /// How bad a finding is.
@@ -119,17 +123,25 @@ impl Diagnostic {
         Self { severity: Severity::Warning, ..self }
     }
 
-    /// With a guess at what was meant: the candidate nearest to `given`, if one is near.
-    pub fn guess<'a>(self, given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Self {
-        Self { did_you_mean: nearest(given, candidates), ..self }
+    /// With a guess at what was meant.
+    pub fn meaning(self, guess: Option<String>) -> Self {
+        Self { did_you_mean: guess, ..self }
     }
 }
 
+/// Longest text whose meaning is guessed: no name is longer.
+const GUESS_CHARS_MAX: usize = 253;
+
 /// The candidate at the smallest edit distance from `given`, if that is at most a third of its length.
 pub fn nearest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let limit = given.chars().count().div_ceil(3).max(1);
+    let length = given.chars().count();
+    let limit = length.div_ceil(3).max(1);
+    if length > GUESS_CHARS_MAX {
+        return None;
+    }
     candidates
         .into_iter()
+        .filter(|candidate| candidate.len() <= 4 * (length + limit))
         .map(|candidate| (edit_distance(given, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= limit && *candidate != given)
         .min()
@@ -159,13 +171,21 @@ fn edit_distance(a: &str, b: &str) -> usize {
 /// Findings as text for a terminal, each with its line of source. `sources` maps file names to texts.
 pub fn render(diagnostics: &[Diagnostic], sources: &BTreeMap<String, String>) -> String {
     let mut text = String::new();
+    let named: BTreeSet<&str> = diagnostics.iter().map(|found| &*found.span.file).collect();
+    let lines: Lines<'_> = named
+        .into_iter()
+        .filter_map(|file| Some((file, sources.get(file)?.lines().collect())))
+        .collect();
     for diagnostic in diagnostics {
-        render_one(&mut text, diagnostic, sources);
+        render_one(&mut text, diagnostic, &lines);
     }
     text
 }
 
-fn render_one(text: &mut String, diagnostic: &Diagnostic, sources: &BTreeMap<String, String>) {
+/// The lines of each file that a finding is in: cut once, as there may be many findings.
+type Lines<'a> = BTreeMap<&'a str, Vec<&'a str>>;
+
+fn render_one(text: &mut String, diagnostic: &Diagnostic, lines: &Lines<'_>) {
     let kind = match diagnostic.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
@@ -175,9 +195,8 @@ fn render_one(text: &mut String, diagnostic: &Diagnostic, sources: &BTreeMap<Str
     // Writing to a String cannot fail.
     let _ = writeln!(text, "{kind}[{code}]: {}", diagnostic.message);
     let _ = writeln!(text, "  --> {span}");
-    let line = sources
-        .get(&*span.file)
-        .and_then(|source| source.lines().nth((span.line as usize).saturating_sub(1)));
+    let line =
+        lines.get(&*span.file).and_then(|lines| lines.get((span.line as usize).saturating_sub(1)));
     if let Some((shown, caret)) = line.and_then(|line| excerpt(line, span.column as usize)) {
         let number = span.line.to_string();
         let _ = writeln!(text, "{number:>4} | {shown}");

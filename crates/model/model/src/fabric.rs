@@ -10,7 +10,7 @@ use std::time::Duration;
 pub type Name = String;
 
 /// One fabric, as declared in one or several files.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Fabric {
     /// Its name.
     pub name: Name,
@@ -329,6 +329,20 @@ impl Fabric {
     /// Never on a checked fabric: its workloads' subnets exist.
     pub fn network_of(&self, workload: &Workload) -> &Name {
         &self.subnets[&workload.subnet].network
+    }
+
+    /// The end of a flow that `name` means: a workload, a node, `internet`, or an address.
+    pub fn party(&self, name: &str) -> Option<Party> {
+        if self.workloads.contains_key(name) {
+            return Some(Party::Workload(name.to_owned()));
+        }
+        if self.nodes.contains_key(name) {
+            return Some(Party::Node(name.to_owned()));
+        }
+        if name == "internet" {
+            return Some(Party::Internet);
+        }
+        name.parse().ok().map(Party::Address)
     }
 
     /// The workloads that a service names, with their names.

@@ -36,6 +36,13 @@ pub enum Unassigned {
         /// The other workload.
         by: Name,
     },
+    /// It asks for a second one in a prefix.
+    Second {
+        /// The address.
+        address: IpAddr,
+        /// The one it has there.
+        first: IpAddr,
+    },
     /// None is left.
     Exhausted {
         /// The subnet.
@@ -78,9 +85,8 @@ pub fn assign(fabric: &Fabric, before: &Leases) -> (Leases, Vec<(Name, Unassigne
     let mut given: BTreeMap<Name, BTreeMap<IpNet, IpAddr>> = BTreeMap::new();
     for (name, workload) in &fabric.workloads {
         for address in &workload.addresses {
-            if let Some(prefix) = desk.claim(name, workload, *address) {
-                given.entry(name.clone()).or_default().insert(prefix, *address);
-            }
+            let have = given.entry(name.clone()).or_default();
+            desk.claim(name, workload, *address, have);
         }
     }
     for (name, workload) in &fabric.workloads {
@@ -124,25 +130,29 @@ struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    fn claim(&mut self, name: &'a str, workload: &'a Workload, address: IpAddr) -> Option<IpNet> {
+    fn claim(
+        &mut self,
+        name: &'a str,
+        workload: &'a Workload,
+        address: IpAddr,
+        have: &mut BTreeMap<IpNet, IpAddr>,
+    ) {
         let cidrs = &self.fabric.subnets[&workload.subnet].cidrs;
         let network = self.fabric.network_of(workload).as_str();
-        let Some(prefix) = cidrs.iter().find(|prefix| prefix.contains(&address)) else {
-            let subnet = workload.subnet.clone();
-            self.refused.push((name.to_owned(), Unassigned::Outside { address, subnet }));
-            return None;
+        let refusal = match cidrs.iter().find(|prefix| prefix.contains(&address)) {
+            None => Unassigned::Outside { address, subnet: workload.subnet.clone() },
+            Some(prefix) if is_reserved(*prefix, address) => Unassigned::Reserved { address },
+            Some(prefix) => match (self.taken.get(&(network, address)), have.get(prefix)) {
+                (Some(by), _) if *by != name => Unassigned::Taken { address, by: (*by).to_owned() },
+                (_, Some(first)) => Unassigned::Second { address, first: *first },
+                (_, None) => {
+                    self.taken.insert((network, address), name);
+                    have.insert(*prefix, address);
+                    return;
+                }
+            },
         };
-        if is_reserved(*prefix, address) {
-            self.refused.push((name.to_owned(), Unassigned::Reserved { address }));
-            return None;
-        }
-        if let Some(by) = self.taken.get(&(network, address)) {
-            let by = (*by).to_owned();
-            self.refused.push((name.to_owned(), Unassigned::Taken { address, by }));
-            return None;
-        }
-        self.taken.insert((network, address), name);
-        Some(*prefix)
+        self.refused.push((name.to_owned(), refusal));
     }
 
     fn keep(
@@ -183,6 +193,8 @@ impl<'a> Desk<'a> {
                 return Some(address);
             }
         }
+        // Whoever comes next need not search the whole prefix again.
+        self.next.insert((network, prefix), size);
         None
     }
 }

@@ -11,6 +11,8 @@ mod check;
 pub mod decode;
 pub mod diagnostic;
 pub mod fabric;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod lease;
 pub mod load;
 pub mod span;

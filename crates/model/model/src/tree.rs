@@ -39,6 +39,8 @@ pub enum Value {
     List(Vec<Tree>),
     /// A map, in the order of the file; names may still be there twice.
     Map(Vec<(Key, Tree)>),
+    /// Something that could not be read and has been reported: no cause for further findings.
+    Broken,
 }
 
 /// A key of a map and its place.
@@ -48,7 +50,12 @@ pub struct Key {
     pub span: Span,
     /// The key.
     pub name: String,
+    /// Whether the key itself could not be read, and has been reported.
+    pub broken: bool,
 }
+
+/// What stands where bytes are no text, and where a key could not be read.
+pub(crate) const UNREADABLE: char = '\u{fffd}';
 
 impl Tree {
     /// What kind of value it is, in words.
@@ -58,24 +65,40 @@ impl Tree {
             Value::Scalar { .. } => "a single value",
             Value::List(_) => "a list",
             Value::Map(_) => "a map",
+            Value::Broken => "something unreadable",
         }
     }
+
+    /// Marks what holds bytes that were no text: they have been reported.
+    pub(crate) fn break_unreadable(&mut self) {
+        match &mut self.value {
+            Value::Scalar { text, .. } if text.contains(UNREADABLE) => self.value = Value::Broken,
+            Value::List(items) => items.iter_mut().for_each(Self::break_unreadable),
+            Value::Map(entries) => {
+                for (key, value) in entries {
+                    key.broken |= key.name.contains(UNREADABLE);
+                    value.break_unreadable();
+                }
+            }
+            Value::Null | Value::Scalar { .. } | Value::Broken => {}
+        }
+    }
+}
+
+/// The finding for a file with more values than may be.
+pub(crate) fn too_many_values(span: &Span) -> Diagnostic {
+    Diagnostic::error(
+        crate::diagnostic::code::LIMIT,
+        span,
+        "the file holds too many values",
+        format!("with its aliases put in it has more than {VALUES_MAX}"),
+        "split it into several files, or use fewer aliases",
+    )
 }
 
 /// Reads a text by the ending of its name: `.toml` is TOML, anything else YAML.
 /// What can be read is given back even when there are errors.
 pub fn read(file: &str, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Tree> {
-    if text.len() > FILE_BYTES_MAX {
-        let span = Span { file: file.into(), line: 1, column: 1 };
-        diagnostics.push(Diagnostic::error(
-            crate::diagnostic::code::LIMIT,
-            &span,
-            format!("the file has {} bytes", text.len()),
-            format!("a file may have at most {FILE_BYTES_MAX} bytes"),
-            "split it: several files are merged, and `include` names further ones",
-        ));
-        return None;
-    }
     if file.ends_with(".toml") {
         toml::read(file, text, diagnostics)
     } else {

@@ -1,9 +1,11 @@
 //! Prefixes: networks' parts disjoint, subnets inside their network and disjoint, lengths usable.
 
+use super::LISTED_MAX;
 use crate::decode::{At, Decoder};
 use crate::diagnostic::code;
 use crate::load::Declared;
 use ipnet::IpNet;
+use std::collections::BTreeMap;
 
 /// Longest IPv4 prefix of a subnet: five addresses are reserved, and three remain.
 const SUBNET_V4_LENGTH_MAX: u8 = 29;
@@ -16,49 +18,39 @@ pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
         let own: Vec<_> =
             network.value.cidrs.iter().map(|prefix| (name.as_str(), prefix)).collect();
         overlaps(&own, "prefixes of one network", decoder);
-        needs_one(&network.span, &network.value.cidrs, "network", decoder);
     }
-    for network in declared.networks.keys() {
-        let parts: Vec<(&str, &At<IpNet>)> = declared
-            .subnets
-            .iter()
-            .filter(|(_, subnet)| subnet.value.network.value == *network)
-            .flat_map(|(name, subnet)| {
-                subnet.value.cidrs.iter().map(move |prefix| (name.as_str(), prefix))
-            })
-            .collect();
-        overlaps(&parts, "subnets of one network", decoder);
-    }
-    for subnet in declared.subnets.values() {
-        needs_one(&subnet.span, &subnet.value.cidrs, "subnet", decoder);
-        let network = declared.networks.get(&subnet.value.network.value);
-        for prefix in &subnet.value.cidrs {
-            length(prefix, decoder);
-            if let Some(network) = network {
-                inside(prefix, &network.value.cidrs, &subnet.value.network.value, decoder);
-            }
+    let mut parts: BTreeMap<&str, Vec<(&str, &At<IpNet>)>> = BTreeMap::new();
+    for (name, subnet) in &declared.subnets {
+        if let Some(network) = &subnet.value.network {
+            let own = subnet.value.cidrs.iter().map(|prefix| (name.as_str(), prefix));
+            parts.entry(&network.value).or_default().extend(own);
         }
+        subnet.value.cidrs.iter().for_each(|prefix| length(prefix, decoder));
         one_per_family(&subnet.value.cidrs, decoder);
     }
-    let local: Vec<(&str, &At<IpNet>)> = declared
+    for (name, parts) in &parts {
+        overlaps(parts, "subnets of one network", decoder);
+        // Where a prefix of the network could not be read, it may be the one that is meant.
+        if let Some(network) = declared.networks.get(*name).filter(|network| network.whole) {
+            let outer = Outer::new(&network.value.cidrs);
+            parts.iter().for_each(|(_, prefix)| inside(prefix, &outer, name, decoder));
+        }
+    }
+    let local: BTreeMap<&str, Outer<'_>> = declared
         .regions
         .iter()
-        .flat_map(|(name, region)| region.value.networks.iter().map(move |p| (name.as_str(), p)))
+        .filter(|(_, region)| region.whole && !region.value.networks.is_empty())
+        .map(|(name, region)| (name.as_str(), Outer::new(&region.value.networks)))
         .collect();
-    for (node, prefix) in declared
-        .nodes
-        .values()
-        .flat_map(|node| node.value.advertise.iter().map(move |prefix| (node, prefix)))
-    {
-        let region = &node.value.region.value;
-        let here =
-            local.iter().any(|(name, local)| name == region && local.value.contains(&prefix.value));
-        let known = declared.regions.get(region).is_some_and(|r| !r.value.networks.is_empty());
-        if known && !here {
+    for node in declared.nodes.values() {
+        let Some(region) = &node.value.region else { continue };
+        let Some(local) = local.get(region.value.as_str()) else { continue };
+        let outside = |prefix: &&At<IpNet>| !local.contains(prefix.value);
+        for prefix in node.value.advertise.iter().filter(outside) {
             decoder.error(
                 code::OUTSIDE,
                 &prefix.span,
-                format!("{} is not in the region `{region}`", prefix.value),
+                format!("{} is not in the region `{}`", prefix.value, region.value),
                 "a node can only lead to prefixes of the place where it stands",
                 "add the prefix to the region's `networks`, or correct it",
             );
@@ -66,16 +58,23 @@ pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
     }
 }
 
-fn needs_one(span: &crate::span::Span, cidrs: &[At<IpNet>], what: &str, decoder: &mut Decoder) {
-    // A malformed prefix has been reported already; only a list that is empty is news.
-    if cidrs.is_empty() && !decoder.diagnostics.iter().any(|found| found.span.line == span.line) {
-        decoder.error(
-            code::MISSING_KEY,
-            span,
-            format!("the {what} has no prefix"),
-            "its addresses come from its prefixes",
-            "add `cidr: PREFIX` with one prefix or a list",
-        );
+/// Prefixes of which none contains another, in order, to find the one that contains a third.
+struct Outer<'a> {
+    all: &'a [At<IpNet>],
+    sorted: Vec<IpNet>,
+}
+
+impl<'a> Outer<'a> {
+    fn new(all: &'a [At<IpNet>]) -> Self {
+        let mut sorted: Vec<IpNet> = all.iter().map(|prefix| prefix.value).collect();
+        sorted.sort_by_key(|prefix| (prefix.addr(), prefix.prefix_len()));
+        sorted.dedup_by(|later, earlier| earlier.contains(&*later));
+        Self { all, sorted }
+    }
+
+    fn contains(&self, prefix: IpNet) -> bool {
+        let after = self.sorted.partition_point(|outer| outer.addr() <= prefix.addr());
+        after.checked_sub(1).is_some_and(|at| self.sorted[at].contains(&prefix))
     }
 }
 
@@ -85,7 +84,9 @@ fn overlaps(prefixes: &[(&str, &At<IpNet>)], what: &str, decoder: &mut Decoder) 
     sorted.sort_by_key(|(_, prefix)| (prefix.value.addr(), prefix.value.prefix_len()));
     let mut enclosing: Vec<&(&str, &At<IpNet>)> = Vec::new();
     for entry in sorted {
-        enclosing.retain(|outer| outer.1.value.contains(&entry.1.value));
+        while enclosing.last().is_some_and(|outer| !outer.1.value.contains(&entry.1.value)) {
+            enclosing.pop();
+        }
         if let Some(outer) = enclosing.last() {
             let (later, earlier) =
                 if entry.1.span > outer.1.span { (entry, *outer) } else { (*outer, entry) };
@@ -121,16 +122,17 @@ fn length(prefix: &At<IpNet>, decoder: &mut Decoder) {
     }
 }
 
-fn inside(prefix: &At<IpNet>, network: &[At<IpNet>], name: &str, decoder: &mut Decoder) {
-    if network.is_empty() || network.iter().any(|outer| outer.value.contains(&prefix.value)) {
+fn inside(prefix: &At<IpNet>, network: &Outer<'_>, name: &str, decoder: &mut Decoder) {
+    if network.contains(prefix.value) {
         return;
     }
-    let outer: Vec<String> = network.iter().map(|prefix| prefix.value.to_string()).collect();
+    let listed = network.all.iter().take(LISTED_MAX).map(|prefix| prefix.value.to_string());
+    let listed: Vec<String> = listed.collect();
     decoder.error(
         code::OUTSIDE,
         &prefix.span,
         format!("{} is outside the network `{name}`", prefix.value),
-        format!("the network's prefixes are {}", outer.join(", ")),
+        format!("the network's prefixes are {}", listed.join(", ")),
         "take a part of these, or add a prefix to the network",
     );
 }

@@ -3,11 +3,13 @@
 use super::unknown;
 use crate::decode::policy::{GroupRule, Peer};
 use crate::decode::{At, Decoder, is_label};
-use crate::diagnostic::{Diagnostic, code};
-use crate::load::{Declared, Named};
-use std::net::IpAddr;
+use crate::diagnostic::code;
+use crate::load::{Declared, Entry, Named};
+use crate::span::Span;
+use crate::tree::Key;
+use std::net::{IpAddr, Ipv4Addr};
 
-/// Reports references that lead nowhere.
+/// Reports references that lead nowhere, and names that mean two things.
 pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
     let mut checker = Checker { declared, decoder };
     for network in declared.networks.values() {
@@ -17,39 +19,38 @@ pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
         }
     }
     for subnet in declared.subnets.values() {
-        checker.reference(&subnet.value.network, "network");
-        if let Some(zone) = &subnet.value.zone {
-            checker.subnet_zone(&subnet.value.network, zone);
-        }
+        checker.optional(subnet.value.network.as_ref(), "network");
     }
-    for node in declared.nodes.values() {
-        checker.reference(&node.value.region, "region");
-        if let (Some(zone), Some(region)) =
-            (&node.value.zone, declared.regions.get(&node.value.region.value))
-        {
-            checker.zone(zone, &region.value.zones, &node.value.region.value);
-        }
+    for (name, node) in &declared.nodes {
+        checker.optional(node.value.region.as_ref(), "region");
         checker.each(&node.value.security_groups, "security group");
         if let Some(endpoint) = &node.value.endpoint {
             checker.endpoint(endpoint);
         }
+        checker.not_internet(name, &node.span, "node");
     }
     for (name, workload) in &declared.workloads {
-        checker.reference(&workload.value.node, "node");
-        checker.reference(&workload.value.subnet, "subnet");
+        checker.optional(workload.value.node.as_ref(), "node");
+        checker.optional(workload.value.subnet.as_ref(), "subnet");
         checker.each(&workload.value.security_groups, "security group");
         checker.distinct(name, workload);
+        checker.not_internet(name, &workload.span, "workload");
     }
     for group in declared.security_groups.values() {
         let rules = group.value.ingress.iter().chain(&group.value.egress);
         rules.for_each(|rule| checker.rule(rule));
     }
+    for service in declared.services.values() {
+        if let Some(At { value, span }) = &service.value.namespace {
+            let key = Key { span: span.clone(), name: value.clone(), broken: false };
+            checker.decoder.name(&key, "a namespace");
+        }
+    }
     for (region, link) in &declared.lab_links {
         checker.reference(&At { value: region.clone(), span: link.span.clone() }, "region");
     }
     for test in &declared.tests {
-        checker.party(&test.from);
-        checker.party(&test.to);
+        test.from.iter().chain(&test.to).for_each(|party| checker.party(party));
     }
 }
 
@@ -71,15 +72,16 @@ impl Checker<'_> {
     }
 
     fn among<T>(&mut self, name: &At<String>, what: &str, section: &'static str, all: &Named<T>) {
-        // A name that could not be read may be the very one that is meant here.
-        let hidden = self.declared.broken.contains(section) && !self.near(name, all);
-        if !all.contains_key(&name.value) && !hidden {
-            unknown(self.decoder, name, what, section, all.keys().map(String::as_str));
+        if all.contains_key(&name.value) {
+            return;
         }
-    }
-
-    fn near<T>(&self, name: &At<String>, all: &Named<T>) -> bool {
-        crate::diagnostic::nearest(&name.value, all.keys().map(String::as_str)).is_some()
+        let names = all.keys().map(String::as_str);
+        // A name that could not be read may be the very one that is meant here.
+        let hidden = self.declared.broken.contains(section)
+            && self.decoder.guess(&name.value, names.clone()).is_none();
+        if !hidden {
+            unknown(self.decoder, name, what, section, names);
+        }
     }
 
     fn optional(&mut self, name: Option<&At<String>>, what: &str) {
@@ -98,45 +100,6 @@ impl Checker<'_> {
         }
     }
 
-    fn subnet_zone(&mut self, network: &At<String>, zone: &At<String>) {
-        let region = self
-            .declared
-            .networks
-            .get(&network.value)
-            .and_then(|network| network.value.region.as_ref());
-        match region.and_then(|region| self.declared.regions.get_key_value(&region.value)) {
-            Some((name, region)) => self.zone(zone, &region.value.zones, name),
-            None => {
-                let zones: Vec<At<String>> = self
-                    .declared
-                    .regions
-                    .values()
-                    .flat_map(|region| region.value.zones.iter().cloned())
-                    .collect();
-                if region.is_none() {
-                    self.zone(zone, &zones, "any region");
-                }
-            }
-        }
-    }
-
-    fn zone(&mut self, zone: &At<String>, zones: &[At<String>], region: &str) {
-        if zones.iter().any(|known| known.value == zone.value) {
-            return;
-        }
-        let names = zones.iter().map(|known| known.value.as_str());
-        let found = Diagnostic::error(
-            code::UNKNOWN_REFERENCE,
-            &zone.span,
-            format!("there is no zone `{}` in {region}", zone.value),
-            "zones are declared with their region",
-            format!("add it to the region's `zones`, or name one of them: {}", {
-                names.clone().collect::<Vec<_>>().join(", ")
-            }),
-        );
-        self.decoder.diagnostics.push(found.guess(&zone.value, names));
-    }
-
     fn domain(&mut self, domain: &At<String>) {
         if domain.value.len() > 253 || !domain.value.split('.').all(is_label) {
             self.decoder.error(
@@ -151,12 +114,7 @@ impl Checker<'_> {
 
     fn endpoint(&mut self, endpoint: &At<String>) {
         let sound = endpoint.value.rsplit_once(':').is_some_and(|(host, port)| {
-            let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-            let host_is_sound = match bare {
-                Some(v6) => v6.parse::<IpAddr>().is_ok_and(|ip| ip.is_ipv6()),
-                None => !host.is_empty() && !host.contains(':'),
-            };
-            host_is_sound && port.parse::<u16>().is_ok_and(|port| port != 0)
+            is_host(host) && port.parse::<u16>().is_ok_and(|port| port != 0)
         });
         if !sound {
             self.decoder.error(
@@ -170,7 +128,7 @@ impl Checker<'_> {
     }
 
     /// Workloads and nodes share the names that tests and commands use.
-    fn distinct<T>(&mut self, name: &str, workload: &At<T>) {
+    fn distinct<T>(&mut self, name: &str, workload: &Entry<T>) {
         if let Some(node) = self.declared.nodes.get(name) {
             self.decoder.error(
                 code::DUPLICATE,
@@ -183,11 +141,14 @@ impl Checker<'_> {
                 "rename one of the two",
             );
         }
-        if name == "internet" {
+    }
+
+    fn not_internet(&mut self, name: &str, span: &Span, what: &str) {
+        if name == INTERNET {
             self.decoder.error(
                 code::BAD_NAME,
-                &workload.span,
-                "a workload cannot be called `internet`",
+                span,
+                format!("a {what} cannot be called `{name}`"),
                 "in tests this word means any host outside the fabric",
                 "choose another name",
             );
@@ -195,17 +156,34 @@ impl Checker<'_> {
     }
 
     fn party(&mut self, name: &At<String>) {
-        let known = self.declared.workloads.contains_key(&name.value)
-            || self.declared.nodes.contains_key(&name.value)
-            || name.value == "internet"
+        let declared = self.declared;
+        let known = declared.workloads.contains_key(&name.value)
+            || declared.nodes.contains_key(&name.value)
+            || name.value == INTERNET
             || name.value.parse::<IpAddr>().is_ok();
-        let names = self.declared.workloads.keys().chain(self.declared.nodes.keys());
-        let names = names.map(String::as_str).chain(["internet"]);
-        let broken = &self.declared.broken;
-        let hidden = (broken.contains("workloads") || broken.contains("nodes"))
-            && crate::diagnostic::nearest(&name.value, names.clone()).is_none();
-        if !known && !hidden {
+        if known {
+            return;
+        }
+        let names = declared.workloads.keys().chain(declared.nodes.keys());
+        let names = names.map(String::as_str).chain([INTERNET]);
+        let broken = declared.broken.contains("workloads") || declared.broken.contains("nodes");
+        let hidden = broken && self.decoder.guess(&name.value, names.clone()).is_none();
+        if !hidden {
             unknown(self.decoder, name, "workload or node", "workloads", names);
         }
     }
+}
+
+/// In tests: any host outside the fabric.
+const INTERNET: &str = "internet";
+
+/// Whether `host` is an address or a DNS name; numbers and dots alone are an address or nothing.
+fn is_host(host: &str) -> bool {
+    if let Some(v6) = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        return v6.parse::<IpAddr>().is_ok_and(|address| address.is_ipv6());
+    }
+    let name = host.to_ascii_lowercase();
+    let numeric = name.split('.').all(|part| part.chars().all(|c| c.is_ascii_digit()));
+    host.parse::<Ipv4Addr>().is_ok()
+        || !numeric && name.len() <= 253 && name.trim_end_matches('.').split('.').all(is_label)
 }

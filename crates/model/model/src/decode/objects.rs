@@ -1,6 +1,7 @@
 //! Regions, networks, subnets, nodes and services as declared, references not yet resolved.
 
 use super::{At, Decoder};
+use crate::diagnostic::{Diagnostic, code};
 use crate::fabric::{HealthCheck, LabLink, Protocol, Role};
 use crate::tree::Tree;
 use ipnet::IpNet;
@@ -9,7 +10,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 /// A region as declared.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Region {
     /// Zones.
     pub zones: Vec<At<String>>,
@@ -20,7 +21,7 @@ pub struct Region {
 }
 
 /// A network as declared.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Network {
     /// Prefixes.
     pub cidrs: Vec<At<IpNet>>,
@@ -35,10 +36,10 @@ pub struct Network {
 }
 
 /// A subnet as declared.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Subnet {
     /// Network.
-    pub network: At<String>,
+    pub network: Option<At<String>>,
     /// Prefixes.
     pub cidrs: Vec<At<IpNet>>,
     /// Zone.
@@ -48,10 +49,10 @@ pub struct Subnet {
 }
 
 /// A node as declared.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Node {
     /// Region.
-    pub region: At<String>,
+    pub region: Option<At<String>>,
     /// Zone.
     pub zone: Option<At<String>>,
     /// Roles.
@@ -67,14 +68,14 @@ pub struct Node {
 }
 
 /// A service as declared.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Service {
     /// Namespace.
-    pub namespace: At<String>,
+    pub namespace: Option<At<String>>,
     /// Port.
-    pub port: u16,
+    pub port: Option<u16>,
     /// Protocol.
-    pub protocol: Protocol,
+    pub protocol: Option<Protocol>,
     /// Labels.
     pub select: BTreeMap<String, String>,
     /// Health check.
@@ -95,7 +96,7 @@ impl Decoder {
     /// A network.
     pub fn network(&mut self, tree: &Tree) -> Option<Network> {
         let fields = self.fields(tree, "a network", &["cidr", "region", "dns", "tags"])?;
-        let cidrs = fields.required("cidr", self).map(|t| self.cidrs(t)).unwrap_or_default();
+        let cidrs = fields.required("cidr", self).map(|t| self.some_cidrs(t)).unwrap_or_default();
         let region = fields.optional_reference("region", self);
         let (mut domain, mut resolvers) = (None, Vec::new());
         if let Some(dns) = fields.optional("dns")
@@ -115,10 +116,10 @@ impl Decoder {
     pub fn subnet(&mut self, tree: &Tree) -> Option<Subnet> {
         let fields = self.fields(tree, "a subnet", &["network", "cidr", "zone", "public"])?;
         let network = fields.reference("network", self);
-        let cidrs = fields.required("cidr", self).map(|t| self.cidrs(t)).unwrap_or_default();
+        let cidrs = fields.required("cidr", self).map(|t| self.some_cidrs(t)).unwrap_or_default();
         let zone = fields.optional_reference("zone", self);
         let public = fields.optional("public").and_then(|t| self.truth(t)).unwrap_or(false);
-        Some(Subnet { network: network?, cidrs, zone, public })
+        Some(Subnet { network, cidrs, zone, public })
     }
 
     /// A node.
@@ -134,7 +135,7 @@ impl Decoder {
         let tags = fields.optional("tags").map(|t| self.references(t)).unwrap_or_default();
         let groups = fields.optional("security_groups");
         let security_groups = groups.map(|t| self.references(t)).unwrap_or_default();
-        Some(Node { region: region?, zone, roles, endpoint, advertise, tags, security_groups })
+        Some(Node { region, zone, roles, endpoint, advertise, tags, security_groups })
     }
 
     fn roles(&mut self, tree: &Tree) -> Vec<Role> {
@@ -147,7 +148,7 @@ impl Decoder {
     }
 
     /// One of a fixed set of words.
-    pub(super) fn choice<T: Copy>(
+    pub(super) fn choice<T: Clone>(
         &mut self,
         word: &At<String>,
         what: &str,
@@ -156,46 +157,47 @@ impl Decoder {
         let found = words.iter().find(|(name, _)| *name == word.value);
         if found.is_none() {
             let names: Vec<&str> = words.iter().map(|(name, _)| *name).collect();
-            let diagnostic = crate::diagnostic::Diagnostic::error(
-                crate::diagnostic::code::BAD_VALUE,
+            let diagnostic = Diagnostic::error(
+                code::BAD_VALUE,
                 &word.span,
                 format!("`{}` is not {what}", word.value),
                 "only fixed words have a meaning here",
                 format!("use one of: {}", names.join(", ")),
             );
-            self.diagnostics.push(diagnostic.guess(&word.value, names));
+            let guess = self.guess(&word.value, names);
+            self.push(diagnostic.meaning(guess));
         }
-        found.map(|(_, value)| *value)
+        found.map(|(_, value)| value.clone())
     }
 
     /// A service.
     pub fn service(&mut self, tree: &Tree) -> Option<Service> {
         const KEYS: [&str; 5] = ["namespace", "port", "protocol", "select", "health"];
         let fields = self.fields(tree, "a service", &KEYS)?;
-        let namespace = fields
-            .optional_reference("namespace", self)
-            .unwrap_or_else(|| At { value: "services".to_owned(), span: tree.span.clone() });
+        let namespace = fields.optional_reference("namespace", self);
         let port = fields.required("port", self).and_then(|t| self.port(t));
         let protocol = match fields.optional("protocol") {
-            None => Protocol::Tcp,
-            Some(tree) => match self.protocol(tree) {
-                Some(Protocol::Udp) => Protocol::Udp,
-                Some(Protocol::Tcp) | None => Protocol::Tcp,
-                Some(Protocol::Icmp | Protocol::All) => {
-                    self.error(
-                        crate::diagnostic::code::CONFLICT,
-                        &tree.span,
-                        "a service has a port, and this protocol has none",
-                        "services are found by port (SRV records)",
-                        "use `tcp` or `udp`",
-                    );
-                    Protocol::Tcp
-                }
-            },
+            None => Some(Protocol::Tcp),
+            Some(tree) => self.protocol(tree).filter(|protocol| self.has_ports(*protocol, tree)),
         };
         let select = fields.required("select", self).map(|t| self.texts(t, "`select`"));
         let health = fields.optional("health").and_then(|t| self.health(t));
-        Some(Service { namespace, port: port?, protocol, select: select?, health })
+        let select = select.unwrap_or_default();
+        Some(Service { namespace, port, protocol, select, health })
+    }
+
+    fn has_ports(&mut self, protocol: Protocol, tree: &Tree) -> bool {
+        let has = matches!(protocol, Protocol::Tcp | Protocol::Udp);
+        if !has {
+            self.error(
+                code::CONFLICT,
+                &tree.span,
+                "a service has a port, and this protocol has none",
+                "services are found by port (SRV records)",
+                "use `tcp` or `udp`",
+            );
+        }
+        has
     }
 
     fn health(&mut self, tree: &Tree) -> Option<HealthCheck> {

@@ -1,15 +1,15 @@
 //! Security groups and policy tests.
 
 use super::scalar::port_and_protocol;
-use super::{At, Decoder};
-use crate::diagnostic::code;
+use super::{At, Decoder, is_label};
+use crate::diagnostic::{Diagnostic, code};
 use crate::fabric::{Expectation, PortRange, Protocol};
 use crate::span::Span;
 use crate::tree::{Tree, Value};
 use ipnet::IpNet;
 
 /// A security group as declared.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct SecurityGroup {
     /// Ingress rules.
     pub ingress: Vec<GroupRule>,
@@ -47,15 +47,13 @@ pub struct PolicyTest {
     /// Where.
     pub span: Span,
     /// Who calls.
-    pub from: At<String>,
+    pub from: Option<At<String>>,
     /// Who is called.
-    pub to: At<String>,
-    /// Protocol.
-    pub protocol: Protocol,
-    /// Port.
-    pub port: Option<u16>,
+    pub to: Option<At<String>>,
+    /// Protocol and port.
+    pub flow: Option<(Protocol, Option<u16>)>,
     /// Promise.
-    pub expect: Expectation,
+    pub expect: Option<Expectation>,
 }
 
 impl Decoder {
@@ -87,22 +85,32 @@ impl Decoder {
             Some(tree) => self.protocol(tree),
             None => Some(Protocol::All),
         };
-        let peers = match fields.required(peer_key, self) {
-            Some(tree) => {
-                let items = self.items(tree);
-                items.iter().filter_map(|item| self.peer(item)).collect()
-            }
-            None => Vec::new(),
-        };
-        let Some(protocol) = protocol else { return Vec::new() };
-        if let Some(tree) = ports_tree {
+        let peers = fields.required(peer_key, self).map(|tree| self.peers(tree));
+        if let (Some(tree), Some(protocol)) = (ports_tree, protocol) {
             self.ports_need_a_protocol(tree, protocol);
         }
+        // Without a protocol there is an error, and so no fabric; the peers are checked still.
+        let protocol = protocol.unwrap_or(Protocol::All);
+        let peers = peers.unwrap_or_default();
         let span = fields.span();
         peers
             .into_iter()
             .map(|peer| GroupRule { span: span.clone(), protocol, ports: ports.clone(), peer })
             .collect()
+    }
+
+    fn peers(&mut self, tree: &Tree) -> Vec<Peer> {
+        let items = self.items(tree);
+        if items.is_empty() && tree.value != Value::Broken {
+            self.error(
+                code::MISSING_KEY,
+                &tree.span,
+                "the rule names no other side",
+                "a rule without one would allow nothing, silently",
+                "write `all`, a prefix, or { security_group: NAME }",
+            );
+        }
+        items.iter().filter_map(|item| self.peer(item)).collect()
     }
 
     fn ports_need_a_protocol(&mut self, tree: &Tree, protocol: Protocol) {
@@ -120,26 +128,41 @@ impl Decoder {
     fn peer(&mut self, tree: &Tree) -> Option<Peer> {
         match &tree.value {
             Value::Scalar { text, .. } if text == "all" => Some(Peer::All),
+            Value::Scalar { text, .. } if is_label(text) && text.contains(char::is_alphabetic) => {
+                let found = Diagnostic::error(
+                    code::BAD_ADDRESS,
+                    &tree.span,
+                    format!("`{text}` is not a prefix"),
+                    "a single word other than `all` is read as a prefix",
+                    "write a group as { security_group: NAME }",
+                );
+                let guess = self.guess(text, ["all"]);
+                let group = format!("{{ security_group: {text} }}");
+                self.push(found.meaning(guess.or(Some(group))));
+                None
+            }
             Value::Scalar { .. } => Some(Peer::Cidr(self.cidr(tree)?.value)),
-            Value::Null | Value::List(_) | Value::Map(_) => {
-                let keys = ["cidr", "security_group"];
-                let fields = self.fields(tree, "the other side of a rule", &keys)?;
-                match (fields.optional("cidr"), fields.optional("security_group")) {
-                    (Some(tree), None) => Some(Peer::Cidr(self.cidr(tree)?.value)),
-                    (None, Some(_)) => {
-                        Some(Peer::SecurityGroup(fields.reference("security_group", self)?))
-                    }
-                    (Some(_), Some(_)) | (None, None) => {
-                        self.error(
-                            code::CONFLICT,
-                            &tree.span,
-                            "the other side of a rule is one thing",
-                            "it is `all`, a prefix, or { security_group: NAME }",
-                            "write several as a list: [10.0.0.0/8, { security_group: web }]",
-                        );
-                        None
-                    }
-                }
+            Value::Broken => None,
+            Value::Null | Value::List(_) | Value::Map(_) => self.peer_map(tree),
+        }
+    }
+
+    fn peer_map(&mut self, tree: &Tree) -> Option<Peer> {
+        let before = self.errors();
+        let fields = self.fields(tree, "the other side of a rule", &["cidr", "security_group"])?;
+        match (fields.optional("cidr"), fields.optional("security_group")) {
+            (Some(tree), None) => Some(Peer::Cidr(self.cidr(tree)?.value)),
+            (None, Some(_)) => Some(Peer::SecurityGroup(fields.reference("security_group", self)?)),
+            (None, None) if self.errors() > before || fields.is_partial() => None,
+            (Some(_), Some(_)) | (None, None) => {
+                self.error(
+                    code::CONFLICT,
+                    &tree.span,
+                    "the other side of a rule is one thing",
+                    "it is `all`, a prefix, or { security_group: NAME }",
+                    "write several as a list: [10.0.0.0/8, { security_group: web }]",
+                );
+                None
             }
         }
     }
@@ -155,9 +178,9 @@ impl Decoder {
             let words = [("allow", Expectation::Allow), ("deny", Expectation::Deny)];
             self.choice(&word, "what a test expects", &words)
         });
-        let (port, protocol) = flow?;
         let span = tree.span.clone();
-        Some(PolicyTest { span, from: from?, to: to?, protocol, port, expect: expect? })
+        let flow = flow.map(|(port, protocol)| (protocol, port));
+        Some(PolicyTest { span, from, to, flow, expect })
     }
 
     fn test_port(&mut self, tree: &Tree) -> Option<(Option<u16>, Protocol)> {

@@ -3,7 +3,7 @@
 use super::{At, Decoder};
 use crate::diagnostic::{Diagnostic, code};
 use crate::fabric::{PortRange, Protocol};
-use crate::tree::Tree;
+use crate::tree::{Tree, Value};
 use ipnet::IpNet;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -42,7 +42,7 @@ impl Decoder {
                 "write it as ADDRESS/LENGTH, such as 10.0.0.0/16 or fd00:10::/48",
             );
             found.did_you_mean = text.parse::<IpAddr>().ok().map(|ip| IpNet::from(ip).to_string());
-            self.diagnostics.push(found);
+            self.push(found);
             return None;
         };
         if prefix != prefix.trunc() {
@@ -54,7 +54,7 @@ impl Decoder {
                 "write the first address of the range, or a longer prefix",
             );
             found.did_you_mean = Some(prefix.trunc().to_string());
-            self.diagnostics.push(found);
+            self.push(found);
             return None;
         }
         Some(At { value: prefix, span: tree.span.clone() })
@@ -65,19 +65,37 @@ impl Decoder {
         self.items(tree).iter().filter_map(|item| self.cidr(item)).collect()
     }
 
+    /// One prefix or a list of them, not empty: where addresses come from.
+    pub fn some_cidrs(&mut self, tree: &Tree) -> Vec<At<IpNet>> {
+        let before = self.errors();
+        let cidrs = self.cidrs(tree);
+        if cidrs.is_empty() && self.errors() == before && tree.value != Value::Broken {
+            self.error(
+                code::MISSING_KEY,
+                &tree.span,
+                "no prefix stands here",
+                "addresses come from prefixes, so at least one is needed",
+                "write `cidr: PREFIX`, with one prefix or a list",
+            );
+        }
+        cidrs
+    }
+
     /// An address.
     pub fn address(&mut self, tree: &Tree) -> Option<At<IpAddr>> {
         let text = self.text(tree, "an address such as 10.0.1.20 or fd00:10::20 is needed")?;
         match text.parse() {
             Ok(value) => Some(At { value, span: tree.span.clone() }),
             Err(_) => {
-                self.error(
+                let found = Diagnostic::error(
                     code::BAD_ADDRESS,
                     &tree.span,
                     format!("`{text}` is not an address"),
                     "an address is four numbers up to 255 with dots, or IPv6 groups with colons",
                     "write it without prefix length, zone or port",
                 );
+                let bare = text.split('/').next().and_then(|bare| bare.parse::<IpAddr>().ok());
+                self.push(found.meaning(bare.map(|bare| bare.to_string())));
                 None
             }
         }
@@ -117,7 +135,8 @@ impl Decoder {
                 "rules tell apart TCP, UDP and ICMP (ICMPv6 on IPv6)",
                 "use one of: tcp, udp, icmp, all",
             );
-            self.diagnostics.push(diagnostic.guess(text, NAMES.iter().map(|(name, _)| *name)));
+            let guess = self.guess(text, NAMES.iter().map(|(name, _)| *name));
+            self.push(diagnostic.meaning(guess));
         }
         found.map(|(_, protocol)| *protocol)
     }
@@ -140,7 +159,8 @@ impl Decoder {
 
 fn bad_prefix_cause(text: &str) -> String {
     match text.split_once('/') {
-        None => "the prefix length is missing".to_owned(),
+        None if text.parse::<IpAddr>().is_ok() => "the prefix length is missing".to_owned(),
+        None => "it is neither an address nor has it a length".to_owned(),
         Some((address, length)) => match address.parse::<IpAddr>() {
             Err(_) => format!("`{address}` is not an address"),
             Ok(IpAddr::V4(_)) => format!("`{length}` is not a length from 0 to 32"),

@@ -1,20 +1,20 @@
 //! Workloads and the forms of `attach`.
 
-use super::{At, Decoder, Fields};
-use crate::diagnostic::code;
+use super::{At, Decoder};
+use crate::diagnostic::{Diagnostic, code};
 use crate::fabric::{Attach, Serve, ServeKind};
 use crate::span::Span;
 use crate::tree::{Tree, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// A workload as declared.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Workload {
     /// Node.
-    pub node: At<String>,
+    pub node: Option<At<String>>,
     /// Subnet.
-    pub subnet: At<String>,
+    pub subnet: Option<At<String>>,
     /// Addresses asked for.
     pub addresses: Vec<At<IpAddr>>,
     /// Labels.
@@ -22,7 +22,7 @@ pub struct Workload {
     /// Security groups.
     pub security_groups: Vec<At<String>>,
     /// What it is.
-    pub attach: Attach,
+    pub attach: Option<Attach>,
 }
 
 const FORMS: [&str; 5] = ["container", "process", "host", "netns", "serve"];
@@ -44,34 +44,53 @@ impl Decoder {
         let security_groups = groups.map(|t| self.references(t)).unwrap_or_default();
         let attach = fields.required("attach", self).and_then(|t| self.attach(t));
         Some(Workload {
-            node: node?,
-            subnet: subnet?,
+            node,
+            subnet,
             addresses,
             labels: labels.unwrap_or_default(),
             security_groups,
-            attach: attach?,
+            attach,
         })
     }
 
     fn attach(&mut self, tree: &Tree) -> Option<Attach> {
-        if let Value::Scalar { text, .. } = &tree.value
-            && text == "host"
-        {
-            return Some(Attach::Host);
+        if let Value::Scalar { text, .. } = &tree.value {
+            if text == "host" {
+                return Some(Attach::Host);
+            }
+            let found = Diagnostic::error(
+                code::BAD_VALUE,
+                &tree.span,
+                format!("`{text}` is no form of `attach`"),
+                "of all forms only `host` stands alone; the others say what is attached",
+                format!("write `host`, or a map with one of: {}", FORMS.join(", ")),
+            );
+            let guess = self.guess(text, ["host"]);
+            self.push(found.meaning(guess));
+            return None;
         }
+        let before = self.errors();
         let fields = self.fields(tree, "`attach`", &FORMS)?;
         let given: Vec<_> = fields.present().collect();
-        let [(key, value)] = given.as_slice() else {
-            self.error(
-                code::CONFLICT,
-                fields.span(),
-                format!("`attach` has {} forms", given.len()),
-                "a workload is exactly one thing",
-                format!("keep one of: {}", FORMS.join(", ")),
-            );
+        if given.len() != 1 {
+            // A form that is not known has been reported, and is perhaps the only one.
+            if given.len() > 1 || self.errors() == before && !fields.is_partial() {
+                self.error(
+                    code::CONFLICT,
+                    fields.span(),
+                    format!("`attach` has {} forms", given.len()),
+                    "a workload is exactly one thing",
+                    format!("keep one of: {}", FORMS.join(", ")),
+                );
+            }
+            given.iter().for_each(|(form, value)| drop(self.form(form, value)));
             return None;
-        };
-        match key.name.as_str() {
+        }
+        given.first().and_then(|(form, value)| self.form(form, value))
+    }
+
+    fn form(&mut self, form: &str, value: &Tree) -> Option<Attach> {
+        match form {
             "container" => self.container(value),
             "process" => self.process(value),
             "netns" => Some(Attach::Netns { path: self.absolute_path(value)? }),
@@ -90,14 +109,15 @@ impl Decoder {
 
     fn process(&mut self, tree: &Tree) -> Option<Attach> {
         let fields = self.fields(tree, "`process`", &["run", "environment"])?;
-        let run: Vec<String> = fields
-            .required("run", self)
-            .map(|t| self.references(t).into_iter().map(|word| word.value).collect())?;
         let environment = fields.optional("environment").map(|t| self.texts(t, "`environment`"));
-        if run.is_empty() {
+        let before = self.errors();
+        let tree = fields.required("run", self)?;
+        let words = self.references(tree);
+        let run: Vec<String> = words.into_iter().map(|word| word.value).collect();
+        if run.is_empty() && self.errors() == before && tree.value != Value::Broken {
             self.error(
                 code::BAD_VALUE,
-                fields.span(),
+                &tree.span,
                 "`run` names no program",
                 "the first word of `run` is the program, the others are its arguments",
                 "write it as a list: run: [./db, --port, \"5432\"]",
@@ -125,36 +145,24 @@ impl Decoder {
     fn serve(&mut self, tree: &Tree) -> Option<Attach> {
         const KINDS: [(&str, ServeKind); 3] =
             [("http", ServeKind::Http), ("tcp", ServeKind::Tcp), ("udp", ServeKind::Udp)];
+        let before = self.errors();
         let fields = self.fields(tree, "`serve`", &KINDS.map(|(name, _)| name))?;
         let mut servers = Vec::new();
+        let mut taken = BTreeSet::new();
+        let mut partial = fields.is_partial();
         for (name, kind) in KINDS {
-            for item in fields.optional(name).map(|t| self.items(t)).unwrap_or_default() {
-                if let Some(port) = self.port(item) {
-                    self.add_server(&mut servers, Serve { kind, port }, &item.span);
+            let Some(tree) = fields.optional(name) else { continue };
+            partial |= tree.value == Value::Broken;
+            for item in self.items(tree) {
+                let Some(port) = self.port(item) else { continue };
+                if taken.insert((kind == ServeKind::Udp, port)) {
+                    servers.push(Serve { kind, port });
+                } else {
+                    self.port_taken(port, &item.span);
                 }
             }
         }
-        self.needs_a_server(&fields, &servers);
-        Some(Attach::Serve(servers))
-    }
-
-    fn add_server(&mut self, servers: &mut Vec<Serve>, server: Serve, span: &Span) {
-        let udp = |serve: &Serve| serve.kind == ServeKind::Udp;
-        let taken = servers.iter().any(|old| old.port == server.port && udp(old) == udp(&server));
-        if taken {
-            self.error(
-                code::PORT_TAKEN,
-                span,
-                format!("port {} is served twice", server.port),
-                "two servers of one workload cannot listen on the same port",
-                "give one of them another port",
-            );
-        }
-        servers.push(server);
-    }
-
-    fn needs_a_server(&mut self, fields: &Fields<'_>, servers: &[Serve]) {
-        if servers.is_empty() {
+        if servers.is_empty() && self.errors() == before && !partial {
             self.error(
                 code::MISSING_KEY,
                 fields.span(),
@@ -163,5 +171,16 @@ impl Decoder {
                 "name at least one, such as serve: { http: 80 }",
             );
         }
+        Some(Attach::Serve(servers))
+    }
+
+    fn port_taken(&mut self, port: u16, span: &Span) {
+        self.error(
+            code::PORT_TAKEN,
+            span,
+            format!("port {port} is served twice"),
+            "two servers of one workload cannot listen on the same port",
+            "give one of them another port",
+        );
     }
 }

@@ -1,32 +1,36 @@
-//! YAML into the tree, with limits, and with recovery: a broken section does not hide the others.
+//! YAML into the tree, with limits; a text that breaks the grammar is handed to the recovery.
+
+mod hint;
+mod line;
+mod part;
+mod recover;
 
 use super::{DEPTH_MAX, Key, Tree, VALUES_MAX, Value};
 use crate::diagnostic::{Diagnostic, code};
 use crate::span::Span;
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle, ScanError, Span as Range, StrInput};
+use part::{Failure, Marks, Parsed, Part};
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as Range, StrInput};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Reads a YAML document.
 ///
-/// If it cannot be parsed whole, its sections (the keys at the left margin, then their entries)
-/// are parsed one by one, so that every broken one is reported and the sound ones are kept.
+/// If it cannot be parsed whole, the smallest parts that are broken are reported and taken out,
+/// so that every broken one is found, and what is sound is kept and checked.
 pub fn read(file: &str, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Tree> {
     let file: Arc<str> = file.into();
-    match parse(&file, text, 0) {
-        Ok(tree) => tree,
+    let whole = Part { file: &file, text, first_line: 0, marks: &Marks::default() };
+    match whole.parse() {
+        Ok(parsed) => {
+            diagnostics.extend(parsed.found);
+            parsed.tree
+        }
         Err(Failure::Limit(diagnostic)) => {
             diagnostics.push(*diagnostic);
             None
         }
-        Err(Failure::Syntax(first)) => {
-            let before = diagnostics.len();
-            let tree = read_sections(&file, text, diagnostics);
-            if diagnostics.len() == before {
-                // Each part alone is sound; what is wrong is how they stand together.
-                diagnostics.push(*first);
-            }
-            Some(tree)
+        Err(Failure::Syntax(_) | Failure::UnknownAnchor { .. }) => {
+            Some(recover::recover(&file, text, diagnostics))
         }
     }
 }
@@ -42,146 +46,43 @@ pub(super) fn too_deep(span: &Span) -> Diagnostic {
     )
 }
 
-// === recovery ===
-
-fn read_sections(file: &Arc<str>, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Tree {
-    let mut entries = Vec::new();
-    for section in split(text, 0) {
-        let body = section.text(text);
-        match parse(file, body, section.first_line) {
-            Ok(tree) => entries.extend(map_entries(tree)),
-            Err(Failure::Limit(found)) => diagnostics.push(*found),
-            Err(Failure::Syntax(found)) => {
-                let before = diagnostics.len();
-                entries.extend(read_entries(file, body, section.first_line, diagnostics));
-                if diagnostics.len() == before {
-                    diagnostics.push(*found);
-                }
-            }
-        }
-    }
-    Tree { span: Span { file: file.clone(), line: 1, column: 1 }, value: Value::Map(entries) }
-}
-
-/// The entries of one broken section, each parsed below the section's own first line.
-fn read_entries(
-    file: &Arc<str>,
-    section: &str,
-    first_line: usize,
-    diagnostics: &mut Vec<Diagnostic>,
-) -> Option<(Key, Tree)> {
-    let (head, body) = section.split_once('\n')?;
-    let name = head.split_once(':')?.0.trim();
-    let indent = body.lines().find(|line| is_content(line)).map(indentation)?;
-    let mut entries = Vec::new();
-    for entry in split(body, indent) {
-        match parse(file, entry.text(body), first_line + 1 + entry.first_line) {
-            Ok(tree) => entries.extend(map_entries(tree)),
-            Err(Failure::Limit(found) | Failure::Syntax(found)) => diagnostics.push(*found),
-        }
-    }
-    let line = u32::try_from(first_line + 1).unwrap_or(u32::MAX);
-    let span = Span { file: file.clone(), line, column: 1 };
-    let key = Key { span: span.clone(), name: name.to_owned() };
-    Some((key, Tree { span, value: Value::Map(entries) }))
-}
-
-fn map_entries(tree: Option<Tree>) -> Vec<(Key, Tree)> {
-    match tree.map(|tree| tree.value) {
-        Some(Value::Map(entries)) => entries,
-        Some(Value::Null | Value::Scalar { .. } | Value::List(_)) | None => Vec::new(),
-    }
-}
-
-struct Section {
-    first_line: usize,
-    bytes: std::ops::Range<usize>,
-}
-
-impl Section {
-    fn text<'a>(&self, whole: &'a str) -> &'a str {
-        &whole[self.bytes.clone()]
-    }
-}
-
-/// Cuts `text` before every line of content that is indented by `indent` or less.
-fn split(text: &str, indent: usize) -> Vec<Section> {
-    let mut sections: Vec<Section> = Vec::new();
-    let mut offset = 0;
-    for (number, line) in text.split_inclusive('\n').enumerate() {
-        let starts = is_content(line) && indentation(line) <= indent;
-        let end = offset + line.len();
-        match sections.last_mut() {
-            Some(last) if !starts => last.bytes.end = end,
-            _ => sections.push(Section { first_line: number, bytes: offset..end }),
-        }
-        offset = end;
-    }
-    sections
-}
-
-fn is_content(line: &str) -> bool {
-    let line = line.trim();
-    !line.is_empty() && !line.starts_with('#')
-}
-
-fn indentation(line: &str) -> usize {
-    line.len() - line.trim_start_matches(' ').len()
-}
-
-// === parsing ===
-
-enum Failure {
-    Syntax(Box<Diagnostic>),
-    Limit(Box<Diagnostic>),
-}
-
-fn parse(file: &Arc<str>, text: &str, first_line: usize) -> Result<Option<Tree>, Failure> {
-    let mut builder = Builder {
-        file: file.clone(),
-        first_line,
-        parser: Parser::new_from_str(text),
-        anchors: BTreeMap::new(),
-        values: 0,
-    };
-    builder.document()
+/// A value under an anchor.
+struct Anchored {
+    tree: Tree,
+    values: usize,
+    /// How deep maps and lists are nested in it.
+    height: usize,
 }
 
 struct Builder<'a> {
-    file: Arc<str>,
-    first_line: usize,
+    part: &'a Part<'a>,
     parser: Parser<'a, StrInput<'a>>,
-    /// Anchored values, with how many values each holds.
-    anchors: BTreeMap<usize, (Tree, usize)>,
+    anchors: BTreeMap<usize, Anchored>,
     values: usize,
+    found: Vec<Diagnostic>,
 }
 
 impl<'a> Builder<'a> {
-    fn span(&self, marker: &Marker) -> Span {
-        let number = |value: usize| u32::try_from(value).unwrap_or(u32::MAX);
-        Span {
-            file: self.file.clone(),
-            line: number(marker.line().max(1) + self.first_line),
-            column: number(marker.col() + 1),
-        }
+    fn build(part: &'a Part<'a>) -> Result<Parsed, Failure> {
+        let parser = Parser::new(StrInput::new(part.text));
+        let mut builder =
+            Self { part, parser, anchors: BTreeMap::new(), values: 0, found: Vec::new() };
+        let tree = builder.document()?;
+        Ok(Parsed { tree, found: builder.found })
     }
 
     fn next(&mut self) -> Result<(Event<'a>, Range), Failure> {
-        match self.parser.next_event() {
+        match self.parser.next() {
             Some(Ok(event)) => Ok(event),
-            Some(Err(error)) => Err(self.syntax(&error)),
+            Some(Err(error)) => Err(self.part.failure(&error)),
             None => Ok((Event::StreamEnd, Range::default())),
         }
     }
 
-    fn syntax(&self, error: &ScanError) -> Failure {
-        Failure::Syntax(Box::new(Diagnostic::error(
-            code::SYNTAX,
-            &self.span(error.marker()),
-            format!("this is not YAML: {}", error.info()),
-            "the text breaks the grammar of YAML 1.2 at or shortly before this place",
-            "look for a missing quote, bracket or colon, a tab, or a line indented differently",
-        )))
+    fn syntax(&self, at: &Marker, texts: [&str; 3]) -> Failure {
+        let span = self.part.span(at);
+        let [message, cause, solution] = texts;
+        Failure::Syntax(Box::new(Diagnostic::error(code::SYNTAX, &span, message, cause, solution)))
     }
 
     fn document(&mut self) -> Result<Option<Tree>, Failure> {
@@ -190,47 +91,61 @@ impl<'a> Builder<'a> {
             let (event, range) = self.next()?;
             match event {
                 Event::StreamEnd => return Ok(document),
-                Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd => {}
-                Event::Nothing => {}
-                event if document.is_none() => document = Some(self.value(event, &range, 0)?),
-                _ => {
-                    return Err(Failure::Syntax(Box::new(Diagnostic::error(
-                        code::SYNTAX,
-                        &self.span(&range.start),
-                        "a second document begins here",
-                        "a fabric's file is one YAML document",
-                        "remove the line `---`, or move what follows to a file of its own",
-                    ))));
+                Event::DocumentStart(_) if document.is_some() => {
+                    return Err(self.syntax(
+                        &range.start,
+                        [
+                            "a second document begins here",
+                            "a fabric's file is one YAML document",
+                            "remove the line `---`, or move what follows to a file of its own",
+                        ],
+                    ));
                 }
+                Event::StreamStart
+                | Event::DocumentStart(_)
+                | Event::DocumentEnd
+                | Event::Nothing => {}
+                event => document = Some(self.value(event, &range, 0)?.0),
             }
         }
     }
 
-    fn value(&mut self, event: Event<'a>, range: &Range, depth: usize) -> Result<Tree, Failure> {
-        let span = self.span(&range.start);
+    /// A value, and how deep maps and lists are nested in it.
+    fn value(
+        &mut self,
+        event: Event<'a>,
+        range: &Range,
+        depth: usize,
+    ) -> Result<(Tree, usize), Failure> {
+        let span = self.part.span(&range.start);
         if depth > DEPTH_MAX {
             return Err(Failure::Limit(Box::new(too_deep(&span))));
         }
         let before = self.values;
         self.count(1, &span)?;
-        let (value, anchor) = match event {
-            Event::Scalar(text, style, anchor, _) => (scalar(&text, style), anchor),
+        let ((value, height), anchor) = match event {
+            Event::Scalar(text, style, anchor, _) => {
+                ((scalar(&text, style, self.part.marks.broken.contains(&span.line)), 0), anchor)
+            }
             Event::SequenceStart(anchor, _) => (self.list(depth)?, anchor),
             Event::MappingStart(anchor, _) => (self.map(depth)?, anchor),
-            Event::Alias(anchor) => return self.alias(anchor, &span),
+            Event::Alias(anchor) => return self.alias(anchor, &range.start, depth),
             Event::Nothing
             | Event::StreamStart
             | Event::StreamEnd
             | Event::DocumentStart(_)
             | Event::DocumentEnd
             | Event::SequenceEnd
-            | Event::MappingEnd => (Value::Null, 0),
+            | Event::MappingEnd => ((Value::Null, 0), 0),
         };
         let tree = Tree { span, value };
         if anchor != 0 {
-            self.anchors.insert(anchor, (tree.clone(), self.values - before));
+            let values = self.values - before;
+            // The copy counts too, or anchors inside anchors would hold the file many times.
+            self.count(values, &tree.span)?;
+            self.anchors.insert(anchor, Anchored { tree: tree.clone(), values, height });
         }
-        Ok(tree)
+        Ok((tree, height))
     }
 
     fn count(&mut self, values: usize, span: &Span) -> Result<(), Failure> {
@@ -238,73 +153,104 @@ impl<'a> Builder<'a> {
         if self.values <= VALUES_MAX {
             return Ok(());
         }
-        Err(Failure::Limit(Box::new(Diagnostic::error(
-            code::LIMIT,
-            span,
-            "the file holds too many values",
-            format!("with its aliases put in it has more than {VALUES_MAX}"),
-            "split it into several files, or use fewer aliases",
-        ))))
+        Err(Failure::Limit(Box::new(super::too_many_values(span))))
     }
 
-    fn alias(&mut self, anchor: usize, span: &Span) -> Result<Tree, Failure> {
-        let Some((tree, values)) = self.anchors.get(&anchor) else {
-            return Err(Failure::Syntax(Box::new(Diagnostic::error(
+    fn alias(
+        &mut self,
+        anchor: usize,
+        at: &Marker,
+        depth: usize,
+    ) -> Result<(Tree, usize), Failure> {
+        let span = self.part.span(at);
+        let Some(Anchored { values, height, .. }) = self.anchors.get(&anchor) else {
+            self.found.push(Diagnostic::error(
                 code::ALIAS,
-                span,
+                &span,
                 "this alias stands inside the value that it names",
                 "the value would contain itself without end",
                 "write the value out, or set the anchor on another one",
-            ))));
+            ));
+            return Ok((Tree { span, value: Value::Broken }, 0));
         };
-        let (tree, values) = (tree.clone(), *values);
-        self.count(values, span)?;
-        Ok(Tree { span: span.clone(), ..tree })
+        let (values, height) = (*values, *height);
+        if depth + height > DEPTH_MAX {
+            return Err(Failure::Limit(Box::new(too_deep(&span))));
+        }
+        self.count(values, &span)?;
+        let tree = self.anchors.get(&anchor).map(|anchored| anchored.tree.value.clone());
+        Ok((Tree { span, value: tree.unwrap_or(Value::Broken) }, height))
     }
 
-    fn list(&mut self, depth: usize) -> Result<Value, Failure> {
-        let mut items = Vec::new();
+    fn list(&mut self, depth: usize) -> Result<(Value, usize), Failure> {
+        let (mut items, mut height) = (Vec::new(), 0);
         loop {
             let (event, range) = self.next()?;
             match event {
-                Event::SequenceEnd | Event::StreamEnd => return Ok(Value::List(items)),
-                event => items.push(self.value(event, &range, depth + 1)?),
+                Event::SequenceEnd | Event::StreamEnd => {
+                    return Ok((Value::List(items), height + 1));
+                }
+                event => {
+                    let (item, inner) = self.value(event, &range, depth + 1)?;
+                    height = height.max(inner);
+                    items.push(item);
+                }
             }
         }
     }
 
-    fn map(&mut self, depth: usize) -> Result<Value, Failure> {
-        let mut entries = Vec::new();
+    fn map(&mut self, depth: usize) -> Result<(Value, usize), Failure> {
+        let (mut entries, mut height) = (Vec::new(), 0);
         loop {
             let (event, range) = self.next()?;
             if matches!(event, Event::MappingEnd | Event::StreamEnd) {
-                return Ok(Value::Map(entries));
+                return Ok((Value::Map(entries), height + 1));
             }
-            let key = self.value(event, &range, depth + 1)?;
+            let plain = matches!(&event, Event::Scalar(_, ScalarStyle::Plain, ..));
+            let (key, _) = self.value(event, &range, depth + 1)?;
             let (event, range) = self.next()?;
-            let value = self.value(event, &range, depth + 1)?;
-            let name = match key.value {
-                Value::Scalar { text, .. } => text,
-                Value::Null => String::new(),
-                Value::List(_) | Value::Map(_) => {
-                    return Err(Failure::Syntax(Box::new(Diagnostic::error(
-                        code::SYNTAX,
-                        &key.span,
-                        "a key of a map is itself a list or a map",
-                        "keys are names",
-                        "put the key in quotes, or remove the brackets",
-                    ))));
-                }
-            };
-            entries.push((Key { span: key.span, name }, value));
+            let (value, inner) = self.value(event, &range, depth + 1)?;
+            height = height.max(inner);
+            entries.push(self.entry(key, plain, value));
         }
+    }
+
+    fn entry(&mut self, key: Tree, plain: bool, mut value: Tree) -> (Key, Tree) {
+        let (mut name, mut broken) = match key.value {
+            Value::Scalar { text, .. } => (text, false),
+            Value::Null => (String::new(), false),
+            Value::List(_) | Value::Map(_) => {
+                self.found.push(Diagnostic::error(
+                    code::SYNTAX,
+                    &key.span,
+                    "a key of a map is itself a list or a map",
+                    "keys are names",
+                    "put the key in quotes, or remove the brackets",
+                ));
+                (String::new(), true)
+            }
+            Value::Broken => (String::new(), true),
+        };
+        // `alpha { region: home }` is a map to YAML, whose key is `alpha { region`.
+        if plain
+            && let Some((word, _)) =
+                name.split_once([' ', '{', '[']).filter(|_| name.contains(['{', '[']))
+        {
+            let word = word.trim().to_owned();
+            self.found.push(hint::missing_colon(&key.span, &word));
+            value.value = Value::Broken;
+            broken |= word.is_empty();
+            name = word;
+        }
+        broken |= name.is_empty() && value.value == Value::Broken;
+        (Key { span: key.span, name, broken }, value)
     }
 }
 
-fn scalar(text: &str, style: ScalarStyle) -> Value {
+fn scalar(text: &str, style: ScalarStyle, broken: bool) -> Value {
     let quoted = style != ScalarStyle::Plain;
     if !quoted && matches!(text, "" | "~" | "null") {
-        return Value::Null;
+        return if broken { Value::Broken } else { Value::Null };
     }
     Value::Scalar { text: text.to_owned(), quoted }
 }

@@ -1,0 +1,71 @@
+//! Zones are declared with their regions: those that nodes and subnets name must be among them.
+
+use super::LISTED_MAX;
+use crate::decode::{At, Decoder, is_label};
+use crate::diagnostic::{Diagnostic, code};
+use crate::load::Declared;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Reports zones that no region, or not the region in question, has.
+pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
+    let regions: Zones<'_> = declared
+        .regions
+        .iter()
+        .map(|(name, region)| {
+            let names = region.value.zones.iter().map(|zone| zone.value.as_str()).collect();
+            (name.as_str(), (names, region.whole))
+        })
+        .collect();
+    let all: BTreeSet<&str> =
+        regions.values().flat_map(|(zones, _)| zones.iter().copied()).collect();
+    let all_whole =
+        regions.values().all(|(_, whole)| *whole) && !declared.broken.contains("regions");
+    for node in declared.nodes.values() {
+        let (Some(zone), Some(region)) = (&node.value.zone, &node.value.region) else { continue };
+        among(zone, &regions, &region.value, decoder);
+    }
+    for subnet in declared.subnets.values() {
+        let (Some(zone), Some(network)) = (&subnet.value.zone, &subnet.value.network) else {
+            continue;
+        };
+        let Some(network) = declared.networks.get(&network.value) else { continue };
+        match &network.value.region {
+            Some(region) => among(zone, &regions, &region.value, decoder),
+            None if network.whole && all_whole && !all.contains(zone.value.as_str()) => {
+                missing(zone, &all, "any region", decoder);
+            }
+            None => {}
+        }
+    }
+}
+
+/// By region its zones, and whether they are all known.
+type Zones<'a> = BTreeMap<&'a str, (BTreeSet<&'a str>, bool)>;
+
+fn among(zone: &At<String>, regions: &Zones<'_>, region: &str, decoder: &mut Decoder) {
+    if let Some((zones, true)) = regions.get(region)
+        && !zones.contains(zone.value.as_str())
+    {
+        missing(zone, zones, &format!("the region `{region}`"), decoder);
+    }
+}
+
+fn missing(zone: &At<String>, zones: &BTreeSet<&str>, place: &str, decoder: &mut Decoder) {
+    let sound = zones.iter().copied().filter(|name| is_label(name));
+    let listed: Vec<&str> = sound.take(LISTED_MAX).collect();
+    let solution = match listed.as_slice() {
+        [] => "add it to a region's `zones`".to_owned(),
+        names => {
+            format!("add it to the region's `zones`, or name one of them: {}", names.join(", "))
+        }
+    };
+    let found = Diagnostic::error(
+        code::UNKNOWN_REFERENCE,
+        &zone.span,
+        format!("there is no zone `{}` in {place}", zone.value),
+        "zones are declared with their region",
+        solution,
+    );
+    let guess = decoder.guess(&zone.value, zones.iter().copied());
+    decoder.push(found.meaning(guess));
+}

@@ -1,0 +1,168 @@
+//! The keys of a file, each with its objects; a misspelt key is read as the one that was meant.
+
+use super::declared::{Entry, Named};
+use super::{Declared, Loader};
+use crate::decode::{At, Decoder};
+use crate::tree::{Key, Tree, Value};
+use std::collections::BTreeSet;
+
+pub(super) const KEYS: [&str; 12] = [
+    "version",
+    "fabric",
+    "include",
+    "regions",
+    "networks",
+    "subnets",
+    "nodes",
+    "workloads",
+    "security_groups",
+    "services",
+    "tests",
+    "lab",
+];
+
+impl Loader<'_> {
+    pub(super) fn document(&mut self, tree: &Tree, file: &str, path: &mut Vec<String>) {
+        let Some(entries) = self.decoder.map(tree, "a fabric's file") else {
+            return self.declared.nothing_is_known_to_be_missing();
+        };
+        let mut present: BTreeSet<&str> = BTreeSet::new();
+        for (key, value) in entries {
+            if key.broken {
+                self.declared.nothing_is_known_to_be_missing();
+                continue;
+            }
+            let name = key.name.as_str();
+            let known = KEYS.iter().find(|known| **known == name).copied();
+            let known = known.or_else(|| {
+                // What is under a misspelt key is checked too, and what it declares is not missed.
+                let guess = self.decoder.unknown_key(key, "a fabric's file", &KEYS)?;
+                let guess = KEYS.iter().find(|known| **known == guess).copied();
+                guess.filter(|guess| entries.iter().all(|(other, _)| other.name != *guess))
+            });
+            let Some(known) = known else { continue };
+            if !present.insert(known) {
+                self.decoder.duplicate(key, "key", None);
+            }
+            self.section(known, key, value, file, path);
+        }
+    }
+
+    fn section(
+        &mut self,
+        name: &'static str,
+        key: &Key,
+        tree: &Tree,
+        file: &str,
+        path: &mut Vec<String>,
+    ) {
+        let Declared { broken, .. } = &mut self.declared;
+        if tree.value == Value::Broken {
+            broken.insert(name);
+            return;
+        }
+        let declared = &mut self.declared;
+        let mut section =
+            Section { name, decoder: &mut self.decoder, broken: &mut declared.broken };
+        match name {
+            "version" => section.single(&mut declared.version, key, tree),
+            "fabric" => section.single(&mut declared.fabric, key, tree),
+            "include" => self.include(tree, file, path),
+            "regions" => section.read(&mut declared.regions, "a region", tree, Decoder::region),
+            "networks" => section.read(&mut declared.networks, "a network", tree, Decoder::network),
+            "subnets" => section.read(&mut declared.subnets, "a subnet", tree, Decoder::subnet),
+            "nodes" => section.read(&mut declared.nodes, "a node", tree, Decoder::node),
+            "workloads" => {
+                section.read(&mut declared.workloads, "a workload", tree, Decoder::workload);
+            }
+            "security_groups" => {
+                let (groups, read) = (&mut declared.security_groups, Decoder::security_group);
+                section.read(groups, "a security group", tree, read);
+            }
+            "services" => section.read(&mut declared.services, "a service", tree, Decoder::service),
+            "lab" => {
+                let fields = section.decoder.fields(tree, "`lab`", &["links"]);
+                if let Some(links) = fields.and_then(|fields| fields.optional("links")) {
+                    section.read(&mut declared.lab_links, "a region", links, Decoder::lab_link);
+                }
+            }
+            _ => {
+                let items = self.decoder.list(tree, "`tests`");
+                let tests = items.iter().filter_map(|test| self.decoder.policy_test(test));
+                declared.tests.extend(tests);
+            }
+        }
+    }
+
+    fn include(&mut self, tree: &Tree, file: &str, path: &mut Vec<String>) {
+        let before = self.decoder.errors();
+        let names = self.decoder.references(tree);
+        if self.decoder.errors() > before {
+            self.declared.nothing_is_known_to_be_missing();
+        }
+        for name in names {
+            let included = match file.rsplit_once('/') {
+                Some((folder, _)) if !name.value.starts_with('/') => {
+                    format!("{folder}/{}", name.value)
+                }
+                Some(_) | None => name.value.clone(),
+            };
+            self.file(&included, &name.span, path);
+        }
+    }
+}
+
+/// One key of a file, while what is under it is read.
+struct Section<'a> {
+    name: &'static str,
+    decoder: &'a mut Decoder,
+    broken: &'a mut BTreeSet<&'static str>,
+}
+
+impl Section<'_> {
+    /// A value that all files must agree on.
+    fn single(&mut self, slot: &mut Option<At<String>>, key: &Key, tree: &Tree) {
+        let Some(text) = self.decoder.text(tree, "a single value is needed") else {
+            self.broken.insert(self.name);
+            return;
+        };
+        match slot {
+            Some(first) if first.value != text => {
+                self.decoder.duplicate(key, "key", Some(&first.span.clone()));
+            }
+            Some(_) => {}
+            None => *slot = Some(At { value: text.to_owned(), span: tree.span.clone() }),
+        }
+    }
+
+    /// Objects by name. One that cannot be read is declared nevertheless, as far as it is known.
+    fn read<T: Default>(
+        &mut self,
+        into: &mut Named<T>,
+        what: &str,
+        tree: &Tree,
+        read: impl Fn(&mut Decoder, &Tree) -> Option<T>,
+    ) {
+        let Some(entries) = self.decoder.map(tree, &format!("`{}`", self.name)) else {
+            self.broken.insert(self.name);
+            return;
+        };
+        for (key, value) in entries {
+            let before = self.decoder.errors();
+            let object = read(self.decoder, value);
+            if key.broken {
+                self.broken.insert(self.name);
+                continue;
+            }
+            self.decoder.name(key, what);
+            if let Some(first) = into.get(&key.name) {
+                let kind = what.trim_start_matches("a ");
+                self.decoder.duplicate(key, kind, Some(&first.span.clone()));
+                continue;
+            }
+            let whole = self.decoder.errors() == before && object.is_some();
+            let value = object.unwrap_or_default();
+            into.insert(key.name.clone(), Entry { value, span: key.span.clone(), whole });
+        }
+    }
+}
