@@ -56,6 +56,29 @@ impl<'a> PlanInput<'a> {
         own.map(|workload| self.fabric.network_of(workload)).collect()
     }
 
+    /// The networks that a node's own stack takes part in: in order, those of its workloads whose
+    /// prefixes overlap with none before. One stack cannot have the same prefix twice.
+    pub fn stack_networks_of(&self, node: &str) -> BTreeSet<&'a Name> {
+        let mut joined: BTreeSet<&'a Name> = BTreeSet::new();
+        for network in self.networks_of(node) {
+            let cidrs = |name: &str| &self.fabric.networks[name].cidrs;
+            let clash = joined.iter().flat_map(|other| cidrs(other)).any(|other| {
+                cidrs(network).iter().any(|cidr| cidr.contains(other) || other.contains(cidr))
+            });
+            if !clash {
+                joined.insert(network);
+            }
+        }
+        joined
+    }
+
+    /// The nodes whose own stack takes part in a network.
+    pub fn stacks_in(&self, network: &str) -> BTreeSet<&'a Name> {
+        let nodes = self.nodes_in(network).into_iter();
+        let joined = |node: &str| self.stack_networks_of(node).into_iter().any(|n| n == network);
+        nodes.filter(|node| joined(node)).collect()
+    }
+
     /// The nodes that take part in a network.
     pub fn nodes_in(&self, network: &str) -> BTreeSet<&'a Name> {
         let inside = self

@@ -60,7 +60,7 @@ pub fn names(input: &PlanInput<'_>, network: &str) -> Names {
         let name = workload_name(workload, &names.domain);
         names.insert(name, input.addresses(workload).to_vec());
     }
-    for node in input.nodes_in(network) {
+    for node in input.stacks_in(network) {
         let name = node_name(node, &names.domain);
         names.insert(name, vec![input.node_address(node).into()]);
     }

@@ -63,8 +63,9 @@ pub fn owned(input: &PlanInput<'_>, node: &str, network: &str) -> Vec<IpNet> {
         workload.node == node && input.fabric.network_of(workload) == network
     });
     let addresses = workloads.flat_map(|(name, _)| input.addresses(name).iter().copied());
-    let mut owned: Vec<IpNet> =
-        addresses.chain([input.node_address(node).into()]).map(IpNet::from).collect();
+    let stack = input.stack_networks_of(node).into_iter().any(|joined| joined == network);
+    let own = stack.then(|| input.node_address(node).into());
+    let mut owned: Vec<IpNet> = addresses.chain(own).map(IpNet::from).collect();
     owned.sort_unstable();
     owned
 }

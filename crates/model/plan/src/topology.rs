@@ -29,9 +29,9 @@ impl<'a> Topology<'a> {
 
     pub(crate) fn plan(mut self) -> NodePlan {
         let mut plan = NodePlan::default();
-        let mut on_host: Vec<IpNet> = Vec::new();
+        let on_host = self.input.stack_networks_of(self.node);
         for network in self.input.networks_of(self.node) {
-            let hosts_it = self.joins_host(network, &mut on_host);
+            let hosts_it = on_host.contains(network);
             plan.networks.insert(network.clone(), self.network(network, hosts_it));
         }
         let (fabric, node) = (self.input.fabric, self.node);
@@ -56,19 +56,6 @@ impl<'a> Topology<'a> {
 
     pub(super) fn in_namespace(&mut self, namespace: &Namespace) -> &mut NamespaceState {
         self.host.namespaces.entry(namespace.clone()).or_default()
-    }
-
-    /// Whether the node's own stack takes part in a network: always, but not where its prefixes
-    /// overlap with those of a network that the stack is in already.
-    fn joins_host(&self, network: &str, on_host: &mut Vec<IpNet>) -> bool {
-        let cidrs = &self.input.fabric.networks[network].cidrs;
-        let clash = cidrs
-            .iter()
-            .any(|cidr| on_host.iter().any(|other| cidr.contains(other) || other.contains(cidr)));
-        if !clash {
-            on_host.extend(cidrs);
-        }
-        !clash
     }
 
     pub(super) fn local_workloads(&self, network: &'a str) -> Vec<(&'a Name, &'a Workload)> {

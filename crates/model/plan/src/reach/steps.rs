@@ -132,7 +132,7 @@ impl<'a> Walk<'a> {
     fn common_network(&mut self, from: &Place<'a>, to: &Place<'a>) -> Option<&'a Name> {
         let of = |place: &Place<'a>| match place.network {
             Some(network) => BTreeSet::from([network]),
-            None => self.input.networks_of(place.node),
+            None => self.input.stack_networks_of(place.node),
         };
         let common = of(from).intersection(&of(to)).next().copied();
         if common.is_none() {

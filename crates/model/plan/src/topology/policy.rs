@@ -47,7 +47,7 @@ pub(crate) fn members(input: &PlanInput<'_>, network: &str) -> Members {
             addresses.map(|address| (*address, workload.security_groups.clone()))
         })
         .collect();
-    for node in input.nodes_in(network) {
+    for node in input.stacks_in(network) {
         let groups = fabric.nodes[node].security_groups.clone();
         members.insert(input.node_address(node).into(), groups);
     }
