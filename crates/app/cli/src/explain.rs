@@ -1,11 +1,14 @@
 //! `netloom explain`: each step of a flow's way, and the line of the file that decides it.
 
+mod transports;
+
 use crate::{output, source};
 use anyhow::Context as _;
 use netloom_model::Fabric;
 use netloom_model::fabric::{Party, Protocol};
 use netloom_model::lease::{self, Leases};
 use netloom_plan::input::{Directory, NodeEntry, PlanInput};
+use netloom_plan::reach::allowed::{self, Allowed};
 use netloom_plan::reach::{self, Answer, Flow, Step, StepKind, Unanswerable};
 use netloom_state::Namespace;
 use serde_json::json;
@@ -17,7 +20,8 @@ use std::process::ExitCode;
 pub(crate) struct Explain {
     /// Who calls: a workload, a node, an address, or `internet`.
     from: String,
-    /// Who is called and how: `db-1:5432/tcp`, `cam-1:7777/udp`, `web-1:icmp`.
+    /// Who is called and how: `db-1:5432/tcp`, `cam-1:7777/udp`, `web-1:icmp`; without a port,
+    /// everything that may pass is listed.
     to: String,
     /// Files of the fabric.
     #[arg(short, long = "file", default_value = "netloom.yaml")]
@@ -67,20 +71,14 @@ impl World {
 pub(crate) fn run(arguments: &Explain) -> anyhow::Result<ExitCode> {
     let fabric = source::fabric(&arguments.files)?;
     let world = World::assumed(&fabric);
+    let input = world.input(&fabric);
+    if let Some(to) = fabric.party(&arguments.to) {
+        let from = party(&fabric, &arguments.from)?;
+        let all = allowed::allowed(&input, &from, &to).map_err(|why| refused(why, arguments))?;
+        return Ok(list(&all, arguments));
+    }
     let flow = parse_flow(&fabric, &arguments.from, &arguments.to)?;
-    let answers = match reach::reach(&world.input(&fabric), &flow) {
-        Ok(answers) => answers,
-        Err(Unanswerable::NoCommonFamily) => {
-            anyhow::bail!(
-                "{} and {} have no address of a common family: give their subnets one each",
-                arguments.from,
-                arguments.to
-            )
-        }
-        Err(Unanswerable::Outside) => {
-            anyhow::bail!("neither {} nor {} is in the fabric", arguments.from, arguments.to)
-        }
-    };
+    let answers = reach::reach(&input, &flow).map_err(|why| refused(why, arguments))?;
     if arguments.json {
         let answers: Vec<_> = answers.iter().map(answer_json).collect();
         output::print(&format!("{:#}\n", json!(answers)));
@@ -89,6 +87,42 @@ pub(crate) fn run(arguments: &Explain) -> anyhow::Result<ExitCode> {
     }
     let passes = answers.iter().any(Answer::passes);
     Ok(if passes { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn refused(why: Unanswerable, arguments: &Explain) -> anyhow::Error {
+    let (from, to) = (&arguments.from, &arguments.to);
+    match why {
+        Unanswerable::NoCommonFamily => anyhow::anyhow!(
+            "{from} and {to} have no address of a common family: give their subnets one each"
+        ),
+        Unanswerable::Outside => anyhow::anyhow!("neither {from} nor {to} is in the fabric"),
+    }
+}
+
+/// Lists everything that may pass; a failure if nothing may.
+fn list(all: &[Allowed], arguments: &Explain) -> ExitCode {
+    if arguments.json {
+        let pairs: Vec<_> = all.iter().map(allowed_json).collect();
+        output::print(&format!("{:#}\n", json!(pairs)));
+    } else {
+        for pair in all {
+            let what = match (&pair.obstacle, transports::words(&pair.transports)) {
+                (Some(obstacle), _) => format!("nothing: {obstacle}"),
+                (None, words) if words.is_empty() => "nothing: no rule allows any".to_owned(),
+                (None, words) => words.join(", "),
+            };
+            let (from, to) = (&arguments.from, &arguments.to);
+            let line = format!("{from} ({}) -> {to} ({}): {what}\n", pair.source, pair.destination);
+            output::print(&line);
+        }
+    }
+    let some = all.iter().any(|pair| !pair.transports.is_empty());
+    if some { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn allowed_json(pair: &Allowed) -> serde_json::Value {
+    json!({ "source": pair.source, "destination": pair.destination,
+            "allowed": transports::words(&pair.transports), "obstacle": pair.obstacle })
 }
 
 /// The flow that two arguments mean.

@@ -164,7 +164,8 @@ fn an_apply_changes_only_what_changed_and_ends_what_is_forbidden_now() {
     let mut flow = home.command(&["lab", "exec", "a", "--", "bash", "-c", script]);
     let flow = flow.stdout(Stdio::piped()).spawn().unwrap();
     std::thread::sleep(Duration::from_millis(800));
-    let closed = TINY.replace("ingress: [{ from: all }]", "ingress: [{ protocol: udp, from: all }]");
+    let closed =
+        TINY.replace("ingress: [{ from: all }]", "ingress: [{ protocol: udp, from: all }]");
     let closed = closed.replace("expect: allow", "expect: deny");
     let file = home.write("closed.yaml", &closed);
     let text = home.succeed(&["lab", "apply", &file]);
@@ -222,8 +223,12 @@ fn an_agent_that_is_killed_comes_back_and_sessions_with_it() {
     let socket = home.status()["nodes"]["alpha"]["socket"].as_str().unwrap().to_owned();
     let state = Path::new(&socket).parent().unwrap().to_string_lossy().into_owned();
     let killed = Command::new("/bin/sh")
-        .args(["-c", "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline 2>/dev/null | \
-               grep -q -- \"node .*--state $0 \" && kill -9 ${p#/proc/}; done; true", &state])
+        .args([
+            "-c",
+            "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline 2>/dev/null | \
+               grep -q -- \"node .*--state $0 \" && kill -9 ${p#/proc/}; done; true",
+            &state,
+        ])
         .status()
         .unwrap();
     assert!(killed.success());

@@ -1,5 +1,7 @@
 //! The reachability engine: whether a flow passes, each step of its way, and the line that decides.
 
+pub mod allowed;
+mod permission;
 mod steps;
 
 use crate::input::PlanInput;

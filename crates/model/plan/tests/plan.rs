@@ -160,3 +160,34 @@ fn every_denial_names_its_cause_and_a_remedy() {
         }
     }
 }
+
+#[test]
+fn the_set_of_what_may_pass_holds_exactly_the_flows_that_pass() {
+    use netloom_plan::reach::allowed::allowed;
+    use netloom_policy::packet_set::transport;
+    for seed in 0..60 {
+        let world = World::random(seed);
+        let mut dice = Dice::new(seed);
+        let mut ends: Vec<Party> =
+            world.fabric.workloads.keys().cloned().map(Party::Workload).collect();
+        ends.extend(world.fabric.nodes.keys().cloned().map(Party::Node));
+        for _ in 0..40 {
+            let (from, to) = (dice.pick(&ends).clone(), dice.pick(&ends).clone());
+            if from == to {
+                continue;
+            }
+            let port = *dice.pick(&[1, 52, 53, 80, 443, 8080, 65535]);
+            let (protocol, number) = *dice.pick(&[(Protocol::Tcp, 6u8), (Protocol::Udp, 17)]);
+            let flow = reach::Flow { from, to, protocol, port: Some(port) };
+            let (answers, sets) = world
+                .with(|input| (reach::reach(input, &flow), allowed(input, &flow.from, &flow.to)));
+            for answer in answers.into_iter().flatten() {
+                let set = sets.as_ref().unwrap().iter().find(|set| {
+                    set.source == answer.source && set.destination == answer.destination
+                });
+                let inside = set.unwrap().transports.contains(transport(number, port));
+                assert_eq!(inside, answer.passes(), "seed {seed}: {flow:?}");
+            }
+        }
+    }
+}

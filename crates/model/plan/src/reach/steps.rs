@@ -2,34 +2,30 @@
 
 use super::{End, Flow, Owner, Step, StepKind};
 use crate::input::PlanInput;
-use crate::topology::{members, node_default};
 use crate::{names, peers};
-use netloom_model::fabric::{Name, Protocol};
+use netloom_model::fabric::Name;
 use netloom_model::span::Span;
-use netloom_policy::allowance::{self, Allowance, Direction};
-use netloom_policy::interval::address_number;
-use netloom_policy::packet_set::transport;
-use netloom_policy::{IntervalSet, Selector};
+use netloom_policy::Direction;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// Walks one flow and keeps what it finds, until a step stops it.
 pub(super) struct Walk<'a> {
-    input: &'a PlanInput<'a>,
-    flow: &'a Flow,
-    source: &'a End<'a>,
-    to: &'a End<'a>,
+    pub(super) input: &'a PlanInput<'a>,
+    pub(super) flow: &'a Flow,
+    pub(super) source: &'a End<'a>,
+    pub(super) to: &'a End<'a>,
     pub(super) steps: Vec<Step>,
 }
 
 /// A flow's end inside the fabric: where it is and what governs it.
-struct Place<'a> {
-    what: String,
-    node: &'a Name,
-    network: Option<&'a Name>,
-    groups: &'a BTreeSet<Name>,
-    is_node: bool,
-    span: &'a Span,
+pub(super) struct Place<'a> {
+    pub(super) what: String,
+    pub(super) node: &'a Name,
+    pub(super) network: Option<&'a Name>,
+    pub(super) groups: &'a BTreeSet<Name>,
+    pub(super) is_node: bool,
+    pub(super) span: &'a Span,
 }
 
 impl<'a> Walk<'a> {
@@ -53,7 +49,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn place(&self, end: &End<'a>) -> Option<Place<'a>> {
+    pub(super) fn place(&self, end: &End<'a>) -> Option<Place<'a>> {
         let fabric = self.input.fabric;
         match end.owner {
             Owner::Workload(name) => {
@@ -82,17 +78,23 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn pass(&mut self, kind: StepKind, finding: String, span: Option<&Span>) {
+    pub(super) fn pass(&mut self, kind: StepKind, finding: String, span: Option<&Span>) {
         let span = span.cloned();
         self.steps.push(Step { kind, passes: true, finding, span, remedy: None });
     }
 
-    fn stop(&mut self, kind: StepKind, finding: String, span: Option<&Span>, remedy: &str) {
+    pub(super) fn stop(
+        &mut self,
+        kind: StepKind,
+        finding: String,
+        span: Option<&Span>,
+        remedy: &str,
+    ) {
         let (span, remedy) = (span.cloned(), Some(remedy.to_owned()));
         self.steps.push(Step { kind, passes: false, finding, span, remedy });
     }
 
-    fn stopped(&self) -> bool {
+    pub(super) fn stopped(&self) -> bool {
         self.steps.last().is_some_and(|step| !step.passes)
     }
 
@@ -129,7 +131,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The network in which the two meet: of two nodes, the first in common.
-    fn common_network(&mut self, from: &Place<'a>, to: &Place<'a>) -> Option<&'a Name> {
+    pub(super) fn common_network(&mut self, from: &Place<'a>, to: &Place<'a>) -> Option<&'a Name> {
         let of = |place: &Place<'a>| match place.network {
             Some(network) => BTreeSet::from([network]),
             None => self.input.stack_networks_of(place.node),
@@ -151,7 +153,7 @@ impl<'a> Walk<'a> {
         common
     }
 
-    fn way(&mut self, from: &Place<'a>, to: &Place<'a>, network: &Name) {
+    pub(super) fn way(&mut self, from: &Place<'a>, to: &Place<'a>, network: &Name) {
         if from.node == to.node {
             let finding = format!("both are on node `{}`: it stays in `{network}` there", to.node);
             self.pass(StepKind::Route, finding, Some(to.span));
@@ -182,107 +184,6 @@ impl<'a> Walk<'a> {
                 let span = self.input.fabric.nodes[to.node].span.clone();
                 self.stop(StepKind::Tunnel, finding, Some(&span), remedy);
             }
-        }
-    }
-
-    // === policy ===
-
-    fn policy(&mut self, place: &Place<'a>, network: &Name, direction: Direction) {
-        let (kind, other, word) = match direction {
-            Direction::Egress => (StepKind::Egress, self.to.address, "leave"),
-            Direction::Ingress => (StepKind::Ingress, self.source.address, "enter"),
-        };
-        let allowances = if place.is_node && place.groups.is_empty() {
-            node_default(direction, place.span)
-        } else {
-            allowance::allowances(self.input.fabric, place.groups, direction)
-        };
-        match self.allowing(&allowances, network, other) {
-            Some(allowance) => {
-                let finding = format!("group `{}` lets it {word} {}", allowance.group, place.what);
-                self.pass(kind, finding, Some(&allowance.span));
-            }
-            None if place.groups.is_empty() && !place.is_node => {
-                let finding = format!("{} has no security group", place.what);
-                let remedy = "add one with `security_groups: [NAME]`";
-                self.stop(kind, finding, Some(place.span), remedy);
-            }
-            None => {
-                let finding = self.refusal(place, word);
-                let remedy = self.remedy(place, direction);
-                let span = self.first_group(place).unwrap_or(place.span).clone();
-                self.stop(kind, finding, Some(&span), &remedy);
-            }
-        }
-    }
-
-    fn first_group(&self, place: &Place<'a>) -> Option<&'a Span> {
-        let name = place.groups.first()?;
-        Some(&self.input.fabric.security_groups.get(name)?.span)
-    }
-
-    fn refusal(&self, place: &Place<'a>, word: &str) -> String {
-        let groups: Vec<String> = place.groups.iter().map(|name| format!("`{name}`")).collect();
-        let groups =
-            if groups.is_empty() { "the node's default".to_owned() } else { groups.join(", ") };
-        format!("no rule of {groups} lets {} {word} {}", self.flow_words(), place.what)
-    }
-
-    fn remedy(&self, place: &Place<'a>, direction: Direction) -> String {
-        let group = place.groups.first().map_or("a group of the node", String::as_str);
-        let (list, key, other) = match direction {
-            Direction::Egress => ("egress", "to", self.to.address),
-            Direction::Ingress => ("ingress", "from", self.source.address),
-        };
-        let protocol = match self.flow.protocol {
-            Protocol::Tcp => "tcp",
-            Protocol::Udp => "udp",
-            Protocol::Icmp | Protocol::All => "icmp",
-        };
-        let ports = self.flow.port.map(|port| format!("ports: {port}, ")).unwrap_or_default();
-        let other = ipnet::IpNet::from(other);
-        format!("add to {list} of `{group}`: {{ protocol: {protocol}, {ports}{key}: {other} }}")
-    }
-
-    fn flow_words(&self) -> String {
-        match (self.flow.protocol, self.flow.port) {
-            (Protocol::Tcp, Some(port)) => format!("{port}/tcp"),
-            (Protocol::Udp, Some(port)) => format!("{port}/udp"),
-            (Protocol::Icmp | Protocol::All | Protocol::Tcp | Protocol::Udp, _) => {
-                "icmp".to_owned()
-            }
-        }
-    }
-
-    fn allowing<'b>(
-        &self,
-        allowances: &'b [Allowance],
-        network: &Name,
-        other: IpAddr,
-    ) -> Option<&'b Allowance> {
-        let members = members(self.input, network);
-        let groups = members.get(&other);
-        let number = self.transport_number(other);
-        allowances.iter().find(|allowance| {
-            let selected = match &allowance.selector {
-                Selector::Group(name) => groups.is_some_and(|groups| groups.contains(name)),
-                Selector::All | Selector::Prefix(_) => {
-                    let addresses: IntervalSet = allowance.selector.addresses();
-                    addresses.contains(address_number(other))
-                }
-            };
-            selected && allowance.transport.contains(number)
-        })
-    }
-
-    /// ICMP is asked about as an echo request.
-    fn transport_number(&self, other: IpAddr) -> u128 {
-        let port = self.flow.port.unwrap_or(0);
-        match self.flow.protocol {
-            Protocol::Tcp => transport(6, port),
-            Protocol::Udp => transport(17, port),
-            Protocol::Icmp | Protocol::All if other.is_ipv4() => transport(1, 8 << 8),
-            Protocol::Icmp | Protocol::All => transport(58, 128 << 8),
         }
     }
 

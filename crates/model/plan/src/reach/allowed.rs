@@ -1,0 +1,94 @@
+//! Everything that may pass between two ends, as a set: both policies as packet sets, intersected.
+
+use super::permission::allowances;
+use super::steps::{Place, Walk};
+use super::{End, Flow, StepKind, Unanswerable};
+use crate::input::PlanInput;
+use crate::topology::members;
+use netloom_model::fabric::{Name, Party, Protocol};
+use netloom_policy::allowance::{Direction, packet_set};
+use netloom_policy::interval::address_number;
+use netloom_policy::{Dimension, IntervalSet, PacketSet};
+use std::net::IpAddr;
+
+/// What may pass between two addresses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Allowed {
+    /// From.
+    pub source: IpAddr,
+    /// To.
+    pub destination: IpAddr,
+    /// Protocols and destination ports, as numbers of [`netloom_policy::packet_set::transport`].
+    pub transports: IntervalSet,
+    /// Why nothing may, if no policy but the way is the reason.
+    pub obstacle: Option<String>,
+}
+
+/// What may pass from one end to the other, for every pair of their addresses.
+///
+/// # Errors
+/// There is no such pair, or neither end is in the fabric.
+pub fn allowed(
+    input: &PlanInput<'_>,
+    from: &Party,
+    to: &Party,
+) -> Result<Vec<Allowed>, Unanswerable> {
+    let (sources, destinations) = (End::all(input, from), End::all(input, to));
+    let flow = Flow { from: from.clone(), to: to.clone(), protocol: Protocol::Icmp, port: None };
+    // The way does not depend on ports, so one answer tells it; it also tells what cannot be asked.
+    let answers = super::reach(input, &flow)?;
+    let ends = |answer: &super::Answer| {
+        let source = sources.iter().find(|end| end.address == answer.source)?;
+        Some((source, destinations.iter().find(|end| end.address == answer.destination)?))
+    };
+    Ok(answers
+        .iter()
+        .filter_map(|answer| {
+            let (source, destination) = ends(answer)?;
+            Some(pair(&Walk::new(input, &flow, source, destination)))
+        })
+        .collect())
+}
+
+fn pair(walk: &Walk<'_>) -> Allowed {
+    let (source, destination) = (walk.source.address, walk.to.address);
+    let mut found = Allowed { source, destination, transports: IntervalSet::EMPTY, obstacle: None };
+    let (Some(from), Some(to)) = (walk.place(walk.source), walk.place(walk.to)) else {
+        found.obstacle = Some("no way leads out of the fabric, or into it".to_owned());
+        return found;
+    };
+    let mut way = Walk::new(walk.input, walk.flow, walk.source, walk.to);
+    let network = way.common_network(&from, &to);
+    if let Some(network) = network {
+        way.way(&from, &to, network);
+    }
+    let stop = way.steps.iter().find(|step| !step.passes);
+    found.obstacle = stop
+        .filter(|step| matches!(step.kind, StepKind::Route | StepKind::Tunnel))
+        .map(|step| step.finding.clone());
+    if let (None, Some(network)) = (&found.obstacle, network) {
+        found.transports = transports(walk, &from, &to, network);
+    }
+    found
+}
+
+fn transports(walk: &Walk<'_>, from: &Place<'_>, to: &Place<'_>, network: &Name) -> IntervalSet {
+    let members = members(walk.input, network);
+    let of_group = |group: &Name| -> IntervalSet {
+        let inside = members.iter().filter(|(_, groups)| groups.contains(group));
+        inside.map(|(address, _)| (address_number(*address), address_number(*address))).collect()
+    };
+    let one = |dimension, address| {
+        let number = address_number(address);
+        PacketSet::only(dimension, IntervalSet::range(number, number))
+    };
+    let leaving =
+        packet_set(&allowances(walk.input, from, Direction::Egress), Direction::Egress, of_group);
+    let entering =
+        packet_set(&allowances(walk.input, to, Direction::Ingress), Direction::Ingress, of_group);
+    one(Dimension::Source, walk.source.address)
+        .intersection(&one(Dimension::Destination, walk.to.address))
+        .intersection(&leaving)
+        .intersection(&entering)
+        .project(Dimension::Transport)
+}
