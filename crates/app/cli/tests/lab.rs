@@ -3,6 +3,7 @@
 //! Each test has a home of its own, in which nothing may be left. Where namespaces cannot be had,
 //! tests are skipped loudly, or fail if `NETLOOM_REQUIRE_LAB` or `CI` is set.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};

@@ -1,16 +1,18 @@
 //! A fabric built in private namespaces: ground, nodes with their plans in force, tunnels between.
 
+mod setting;
+
 use crate::fault::{self, Fault};
 use crate::flow::Trial;
 use anyhow::Context as _;
 use netloom_base::Seed;
-use netloom_lab::underlay::{self, Underlay};
+use netloom_lab::underlay;
 use netloom_model::Fabric;
 use netloom_model::fabric::{Name, Party};
 use netloom_model::lease::{self, Leases};
 use netloom_node::{NetworkId, PeerConfig};
 use netloom_plan::firewall::{TABLE, drop_reason};
-use netloom_plan::input::{Directory, NodeEntry, PlanInput};
+use netloom_plan::input::{Directory, PlanInput};
 use netloom_plan::reach::StepKind;
 use netloom_plan::{NodePlan, TUNNEL_MTU_BYTES, plan};
 use netloom_state::host::Namespace;
@@ -68,8 +70,8 @@ impl World {
         let ground_plan = underlay::plan(&fabric)?;
         let mut ground = Executor::new("policy-packets", &run_dir.join("ground"))?;
         ground.execute(&diff(&ground_plan.host, &HostState::default()))?;
-        let keys = keys(&fabric);
-        let directory = directory(&ground_plan, &keys);
+        let keys = setting::keys(&fabric);
+        let directory = setting::directory(&ground_plan, &keys);
         let mut world = Self { fabric, leases, directory, keys, ground, nodes: BTreeMap::new() };
         let names: Vec<Name> = world.fabric.nodes.keys().cloned().collect();
         for name in names {
@@ -92,7 +94,7 @@ impl World {
 
     fn start(&mut self, name: &str, run: &Path, fault: Option<Fault>) -> anyhow::Result<Node> {
         let mut plan = self.with_input(|input| plan(input, name)).context("no such node")?;
-        without_bridge_filter(&mut plan.host);
+        setting::without_bridge_filter(&mut plan.host);
         if let Some(fault) = fault {
             fault::plant(fault, &mut plan);
         }
@@ -284,38 +286,4 @@ fn collect(trials: &mut [Trial], receivers: &[(Party, PacketSocket)]) {
             }
         }
     }
-}
-
-/// Bridged packets must not be what policy relies on, so their detour through it is switched off.
-fn without_bridge_filter(host: &mut HostState) {
-    const KEY: &str = "net/bridge/bridge-nf-call-iptables";
-    if !Path::new("/proc/sys").join(KEY).exists() {
-        return;
-    }
-    for (namespace, state) in &mut host.namespaces {
-        if matches!(namespace, Namespace::Own(_)) {
-            state.sysctls.insert(KEY.to_owned(), "0".to_owned());
-        }
-    }
-}
-
-fn keys(fabric: &Fabric) -> BTreeMap<(Name, Name), PrivateKey> {
-    let places = fabric.nodes.keys().flat_map(|node| {
-        fabric.networks.keys().map(move |network| (node.clone(), network.clone()))
-    });
-    (1000..)
-        .zip(places)
-        .map(|(number, place)| (place, PrivateKey::from_seed(Seed::from_number(number))))
-        .collect()
-}
-
-fn directory(ground: &Underlay, keys: &BTreeMap<(Name, Name), PrivateKey>) -> Directory {
-    let entry = |name: &Name| {
-        let own = keys.iter().filter(|((node, _), _)| node == name);
-        let public_keys =
-            own.map(|((_, network), key)| (network.clone(), *key.public().as_bytes())).collect();
-        let place = &ground.nodes[name];
-        NodeEntry { public_keys, endpoint: place.endpoint, local_endpoint: None }
-    };
-    Directory { nodes: ground.nodes.keys().map(|name| (name.clone(), entry(name))).collect() }
 }

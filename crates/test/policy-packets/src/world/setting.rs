@@ -1,0 +1,46 @@
+//! What a world is set up with: keys, the directory, and sysctls that make policy stand alone.
+
+use netloom_base::Seed;
+use netloom_lab::underlay::Underlay;
+use netloom_model::Fabric;
+use netloom_model::fabric::Name;
+use netloom_plan::input::{Directory, NodeEntry};
+use netloom_state::HostState;
+use netloom_state::host::Namespace;
+use netloom_wireguard::PrivateKey;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Bridged packets must not be what policy relies on, so their detour through it is switched off.
+pub(super) fn without_bridge_filter(host: &mut HostState) {
+    const KEY: &str = "net/bridge/bridge-nf-call-iptables";
+    if !Path::new("/proc/sys").join(KEY).exists() {
+        return;
+    }
+    for (namespace, state) in &mut host.namespaces {
+        if matches!(namespace, Namespace::Own(_)) {
+            state.sysctls.insert(KEY.to_owned(), "0".to_owned());
+        }
+    }
+}
+
+pub(super) fn keys(fabric: &Fabric) -> BTreeMap<(Name, Name), PrivateKey> {
+    let places = fabric.nodes.keys().flat_map(|node| {
+        fabric.networks.keys().map(move |network| (node.clone(), network.clone()))
+    });
+    (1000..)
+        .zip(places)
+        .map(|(number, place)| (place, PrivateKey::from_seed(Seed::from_number(number))))
+        .collect()
+}
+
+pub(super) fn directory(ground: &Underlay, keys: &BTreeMap<(Name, Name), PrivateKey>) -> Directory {
+    let entry = |name: &Name| {
+        let own = keys.iter().filter(|((node, _), _)| node == name);
+        let public_keys =
+            own.map(|((_, network), key)| (network.clone(), *key.public().as_bytes())).collect();
+        let place = &ground.nodes[name];
+        NodeEntry { public_keys, endpoint: place.endpoint, local_endpoint: None }
+    };
+    Directory { nodes: ground.nodes.keys().map(|name| (name.clone(), entry(name))).collect() }
+}
