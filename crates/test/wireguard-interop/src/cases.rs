@@ -5,6 +5,7 @@ mod roaming;
 mod secrets;
 mod talking;
 
+use crate::stock::Implementation;
 use crate::world::World;
 use crate::{Family, Side};
 use std::fmt;
@@ -90,12 +91,16 @@ impl Case {
         all
     }
 
-    /// Whether it can be tried with an end of ours in their place, and at our end.
-    pub fn applies(self, theirs_is_stock: bool) -> bool {
-        match self {
-            // Our driver keeps the port that it was started with.
-            Self::Roaming(side, Move::Port, _) => side == Side::Theirs && theirs_is_stock,
-            _ => true,
+    /// Why it is left out with this implementation at the other end (`None`: one of ours).
+    pub fn exclusion(self, theirs: Option<Implementation>) -> Option<&'static str> {
+        match (self, theirs) {
+            (Self::Roaming(_, Move::Port, _), None) => {
+                Some("our driver keeps the port that it was started with")
+            }
+            (Self::Roaming(_, Move::Port, _), Some(Implementation::Gotatun)) => Some(
+                "gotatun 0.10.2 at times stops reading its device when its port changes under load",
+            ),
+            _ => None,
         }
     }
 

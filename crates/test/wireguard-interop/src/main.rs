@@ -6,7 +6,7 @@ use clap::Parser as _;
 use netloom_sys::namespace::{NamespaceHandle, SandboxOptions, spawn_sandbox};
 use netloom_sys::tunnel::{TunnelDevice, TunnelKind, TunnelPreference};
 use netloom_wireguard_interop::stock::{Implementation, Program};
-use netloom_wireguard_interop::trials::{self, Opponent, Outcome};
+use netloom_wireguard_interop::trials::{self, Choice, Opponent, Outcome};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -85,14 +85,14 @@ fn inside(arguments: &Arguments, folder: &Path) -> anyhow::Result<ExitCode> {
         Ok(opponents) => opponents,
         Err(error) => return Ok(skip(&format!("{error:#}"))),
     };
-    let trials = trials::choose(&opponents, arguments.full, &arguments.cases);
+    let Choice { trials, left_out } = trials::choose(&opponents, arguments.full, &arguments.cases);
     anyhow::ensure!(!trials.is_empty(), "no case has such a name");
     let total = trials.len();
     let outcomes = trials::run(trials, arguments.workers, folder, |outcome| {
         // Progress that nobody can read is no loss.
         let _ = writeln!(std::io::stderr().lock(), "{outcome}");
     });
-    report(&opponents, &outcomes).context("cannot print the table")?;
+    report(&opponents, &outcomes, &left_out).context("cannot print the table")?;
     let good = outcomes.len() == total && outcomes.iter().all(|outcome| outcome.result.is_ok());
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -126,7 +126,11 @@ fn skip(reason: &str) -> ExitCode {
     ExitCode::from(EXIT_SKIPPED)
 }
 
-fn report(opponents: &[Opponent], outcomes: &[Outcome]) -> std::io::Result<()> {
+fn report(
+    opponents: &[Opponent],
+    outcomes: &[Outcome],
+    left_out: &[String],
+) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", trials::heading())?;
     for opponent in opponents {
@@ -134,6 +138,9 @@ fn report(opponents: &[Opponent], outcomes: &[Outcome]) -> std::io::Result<()> {
         for outcome in own {
             writeln!(out, "{outcome}")?;
         }
+    }
+    for line in left_out {
+        writeln!(out, "left out with {line}")?;
     }
     writeln!(out)?;
     for opponent in opponents {
@@ -153,6 +160,7 @@ fn report(opponents: &[Opponent], outcomes: &[Outcome]) -> std::io::Result<()> {
         ("bytes compared", found().map(|evidence| evidence.bytes).sum()),
         ("rekeys under traffic", found().map(|evidence| evidence.rekeys).sum()),
         ("moves followed", found().map(|evidence| evidence.moves).sum()),
+        ("left out", left_out.len() as u64),
         ("failed", failed as u64),
     ] {
         writeln!(out, "{name}: {value}")?;

@@ -2,7 +2,7 @@
 
 use crate::Side;
 use crate::cases::{Case, Evidence};
-use crate::stock::Program;
+use crate::stock::{Implementation, Program};
 use crate::world::World;
 use anyhow::Context as _;
 use std::fmt;
@@ -46,30 +46,44 @@ pub struct Outcome {
 impl Opponent {
     /// Its name.
     pub fn name(&self) -> &'static str {
+        self.implementation().map_or("netloom", Implementation::name)
+    }
+
+    fn implementation(&self) -> Option<Implementation> {
         match self {
-            Self::Stock(program) => program.implementation.name(),
-            Self::Control => "netloom",
+            Self::Stock(program) => Some(program.implementation),
+            Self::Control => None,
         }
     }
 }
 
+/// What a run consists of.
+#[derive(Debug, Default)]
+pub struct Choice {
+    /// What is tried.
+    pub trials: Vec<Trial>,
+    /// What is not, and why, in words.
+    pub left_out: Vec<String>,
+}
+
 /// The trials whose name holds one of `words` (all, if there are none).
-pub fn choose(opponents: &[Opponent], full: bool, words: &[String]) -> Vec<Trial> {
-    let mut trials = Vec::new();
+pub fn choose(opponents: &[Opponent], full: bool, words: &[String]) -> Choice {
+    let mut choice = Choice::default();
     for case in Case::all(full) {
         let name = case.to_string();
         if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
             continue;
         }
         for opponent in opponents {
-            for initiator in Side::BOTH {
-                if case.applies(matches!(opponent, Opponent::Stock(_))) {
-                    trials.push(Trial { opponent: opponent.clone(), case, initiator });
-                }
+            if let Some(reason) = case.exclusion(opponent.implementation()) {
+                choice.left_out.push(format!("{}, {name}: {reason}", opponent.name()));
+                continue;
             }
+            let trial = |initiator| Trial { opponent: opponent.clone(), case, initiator };
+            choice.trials.extend(Side::BOTH.map(trial));
         }
     }
-    trials
+    choice
 }
 
 /// Runs trials on `workers` threads, in worlds of their own below `run_dir`; `each` sees every
