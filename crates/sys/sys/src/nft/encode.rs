@@ -142,14 +142,14 @@ impl<'a> Target<'a> {
             .text(uapi::SET_TABLE, self.table)
             .text(uapi::SET_NAME, set)
             .be32(uapi::SET_FLAGS, interval | map)
-            .be32(uapi::SET_KEY_TYPE, shown_as(kind.key_bytes))
+            .be32(uapi::SET_KEY_TYPE, shown_as(kind.key_bytes, kind.interval))
             .be32(uapi::SET_KEY_LEN, kind.key_bytes)
             // Unique within the transaction; 0 would mean "no id".
             .be32(uapi::SET_ID, u32::try_from(id).unwrap_or(u32::MAX).saturating_add(1));
         match kind.data {
             SetData::None => {}
             SetData::Value(bytes) => {
-                let shown = shown_as(bytes);
+                let shown = shown_as(bytes, false);
                 message.be32(uapi::SET_DATA_TYPE, shown).be32(uapi::SET_DATA_LEN, bytes);
             }
             SetData::Verdict => {
@@ -220,12 +220,14 @@ fn portions<'e, 'a>(
 ///
 /// The kernel does not care, but that program gives up on a whole ruleset when the types of a set
 /// do not add up to its length.
-fn shown_as(bytes: u32) -> u32 {
+fn shown_as(bytes: u32, interval: bool) -> u32 {
     match bytes {
         1 => TYPE_PROTOCOL,
         2 => TYPE_PORT,
         4 => TYPE_IPV4,
         16 => TYPE_IPV6,
+        // It takes ranges of concatenations apart field by field, and ours are ranges of the whole.
+        _ if interval => TYPE_INTEGER,
         _ if bytes.is_multiple_of(4) => {
             let words = bytes / 4;
             let wide = if words as usize > CONCATENATED_MAX { words / 4 } else { 0 };
