@@ -282,7 +282,7 @@ fn add_direction_chains(table: &mut Table, direction: Direction, tunnel: &str) {
     let mut rules = vec![remote.verdict(Verdict::Return), Program::new().clear_mark()];
     rules.extend(Program::classify_ports(&format!("{name}-ports")));
     for ipv6 in [false, true] {
-        rules.extend(Program::decide(direction, name, ipv6, &denied));
+        rules.extend(Program::decide(direction, name, ipv6));
     }
     rules.push(Program::new().verdict(Verdict::Goto(denied.clone())));
     table.chains.insert(name.to_owned(), Chain { base: None, rules });

@@ -20,8 +20,6 @@ pub enum Fault {
     PortsOneShort,
     /// Members of groups lose their class in ingress.
     NoMembers,
-    /// A member without a verdict of its own is judged by its prefix.
-    MembersFallThrough,
     /// IPv6 prefixes have no class.
     NoRangesV6,
     /// The source port is read in place of the destination port.
@@ -36,14 +34,13 @@ pub enum Fault {
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 11] = [
         Self::NoSourceCheck,
         Self::NoIngress,
         Self::NoEgress,
         Self::NewIsEstablished,
         Self::PortsOneShort,
         Self::NoMembers,
-        Self::MembersFallThrough,
         Self::NoRangesV6,
         Self::SourcePort,
         Self::OneIdentity,
@@ -73,7 +70,6 @@ fn plant_in_table(fault: Fault, table: &mut Table) {
         Fault::NewIsEstablished => new_is_established(table),
         Fault::PortsOneShort => each_set(table, "-ports", one_short),
         Fault::NoMembers => each_set(table, "ingress-members", |set| set.elements.clear()),
-        Fault::MembersFallThrough => fall_through(table),
         Fault::NoRangesV6 => each_set(table, "-ranges6", |set| set.elements.clear()),
         Fault::SourcePort => source_port(table),
         Fault::OneIdentity => each_set(table, "identities", one_identity),
@@ -129,16 +125,6 @@ fn one_short(set: &mut Set) {
         {
             last[5] -= 1;
         }
-    }
-}
-
-fn fall_through(table: &mut Table) {
-    for name in ["egress", "ingress"] {
-        let Some(chain) = table.chains.get_mut(name) else { continue };
-        let denied = Expression::Verdict(Verdict::Goto(format!("{name}-denied")));
-        chain
-            .rules
-            .retain(|rule| rule.expressions.len() == 1 || !rule.expressions.contains(&denied));
     }
 }
 

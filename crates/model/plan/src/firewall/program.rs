@@ -207,7 +207,8 @@ impl Program {
         Rule { expressions: marked.expressions, name: None }
     }
 
-    /// The verdict for one family: by the other side's own class if it has one, else by its range's.
+    /// The verdict for one family: by the other side's own class, or by its range's. Whatever a range
+    /// is allowed its members are too (policy only allows), so a member may be asked about twice.
     pub(super) fn decide(direction: Direction, name: &str, ipv6: bool, denied: &str) -> Vec<Rule> {
         let family = digit(ipv6);
         let own_is_source = direction == Direction::Egress;
@@ -229,14 +230,8 @@ impl Program {
                 })
         };
         let rule = |program: Self| Rule { expressions: program.expressions, name: None };
-        let known = Self::new()
-            .family(ipv6)
-            .address(!own_is_source, ipv6, scratch)
-            .map(format!("{name}-members{family}"), scratch, class)
-            .verdict(Verdict::Goto(denied.to_owned()));
         vec![
             rule(looked_up(format!("{name}-members{family}"))),
-            known,
             rule(looked_up(format!("{name}-ranges{family}"))),
         ]
     }
