@@ -209,7 +209,7 @@ impl Program {
 
     /// The verdict for one family: by the other side's own class, or by its range's. Whatever a range
     /// is allowed its members are too (policy only allows), so a member may be asked about twice.
-    pub(super) fn decide(direction: Direction, name: &str, ipv6: bool, denied: &str) -> Vec<Rule> {
+    pub(super) fn decide(direction: Direction, name: &str, ipv6: bool) -> Vec<Rule> {
         let family = digit(ipv6);
         let own_is_source = direction == Direction::Egress;
         // Addresses are loaded behind the key's three registers.
