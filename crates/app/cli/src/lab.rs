@@ -102,7 +102,7 @@ fn up(files: &[String]) -> anyhow::Result<ExitCode> {
     match session.ask(&folder, &Request::Up(sources), &mut progress) {
         Ok(report) => {
             output::print(&show::report(&report, true));
-            output::print(&show::next_steps(&report));
+            output::print(&show::next_steps(&report, files));
             Ok(verdict(&report))
         }
         Err(Ending::Failed(why)) => {

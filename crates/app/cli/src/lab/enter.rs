@@ -66,7 +66,7 @@ pub(crate) fn enter(arguments: Enter) -> anyhow::Result<ExitCode> {
     let namespace = NamespaceHandle::open(&namespace)?;
     let (program, rest) = command.split_first().context("no command was given")?;
     let mut child = Command::new(program);
-    child.args(rest);
+    child.args(rest).env("PATH", path_with_own_folder());
     let options = SpawnOptions { resolv_conf, die_with_parent: true };
     match spawn_in(&namespace, child, &options) {
         Ok(mut child) => Ok(code(child.wait()?)),
@@ -76,6 +76,14 @@ pub(crate) fn enter(arguments: Enter) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::from(127))
         }
     }
+}
+
+/// The search path with the folder of this program first, so that `netloom` is found inside.
+fn path_with_own_folder() -> std::ffi::OsString {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let own = std::env::current_exe().ok().and_then(|file| Some(file.parent()?.to_owned()));
+    let folders = own.into_iter().chain(std::env::split_paths(&path).collect::<Vec<_>>());
+    std::env::join_paths(folders).unwrap_or(path)
 }
 
 /// A command's exit code; one that a signal ended counts from 128, as in shells.

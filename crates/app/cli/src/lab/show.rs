@@ -94,7 +94,7 @@ pub(super) fn operations(report: &Report) -> String {
 }
 
 /// Commands to try next, with names of this fabric.
-pub(super) fn next_steps(report: &Report) -> String {
+pub(super) fn next_steps(report: &Report, files: &[String]) -> String {
     let Some(first) = report.workloads.keys().next() else { return String::new() };
     let pair = report.tests.iter().find(|test| test.expected && test.what.ends_with("/tcp"));
     let (from, target) = match pair.map(|test| test.what.replace(" -> ", " ")) {
@@ -105,10 +105,17 @@ pub(super) fn next_steps(report: &Report) -> String {
         }
         None => (first.clone(), format!("{first}:80")),
     };
+    let (netloom, file) = (program(), files.join(" -f "));
     format!(
-        "\ntry\n  netloom lab exec {from} -- netloom connect {target}\n  \
-         netloom lab shell {from}\n  netloom lab status\n  \
-         netloom explain {from} {target} -f FILE\n  \
-         edit the file, then: netloom lab apply FILE\n  netloom lab down\n\n"
+        "\ntry\n  {netloom} lab exec {from} -- netloom connect {target}\n  \
+         {netloom} lab shell {from}\n  {netloom} lab status\n  \
+         {netloom} explain {from} {target} -f {file}\n  \
+         edit {file}, then: {netloom} lab apply {}\n  {netloom} lab down\n\n",
+        files.join(" ")
     )
+}
+
+/// How this program was called, so that the commands shown can be typed as they are.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "netloom".to_owned())
 }
