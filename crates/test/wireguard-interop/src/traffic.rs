@@ -15,8 +15,9 @@ use std::time::{Duration, Instant};
 
 /// Pause between pings that are not answered.
 const PING_INTERVAL: Duration = Duration::from_millis(200);
-/// Longest wait for anything of a connection.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Longest wait for anything of a connection. After an outage of 15 s, TCP may take the time of a
+/// packet that was sent again for that of the way, and then wait half a minute, more than once.
+const PATIENCE: Duration = Duration::from_secs(180);
 /// Bytes written at once.
 const BLOCK_BYTES: usize = 1 << 16;
 
