@@ -13,12 +13,14 @@ use netloom_plan::NodePlan;
 use netloom_plan::firewall::{CompiledPolicy, TABLE};
 use netloom_plan::input::PlanInput;
 use netloom_policy::packet_set::transport;
-use netloom_state::{HostState, Namespace, diff};
+use netloom_state::host::RouteKind;
+use netloom_state::{HostState, Namespace, Operation, diff};
 use netloom_sys::Executor;
 use netloom_sys::clock::monotonic_now;
 use netloom_sys::conntrack::{Flow, TupleDetail};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -49,7 +51,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
     let mut desk = requests::Desk::open(&StateFolder(options.state.clone()))?;
     let mut agent = Agent::start(options)?;
     agent.apply()?;
-    desk.ready();
+    desk.ready()?;
     desk.serve(&mut agent)
 }
 
@@ -59,7 +61,10 @@ pub fn run(options: Options) -> anyhow::Result<()> {
 /// Something could not be removed; what is left is named.
 pub fn remove(options: &Options) -> anyhow::Result<Vec<String>> {
     let fabric = load_fabric(&options.fabric)?;
-    let mut executor = Executor::new(&fabric.name, &options.run)?;
+    if UnixStream::connect(StateFolder(options.state.clone()).socket()).is_ok() {
+        anyhow::bail!("the agent of this node is running; stop it first");
+    }
+    let mut executor = Executor::new(&fabric.name, &options.run.join(&fabric.name))?;
     let nothing = HostState::default();
     executor.adopt_tables(&nothing)?;
     let observed = executor.observe(&nothing)?;
@@ -81,9 +86,11 @@ pub(crate) struct Agent {
 }
 
 impl Agent {
-    fn start(options: Options) -> anyhow::Result<Self> {
+    fn start(mut options: Options) -> anyhow::Result<Self> {
         let state = StateFolder(options.state.clone());
         let fabric = load_fabric(&options.fabric)?;
+        // Several fabrics may share a host, and each removes only what is in its own folder.
+        options.run = options.run.join(&fabric.name);
         let facts = state.read()?;
         Ok(Self {
             executor: Executor::new(&fabric.name, &options.run)?,
@@ -109,13 +116,62 @@ impl Agent {
         let fabric = load_fabric(&self.options.fabric)?;
         let facts = self.state.read()?;
         let plan = self.plan(&fabric, &facts)?;
+        NodeTunnels::check(&plan, &facts)?;
+        self.executor.adopt_tables(&plan.host)?;
+        let before = self.executor.observe(&plan.host)?;
         let mut applied = Applied::default();
-        self.change_kernel(&plan, &mut applied)?;
-        self.tunnels.set(&plan, &facts, &mut self.executor)?;
-        self.resolvers.set(&plan, &mut self.executor)?;
-        self.workloads.set(&plan, &mut self.executor, &mut applied)?;
+        if let Err(error) = self.put_in_force(&plan, &facts, &before, &mut applied) {
+            return Err(self.taken_back(error, &plan, &before));
+        }
         self.plan = plan;
         Ok(applied)
+    }
+
+    /// Kernel, tunnels, resolvers and workloads as the plan says.
+    fn put_in_force(
+        &mut self,
+        plan: &NodePlan,
+        facts: &NodeFacts,
+        before: &HostState,
+        applied: &mut Applied,
+    ) -> anyhow::Result<()> {
+        let operations = diff(&plan.host, before);
+        self.executor.execute(&operations)?;
+        applied.operations = operations.iter().map(ToString::to_string).collect();
+        applied.connections_ended = self.end_forbidden(plan)?;
+        self.tunnels.set(plan, facts, &mut self.executor)?;
+        self.resolvers.set(plan, &mut self.executor)?;
+        self.workloads.set(plan, &mut self.executor, applied)
+    }
+
+    /// Goes back to what the kernel held before a change that failed, and to what ran. Stop routes
+    /// that the change has brought stay: they only keep packets from leaving in clear.
+    fn taken_back(
+        &mut self,
+        error: anyhow::Error,
+        plan: &NodePlan,
+        before: &HostState,
+    ) -> anyhow::Error {
+        let result = self.executor.observe(&plan.host).map_err(anyhow::Error::from);
+        let result = result.and_then(|now| {
+            let mut back = diff(before, &now);
+            back.retain(|operation| !is_stop_removal(operation));
+            Ok(self.executor.execute(&back)?)
+        });
+        let old = std::mem::take(&mut self.plan);
+        if let Ok(facts) = self.state.read() {
+            // What ran before runs on; what cannot is told by status and tried again.
+            let _ = self.tunnels.set(&old, &facts, &mut self.executor);
+            let _ = self.resolvers.set(&old, &mut self.executor);
+            let _ = self.workloads.set(&old, &mut self.executor, &mut Applied::default());
+        }
+        self.plan = old;
+        match result {
+            Ok(()) => error.context("the change was taken back"),
+            Err(second) => error.context(format!(
+                "the change could not be taken back either ({second}); run the node again"
+            )),
+        }
     }
 
     fn plan(&mut self, fabric: &Fabric, facts: &NodeFacts) -> anyhow::Result<NodePlan> {
@@ -146,32 +202,6 @@ impl Agent {
     }
 
     // === kernel ===
-
-    /// Changes the kernel to the plan. If an operation fails, what was in force before is restored.
-    fn change_kernel(&mut self, plan: &NodePlan, applied: &mut Applied) -> anyhow::Result<()> {
-        self.executor.adopt_tables(&plan.host)?;
-        let observed = self.executor.observe(&plan.host)?;
-        let operations = diff(&plan.host, &observed);
-        if let Err(error) = self.executor.execute(&operations) {
-            let restored = self.restore();
-            return match restored {
-                Ok(()) => Err(error).context("the change was taken back"),
-                Err(second) => Err(error).context(format!(
-                    "the change could not be taken back either ({second:#}); run the node again"
-                )),
-            };
-        }
-        applied.operations = operations.iter().map(ToString::to_string).collect();
-        applied.connections_ended = self.end_forbidden(plan)?;
-        Ok(())
-    }
-
-    fn restore(&mut self) -> anyhow::Result<()> {
-        let before = self.plan.host.clone();
-        let observed = self.executor.observe(&before)?;
-        self.executor.execute(&diff(&before, &observed))?;
-        Ok(())
-    }
 
     /// Ends tracked connections that the policy no longer allows: without this they would live on.
     fn end_forbidden(&mut self, plan: &NodePlan) -> anyhow::Result<usize> {
@@ -225,6 +255,10 @@ impl Agent {
     pub(crate) fn tend(&mut self) -> Time {
         // A tunnels' thread that has ended is told by status.
         let _ = self.tunnels.remember();
+        if self.tunnels.has_lost_device(&self.plan) {
+            // Somebody removed it; the error, if it cannot be had again, is told by status.
+            let _ = self.apply();
+        }
         let again = monotonic_now() + LOOK_INTERVAL;
         self.workloads.tend(&mut self.executor).map_or(again, |due| due.min(again))
     }
@@ -247,6 +281,10 @@ fn is_allowed(policy: &CompiledPolicy, own: &BTreeSet<IpAddr>, flow: &Flow) -> b
         TupleDetail::None => 0,
     };
     policy.allows(original.source, original.destination, transport(original.protocol, port))
+}
+
+fn is_stop_removal(operation: &Operation) -> bool {
+    matches!(operation, Operation::DeleteRoute { route, .. } if route.kind == RouteKind::Unreachable)
 }
 
 /// The addresses of a network's namespace itself: its gateways and resolvers.

@@ -45,7 +45,12 @@ impl Memory {
 
     /// Keeps what is known now; writes only what differs. A disk that is full loses no packet:
     /// the next change is written again.
-    pub(crate) fn keep(&mut self, peers: Peers) {
+    /// Peers that are gone stay known, or their old handshakes could be replayed once they are back.
+    pub(crate) fn keep(&mut self, seen: Peers) {
+        let mut peers = self.peers.clone();
+        for (network, seen) in seen {
+            peers.entry(network).or_default().extend(seen);
+        }
         if peers == self.peers {
             return;
         }

@@ -41,10 +41,18 @@ impl Desk {
     }
 
     /// Answers from now on: whoever can connect finds a node that is ready.
-    pub(crate) fn ready(&mut self) {
+    pub(crate) fn ready(&mut self) -> anyhow::Result<()> {
         // A socket left over from a killed agent refuses connections, and is in the way.
         let _ = std::fs::remove_file(&self.path);
-        self.listener = UnixListener::bind(&self.path).ok();
+        let listener = UnixListener::bind(&self.path).with_context(|| {
+            format!(
+                "cannot answer at {}: a socket's path has at most 107 bytes, and its folder must \
+                 exist; choose another --state",
+                self.path.display()
+            )
+        })?;
+        self.listener = Some(listener);
+        Ok(())
     }
 
     pub(crate) fn serve(&mut self, agent: &mut Agent) -> anyhow::Result<()> {

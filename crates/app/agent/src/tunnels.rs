@@ -32,6 +32,25 @@ impl NodeTunnels {
         })
     }
 
+    /// What could make [`Self::set`] fail, found before anything is changed.
+    pub(crate) fn check(plan: &NodePlan, facts: &NodeFacts) -> anyhow::Result<()> {
+        for name in plan.networks.keys() {
+            if !facts.private_keys.contains_key(name) {
+                bail!("node.json has no key for network `{name}`; it comes with the directory");
+            }
+        }
+        let (count, max) = (plan.networks.len(), netloom_node::limits::NETWORKS_MAX);
+        anyhow::ensure!(count <= max, "a node takes part in at most {max} networks, not {count}");
+        Ok(())
+    }
+
+    /// Whether a network of the plan has lost its device since it was set.
+    pub(crate) fn has_lost_device(&self, plan: &NodePlan) -> bool {
+        let Ok(status) = self.tunnels.status() else { return false };
+        let known = plan.networks.keys().filter_map(|name| self.ids.get(name));
+        known.into_iter().any(|id| !status.devices.contains_key(id))
+    }
+
     /// Sets networks and peers to the plan; devices that the executor has made are taken over.
     pub(crate) fn set(
         &mut self,
@@ -47,9 +66,7 @@ impl NodeTunnels {
             }
         }
         for (name, network) in &plan.networks {
-            let Some(private_key) = facts.private_keys.get(name) else {
-                bail!("node.json has no key for network `{name}`; it comes with the directory");
-            };
+            let private_key = &facts.private_keys[name];
             let setup = NetworkSetup {
                 name: name.clone(),
                 private_key: private_key.clone(),

@@ -7,8 +7,8 @@ mod workload;
 
 pub(crate) use policy::{members, node_default};
 
-use crate::NodePlan;
 use crate::input::PlanInput;
+use crate::{NodePlan, firewall};
 use ipnet::IpNet;
 use netloom_model::fabric::{Name, Subnet, Workload};
 use netloom_state::{HostState, Namespace, NamespaceState};
@@ -39,8 +39,25 @@ impl<'a> Topology<'a> {
             plan.workloads.insert(name.clone(), self.workload(name, workload));
         }
         self.stop_on_host();
+        self.guard_host(&on_host);
         plan.host = self.host;
         plan
+    }
+
+    /// The table of the node's own stack, if that is in any network.
+    fn guard_host(&mut self, networks: &BTreeSet<&'a Name>) {
+        let id = self.input.fabric_id;
+        let links: Vec<String> =
+            networks.iter().map(|network| parts::host_link_name(id, network)).collect();
+        let state = self.in_namespace(&Namespace::Host);
+        let own = state.addresses.iter().filter(|address| links.contains(&address.link));
+        let own: Vec<_> = own.map(|address| address.address.addr()).collect();
+        if own.is_empty() {
+            return;
+        }
+        let table = firewall::host_table(&links, &own);
+        let name = firewall::host_table_name(&self.input.fabric.name);
+        self.in_namespace(&Namespace::Host).tables.insert(name, table);
     }
 
     /// No prefix of the fabric is ever looked for on the ground: on the node's own stack all of

@@ -10,6 +10,10 @@ pub struct IntervalSet {
     ranges: Vec<(u128, u128)>,
 }
 
+/// The numbers that stand for IPv4 addresses: `::ffff:0:0/96`.
+const V4_FIRST: u128 = 0xffff_0000_0000;
+const V4_LAST: u128 = 0xffff_ffff_ffff;
+
 /// The number of an address: IPv6 as it is, IPv4 as IPv4-mapped IPv6 (`::ffff:a.b.c.d`),
 /// which no packet carries, so that the families do not mix.
 pub fn address_number(address: IpAddr) -> u128 {
@@ -43,7 +47,12 @@ impl IntervalSet {
 
     /// The addresses of a prefix.
     pub fn prefix(prefix: IpNet) -> Self {
-        Self::range(address_number(prefix.network()), address_number(prefix.broadcast()))
+        let all = Self::range(address_number(prefix.network()), address_number(prefix.broadcast()));
+        match prefix {
+            IpNet::V4(_) => all,
+            // The numbers that stand for IPv4 are no IPv6 addresses, however short the prefix.
+            IpNet::V6(_) => all.difference(&Self::range(V4_FIRST, V4_LAST)),
+        }
     }
 
     /// Its ranges, ascending and disjoint.

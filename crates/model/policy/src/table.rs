@@ -39,10 +39,10 @@ impl DirectionTable {
     pub fn compile(locals: &BTreeMap<u32, Vec<Allowance>>, members: &Members) -> Self {
         let selectors: Vec<&Selector> = distinct(locals, |allowance| &allowance.selector);
         let transports: Vec<&IntervalSet> = distinct(locals, |allowance| &allowance.transport);
-        let mut peers = Classes::default();
+        let mut peers = Classes::of(&selectors);
         let ranges = address_ranges(&selectors, &mut peers);
         let member_classes = member_classes(&selectors, members, &ranges, &mut peers);
-        let mut ports = Classes::default();
+        let mut ports = Classes::of(&transports);
         let owned: Vec<IntervalSet> = transports.iter().map(|set| (*set).clone()).collect();
         let transport_classes = partition(&owned)
             .into_iter()
@@ -78,22 +78,47 @@ impl DirectionTable {
     }
 }
 
+fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
 fn class_at(ranges: &[(u128, u128, u32)], number: u128) -> Option<u32> {
     let after = ranges.partition_point(|(first, _, _)| *first <= number);
     let (_, last, class) = ranges[..after].last()?;
     (*last >= number).then_some(*class)
 }
 
-/// Sets of selectors (or transports) that occur together, numbered from 1.
-#[derive(Default)]
+/// Sets of selectors (or transports) that occur together, each with a number that follows from
+/// what they say: another workload or rule does not renumber what stays.
 struct Classes {
+    /// What each selector says, as a hash.
+    contents: Vec<u64>,
     numbers: BTreeMap<Vec<usize>, u32>,
+    taken: BTreeSet<u32>,
 }
 
 impl Classes {
+    fn of<T: std::fmt::Debug>(parts: &[&T]) -> Self {
+        let contents = parts.iter().map(|part| fnv1a(format!("{part:?}").as_bytes())).collect();
+        Self { contents, numbers: BTreeMap::new(), taken: BTreeSet::new() }
+    }
+
     fn class(&mut self, signature: Vec<usize>) -> u32 {
-        let next = u32::try_from(self.numbers.len() + 1).unwrap_or(u32::MAX);
-        *self.numbers.entry(signature).or_insert(next)
+        if let Some(number) = self.numbers.get(&signature) {
+            return *number;
+        }
+        let bytes: Vec<u8> =
+            signature.iter().flat_map(|index| self.contents[*index].to_be_bytes()).collect();
+        let hash = fnv1a(&bytes);
+        // The upper half is mixed in, since the lower one alone spreads short inputs badly.
+        let mut number = ((hash >> 32) ^ (hash & 0xffff_ffff)) as u32;
+        while number == 0 || !self.taken.insert(number) {
+            number = number.wrapping_add(1);
+        }
+        self.numbers.insert(signature, number);
+        number
     }
 
     /// The classes whose signature holds `index`.

@@ -9,8 +9,7 @@ use std::collections::BTreeMap;
 const MTU_BYTES_DEFAULT: u32 = 1500;
 
 /// What every new namespace holds.
-const LOOPBACK: Link =
-    Link { kind: LinkKind::Loopback, mtu_bytes: 65536, mac: None, up: false };
+const LOOPBACK: Link = Link { kind: LinkKind::Loopback, mtu_bytes: 65536, mac: None, up: false };
 
 /// Applies one operation to `state` as the kernel would, with what follows from it:
 /// a link takes its addresses, neighbours and routes with it, a veth its other end.

@@ -3,10 +3,10 @@
 //! Order, and why:
 //! 1. namespaces, then links (down): nothing flows yet;
 //! 2. tables, each in one transaction: policy is in force before the first packet;
-//! 3. stale routes, rules, neighbours and addresses go, then sysctls and `unreachable` routes come,
-//!    so that no packet finds a way out in clear while links come up;
+//! 3. new `unreachable` routes, so that no packet finds a way out in clear meanwhile; then stale
+//!    ways, rules, neighbours and addresses go, and sysctls are set;
 //! 4. addresses, links up, neighbours, routes, rules;
-//! 5. namespaces that nobody wants any more.
+//! 5. `unreachable` routes and namespaces that nobody wants any more.
 
 mod table;
 
@@ -24,12 +24,13 @@ pub fn diff(desired: &HostState, observed: &HostState) -> Vec<Operation> {
     plan.create_links();
     plan.configure_links();
     plan.change_tables();
+    plan.add_unreachable_routes();
     plan.delete_stale();
     plan.set_sysctls();
-    plan.add_unreachable_routes();
     plan.add_addresses();
     plan.set_links_up();
     plan.add_ways();
+    plan.delete_unreachable_routes();
     plan.delete_namespaces();
     plan.operations
 }
@@ -182,7 +183,28 @@ impl<'a> Plan<'a> {
         self.emit_all(found);
     }
 
+    fn delete_routes(&mut self, wanted: fn(&RouteKind) -> bool) {
+        let empty = NamespaceState::default();
+        let mut found = Vec::new();
+        for (namespace, current) in &self.current.namespaces {
+            if !self.stays(namespace) {
+                continue;
+            }
+            let desired = self.desired.namespaces.get(namespace).unwrap_or(&empty);
+            let stale = current.routes.difference(&desired.routes);
+            found.extend(stale.filter(|route| wanted(&route.kind)).map(|route| {
+                Operation::DeleteRoute { namespace: namespace.clone(), route: route.clone() }
+            }));
+        }
+        self.emit_all(found);
+    }
+
+    fn delete_unreachable_routes(&mut self) {
+        self.delete_routes(|kind| *kind == RouteKind::Unreachable);
+    }
+
     fn delete_stale(&mut self) {
+        self.delete_routes(|kind| *kind != RouteKind::Unreachable);
         let empty = NamespaceState::default();
         let mut found = Vec::new();
         for (namespace, current) in &self.current.namespaces {
@@ -196,12 +218,6 @@ impl<'a> Plan<'a> {
                     .rules
                     .difference(&desired.rules)
                     .map(|rule| Operation::DeleteRule { namespace: ns(), rule: rule.clone() }),
-            );
-            found.extend(
-                current
-                    .routes
-                    .difference(&desired.routes)
-                    .map(|route| Operation::DeleteRoute { namespace: ns(), route: route.clone() }),
             );
             found.extend(current.neighbours.difference(&desired.neighbours).map(|neighbour| {
                 Operation::DeleteNeighbour { namespace: ns(), neighbour: neighbour.clone() }

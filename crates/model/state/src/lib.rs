@@ -33,8 +33,8 @@ pub const ALIAS_PREFIX: &str = "netloom:";
 /// The metric of a fabric's `unreachable` routes: among the worst there are, and by its lower half
 /// the fabric's own, since nothing else about such a route says whose it is.
 pub fn stop_metric(fabric: &str) -> u32 {
-    let hash = fabric.bytes().fold(0x811c_9dc5u32, |hash, byte| {
-        (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
+    let hash = fabric
+        .bytes()
+        .fold(0x811c_9dc5u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
     0xffff_0000 | (hash >> 16 ^ hash & 0xffff)
 }

@@ -139,8 +139,13 @@ impl Driver {
             self.batch.clear();
             let Some(device) = self.devices.get_mut(&network) else { return };
             match device.read_batch(&mut self.batch) {
-                Ok(0) | Err(_) => return,
+                Ok(0) => return,
                 Ok(_) => {}
+                Err(_) => {
+                    // The link is gone; its owner sees that the device is, and makes another.
+                    self.devices.remove(&network);
+                    return;
+                }
             }
             let now = monotonic_now();
             self.node.handle_inner(now, network, &mut self.batch, &mut self.outbound);

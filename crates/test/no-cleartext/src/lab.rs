@@ -18,6 +18,8 @@ pub struct Lab {
     executable: PathBuf,
     /// The lab's own folder.
     folder: PathBuf,
+    /// The fabric's name.
+    fabric: String,
     /// Where it may leave things, for the check that it does not.
     home: PathBuf,
 }
@@ -28,8 +30,12 @@ impl Lab {
     /// # Errors
     /// The lab does not come up.
     pub fn up(executable: &Path, file: &Path, home: &Path) -> anyhow::Result<Self> {
-        let mut lab =
-            Self { executable: executable.into(), folder: PathBuf::new(), home: home.into() };
+        let mut lab = Self {
+            executable: executable.into(),
+            folder: PathBuf::new(),
+            fabric: String::new(),
+            home: home.into(),
+        };
         let output = lab.run(&["lab", "up", &file.to_string_lossy()])?;
         ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let report = lab.status()?;
@@ -37,6 +43,7 @@ impl Lab {
         // FOLDER/run/ground/netns/NAME
         let folder = Path::new(&node.namespace).ancestors().nth(4).context("an odd path")?;
         lab.folder = folder.to_owned();
+        lab.fabric = report.fabric;
         Ok(lab)
     }
 
@@ -116,7 +123,7 @@ impl Lab {
 
     /// A file of a namespace that a node's agent keeps.
     pub fn node_namespace(&self, node: &str, name: &str) -> PathBuf {
-        self.folder.join("run/nodes").join(node).join("netns").join(name)
+        self.folder.join("run/nodes").join(node).join(&self.fabric).join("netns").join(name)
     }
 
     /// Kills a node's agent, without warning.

@@ -96,13 +96,18 @@ fn one(
     let receiver = end(dice, workloads, nodes);
     let ipv6 = dice.one_in(2);
     let (from, to) = (world.address(&sender, ipv6)?, world.address(&receiver, ipv6)?);
-    if from == to || sender == receiver {
+    // What two ends of one stack say to each other never meets a link on which it could be seen.
+    let same_stack = world.on_stack(&sender)
+        && world.on_stack(&receiver)
+        && world.node_of(&sender) == world.node_of(&receiver);
+    if from == to || sender == receiver || same_stack {
         return None;
     }
     let protocol =
         *dice.pick(&[FlowProtocol::Tcp, FlowProtocol::Tcp, FlowProtocol::Udp, FlowProtocol::Icmp]);
     let port = if protocol == FlowProtocol::Icmp { 0 } else { *dice.pick(&PORTS) };
-    let spoofed = dice.one_in(8) && matches!(sender, Party::Workload(_));
+    // A stack may send from any of its addresses, so only workloads with one of their own forge.
+    let spoofed = dice.one_in(8) && !world.on_stack(&sender);
     let source = if spoofed {
         let other = Party::Workload((*dice.pick(workloads)).clone());
         world.address(&other, ipv6).filter(|other| *other != from)?

@@ -151,6 +151,17 @@ impl World {
         }
     }
 
+    /// Whether an end is on its node's own stack.
+    pub fn on_stack(&self, party: &Party) -> bool {
+        match party {
+            Party::Workload(name) => {
+                self.fabric.workloads.get(name).is_some_and(|workload| workload.is_host())
+            }
+            Party::Node(_) => true,
+            Party::Internet | Party::Address(_) => false,
+        }
+    }
+
     /// The node that an end is on.
     pub fn node_of<'a>(&'a self, party: &'a Party) -> Option<&'a Name> {
         match party {

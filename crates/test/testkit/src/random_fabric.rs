@@ -65,10 +65,13 @@ pub fn yaml(seed: u64, size: Size) -> String {
     for w in 0..workloads {
         let (node, net, s) = (dice.below(nodes), dice.below(networks), dice.below(2));
         let of = dice.groups(groups);
+        // One stack cannot be in networks that overlap, so the host has no workloads there.
+        let host = !overlap && dice.one_in(6);
+        let attach = if host { "host" } else { "{ serve: { tcp: 80, udp: 53 } }" };
         let _ = writeln!(
             text,
             "  w{w}: {{ node: node{node}, subnet: s{net}{s}, security_groups: [{of}], \
-             attach: {{ serve: {{ tcp: 80, udp: 53 }} }} }}"
+             attach: {attach} }}"
         );
     }
     text
@@ -137,6 +140,7 @@ impl Dice {
         let peer = match self.below(8) {
             0 | 5..8 => "all".to_owned(),
             1 => format!("10.{}.{}.0/24", self.below(networks), self.below(2)),
+            2 if self.one_in(3) => "\"::/0\"".to_owned(),
             2 => format!("\"fd00:{}::/{}\"", self.below(networks), self.pick(&[48, 64])),
             _ => format!("{{ security_group: g{} }}", self.below(groups)),
         };

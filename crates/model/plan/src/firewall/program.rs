@@ -163,6 +163,24 @@ impl Program {
         )
     }
 
+    /// The packet's source (or destination) is an address that the node's own stack has.
+    pub(super) fn own_address(self, source: bool, ipv6: bool) -> Self {
+        self.family(ipv6).address(source, ipv6, KEY).with(Expression::Lookup {
+            set: format!("own{}", digit(ipv6)),
+            register: KEY,
+            inverted: false,
+        })
+    }
+
+    /// A TCP segment that does not begin a connection: SYN alone of FIN, SYN, RST and ACK does.
+    pub(super) fn not_a_first_segment(self) -> Self {
+        const FLAGS: u8 = 0x17;
+        const SYN: u8 = 0x02;
+        self.payload(PayloadBase::Transport, 13, 1, KEY)
+            .with(Expression::Bitwise { register: KEY, mask: vec![FLAGS], xor: vec![0] })
+            .compare(vec![SYN], CompareOperator::NotEqual)
+    }
+
     fn address(self, source: bool, ipv6: bool, register: Register) -> Self {
         let (offset, length) = match (ipv6, source) {
             (false, true) => (12, 4),

@@ -57,6 +57,10 @@ fn pair(walk: &Walk<'_>) -> Allowed {
         found.obstacle = Some("no way leads out of the fabric, or into it".to_owned());
         return found;
     };
+    if from.on_stack && to.on_stack && from.node == to.node {
+        found.transports = IntervalSet::full();
+        return found;
+    }
     let mut way = Walk::new(walk.input, walk.flow, walk.source, walk.to);
     let network = way.common_network(&from, &to);
     if let Some(network) = network {

@@ -25,6 +25,8 @@ pub(super) struct Place<'a> {
     pub(super) network: Option<&'a Name>,
     pub(super) groups: &'a BTreeSet<Name>,
     pub(super) is_node: bool,
+    /// Whether it is on the node's own stack: the node itself, or a workload of the host.
+    pub(super) on_stack: bool,
     pub(super) span: &'a Span,
 }
 
@@ -60,6 +62,7 @@ impl<'a> Walk<'a> {
                     network: Some(fabric.network_of(workload)),
                     groups: &workload.security_groups,
                     is_node: false,
+                    on_stack: workload.is_host(),
                     span: &workload.span,
                 })
             }
@@ -71,6 +74,7 @@ impl<'a> Walk<'a> {
                     network: None,
                     groups: &node.security_groups,
                     is_node: true,
+                    on_stack: true,
                     span: &node.span,
                 })
             }
@@ -117,6 +121,12 @@ impl<'a> Walk<'a> {
         let Some(network) = self.common_network(from, to) else { return };
         if self.source.address == self.to.address {
             self.pass(StepKind::Route, "a workload always reaches itself".to_owned(), None);
+            return;
+        }
+        if from.on_stack && to.on_stack && from.node == to.node {
+            let finding =
+                format!("both are on the stack of `{}`, which no policy divides", to.node);
+            self.pass(StepKind::Route, finding, Some(to.span));
             return;
         }
         self.policy(from, network, Direction::Egress);

@@ -83,14 +83,16 @@ impl<'a> Topology<'a> {
             }
         }
         self.attach(namespace, HOST_LINK, &Namespace::Host, &link, &addresses);
+        // A workload of the host speaks with its own address, the node itself with the node's.
         let v4_source = addresses.iter().copied().find(IpAddr::is_ipv4);
+        let v6_source = addresses[1..].iter().copied().find(IpAddr::is_ipv6).unwrap_or(own);
         let cidrs = self.input.fabric.networks[network].cidrs.clone();
         let other_nodes = self.nodes_first_met_in(network);
         let state = self.in_namespace(&Namespace::Host);
         for cidr in cidrs {
             let via = match cidr {
                 IpNet::V4(_) => v4_source.map(|source| (IpAddr::from(GATEWAY_V4), source)),
-                IpNet::V6(_) => Some((IpAddr::from(GATEWAY_V6), own)),
+                IpNet::V6(_) => Some((IpAddr::from(GATEWAY_V6), v6_source)),
             };
             if let Some((gateway, source)) = via {
                 state.routes.insert(way(cidr, METRIC_WAY, &link, Some(gateway), Some(source)));

@@ -24,8 +24,8 @@ fn selector() -> impl Strategy<Value = Selector> {
     prop_oneof![
         Just(Selector::All),
         (0..GROUPS.len()).prop_map(|index| Selector::Group(GROUPS[index].to_owned())),
-        (address(), 8u8..=32).prop_map(|(address, length)| {
-            let length = if address.is_ipv6() { length + 96 } else { length };
+        (address(), 0u8..=128).prop_map(|(address, length)| {
+            let length = if address.is_ipv6() { length } else { length / 4 };
             Selector::Prefix(IpNet::new(address, length).unwrap().trunc())
         }),
     ]

@@ -212,10 +212,10 @@ impl Executor {
         state: &mut NamespaceState,
     ) -> Result<(), Cause> {
         let mark = self.mark();
-        let own = matches!(namespace, Namespace::Own(_));
         let socket = self.space(namespace)?.netfilter()?;
+        // A namespace of ours may be the host of another fabric, as a lab's nodes are.
         let ours = |table: &nft::TableOwnership| {
-            own || table.mark.as_deref() == Some(&mark) || desired.tables.contains_key(&table.table)
+            table.mark.as_deref() == Some(&mark) || desired.tables.contains_key(&table.table)
         };
         match nft::read_tables(socket, ours) {
             // A kernel without nf_tables has no tables; only who wants one has to know.
