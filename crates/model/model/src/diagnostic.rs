@@ -136,7 +136,8 @@ const GUESS_CHARS_MAX: usize = 253;
 pub fn nearest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let length = given.chars().count();
     let limit = length.div_ceil(3).max(1);
-    if length > GUESS_CHARS_MAX {
+    // Any two single letters are one edit apart, which says nothing.
+    if !(2..=GUESS_CHARS_MAX).contains(&length) {
         return None;
     }
     candidates

@@ -69,6 +69,18 @@ impl Tree {
         }
     }
 
+    /// Whether something in it could not be read.
+    pub fn holds_broken(&self) -> bool {
+        match &self.value {
+            Value::Broken => true,
+            Value::List(items) => items.iter().any(Self::holds_broken),
+            Value::Map(entries) => {
+                entries.iter().any(|(key, value)| key.broken || value.holds_broken())
+            }
+            Value::Null | Value::Scalar { .. } => false,
+        }
+    }
+
     /// Marks what holds bytes that were no text: they have been reported.
     pub(crate) fn break_unreadable(&mut self) {
         match &mut self.value {

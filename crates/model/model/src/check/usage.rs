@@ -59,6 +59,10 @@ fn unused_groups(declared: &Declared, decoder: &mut Decoder) {
             }
         }
     }
+    // A misspelt name has been reported, and may mean any of them.
+    if used.iter().any(|name| !declared.security_groups.contains_key(*name)) {
+        return;
+    }
     for (name, group) in declared.security_groups.iter().filter(|(name, _)| !used.contains(name)) {
         warn(
             decoder,

@@ -29,6 +29,11 @@ impl<'a> Fields<'a> {
         self.partial
     }
 
+    /// A key as it stands in the file, if it is there.
+    pub fn key(&self, key: &str) -> Option<&'a Key> {
+        self.entries.get(key).map(|(key, _)| *key)
+    }
+
     /// The value of a key, if it is there.
     pub fn optional(&self, key: &str) -> Option<&'a Tree> {
         self.entries.get(key).map(|(_, value)| *value)

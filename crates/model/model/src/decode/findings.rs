@@ -9,7 +9,7 @@ pub const FINDINGS_MAX: usize = 2_000;
 const FINDING_CHARS_MAX: usize = 400;
 /// Most comparisons that are made in search of what was meant; a file of nothing but unknown names
 /// would take hours otherwise.
-const GUESS_COMPARISONS_MAX: usize = 200_000;
+const GUESS_COMPARISONS_MAX: usize = 50_000;
 
 /// Collects findings while trees are read.
 #[derive(Debug, Default)]
@@ -57,17 +57,18 @@ impl Decoder {
 
     /// All findings by place. If there were too many to keep, the last one says so.
     pub fn into_findings(self) -> Vec<Diagnostic> {
-        let Self { mut diagnostics, more, .. } = self;
+        let Self { mut diagnostics, errors, more, .. } = self;
         diagnostics.sort_by(|a, b| (&a.span, a.code).cmp(&(&b.span, b.code)));
         diagnostics.dedup();
         if let Some(last) = diagnostics.last().filter(|_| more > 0) {
-            diagnostics.push(Diagnostic::error(
+            let told = Diagnostic::error(
                 code::LIMIT,
                 &last.span.clone(),
                 format!("there are {more} more findings"),
                 format!("only the first {FINDINGS_MAX} are kept"),
                 "correct these first; most of them may have one cause",
-            ));
+            );
+            diagnostics.push(if errors > 0 { told } else { told.into_warning() });
         }
         diagnostics
     }

@@ -74,24 +74,38 @@ impl Decoder {
     }
 
     fn rule(&mut self, tree: &Tree, peer_key: &'static str) -> Vec<GroupRule> {
-        let (what, keys) = match peer_key {
-            "from" => ("an ingress rule", ["protocol", "ports", "from"]),
-            _ => ("an egress rule", ["protocol", "ports", "to"]),
+        let (what, wrong_key) = match peer_key {
+            "from" => ("an ingress rule", "to"),
+            _ => ("an egress rule", "from"),
         };
+        let keys = ["protocol", "ports", "from", "to"];
         let Some(fields) = self.fields(tree, what, &keys) else { return Vec::new() };
+        if let Some(wrong) = fields.key(wrong_key) {
+            let found = Diagnostic::error(
+                code::UNKNOWN_KEY,
+                &wrong.span,
+                format!("`{wrong_key}` is not a key of {what}"),
+                "ingress says from whom packets may come, egress to whom they may go",
+                format!("write `{peer_key}`, or move the rule to the other list"),
+            );
+            self.push(found.meaning(Some(peer_key.to_owned())));
+        }
         let ports_tree = fields.optional("ports");
         let ports = ports_tree.map(|t| self.ports(t)).unwrap_or_default();
         let protocol = match fields.optional("protocol") {
             Some(tree) => self.protocol(tree),
             None => Some(Protocol::All),
         };
-        let peers = fields.required(peer_key, self).map(|tree| self.peers(tree));
+        // The other side under the wrong key is checked still, and not missed under the right one.
+        let peers = match fields.optional(peer_key).or_else(|| fields.optional(wrong_key)) {
+            Some(tree) => self.peers(tree),
+            None => fields.required(peer_key, self).map(|t| self.peers(t)).unwrap_or_default(),
+        };
         if let (Some(tree), Some(protocol)) = (ports_tree, protocol) {
             self.ports_need_a_protocol(tree, protocol);
         }
         // Without a protocol there is an error, and so no fabric; the peers are checked still.
         let protocol = protocol.unwrap_or(Protocol::All);
-        let peers = peers.unwrap_or_default();
         let span = fields.span();
         peers
             .into_iter()

@@ -103,6 +103,10 @@ impl Decoder {
         if let Value::Scalar { text, .. } = &tree.value {
             return Some(Attach::Container { name: text.clone() });
         }
+        if let Value::List(_) = &tree.value {
+            self.wrong_type(tree, "a container is named: { container: web }");
+            return None;
+        }
         let fields = self.fields(tree, "`container`", &["name"])?;
         Some(Attach::Container { name: fields.reference("name", self)?.value })
     }

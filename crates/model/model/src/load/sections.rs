@@ -26,7 +26,7 @@ impl Loader<'_> {
         let Some(entries) = self.decoder.map(tree, "a fabric's file") else {
             return self.declared.nothing_is_known_to_be_missing();
         };
-        let mut present: BTreeSet<&str> = BTreeSet::new();
+        let (mut present, mut includes) = (BTreeSet::new(), Vec::new());
         for (key, value) in entries {
             if key.broken {
                 self.declared.nothing_is_known_to_be_missing();
@@ -43,19 +43,21 @@ impl Loader<'_> {
             let Some(known) = known else { continue };
             if !present.insert(known) {
                 self.decoder.duplicate(key, "key", None);
+                if matches!(known, "version" | "fabric") {
+                    continue;
+                }
             }
-            self.section(known, key, value, file, path);
+            if known == "include" {
+                includes.push(value);
+            } else {
+                self.section(known, key, value);
+            }
         }
+        // Of two objects with one name, the one in this file was there first.
+        includes.into_iter().for_each(|tree| self.include(tree, file, path));
     }
 
-    fn section(
-        &mut self,
-        name: &'static str,
-        key: &Key,
-        tree: &Tree,
-        file: &str,
-        path: &mut Vec<String>,
-    ) {
+    fn section(&mut self, name: &'static str, key: &Key, tree: &Tree) {
         let Declared { broken, .. } = &mut self.declared;
         if tree.value == Value::Broken {
             broken.insert(name);
@@ -67,7 +69,6 @@ impl Loader<'_> {
         match name {
             "version" => section.single(&mut declared.version, key, tree),
             "fabric" => section.single(&mut declared.fabric, key, tree),
-            "include" => self.include(tree, file, path),
             "regions" => section.read(&mut declared.regions, "a region", tree, Decoder::region),
             "networks" => section.read(&mut declared.networks, "a network", tree, Decoder::network),
             "subnets" => section.read(&mut declared.subnets, "a subnet", tree, Decoder::subnet),
@@ -97,7 +98,7 @@ impl Loader<'_> {
     fn include(&mut self, tree: &Tree, file: &str, path: &mut Vec<String>) {
         let before = self.decoder.errors();
         let names = self.decoder.references(tree);
-        if self.decoder.errors() > before {
+        if self.decoder.errors() > before || tree.holds_broken() {
             self.declared.nothing_is_known_to_be_missing();
         }
         for name in names {
@@ -148,19 +149,20 @@ impl Section<'_> {
             return;
         };
         for (key, value) in entries {
-            let before = self.decoder.errors();
-            let object = read(self.decoder, value);
             if key.broken {
                 self.broken.insert(self.name);
                 continue;
             }
+            let before = self.decoder.errors();
+            let object = read(self.decoder, value);
             self.decoder.name(key, what);
             if let Some(first) = into.get(&key.name) {
                 let kind = what.trim_start_matches("a ");
                 self.decoder.duplicate(key, kind, Some(&first.span.clone()));
                 continue;
             }
-            let whole = self.decoder.errors() == before && object.is_some();
+            let whole =
+                self.decoder.errors() == before && object.is_some() && !value.holds_broken();
             let value = object.unwrap_or_default();
             into.insert(key.name.clone(), Entry { value, span: key.span.clone(), whole });
         }

@@ -29,12 +29,22 @@ struct Lines<'a> {
     text: &'a str,
     /// Byte offset of each line's beginning.
     starts: Vec<usize>,
+    /// Characters before each block of bytes: a file may be one line of megabytes, with a million
+    /// places in it.
+    chars: Vec<usize>,
 }
+
+/// Bytes of a block.
+const BLOCK_BYTES: usize = 1024;
 
 impl<'a> Lines<'a> {
     fn new(text: &'a str) -> Self {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
-        Self { text, starts: starts.collect() }
+        let mut chars = vec![0];
+        for block in text.as_bytes().chunks(BLOCK_BYTES) {
+            chars.push(chars.last().unwrap_or(&0) + count_chars(block));
+        }
+        Self { text, starts: starts.collect(), chars }
     }
 
     /// The line of an offset, from 0.
@@ -42,15 +52,27 @@ impl<'a> Lines<'a> {
         self.starts.partition_point(|start| *start <= offset).max(1) - 1
     }
 
+    /// Characters before an offset.
+    fn chars_before(&self, offset: usize) -> usize {
+        let offset = offset.min(self.text.len());
+        let block = offset / BLOCK_BYTES;
+        self.chars[block] + count_chars(&self.text.as_bytes()[block * BLOCK_BYTES..offset])
+    }
+
     fn span(&self, file: &Arc<str>, offset: usize) -> Span {
         let line = self.line(offset);
-        let before = self.text.get(self.starts[line]..offset).unwrap_or_default();
+        let before = self.chars_before(offset).saturating_sub(self.chars_before(self.starts[line]));
         Span {
             file: file.clone(),
             line: u32::try_from(line + 1).unwrap_or(u32::MAX),
-            column: u32::try_from(before.chars().count() + 1).unwrap_or(u32::MAX),
+            column: u32::try_from(before + 1).unwrap_or(u32::MAX),
         }
     }
+}
+
+/// How many characters begin in these bytes of UTF-8.
+fn count_chars(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }
 
 struct Reader<'a> {

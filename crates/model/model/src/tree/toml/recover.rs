@@ -1,6 +1,7 @@
 //! Recovery from broken TOML: each statement with an error is reported once and cut down to its key.
 
 use super::{Lines, UNREADABLE};
+use crate::decode::FINDINGS_MAX;
 use crate::diagnostic::{Diagnostic, code};
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -23,7 +24,7 @@ pub(super) fn recover(file: &Arc<str>, text: &str, found: &mut Vec<Diagnostic>) 
         let places = Lines::new(&current);
         // One statement has one finding: what a parser says after the first is mostly its echo.
         let mut first: BTreeMap<usize, (usize, Error)> = BTreeMap::new();
-        for error in errors {
+        for error in errors.into_iter().take(FINDINGS_MAX) {
             let offset = error.span().map_or(0, |range| range.start);
             let line = place(&lines, &places, offset, &error);
             let statement = statement(&lines, line);
@@ -34,7 +35,17 @@ pub(super) fn recover(file: &Arc<str>, text: &str, found: &mut Vec<Diagnostic>) 
         if first.is_empty() {
             break;
         }
+        let mut table_end = 0;
         for (statement, (offset, error)) in &first {
+            // What is under a table that is renamed or mended looks different after that.
+            if *statement < table_end {
+                continue;
+            }
+            let begins = |line: &Cow<'_, str>| line.trim_start().starts_with('[');
+            if begins(&lines[*statement]) {
+                let next = lines[*statement + 1..].iter().position(begins);
+                table_end = next.map_or(lines.len(), |next| *statement + 1 + next);
+            }
             let line = place(&lines, &places, *offset, error);
             // What was put there by the last round is no news.
             if !lines[*statement].contains(UNREADABLE) {
@@ -42,7 +53,7 @@ pub(super) fn recover(file: &Arc<str>, text: &str, found: &mut Vec<Diagnostic>) 
             }
             take_out(&mut lines, *statement, line, is_duplicate(error.message()));
         }
-        if parsed_bytes > BYTES_MAX {
+        if parsed_bytes > BYTES_MAX || found.len() > FINDINGS_MAX {
             break;
         }
     }
@@ -103,13 +114,14 @@ fn is_duplicate(message: &str) -> bool {
 fn statement(lines: &[Cow<'_, str>], line: usize) -> usize {
     let begins = |index: &usize| {
         let text = lines[*index].trim_start();
-        text.starts_with(['[', '{']) || key(text).is_some_and(|(_, rest)| rest.starts_with('='))
+        // A pair without its `=` is known only by the error that is in it.
+        let is_pair = |rest: &str| {
+            rest.starts_with('=') || *index == line && !rest.starts_with([',', ']', '}'])
+        };
+        text.starts_with(['[', '{']) || key(text).is_some_and(|(_, rest)| is_pair(rest))
     };
-    (0..=line)
-        .rev()
-        .take_while(|index| *index + STATEMENT_LINES_MAX > line)
-        .find(begins)
-        .unwrap_or(line)
+    let near = (0..=line).rev().take(STATEMENT_LINES_MAX);
+    near.into_iter().find(begins).unwrap_or(line)
 }
 
 /// How far back the beginning of a statement is looked for.
@@ -173,5 +185,6 @@ fn name(header: &str) -> Option<&str> {
 fn key_of_pair(line: &str) -> Option<&str> {
     let (name, rest) = key(line)?;
     let bare = !name.contains(['"', '\'', '.']);
-    (bare && !rest.is_empty()).then_some(name)
+    let begins_value = !rest.starts_with([',', ']', '}']);
+    (bare && begins_value).then_some(name)
 }

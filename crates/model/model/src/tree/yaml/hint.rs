@@ -85,6 +85,26 @@ impl Scan {
     }
 }
 
+/// The finding for a bracket or quote without its other half.
+pub(super) fn unclosed(span: &Span, what: &str) -> Diagnostic {
+    Diagnostic::error(
+        code::SYNTAX,
+        span,
+        format!("this is not YAML: {what}"),
+        "what opens must close, in order, or the lines after it are read as a part of it",
+        "add what is missing, or remove what is too much",
+    )
+}
+
+/// A word at the beginning of a line that only blanks part from a bracket: its column and itself.
+pub(super) fn word_before_bracket(line: &str) -> Option<(usize, &str)> {
+    let (word, rest) = line.trim_start().split_once(' ')?;
+    let is_word = word.chars().all(|c| c.is_alphanumeric() || "_-.".contains(c));
+    let indent = line.len() - line.trim_start().len();
+    let found = is_word && word != "-" && rest.trim_start().starts_with(['{', '[']);
+    found.then_some((indent + 1, word))
+}
+
 /// The finding for a key without its colon.
 pub(super) fn missing_colon(span: &Span, word: &str) -> Diagnostic {
     Diagnostic::error(

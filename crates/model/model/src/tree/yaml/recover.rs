@@ -6,6 +6,7 @@
 
 use super::line::{indentation, is_content, is_marker, key, opens_a_block, tabs};
 use super::{Failure, Marks, Part, hint};
+use crate::decode::FINDINGS_MAX;
 use crate::diagnostic::{Diagnostic, code};
 use crate::span::Span;
 use crate::tree::{Tree, Value};
@@ -29,16 +30,14 @@ pub(super) fn recover(file: &Arc<str>, text: &str, found: &mut Vec<Diagnostic>) 
         marks: Marks::default(),
         anchors: anchors(text),
         found,
+        mended: None,
     };
     patient.expand_tabs();
     let whole = 0..patient.lines.len();
     patient.mend(&whole, 0);
     let top = Span { file: file.clone(), line: 1, column: 1 };
-    match patient.parse(&whole) {
-        Ok(Some(tree)) => tree,
-        // All that was there has been reported and taken out.
-        Ok(None) | Err(_) => Tree { span: top, value: Value::Broken },
-    }
+    // Without a tree all that was there has been reported and taken out.
+    patient.mended.unwrap_or(Tree { span: top, value: Value::Broken })
 }
 
 /// The names after `&` anywhere: an alias of one of them may be sound, though not in a part alone.
@@ -54,6 +53,8 @@ struct Patient<'a> {
     marks: Marks,
     anchors: BTreeSet<String>,
     found: &'a mut Vec<Diagnostic>,
+    /// The whole, when it parses at last.
+    mended: Option<Tree>,
 }
 
 impl Patient<'_> {
@@ -71,10 +72,12 @@ impl Patient<'_> {
         let part_ =
             Part { file: self.file, text: &text, first_line: part.start, marks: &self.marks };
         let parsed = part_.parse()?;
-        if part.len() == self.lines.len() {
-            self.found.extend(parsed.found);
+        if part.len() < self.lines.len() {
+            return Ok(parsed.tree);
         }
-        Ok(parsed.tree)
+        self.found.extend(parsed.found);
+        self.mended = parsed.tree;
+        Ok(None)
     }
 
     fn span(&self, line: usize, column: usize) -> Span {
@@ -125,6 +128,9 @@ impl Patient<'_> {
 
     /// Takes out what keeps `part` from being parsed.
     fn mend(&mut self, part: &Range<usize>, level: usize) {
+        if self.found.len() > FINDINGS_MAX {
+            return self.take_out(part);
+        }
         let mut children: Option<Vec<Range<usize>>> = None;
         for _ in 0..MISFITS_MAX {
             let failure = match self.parse_alone(part, level) {
@@ -154,18 +160,20 @@ impl Patient<'_> {
                 self.report(part, failure);
                 return self.take_out(part);
             };
+            let first = parts.first().map_or(0, |first| self.indent(first));
             self.report_misfit(&child, failure);
-            self.take_out(&child);
+            if self.indent(&child) == first {
+                self.take_out(&child);
+            } else {
+                self.indent_by(&child, first);
+            }
         }
         self.take_out(part);
     }
 
     /// Whether a part parses alone, and is an entry or an item, not only words.
     fn parse_alone(&mut self, part: &Range<usize>, level: usize) -> Result<(), Failure> {
-        let before = self.found.len();
-        let parsed = self.parse(part);
-        self.found.truncate(before);
-        match parsed {
+        match self.parse(part) {
             Err(Failure::UnknownAnchor { name, .. })
                 if level > 0 && self.anchors.contains(&name) =>
             {
@@ -207,8 +215,10 @@ impl Patient<'_> {
             self.found.push(failure);
         } else if let Some((line, column, what)) = hint::unbalanced(lines) {
             let span = self.span(part.start + line, column);
-            let message = format!("this is not YAML: {what}");
-            self.found.push(Diagnostic { span, message, ..failure });
+            self.found.push(hint::unclosed(&span, &what));
+        } else if let Some((column, word)) = hint::word_before_bracket(&self.lines[part.start]) {
+            let span = self.span(part.start, column);
+            self.found.push(hint::missing_colon(&span, word));
         } else if failure.span.line as usize > end + 1 {
             let span = self.span(end, self.lines[end].trim_end().chars().count() + 1);
             self.found.push(Diagnostic { span, ..failure });
@@ -225,6 +235,30 @@ impl Patient<'_> {
         }
         let span = self.span(head, indentation(&self.lines[head]) + 1);
         self.found.push(hint::misfit(&span, &failure));
+    }
+
+    /// How far the first line of a part is indented.
+    fn indent(&self, part: &Range<usize>) -> usize {
+        self.head(part).map_or(0, |head| indentation(&self.lines[head]))
+    }
+
+    /// Moves a part so that its first line is indented by `indent`.
+    fn indent_by(&mut self, part: &Range<usize>, indent: usize) {
+        let before = self.indent(part);
+        for index in part.clone() {
+            let line = &self.lines[index];
+            let (spaces, number) = (indentation(line), u32::try_from(index + 1));
+            let text = format!(
+                "{}{}",
+                " ".repeat(spaces + indent - before.min(spaces + indent)),
+                &line[spaces..]
+            );
+            let added = u32::try_from(indent.saturating_sub(before)).unwrap_or(0);
+            if let Ok(number) = number {
+                *self.marks.widened.entry(number).or_default() += added;
+            }
+            self.lines[index] = text.into();
+        }
     }
 
     fn head(&self, part: &Range<usize>) -> Option<usize> {
