@@ -23,7 +23,9 @@ pub fn read(file: &str, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Option
     match whole.parse() {
         Ok(parsed) => {
             diagnostics.extend(parsed.found);
-            parsed.tree
+            // A file without content is a file without keys: those that must be there are missing.
+            let span = Span { file, line: 1, column: 1 };
+            Some(parsed.tree.unwrap_or(Tree { span, value: Value::Null }))
         }
         Err(Failure::Limit(diagnostic)) => {
             diagnostics.push(*diagnostic);
