@@ -10,7 +10,10 @@ use netloom_state::Namespace;
 use netloom_sys::Executor;
 use netloom_sys::clock::monotonic_now;
 use netloom_sys::namespace::{SpawnOptions, spawn_in};
+use netloom_sys::process::signal_group;
+use netloom_sys::signal::Signal;
 use std::collections::BTreeMap;
+use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -19,6 +22,9 @@ use std::time::Duration;
 const RESTART_DELAY_MIN: Duration = Duration::from_millis(200);
 /// Longest wait before a restart.
 const RESTART_DELAY_MAX: Duration = Duration::from_secs(10);
+/// How long a workload may take to end when asked to.
+const STOP_TIME_MAX: Duration = Duration::from_secs(3);
+const SIGKILL: i32 = 9;
 /// A workload that has run so long starts over with the shortest wait.
 const STEADY: Duration = Duration::from_secs(30);
 
@@ -137,6 +143,8 @@ impl Workloads {
         let log = std::fs::File::create(&path)
             .with_context(|| format!("cannot write {}", path.display()))?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        // What the workload starts is stopped with it.
+        command.process_group(0);
         let resolv_conf = Some(self.resolv_conf(name));
         let options = SpawnOptions { resolv_conf, die_with_parent: true };
         let namespace = executor.namespace(namespace)?;
@@ -212,10 +220,11 @@ impl Workload {
         match &self.plan.attach {
             Attach::Process { .. } | Attach::Serve(_) if self.child.is_some() => "running",
             Attach::Process { .. } | Attach::Serve(_) => "restarting",
+            // Nothing of theirs is here: an empty namespace holds their place.
             Attach::Container { .. } | Attach::Netns { .. }
                 if matches!(self.plan.namespace, Namespace::Own(_)) =>
             {
-                "stand-in"
+                "an empty namespace in its place"
             }
             Attach::Container { .. } | Attach::Netns { .. } | Attach::Host => "attached",
         }
@@ -226,6 +235,8 @@ impl Workload {
         match child.try_wait() {
             Ok(None) => {}
             Ok(Some(status)) => {
+                // What it started and left behind would be in its successor's way.
+                signal_group(child.id(), SIGKILL);
                 self.child = None;
                 self.failed(format!("it ended: {status}"));
             }
@@ -243,11 +254,15 @@ impl Workload {
         self.delay = (self.delay * 2).min(RESTART_DELAY_MAX);
     }
 
+    /// Asks the workload and all that it started to end, and ends them if they do not.
     fn stop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            // It may have ended by itself.
-            let _ = child.kill();
-            let _ = child.wait();
+        let Some(mut child) = self.child.take() else { return };
+        signal_group(child.id(), Signal::Terminate.number());
+        let deadline = monotonic_now() + STOP_TIME_MAX;
+        while matches!(child.try_wait(), Ok(None)) && monotonic_now() < deadline {
+            std::thread::sleep(Duration::from_millis(10));
         }
+        signal_group(child.id(), SIGKILL);
+        let _ = child.wait();
     }
 }

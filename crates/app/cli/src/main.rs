@@ -18,7 +18,7 @@ fn main() -> ExitCode {
     match command::run(arguments.command) {
         Ok(code) => code,
         Err(error) => {
-            output::error(&format!("error: {error:#}\n"));
+            output::error(&format!("error: {}\n", output::chain(&error)));
             ExitCode::FAILURE
         }
     }

@@ -14,6 +14,22 @@ pub(crate) fn error(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 
+/// An error with its causes; a cause that an outer text already tells is not told again.
+pub(crate) fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.contains(&cause) {
+            continue;
+        }
+        if !text.is_empty() {
+            text.push_str(": ");
+        }
+        text.push_str(&cause);
+    }
+    text
+}
+
 /// Marks of success and failure, in colour where a person reads.
 pub(crate) fn mark(good: bool) -> &'static str {
     match (good, std::io::stdout().is_terminal()) {
@@ -43,4 +59,17 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
         text.push('\n');
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_cause_is_told_once() {
+        let inner = std::io::Error::other("the disk is full");
+        let error = anyhow::Error::from(inner).context("cannot write: the disk is full");
+        assert_eq!(
+            super::chain(&error.context("no backup")),
+            "no backup: cannot write: the disk is full"
+        );
+    }
 }

@@ -217,7 +217,7 @@ impl Agents {
         }
     }
 
-    /// Process id of a node's agent, as the lab sees it.
+    /// Whether a node's agent runs.
     pub(crate) fn is_running(&self, node: &str) -> bool {
         self.running.get(node).is_some_and(|agent| agent.child.is_some())
     }

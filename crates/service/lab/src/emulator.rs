@@ -7,6 +7,7 @@ use netloom_netem::{LinkEmulator, LinkProfile};
 use netloom_sys::clock::monotonic_now;
 use netloom_sys::poll::{Interest, PollSet, Waker};
 use netloom_sys::tunnel::TunnelDevice;
+use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd as _;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,6 +20,9 @@ const BATCH_PACKETS: usize = 64;
 /// Longest packet on the ground.
 const PACKET_BYTES_MAX: usize = 2048;
 
+/// A link as it is to be, with its devices if they are new.
+pub type Wanted = (EmulatedLink, Option<[TunnelDevice; 2]>);
+
 /// Carries packets until it is dropped.
 #[derive(Debug)]
 pub struct Emulator {
@@ -30,13 +34,14 @@ pub struct Emulator {
 struct Shared {
     waker: Waker,
     stop: AtomicBool,
-    /// Links that were added and not taken up by the thread yet.
-    added: Mutex<Vec<Link>>,
+    /// Links as they are to be, until the thread has taken them up.
+    wanted: Mutex<Option<Vec<Wanted>>>,
 }
 
 /// Both directions of one link.
 #[derive(Debug)]
 struct Link {
+    region: String,
     ends: [TunnelDevice; 2],
     /// From each end to the other.
     ways: [LinkEmulator; 2],
@@ -49,22 +54,20 @@ impl Emulator {
     /// The thread cannot be made.
     pub fn start() -> io::Result<Self> {
         let waker = Waker::new()?;
-        let (stop, added) = (AtomicBool::new(false), Mutex::new(Vec::new()));
-        let shared = Arc::new(Shared { waker, stop, added });
+        let (stop, wanted) = (AtomicBool::new(false), Mutex::new(None));
+        let shared = Arc::new(Shared { waker, stop, wanted });
         let own = Arc::clone(&shared);
         let thread = std::thread::Builder::new().name("emulator".to_owned());
         let thread = thread.spawn(move || run(&own))?;
         Ok(Self { shared, thread: Some(thread) })
     }
 
-    /// Adds a link between two devices.
-    pub fn add(&self, link: &EmulatedLink, inner: TunnelDevice, outer: TunnelDevice, seed: u64) {
-        let profile = profile(&link.profile);
-        let way = |number| LinkEmulator::new(profile, Seed::from_number(seed * 2 + number));
-        let link = Link { ends: [inner, outer], ways: [way(0), way(1)] };
+    /// Carries exactly these links from now on: new ones by their devices, those that stay with
+    /// the properties that they have now, and no others.
+    pub fn set(&self, links: Vec<Wanted>) {
         // A thread that panicked with the lock carries nothing any more anyway.
-        if let Ok(mut added) = self.shared.added.lock() {
-            added.push(link);
+        if let Ok(mut wanted) = self.shared.wanted.lock() {
+            *wanted = Some(links);
         }
         self.shared.waker.wake();
     }
@@ -94,8 +97,8 @@ fn run(shared: &Shared) {
     let mut links: Vec<Link> = Vec::new();
     let mut batch = PacketBatch::new(BATCH_PACKETS, PACKET_BYTES_MAX);
     while !shared.stop.load(Ordering::Relaxed) {
-        if let Ok(mut added) = shared.added.lock() {
-            links.append(&mut added);
+        if let Some(wanted) = shared.wanted.lock().ok().and_then(|mut wanted| wanted.take()) {
+            links = changed(links, wanted);
         }
         let next = links.iter().flat_map(|link| &link.ways).filter_map(LinkEmulator::poll_timeout);
         let next = next.map(|(time, _)| time).min();
@@ -105,6 +108,22 @@ fn run(shared: &Shared) {
             link.carry(now, &mut batch);
         }
     }
+}
+
+/// The links as they are to be, made of those that are carried and of new devices.
+fn changed(before: Vec<Link>, wanted: Vec<Wanted>) -> Vec<Link> {
+    let mut before: BTreeMap<String, Link> =
+        before.into_iter().map(|link| (link.region.clone(), link)).collect();
+    let mut after = Vec::new();
+    for (seed, (link, devices)) in (0..).zip(wanted) {
+        let old = before.remove(&link.region);
+        let Some(ends) = devices.or_else(|| old.map(|old| old.ends)) else { continue };
+        let way = |side: u64| {
+            LinkEmulator::new(profile(&link.profile), Seed::from_number(seed * 2 + side))
+        };
+        after.push(Link { ways: [way(0), way(1)], region: link.region, ends });
+    }
+    after
 }
 
 fn wait(shared: &Shared, links: &[Link], next: Option<Time>) {

@@ -69,6 +69,12 @@ pub enum LabError {
     /// Nothing is up.
     #[error("no fabric is up in this lab; run `netloom lab up FILE`")]
     NotUp,
+    /// A change failed, and the lab is as it was.
+    #[error("{0}\nthe lab was taken back to what it was")]
+    TakenBack(String),
+    /// A change failed, and so did the way back.
+    #[error("{0}\nthe lab could not be taken back either ({1}); end it and bring it up again")]
+    Mixed(String, String),
     /// The one who asked has gone away.
     #[error("the command was interrupted")]
     Abandoned,

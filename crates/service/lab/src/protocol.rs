@@ -113,6 +113,8 @@ pub struct TestReport {
     pub engine: bool,
     /// Whether packets did arrive.
     pub arrived: bool,
+    /// Whether every pair of addresses was tried, and did what the engine says of it.
+    pub as_said: bool,
     /// What was seen.
     pub detail: String,
     /// Where the test stands.
@@ -122,6 +124,6 @@ pub struct TestReport {
 impl TestReport {
     /// Whether promise, engine and packets agree.
     pub fn holds(&self) -> bool {
-        self.expected == self.arrived && self.engine == self.arrived
+        self.expected == self.arrived && self.engine == self.arrived && self.as_said
     }
 }

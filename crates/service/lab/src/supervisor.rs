@@ -79,6 +79,7 @@ struct Lab {
 
 /// What is up.
 struct State {
+    sources: Sources,
     fabric: Fabric,
     leases: Leases,
     underlay: Underlay,
@@ -116,7 +117,8 @@ impl Lab {
         };
         let first = self.state.is_none();
         let result = match &request {
-            Request::Up(sources) | Request::Apply(sources) => self.change(sources, stream),
+            Request::Up(sources) => self.change(sources, &|text| tell(stream, text)),
+            Request::Apply(sources) => self.change_or_go_back(sources, stream),
             Request::Status => self.report(),
             Request::Test => self.tried(BTreeMap::new()),
             Request::Down => Ok(Report::default()),
@@ -135,9 +137,27 @@ impl Lab {
         After::GoOn
     }
 
-    fn change(&mut self, sources: &Sources, stream: &UnixStream) -> Result<Report, LabError> {
-        let tell =
-            |text: String| send(stream, &Event::Progress(text)).map_err(|_| LabError::Abandoned);
+    /// Changes the lab; if that fails half-way, goes back to what it was.
+    fn change_or_go_back(
+        &mut self,
+        sources: &Sources,
+        stream: &UnixStream,
+    ) -> Result<Report, LabError> {
+        let before = self.state.as_ref().map(|state| state.sources.clone());
+        let result = self.change(sources, &|text| tell(stream, text));
+        let (Err(error), Some(before)) = (&result, before) else { return result };
+        let back = self.change(&before, &|_| Ok(()));
+        Err(match back {
+            Ok(_) => LabError::TakenBack(error.to_string()),
+            Err(second) => LabError::Mixed(error.to_string(), second.to_string()),
+        })
+    }
+
+    fn change(
+        &mut self,
+        sources: &Sources,
+        tell: &dyn Fn(String) -> Result<(), LabError>,
+    ) -> Result<Report, LabError> {
         let fabric = self.read(sources)?;
         let before = self.state.as_ref().map(|state| state.leases.clone()).unwrap_or_default();
         let (leases, _) = lease::assign(&fabric, &before);
@@ -163,7 +183,7 @@ impl Lab {
         }
         tell(format!("agents: {}", fabric.nodes.keys().cloned().collect::<Vec<_>>().join(", ")))?;
         let operations = self.agents.set(specs)?;
-        self.state = Some(State { fabric, leases, underlay });
+        self.state = Some(State { sources: sources.clone(), fabric, leases, underlay });
         tell("tunnels: waiting for nodes behind translators to call".to_owned())?;
         self.agents.wait_for_sessions()?;
         tell("tests: real packets".to_owned())?;
@@ -187,13 +207,12 @@ impl Lab {
     fn lay_ground(&mut self, underlay: &Underlay) -> Result<(), LabError> {
         let observed = self.executor.observe(&underlay.host)?;
         self.executor.execute(&diff(&underlay.host, &observed))?;
-        for (number, link) in (0..).zip(&underlay.links) {
-            let ends =
-                (self.executor.take_tunnel(&link.inner), self.executor.take_tunnel(&link.outer));
-            if let (Some(inner), Some(outer)) = ends {
-                self.emulator.add(link, inner, outer, number);
-            }
-        }
+        let links = underlay.links.iter().map(|link| {
+            let inner = self.executor.take_tunnel(&link.inner);
+            let outer = self.executor.take_tunnel(&link.outer);
+            (link.clone(), inner.zip(outer).map(|(inner, outer)| [inner, outer]))
+        });
+        self.emulator.set(links.collect());
         Ok(())
     }
 
@@ -251,6 +270,11 @@ fn directory(underlay: &Underlay) -> Directory {
     };
     let nodes = underlay.nodes.iter().map(|(name, place)| (name.clone(), entry(place)));
     Directory { nodes: nodes.collect() }
+}
+
+/// Says what is being done; the work ends if nobody listens any more.
+fn tell(stream: &UnixStream, text: String) -> Result<(), LabError> {
+    send(stream, &Event::Progress(text)).map_err(|_| LabError::Abandoned)
 }
 
 fn send(stream: &UnixStream, event: &Event) -> std::io::Result<()> {

@@ -32,6 +32,8 @@ struct Probe {
 
 /// What a probe saw.
 struct Seen {
+    /// Whether the probe could be run at all.
+    tried: bool,
     arrived: bool,
     detail: String,
 }
@@ -66,12 +68,19 @@ impl Prober {
                 .collect();
             runs.into_iter().filter_map(|run| run.join().ok()).collect::<Vec<Seen>>()
         });
+        // Every pair of addresses must do what the engine says of it, not only one of them.
+        let as_said = seen.len() == answers.len()
+            && seen
+                .iter()
+                .zip(&answers)
+                .all(|(seen, answer)| seen.tried && seen.arrived == answer.passes());
         let details: Vec<String> = seen.iter().map(|seen| seen.detail.clone()).collect();
         TestReport {
             what: words(test),
             expected: test.expect == Expectation::Allow,
             engine,
             arrived: seen.iter().any(|seen| seen.arrived),
+            as_said,
             detail: details.join("; "),
             place: test.span.to_string(),
         }
@@ -80,7 +89,7 @@ impl Prober {
     fn probe(&self, test: &PolicyTest, to: IpAddr, report: &Report) -> Seen {
         let Some(namespace) = self.namespace_of(&test.from, report) else {
             let detail = "the sender has no namespace here".to_owned();
-            return Seen { arrived: false, detail };
+            return Seen { tried: false, arrived: false, detail };
         };
         let target = match test.port {
             Some(port) => std::net::SocketAddr::new(to, port).to_string(),
@@ -110,9 +119,9 @@ impl Prober {
         match self.output(probe) {
             Ok((arrived, text)) => {
                 let detail = text.lines().next().unwrap_or_default().trim().to_owned();
-                Seen { arrived, detail }
+                Seen { tried: true, arrived, detail }
             }
-            Err(detail) => Seen { arrived: false, detail },
+            Err(detail) => Seen { tried: false, arrived: false, detail },
         }
     }
 

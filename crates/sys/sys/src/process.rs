@@ -140,3 +140,12 @@ pub fn reap(pid: u32) -> io::Result<ExitStatus> {
         _ => Ok(ExitStatus::from_raw(status)),
     }
 }
+
+/// Sends a signal to every process of a group; one that is gone is no error.
+pub fn signal_group(leader: u32, signal: i32) {
+    let Ok(group) = libc::pid_t::try_from(leader) else { return };
+    if group > 1 {
+        // SAFETY: no pointers are passed; groups 0 and 1 would mean others than were meant.
+        unsafe { libc::kill(-group, signal) };
+    }
+}

@@ -36,6 +36,14 @@ pub struct Files {
     pub without: PathBuf,
 }
 
+/// The workload on a node's own stack, as the file declares it.
+const HOSTED: &str = "hosted: { node: beta, subnet: data, address: [10.0.2.77, 'fd00:10:0:2::77'], \
+                      security_groups: [web], attach: host }";
+/// Its address.
+pub const HOSTED_ADDRESS: std::net::Ipv4Addr = std::net::Ipv4Addr::new(10, 0, 2, 77);
+/// Its node.
+pub const HOSTED_NODE: &str = "beta";
+
 /// The node that is taken out.
 pub const LEAVER: &str = "gamma";
 
@@ -46,6 +54,7 @@ impl Files {
     /// A file cannot be read or written.
     pub fn write(fabric: &Path, folder: &Path) -> anyhow::Result<Self> {
         let text = std::fs::read_to_string(fabric)?;
+        let text = with_hosted(&text);
         let gone = |line: &&str| {
             let line = line.trim_start();
             let is_node = line.starts_with(&format!("{LEAVER}:"));
@@ -59,6 +68,11 @@ impl Files {
         std::fs::write(&files.without, without.join("\n"))?;
         Ok(files)
     }
+}
+
+/// With a workload on a node's own stack too: its address is one that the underlay could reach.
+fn with_hosted(text: &str) -> String {
+    text.replacen("\nworkloads:\n", &format!("\nworkloads:\n  {HOSTED}\n"), 1)
 }
 
 /// Deals `count` blows, waiting after each until the node is back.

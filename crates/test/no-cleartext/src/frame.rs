@@ -2,11 +2,29 @@
 
 use crate::MARKER;
 use ipnet::IpNet;
+use netloom_base::checksum;
 use netloom_base::packet::{IpView, PROTOCOL_UDP};
+use std::net::{IpAddr, Ipv4Addr};
 
 /// The port of the tunnels.
 const TUNNEL_PORT: u16 = netloom_lab::underlay::PORT;
 const ETHERNET_HEADER_BYTES: usize = 14;
+
+/// Somebody on the underlay who speaks to fabric addresses directly; what counts is the answers.
+pub const ATTACKER: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 66);
+
+/// An echo request from [`ATTACKER`], as a frame between two hardware addresses.
+pub fn attack(from: [u8; 6], to: [u8; 6], target: Ipv4Addr) -> Vec<u8> {
+    let mut echo = vec![8, 0, 0, 0, 0, 1, 0, 1];
+    let sum = checksum::internet(&echo).to_be_bytes();
+    echo[2..4].copy_from_slice(&sum);
+    let mut header = vec![0x45, 0, 0, 28, 0, 0, 0, 0, 64, 1, 0, 0];
+    header.extend(ATTACKER.octets());
+    header.extend(target.octets());
+    let sum = checksum::internet(&header).to_be_bytes();
+    header[10..12].copy_from_slice(&sum);
+    [to.as_slice(), &from, &[0x08, 0x00], &header, &echo].concat()
+}
 
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +43,9 @@ pub fn judge(frame: &[u8], fabric: &[IpNet]) -> Kind {
         return Kind::Clear;
     }
     let Some(view) = IpView::parse(packet(frame)) else { return Kind::Other };
+    if view.source == IpAddr::from(ATTACKER) {
+        return Kind::Other;
+    }
     let inside = |address| fabric.iter().any(|prefix| prefix.contains(&address));
     if inside(view.source) || inside(view.destination) {
         return Kind::Clear;

@@ -137,6 +137,7 @@ fn watch(arguments: &[String]) -> anyhow::Result<ExitCode> {
     writeln!(out, "sealed: {}", watched.sealed)?;
     writeln!(out, "clear: {}", watched.clear)?;
     writeln!(out, "missed: {}", watched.missed)?;
+    writeln!(out, "attacks: {}", watched.attacks)?;
     Ok(ExitCode::SUCCESS)
 }
 

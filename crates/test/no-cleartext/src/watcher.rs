@@ -1,6 +1,7 @@
 //! The watcher: reads every frame of every link of the given namespaces, until its input ends.
 
-use crate::frame::{Kind, judge};
+use crate::chaos::{HOSTED_ADDRESS, HOSTED_NODE};
+use crate::frame::{Kind, attack, judge};
 use anyhow::Context as _;
 use ipnet::IpNet;
 use netloom_sys::namespace::NamespaceHandle;
@@ -29,6 +30,8 @@ pub struct Watched {
     pub clear: u64,
     /// Frames that were missed.
     pub missed: u64,
+    /// Attacks on an address of a node's own stack, from its link.
+    pub attacks: u64,
     /// The first packets in clear, in hexadecimal.
     pub examples: Vec<String>,
 }
@@ -36,6 +39,8 @@ pub struct Watched {
 struct Link {
     name: String,
     socket: PacketSocket,
+    /// Hardware addresses of the other side and of this one, once a frame has told them.
+    addresses: Option<([u8; 6], [u8; 6])>,
 }
 
 /// Watches all links but loopback until standard input ends.
@@ -62,7 +67,8 @@ pub fn watch(namespaces: &[String], fabric: &[IpNet]) -> anyhow::Result<Watched>
         if set.is_ready(input) {
             ended = std::io::stdin().read(&mut [0; 64])? == 0;
         }
-        links.iter().for_each(|link| link.read(fabric, &mut watched));
+        links.iter_mut().for_each(|link| link.read(fabric, &mut watched));
+        watched.attacks += links.iter().filter(|link| link.attack()).count() as u64;
     }
     for link in &links {
         let (_, missed) = link.socket.statistics()?;
@@ -87,19 +93,32 @@ fn open(path: &str) -> anyhow::Result<Vec<Link>> {
             .filter(|name| name != "lo")
             .map(|name| {
                 let socket = PacketSocket::open(&name).with_context(|| format!("link {name}"))?;
-                Ok(Link { name, socket })
+                Ok(Link { name, socket, addresses: None })
             })
             .collect()
     })?
 }
 
 impl Link {
-    fn read(&self, fabric: &[IpNet], watched: &mut Watched) {
+    /// Speaks from the node's link to an address that its stack has in the fabric.
+    fn attack(&self) -> bool {
+        let Some((node, router)) = self.addresses else { return false };
+        self.name == format!("n-{HOSTED_NODE}")
+            && self.socket.send_frame(&attack(router, node, HOSTED_ADDRESS)).is_ok()
+    }
+
+    fn read(&mut self, fabric: &[IpNet], watched: &mut Watched) {
         let mut frame = [0; 2048];
         for _ in 0..FRAMES_PER_TURN {
             let Ok(Some(captured)) = self.socket.read(&mut frame) else { return };
             let frame = &frame[..captured.length];
             watched.frames += 1;
+            if !captured.outgoing
+                && let (Some(to), Some(from)) =
+                    (frame.first_chunk(), frame.get(6..).and_then(<[u8]>::first_chunk))
+            {
+                self.addresses = Some((*from, *to));
+            }
             match judge(frame, fabric) {
                 Kind::Sealed => watched.sealed += 1,
                 Kind::Other => {}

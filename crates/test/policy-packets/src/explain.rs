@@ -22,7 +22,7 @@ pub fn compare(
     tally: &mut Tally,
 ) -> anyhow::Result<()> {
     // Nodes' addresses follow from the fabric's id, which no file holds.
-    let plain = trials.iter().filter(|trial| !trial.spoofed);
+    let plain = trials.iter().filter(|trial| !trial.spoofed && !trial.middle);
     let asked = plain.filter_map(|trial| match (&trial.sender, &trial.receiver) {
         (Party::Workload(from), Party::Workload(to)) => Some((trial, from, to)),
         _ => None,

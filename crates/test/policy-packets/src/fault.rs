@@ -30,11 +30,13 @@ pub enum Fault {
     NoAllowedPrefixes,
     /// One verdict is missing.
     OneVerdictShort,
+    /// TCP connections may begin in the middle.
+    MiddleBegins,
 }
 
 impl Fault {
     /// Every fault.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::NoSourceCheck,
         Self::NoIngress,
         Self::NoEgress,
@@ -46,6 +48,7 @@ impl Fault {
         Self::OneIdentity,
         Self::NoAllowedPrefixes,
         Self::OneVerdictShort,
+        Self::MiddleBegins,
     ];
 }
 
@@ -76,6 +79,7 @@ fn plant_in_table(fault: Fault, table: &mut Table) {
         Fault::OneVerdictShort => {
             each_set(table, "-verdicts", |set| drop(set.elements.pop_first()))
         }
+        Fault::MiddleBegins => drop_rules(table, "forward", reads_tcp_flags),
         Fault::NoAllowedPrefixes => {}
     }
 }
@@ -95,6 +99,12 @@ fn jumps_to(target: &'static str) -> impl Fn(&Rule) -> bool {
         let jump = Expression::Verdict(Verdict::Jump(target.to_owned()));
         rule.expressions.contains(&jump)
     }
+}
+
+fn reads_tcp_flags(rule: &Rule) -> bool {
+    rule.expressions.iter().any(|expression| {
+        matches!(expression, Expression::Payload { base: PayloadBase::Transport, offset: 13, .. })
+    })
 }
 
 fn each_set(table: &mut Table, part: &str, change: impl Fn(&mut Set)) {

@@ -39,6 +39,8 @@ pub struct Trial {
     pub protocol: FlowProtocol,
     /// Destination port; 0 for ICMP.
     pub port: u16,
+    /// Whether it is a TCP segment from the middle of a connection that nobody began.
+    pub middle: bool,
     /// Whether the source address is not the sender's.
     pub spoofed: bool,
     /// Whether sender and receiver are on different nodes.
@@ -55,10 +57,11 @@ impl fmt::Display for Trial {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{:?} -> {:?} {:?} {} from {} to {}: the engine says {}, the packet {}",
+            "{:?} -> {:?} {:?}{} {} from {} to {}: the engine says {}, the packet {}",
             self.sender,
             self.receiver,
             self.protocol,
+            if self.middle { " (middle)" } else { "" },
             self.port,
             self.source,
             self.destination,
@@ -123,6 +126,7 @@ fn one(
         destination: to,
         protocol,
         port,
+        middle: protocol == FlowProtocol::Tcp && dice.one_in(8),
         spoofed,
         across_nodes,
         expected: false,
@@ -161,8 +165,9 @@ fn judge(world: &World, trial: &mut Trial) -> Option<()> {
             .into_iter()
             .find(|a| a.source == trial.source && a.destination == trial.destination),
     })?;
-    trial.expected = answer.passes();
-    trial.obstacle = answer.obstacle().map(|step| step.kind);
+    trial.expected = answer.passes() && !trial.middle;
+    // A middle segment is dropped before policy is asked, and in a counter of its own.
+    trial.obstacle = answer.obstacle().filter(|_| !trial.middle).map(|step| step.kind);
     Some(())
 }
 
@@ -177,7 +182,8 @@ impl Trial {
                 tcp[..2].copy_from_slice(&id);
                 tcp[2..4].copy_from_slice(&port);
                 tcp[12] = 5 << 4;
-                tcp[13] = 0x02;
+                // SYN begins a connection, ACK alone belongs to one.
+                tcp[13] = if self.middle { 0x10 } else { 0x02 };
                 tcp[14] = 0xff;
                 (6, 16, tcp)
             }

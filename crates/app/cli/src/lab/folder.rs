@@ -63,7 +63,7 @@ impl Folder {
 
     pub(super) fn name(&self) -> String {
         let name = self.0.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        name.trim_start_matches(PREFIX).to_owned()
+        name.strip_prefix(PREFIX).unwrap_or(&name).to_owned()
     }
 
     pub(super) fn path(&self) -> &Path {

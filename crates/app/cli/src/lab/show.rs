@@ -71,7 +71,11 @@ fn line(test: &TestReport) -> String {
     let expected = if test.expected { "allowed" } else { "denied" };
     let mut text = format!("  {} {:<38} {expected}\n", mark(test.holds()), test.what);
     if !test.holds() {
-        let seen = if test.arrived { "packets arrived" } else { "no packet arrived" };
+        let seen = match (test.arrived, test.as_said) {
+            (true, true) => "packets arrived",
+            (false, true) => "no packet arrived",
+            (_, false) => "packets did not all do what the engine says",
+        };
         let engine = if test.engine { "allowed" } else { "denied" };
         text.push_str(&format!(
             "      {seen}, the engine says {engine}: {} [{}]\n",

@@ -51,6 +51,8 @@ fn run(options: &[String]) -> anyhow::Result<Report> {
         let holds = figures.number(name) == Some(0);
         report.require(shown, figures.text(name), holds, "0");
     }
+    let attacks = figures.number("attacks").unwrap_or(0);
+    report.require("attacks from the underlay", attacks, attacks > 0, "some, and no answer");
     let recovered = figures.text("tests hold afterwards");
     report.require("tests hold afterwards", recovered, recovered == "true", "true");
     let code = if figures.succeeded { "success" } else { "failure" };
