@@ -40,12 +40,20 @@ pub fn peers(input: &PlanInput<'_>, node: &str, network: &str) -> BTreeMap<Name,
         .collect()
 }
 
-/// Where `node` calls `other`: on the local network of a common region, else where anyone can.
+/// Where `node` calls `other`: on the local network of a common region, else where anyone can, which
+/// the directory says, or the file where the directory does not.
 pub fn endpoint(input: &PlanInput<'_>, node: &str, other: &str) -> Option<SocketAddr> {
     let entry = input.directory.nodes.get(other)?;
     let fabric = input.fabric;
     let local = fabric.nodes[node].region == fabric.nodes[other].region;
-    if local { entry.local_endpoint.or(entry.endpoint) } else { entry.endpoint }
+    let declared = || {
+        let other = &fabric.nodes[other];
+        let visible = !fabric.regions[&other.region].nat;
+        // Names of hosts need a resolver, which is the agent's to ask and the directory's to hold.
+        other.endpoint.as_ref().filter(|_| visible)?.parse().ok()
+    };
+    let public = entry.endpoint.or_else(declared);
+    if local { entry.local_endpoint.or(public) } else { public }
 }
 
 /// A node behind a translator keeps its way out open, so that others can answer and call. The

@@ -118,15 +118,15 @@ impl<'a> Walk<'a> {
     // === inside ===
 
     fn between(&mut self, from: &Place<'a>, to: &Place<'a>) {
-        let Some(network) = self.common_network(from, to) else { return };
-        if self.source.address == self.to.address {
-            self.pass(StepKind::Route, "a workload always reaches itself".to_owned(), None);
-            return;
-        }
         if from.on_stack && to.on_stack && from.node == to.node {
             let finding =
                 format!("both are on the stack of `{}`, which no policy divides", to.node);
             self.pass(StepKind::Route, finding, Some(to.span));
+            return;
+        }
+        let Some(network) = self.common_network(from, to) else { return };
+        if self.source.address == self.to.address {
+            self.pass(StepKind::Route, "a workload always reaches itself".to_owned(), None);
             return;
         }
         self.policy(from, network, Direction::Egress);
