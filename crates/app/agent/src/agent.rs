@@ -4,21 +4,19 @@ use crate::files::{NodeFacts, StateFolder};
 use crate::protocol::{Applied, NetworkStatus, Status};
 use crate::tunnels::NodeTunnels;
 use crate::workloads::Workloads;
-use crate::{requests, resolvers};
+use crate::{connections, requests, resolvers};
 use anyhow::Context as _;
 use netloom_base::Time;
 use netloom_model::Fabric;
 use netloom_model::fabric::Attach;
 use netloom_plan::NodePlan;
-use netloom_plan::firewall::{CompiledPolicy, TABLE};
+use netloom_plan::firewall::TABLE;
 use netloom_plan::input::PlanInput;
-use netloom_policy::packet_set::transport;
 use netloom_state::host::RouteKind;
 use netloom_state::{HostState, Namespace, Operation, diff};
 use netloom_sys::Executor;
 use netloom_sys::clock::monotonic_now;
-use netloom_sys::conntrack::{Flow, TupleDetail};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
@@ -207,9 +205,9 @@ impl Agent {
     fn end_forbidden(&mut self, plan: &NodePlan) -> anyhow::Result<usize> {
         let mut ended = 0;
         for network in plan.networks.values() {
-            let own = network_addresses(plan, &network.namespace);
+            let own = connections::network_addresses(plan, &network.namespace);
             for flow in self.executor.flows(&network.namespace)? {
-                if !is_allowed(&network.policy, &own, &flow) {
+                if !connections::is_allowed(&network.policy, &own, &flow) {
                     self.executor.delete_flow(&network.namespace, &flow)?;
                     ended += 1;
                 }
@@ -264,33 +262,8 @@ impl Agent {
     }
 }
 
-/// Whether a tracked connection could begin under `policy`. What neither comes from nor goes to
-/// a workload here (DNS to the network itself, say) is not the policy's to judge.
-fn is_allowed(policy: &CompiledPolicy, own: &BTreeSet<IpAddr>, flow: &Flow) -> bool {
-    let original = &flow.original;
-    let knows = |address| policy.identities.contains_key(&address);
-    if !knows(original.source) && !knows(original.destination) {
-        return true;
-    }
-    if own.contains(&original.destination) {
-        return true;
-    }
-    let port = match original.detail {
-        TupleDetail::Ports { destination, .. } => destination,
-        TupleDetail::Icmp { kind, code, .. } => u16::from(kind) << 8 | u16::from(code),
-        TupleDetail::None => 0,
-    };
-    policy.allows(original.source, original.destination, transport(original.protocol, port))
-}
-
 fn is_stop_removal(operation: &Operation) -> bool {
     matches!(operation, Operation::DeleteRoute { route, .. } if route.kind == RouteKind::Unreachable)
-}
-
-/// The addresses of a network's namespace itself: its gateways and resolvers.
-fn network_addresses(plan: &NodePlan, namespace: &Namespace) -> BTreeSet<IpAddr> {
-    let state = plan.host.namespaces.get(namespace);
-    state.into_iter().flat_map(|state| &state.addresses).map(|a| a.address.addr()).collect()
 }
 
 fn load_fabric(files: &[String]) -> anyhow::Result<Fabric> {

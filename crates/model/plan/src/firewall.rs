@@ -8,7 +8,11 @@
 //!                  address ─► identity, other address ─► class, port ─► class, then one verdict map
 //! ```
 
+pub mod drop_reason;
+mod host;
 mod program;
+
+pub use host::{host_table, host_table_name};
 
 use netloom_policy::table::Members;
 use netloom_policy::{Allowance, Direction, DirectionTable};
@@ -21,26 +25,6 @@ use std::net::IpAddr;
 
 /// The name of the table in a network's namespace.
 pub const TABLE: &str = "netloom";
-
-/// Rules whose counters say why packets were dropped.
-pub mod drop_reason {
-    /// The source address is not the sender's.
-    pub const SPOOFED_SOURCE: &str = "spoofed-source";
-    /// The packet belongs to no connection and begins none.
-    pub const INVALID: &str = "invalid-state";
-    /// It came through the tunnel for nobody here.
-    pub const TRANSIT: &str = "transit";
-    /// The sender's policy does not allow it.
-    pub const EGRESS_DENIED: &str = "egress-denied";
-    /// The receiver's policy does not allow it.
-    pub const INGRESS_DENIED: &str = "ingress-denied";
-    /// It came from the underlay for an address in the fabric.
-    pub const FROM_UNDERLAY: &str = "from-underlay";
-    /// It was about to leave to the underlay with an address in the fabric.
-    pub const TO_UNDERLAY: &str = "to-underlay";
-    /// It was for the network itself, which only answers DNS and echo.
-    pub const INPUT_DENIED: &str = "input-denied";
-}
 
 /// One local sender and receiver, as its network's table sees it.
 #[derive(Clone, Debug)]
@@ -115,41 +99,6 @@ pub fn table(tunnel: &str, locals: &[Local], policy: &CompiledPolicy) -> Table {
     table.chains.insert("source-check".to_owned(), source_check(tunnel));
     table.chains.insert("input".to_owned(), input());
     table.chains.insert("forward".to_owned(), forward(tunnel));
-    table
-}
-
-/// The name of a fabric's table in the node's own namespace.
-pub fn host_table_name(fabric: &str) -> String {
-    format!("netloom-{fabric}")
-}
-
-/// The table of the node's own stack: addresses that it has in the fabric are spoken to and speak
-/// through the fabric's links alone. Without it, whoever is on the underlay could reach them past
-/// all policy, and answers would leave in clear.
-pub fn host_table(links: &[String], own: &[IpAddr]) -> Table {
-    let mut table = Table::default();
-    for (family, ipv6) in [("4", false), ("6", true)] {
-        let addresses = own.iter().filter(|ip| ip.is_ipv6() == ipv6).map(|ip| (key(*ip), plain()));
-        let bytes = if ipv6 { 16 } else { 4 };
-        table.sets.insert(format!("own{family}"), set(bytes, SetData::None, addresses));
-    }
-    let chain = |hook, priority, sent: bool, reason: &str| {
-        let through = |link: &str| {
-            let program = Program::new();
-            (if sent { program.outgoing(link) } else { program.incoming(link) }).accept()
-        };
-        let mut rules: Vec<_> = links.iter().map(|link| through(link)).collect();
-        rules.push(through("lo"));
-        for ipv6 in [false, true] {
-            rules.push(Program::new().own_address(sent, ipv6).count_and_drop(reason));
-        }
-        let base = BaseChain { kind: ChainKind::Filter, hook, priority, accept: true };
-        Chain { base: Some(base), rules }
-    };
-    let arrival = chain(Hook::Prerouting, -300, false, drop_reason::FROM_UNDERLAY);
-    let departure = chain(Hook::Postrouting, 300, true, drop_reason::TO_UNDERLAY);
-    table.chains.insert("from-underlay".to_owned(), arrival);
-    table.chains.insert("to-underlay".to_owned(), departure);
     table
 }
 
