@@ -70,7 +70,7 @@ pub fn node_address(fabric_id: u128, node: &str) -> Ipv6Addr {
     Ipv6Addr::from((0xfd << 120) | (global << 80) | u128::from(fnv1a(node)))
 }
 
-/// FNV-1a, 64 bits: spreads names; collisions within one fabric are refused by the planner.
+/// FNV-1a, 64 bits: spreads names, so that two nodes of a fabric practically never meet.
 fn fnv1a(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)

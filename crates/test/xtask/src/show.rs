@@ -10,7 +10,7 @@ mod tests_clean;
 mod wireguard_interop;
 
 use crate::output;
-use anyhow::{Context as _, anyhow};
+use anyhow::Context as _;
 pub(crate) use report::Report;
 
 /// One show.
@@ -73,11 +73,6 @@ pub(crate) fn words<'a>(
     options: &'a [String],
 ) -> impl Iterator<Item = String> + use<'a> {
     std::iter::once(format!("cargo xtask show {name}")).chain(options.iter().cloned())
-}
-
-/// The answer of a show that is still to be written.
-pub(crate) fn not_built() -> anyhow::Result<Report> {
-    Err(anyhow!("not built yet; docs/plan.md says what is"))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ fn loaded(name: &str, bytes: &[u8]) -> Loaded {
 
 fn check(name: &str, bytes: &[u8], expected: &str) -> Loaded {
     let loaded = loaded(name, bytes);
-    let wrong = compare(name, &announced(name, expected), &loaded);
+    let wrong = compare(&format!("{name} (made)"), &announced(name, expected), &loaded);
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     loaded
 }

@@ -69,8 +69,8 @@ fn places_after_recovery_are_those_of_the_file() {
     assert_eq!(
         places,
         [
-            "a@2:1", "b@2:9", "c@2:12", "d@3:1", "e@4:3", "broken", "g@5:3", "é@5:7", "h@5:10",
-            "i@6:2", "j@6:5", "k@7:1", "b@2:9", "c@2:12",
+            "ü@1:1", "broken", "a@2:1", "b@2:9", "c@2:12", "d@3:1", "e@4:3", "broken", "g@5:3",
+            "é@5:7", "h@5:10", "i@6:2", "j@6:5", "k@7:1", "b@2:9", "c@2:12",
         ]
         .map(str::to_owned)
         .into_iter()

@@ -28,7 +28,7 @@ pub(super) fn opens_a_block(line: &str) -> bool {
 
 /// The word that an entry begins with, if it can be a key.
 pub(super) fn key(entry: &str) -> Option<&str> {
-    let is_name = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    let is_name = |c: char| c.is_alphanumeric() || "_-.".contains(c);
     let end = entry.find(|c| !is_name(c)).unwrap_or(entry.len());
     let (word, rest) = entry.split_at(end);
     let separate = rest.is_empty() || rest.starts_with([' ', ':', '=', '{', '[', '\t']);

@@ -4,7 +4,9 @@
 //! cut into the parts under its first line, and so on; the innermost one that is broken is
 //! replaced by its key without a value, which is marked. The rest then parses as a whole.
 
-use super::line::{indentation, is_content, is_marker, key, opens_a_block, tabs};
+mod tabs;
+
+use super::line::{indentation, is_content, is_marker, key, opens_a_block};
 use super::{Failure, Marks, Part, hint};
 use crate::decode::FINDINGS_MAX;
 use crate::diagnostic::{Diagnostic, code};
@@ -19,9 +21,6 @@ use std::sync::Arc;
 const LEVELS_MAX: usize = 8;
 /// How many parts of one part are taken out because they do not fit together.
 const MISFITS_MAX: usize = 16;
-/// How wide a tab may have been meant.
-const TAB_WIDTHS: [usize; 3] = [2, 4, 8];
-
 /// Reads what is sound of a text that is not YAML, and reports the rest.
 pub(super) fn recover(file: &Arc<str>, text: &str, found: &mut Vec<Diagnostic>) -> Tree {
     let mut patient = Patient {
@@ -90,41 +89,6 @@ impl Patient<'_> {
             column: number(column).saturating_sub(widened).max(1),
         }
     }
-
-    // === tabs ===
-
-    /// Reports runs of lines that tabs indent, and reads them as they were probably meant.
-    fn expand_tabs(&mut self) {
-        let tabbed = |line: &Cow<'_, str>| is_content(line) && tabs(line) > 0;
-        let indices: Vec<usize> =
-            (0..self.lines.len()).filter(|index| tabbed(&self.lines[*index])).collect();
-        let mut last = None;
-        for index in &indices {
-            if last.is_none_or(|last| last + 1 != *index) {
-                let column = self.lines[*index].find('\t').unwrap_or(0) + 1;
-                self.found.push(hint::tab(&self.span(*index, column)));
-            }
-            last = Some(*index);
-        }
-        let Some(first) = TAB_WIDTHS.first().filter(|_| !indices.is_empty()) else { return };
-        let original: Vec<String> =
-            indices.iter().map(|index| self.lines[*index].to_string()).collect();
-        for width in TAB_WIDTHS.iter().chain([first]) {
-            for (index, line) in indices.iter().zip(&original) {
-                let count = tabs(line);
-                let widened = u32::try_from(count * (width - 1)).unwrap_or(0);
-                self.marks.widened.insert(u32::try_from(index + 1).unwrap_or(u32::MAX), widened);
-                self.lines[*index] = line.replacen('\t', &" ".repeat(*width), count).into();
-            }
-            let text = self.text(&(0..self.lines.len()));
-            let whole = Part { file: self.file, text: &text, first_line: 0, marks: &self.marks };
-            if whole.parse().is_ok() {
-                return;
-            }
-        }
-    }
-
-    // === parts ===
 
     /// Takes out what keeps `part` from being parsed.
     fn mend(&mut self, part: &Range<usize>, level: usize) {
