@@ -138,6 +138,9 @@ fn the_quickstart_comes_up_keeps_its_promises_and_leaves_nothing() {
     assert!(!denied.status.success());
     let records = home.succeed(&["lab", "exec", "web-1", "--", netloom, "lookup", "db.services"]);
     assert!(records.contains("10.0.2.5") && records.contains("10.0.4.5"), "{records}");
+    let signalled =
+        home.run(&["lab", "exec", "web-1", "--", "sh", "-c", "kill -TERM $$; echo survived"]);
+    assert!(signalled.stdout.is_empty(), "signals reach what runs inside");
     let error = home.fail(&["lab", "exec", "web1", "--", "true"]);
     assert!(error.contains("did you mean `web-1`"), "{error}");
     let error = home.fail(&["lab", "up", &quickstart()]);

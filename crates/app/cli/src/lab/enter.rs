@@ -5,6 +5,7 @@ use super::{ask, output};
 use anyhow::{Context as _, bail};
 use netloom_lab::protocol::{Report, Request};
 use netloom_sys::namespace::{NamespaceHandle, SpawnOptions, spawn_beside, spawn_in};
+use netloom_sys::signal::{Signal, SignalFd};
 use std::path::PathBuf;
 use std::process::{Command, ExitCode, ExitStatus};
 
@@ -63,6 +64,8 @@ fn place(report: &Report, name: &str) -> anyhow::Result<(String, Option<String>)
 /// Inside the lab: enters the network namespace and runs the command.
 pub(crate) fn enter(arguments: Enter) -> anyhow::Result<ExitCode> {
     let Enter { namespace, resolv_conf, command } = arguments;
+    // Ctrl-C is for the command, as it is under a shell; its end is waited for here.
+    let _taken = SignalFd::new(&[Signal::Interrupt]).context("cannot take signals")?;
     let namespace = NamespaceHandle::open(&namespace)?;
     let (program, rest) = command.split_first().context("no command was given")?;
     let mut child = Command::new(program);

@@ -168,3 +168,13 @@ mod tests {
         assert_eq!((none, cause.raw_os_error()), (None, Some(libc::ENOENT)));
     }
 }
+
+/// Takes no signal mask along: what this process takes by descriptor, a program takes as ever.
+pub(super) fn unblock_signals() {
+    let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the set is made before it is used, and no old mask is asked for.
+    unsafe {
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
+    }
+}

@@ -101,6 +101,7 @@ pub fn spawn_in(
     let resolv_conf = options.resolv_conf.as_deref().map(c_path).transpose()?;
     let die = options.die_with_parent;
     let prepare = move || {
+        child::unblock_signals();
         if die {
             process::die_with_parent()?;
         }
@@ -137,6 +138,7 @@ pub fn spawn_sandbox(
     let tmpfs = options.tmpfs.iter().map(|folder| c_path(folder)).collect::<Result<Vec<_>, _>>()?;
     let die = options.die_with_parent;
     let prepare = move || {
+        child::unblock_signals();
         if die {
             process::die_with_parent()?;
         }
@@ -204,6 +206,7 @@ pub fn spawn_beside(pid: u32, mut command: Command) -> Result<Child, SpawnError>
     }
     let folder = std::env::current_dir().ok().and_then(|folder| c_path(&folder).ok());
     let prepare = move || {
+        child::unblock_signals();
         if flags != 0 {
             let entered = child::setns(target.as_fd().as_raw_fd(), flags);
             Step::EnterNamespace.of(entered)?;
