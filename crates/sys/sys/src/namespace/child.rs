@@ -152,6 +152,16 @@ fn end_as(status: libc::c_int) -> ! {
     }
 }
 
+/// Takes no signal mask along: what this process takes by descriptor, a program takes as ever.
+pub(super) fn unblock_signals() {
+    let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
+    // SAFETY: the set is made before it is used, and no old mask is asked for.
+    unsafe {
+        libc::sigemptyset(none.as_mut_ptr());
+        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -166,15 +176,5 @@ mod tests {
         }
         let (none, cause) = Step::decode(io::Error::from_raw_os_error(libc::ENOENT));
         assert_eq!((none, cause.raw_os_error()), (None, Some(libc::ENOENT)));
-    }
-}
-
-/// Takes no signal mask along: what this process takes by descriptor, a program takes as ever.
-pub(super) fn unblock_signals() {
-    let mut none = std::mem::MaybeUninit::<libc::sigset_t>::uninit();
-    // SAFETY: the set is made before it is used, and no old mask is asked for.
-    unsafe {
-        libc::sigemptyset(none.as_mut_ptr());
-        libc::sigprocmask(libc::SIG_SETMASK, none.as_ptr(), std::ptr::null_mut());
     }
 }
