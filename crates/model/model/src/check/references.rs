@@ -9,6 +9,9 @@ use crate::span::Span;
 use crate::tree::Key;
 use std::net::{IpAddr, Ipv4Addr};
 
+/// Where the names of nodes are.
+const NODES: &str = "nodes";
+
 /// Reports references that lead nowhere, and names that mean two things.
 pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
     let mut checker = Checker { declared, decoder };
@@ -44,6 +47,7 @@ pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
         if let Some(At { value, span }) = &service.value.namespace {
             let key = Key { span: span.clone(), name: value.clone(), broken: false };
             checker.decoder.name(&key, "a namespace");
+            checker.namespace_is_free(value, span);
         }
     }
     for (region, link) in &declared.lab_links {
@@ -108,6 +112,19 @@ impl Checker<'_> {
                 format!("`{}` is not a DNS domain", domain.value),
                 "a domain is labels of a-z, 0-9 and - with dots between, 253 characters at most",
                 "write it like app.internal, without a dot at the end",
+            );
+        }
+    }
+
+    /// The names of nodes are below `nodes`; a service there could take one of them over.
+    fn namespace_is_free(&mut self, namespace: &str, span: &Span) {
+        if namespace == NODES {
+            self.decoder.error(
+                code::BAD_NAME,
+                span,
+                "a service's namespace cannot be called `nodes`",
+                "the names of nodes are there: NODE.nodes.DOMAIN",
+                "choose another namespace",
             );
         }
     }
