@@ -3,6 +3,7 @@
 
 pub mod batch;
 pub mod checksum;
+pub mod hash;
 pub mod packet;
 pub mod seed;
 pub mod time;

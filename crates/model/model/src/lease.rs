@@ -2,6 +2,7 @@
 
 use crate::fabric::{Fabric, Name, Workload};
 use ipnet::IpNet;
+use netloom_base::hash::fnv1a;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -67,14 +68,7 @@ const RESERVED_FIRST: u128 = 4;
 /// from the fabric's id (40 bits of it are the global id) and the node's name.
 pub fn node_address(fabric_id: u128, node: &str) -> Ipv6Addr {
     let global = (fabric_id >> 88) & 0xff_ffff_ffff;
-    Ipv6Addr::from((0xfd << 120) | (global << 80) | u128::from(fnv1a(node)))
-}
-
-/// FNV-1a, 64 bits: spreads names, so that two nodes of a fabric practically never meet.
-fn fnv1a(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    Ipv6Addr::from((0xfd << 120) | (global << 80) | u128::from(fnv1a(node.as_bytes())))
 }
 
 /// Gives every workload its addresses: those it asks for, else those it had, else the first free

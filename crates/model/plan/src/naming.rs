@@ -1,5 +1,7 @@
 //! Names of links and hardware addresses: stable, readable where they fit, at most 15 characters.
 
+use netloom_base::hash::fnv1a;
+
 /// Longest name of a link (`IFNAMSIZ` less the final zero).
 const LINK_NAME_MAX: usize = 15;
 
@@ -32,12 +34,6 @@ pub fn identity_hint<'a>(names: impl Iterator<Item = &'a str>) -> u32 {
     let joined = names.collect::<Vec<_>>().join("\0");
     let [a, b, c, d, ..] = fnv1a(joined.as_bytes()).to_be_bytes();
     u32::from_be_bytes([a, b, c, d]).max(1)
-}
-
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 #[cfg(test)]

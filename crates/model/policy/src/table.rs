@@ -2,6 +2,7 @@
 
 use crate::allowance::{Allowance, Selector};
 use crate::interval::{IntervalSet, address_number, partition};
+use netloom_base::hash::fnv1a;
 use netloom_model::fabric::Name;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -76,12 +77,6 @@ impl DirectionTable {
             (Some(_) | None, _) => false,
         }
     }
-}
-
-fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
 }
 
 fn class_at(ranges: &[(u128, u128, u32)], number: u128) -> Option<u32> {

@@ -1,6 +1,7 @@
 //! Links, ways and tables of the ground.
 
 use ipnet::IpNet;
+use netloom_base::hash::fnv1a;
 use netloom_state::host::{Link, LinkKind, Neighbour, Route, RouteKind};
 use netloom_state::nft::{
     BaseChain, Chain, ChainKind, CompareOperator, ConntrackKey, Expression, Hook, MetaKey,
@@ -54,11 +55,7 @@ pub(super) fn veth(host: &mut HostState, a: &LinkEnd, b: &LinkEnd, mtu_bytes: u3
 
 /// A locally administered address from the place's name.
 fn mac(end: &LinkEnd) -> [u8; 6] {
-    let name = end.to_string();
-    let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
-    let [a, b, c, d, e, ..] = hash.to_be_bytes();
+    let [a, b, c, d, e, ..] = fnv1a(end.to_string().as_bytes()).to_be_bytes();
     [0x06, a, b, c, d, e]
 }
 
