@@ -65,6 +65,10 @@ fn pair(walk: &Walk<'_>) -> Allowed {
     let network = way.common_network(&from, &to);
     if let Some(network) = network {
         way.way(&from, &to, network);
+        if let Some(other) = way.leaves_by_another(&from, &to, network) {
+            found.obstacle = Some(format!("the way to {} is through `{other}`", to.what));
+            return found;
+        }
     }
     let stop = way.steps.iter().find(|step| !step.passes);
     found.obstacle = stop

@@ -125,6 +125,16 @@ impl<'a> Walk<'a> {
             return;
         }
         let Some(network) = self.common_network(from, to) else { return };
+        if let Some(other) = self.leaves_by_another(from, to, network) {
+            let finding = format!(
+                "the stack of `{}` reaches {} through `{other}`, where {} is nobody's address",
+                from.node, to.what, self.source.address
+            );
+            let remedy =
+                "call a workload of that node instead, or give the caller its own namespace";
+            self.stop(StepKind::Route, finding, Some(from.span), remedy);
+            return;
+        }
         if self.source.address == self.to.address {
             self.pass(StepKind::Route, "a workload always reaches itself".to_owned(), None);
             return;
@@ -161,6 +171,23 @@ impl<'a> Walk<'a> {
             self.stop(StepKind::Route, finding, Some(from.span), remedy);
         }
         common
+    }
+
+    /// The network through which a workload of the host reaches another node, if it is not its own:
+    /// one stack has one way to each node, by the first network that both are in.
+    pub(super) fn leaves_by_another(
+        &self,
+        from: &Place<'a>,
+        to: &Place<'a>,
+        network: &Name,
+    ) -> Option<&'a Name> {
+        if !from.on_stack || from.is_node || !to.is_node {
+            return None;
+        }
+        let own = self.input.stack_networks_of(from.node);
+        let theirs = self.input.stack_networks_of(to.node);
+        let first = own.intersection(&theirs).next().copied();
+        first.filter(|first| *first != network)
     }
 
     pub(super) fn way(&mut self, from: &Place<'a>, to: &Place<'a>, network: &Name) {
