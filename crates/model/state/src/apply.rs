@@ -136,7 +136,8 @@ fn apply_change(tables: &mut BTreeMap<String, Table>, name: &str, change: &Chang
     }
 }
 
-fn apply_inside(table: &mut Table, change: &Change) {
+/// The effect of one change inside a table.
+pub(crate) fn apply_inside(table: &mut Table, change: &Change) {
     match change {
         Change::AddTable | Change::DeleteTable => unreachable!("handled by `apply_change`"),
         Change::AddChain { chain, base } => {

@@ -8,6 +8,7 @@
 //! 4. addresses, links up, neighbours, routes, rules;
 //! 5. `unreachable` routes and namespaces that nobody wants any more.
 
+mod generation;
 mod stale;
 mod table;
 

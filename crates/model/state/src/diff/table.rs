@@ -1,5 +1,6 @@
 //! The changes of one nf_tables table, as one transaction.
 
+use super::generation::{CHANGED_IN_PLACE_MAX, under_kernel_names};
 use crate::nft::{Change, Element, Set, Table};
 use std::collections::BTreeMap;
 
@@ -8,6 +9,15 @@ use std::collections::BTreeMap;
 /// A set whose type changed or a chain bound elsewhere cannot be changed in place:
 /// the table is then replaced whole, which is still one transaction.
 pub(super) fn changes(desired: Option<&Table>, current: Option<&Table>) -> Vec<Change> {
+    changes_at_most(desired, current, CHANGED_IN_PLACE_MAX)
+}
+
+/// The same, with sets filled anew beyond so many changed elements.
+pub(super) fn changes_at_most(
+    desired: Option<&Table>,
+    current: Option<&Table>,
+    changed_in_place_max: usize,
+) -> Vec<Change> {
     match (desired, current) {
         (None, None) => Vec::new(),
         (None, Some(_)) => vec![Change::DeleteTable],
@@ -16,12 +26,15 @@ pub(super) fn changes(desired: Option<&Table>, current: Option<&Table>) -> Vec<C
             changes.extend(changes_inside(desired, &Table::default()));
             changes
         }
-        (Some(desired), Some(current)) if !can_change_in_place(desired, current) => {
+        (Some(desired), Some(current)) => {
+            let named = under_kernel_names(desired, current, changed_in_place_max);
+            if can_change_in_place(&named, current) {
+                return changes_inside(&named, current);
+            }
             let mut changes = vec![Change::DeleteTable, Change::AddTable];
             changes.extend(changes_inside(desired, &Table::default()));
             changes
         }
-        (Some(desired), Some(current)) => changes_inside(desired, current),
     }
 }
 

@@ -5,7 +5,7 @@ use super::observe::read_elements;
 use super::ownership::{find_table, new_table, ownership_for_new_table};
 use super::uapi;
 use crate::netlink::{Message, NetlinkError, NetlinkSocket, Refusal};
-use netloom_state::nft::{Change, Element, ElementValue, Verdict};
+use netloom_state::nft::Change;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// `NLM_F_ACK`.
@@ -43,7 +43,7 @@ pub enum TransactionError {
     /// The changes that must become visible at once exceed what the kernel takes in one message.
     #[error(
         "one transaction of {bytes} bytes exceeds the send buffer of {limit}; \
-         fill a new set under another name first, or raise net.core.wmem_max"
+         raise net.core.wmem_max"
     )]
     TooLarge {
         /// Its size.
@@ -131,7 +131,8 @@ fn bytes_of(steps: &[Step<'_>]) -> usize {
     ENVELOPE_BYTES + steps.iter().map(|step| step.message.len()).sum::<usize>()
 }
 
-/// Which changes nothing can see until the others are made, or may be seen early without harm.
+/// Which changes nothing can see until the others are made: what fills sets that no rule uses yet,
+/// and chains that no rule jumps to yet.
 fn stageable(changes: &[Change]) -> Vec<bool> {
     let has = |wanted: &dyn Fn(&Change) -> bool| changes.iter().any(wanted);
     if has(&|change| matches!(change, Change::DeleteTable)) {
@@ -150,17 +151,10 @@ fn stageable(changes: &[Change]) -> Vec<bool> {
         Change::AddTable => true,
         Change::AddChain { chain, base: None } => chain_kept(chain),
         Change::AddSet { set, .. } => set_kept(set),
-        Change::AddElements { set, elements, .. } => {
-            set_kept(set) && (set_new(set) || !elements.values().any(jumps))
-        }
+        Change::AddElements { set, .. } => set_kept(set) && set_new(set),
         _ => false,
     };
     changes.iter().map(one).collect()
-}
-
-/// Whether an element leads into a chain, whose rules may not be there yet.
-fn jumps(element: &Element) -> bool {
-    matches!(element.value, ElementValue::Verdict(Verdict::Jump(_) | Verdict::Goto(_)))
 }
 
 /// Sends steps as one transaction; what should go and is gone already is left out.

@@ -105,9 +105,38 @@ fn small_send_buffers_suffice() -> Result<(), String> {
         Change::AddElements { set: "policy".into(), kind, elements },
     ];
     let error = sys_nft::commit(&mut socket, TABLE, "netloom:test", &replace).unwrap_err();
-    assert!(error.to_string().contains("under another name first"), "{error}");
+    assert!(error.to_string().contains("net.core.wmem_max"), "{error}");
     assert!(observed(&mut bench) == table, "and nothing has changed");
+    // As `diff` does it, the set in use stays whole until the rules point at its next generation.
+    let desired = with_every_verdict(&table, Verdict::Drop);
+    let Operation::ChangeTable { changes, .. } = &to_table(&mut bench, &desired)[0] else {
+        panic!("a change of the table");
+    };
+    sys_nft::commit(&mut socket, TABLE, "netloom:test", changes).unwrap();
+    let found = observed(&mut bench);
+    assert!(found.sets["policy.g1"].elements == desired.sets["policy"].elements);
+    assert!(!found.sets.contains_key("policy"), "what was in use before is gone");
+    assert_eq!(to_table(&mut bench, &desired), [], "and nothing is left to do");
     Ok(())
+}
+
+fn with_every_verdict(table: &Table, verdict: Verdict) -> Table {
+    let mut table = table.clone();
+    let policy = table.sets.get_mut("policy").unwrap();
+    policy
+        .elements
+        .values_mut()
+        .for_each(|element| element.value = ElementValue::Verdict(verdict.clone()));
+    table
+}
+
+/// The operations to a state that differs from what the kernel holds in one table only.
+fn to_table(bench: &mut Bench, table: &Table) -> Vec<Operation> {
+    let observed = bench.executor.observe(&HostState::default()).unwrap();
+    let mut desired = observed.clone();
+    let host = desired.namespaces.get_mut(&Namespace::Host).unwrap();
+    host.tables.insert(TABLE.to_owned(), table.clone());
+    netloom_state::diff(&desired, &observed)
 }
 
 fn missing_elements_are_no_error() -> Result<(), String> {
