@@ -1,14 +1,15 @@
 //! The agent: from its files to the kernel, and what it runs beside.
 
-use crate::files::{NodeFacts, StateFolder};
-use crate::protocol::{Applied, NetworkStatus, Status};
+use crate::attachments::{self, Attachments};
+use crate::files::{NodeFacts, StateFolder, load_fabric};
+use crate::protocol::{Applied, NetworkStatus, Status, WorkloadStatus};
 use crate::tunnels::NodeTunnels;
 use crate::workloads::Workloads;
 use crate::{connections, requests, resolvers};
 use anyhow::Context as _;
 use netloom_base::Time;
 use netloom_model::Fabric;
-use netloom_model::fabric::Attach;
+use netloom_model::lease::Leases;
 use netloom_plan::NodePlan;
 use netloom_plan::firewall::TABLE;
 use netloom_plan::input::PlanInput;
@@ -16,9 +17,9 @@ use netloom_state::host::RouteKind;
 use netloom_state::{HostState, Namespace, Operation, diff};
 use netloom_sys::Executor;
 use netloom_sys::clock::monotonic_now;
+use netloom_sys::unix_socket;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -59,7 +60,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
 /// Something could not be removed; what is left is named.
 pub fn remove(options: &Options) -> anyhow::Result<Vec<String>> {
     let fabric = load_fabric(&options.fabric)?;
-    if UnixStream::connect(StateFolder(options.state.clone()).socket()).is_ok() {
+    if unix_socket::connect(&StateFolder(options.state.clone()).socket()).is_ok() {
         anyhow::bail!("the agent of this node is running; stop it first");
     }
     let mut executor = Executor::new(&fabric.name, &options.run.join(&fabric.name))?;
@@ -81,6 +82,9 @@ pub(crate) struct Agent {
     plan: NodePlan,
     last_error: Option<String>,
     address: Option<IpAddr>,
+    fabric: Fabric,
+    attachments: Attachments,
+    leases: Leases,
 }
 
 impl Agent {
@@ -98,6 +102,9 @@ impl Agent {
             plan: NodePlan::default(),
             last_error: None,
             address: None,
+            fabric,
+            attachments: Attachments::default(),
+            leases: facts.leases,
             state,
             options,
         })
@@ -113,7 +120,9 @@ impl Agent {
     fn try_apply(&mut self) -> anyhow::Result<Applied> {
         let fabric = load_fabric(&self.options.fabric)?;
         let facts = self.state.read()?;
-        let plan = self.plan(&fabric, &facts)?;
+        let stand_ins = self.options.stand_ins;
+        let attachments = attachments::find(&fabric, &self.options.node, stand_ins);
+        let plan = self.plan(&fabric, &facts, &attachments)?;
         NodeTunnels::check(&plan, &facts)?;
         self.executor.adopt_tables(&plan.host)?;
         let before = self.executor.observe(&plan.host)?;
@@ -122,6 +131,7 @@ impl Agent {
             return Err(self.taken_back(error, &plan, &before));
         }
         self.plan = plan;
+        (self.fabric, self.attachments, self.leases) = (fabric, attachments, facts.leases);
         Ok(applied)
     }
 
@@ -172,14 +182,18 @@ impl Agent {
         }
     }
 
-    fn plan(&mut self, fabric: &Fabric, facts: &NodeFacts) -> anyhow::Result<NodePlan> {
-        let attachments = self.attachments(fabric);
+    fn plan(
+        &mut self,
+        fabric: &Fabric,
+        facts: &NodeFacts,
+        attachments: &Attachments,
+    ) -> anyhow::Result<NodePlan> {
         let input = PlanInput {
             fabric,
             fabric_id: facts.fabric_id,
             leases: &facts.leases,
             directory: &facts.directory,
-            attachments: &attachments,
+            attachments: &attachments.places,
         };
         self.address = Some(input.node_address(&self.options.node).into());
         let node = &self.options.node;
@@ -187,16 +201,6 @@ impl Agent {
             let names: Vec<&str> = fabric.nodes.keys().map(String::as_str).collect();
             format!("the fabric has no node `{node}`; it has {}", names.join(", "))
         })
-    }
-
-    fn attachments(&self, fabric: &Fabric) -> BTreeMap<String, Namespace> {
-        let foreign = fabric.workloads.iter().filter(|(_, workload)| {
-            matches!(workload.attach, Attach::Container { .. } | Attach::Netns { .. })
-        });
-        foreign
-            .filter(|_| self.options.stand_ins)
-            .map(|(name, _)| (name.clone(), Namespace::Own(format!("workload-{name}"))))
-            .collect()
     }
 
     // === kernel ===
@@ -234,9 +238,23 @@ impl Agent {
             node: self.options.node.clone(),
             address: self.address,
             networks,
-            workloads: self.workloads.status(),
+            workloads: self.workload_status(),
             error: self.last_error.clone(),
         })
+    }
+
+    fn workload_status(&self) -> BTreeMap<String, WorkloadStatus> {
+        let mut status = self.workloads.status();
+        for (name, why) in &self.attachments.absent {
+            let absent = WorkloadStatus {
+                addresses: self.leases.workloads.get(name).cloned().unwrap_or_default(),
+                state: "absent".to_owned(),
+                detail: Some(why.clone()),
+                ..WorkloadStatus::default()
+            };
+            status.insert(name.clone(), absent);
+        }
+        status
     }
 
     fn path(&self, namespace: &Namespace) -> String {
@@ -253,8 +271,11 @@ impl Agent {
     pub(crate) fn tend(&mut self) -> Time {
         // A tunnels' thread that has ended is told by status.
         let _ = self.tunnels.remember();
-        if self.tunnels.has_lost_device(&self.plan) {
-            // Somebody removed it; the error, if it cannot be had again, is told by status.
+        let attachments =
+            attachments::find(&self.fabric, &self.options.node, self.options.stand_ins);
+        if self.tunnels.has_lost_device(&self.plan) || attachments != self.attachments {
+            // Somebody removed it, or a container came or went; the error, if there is one, is
+            // told by status.
             let _ = self.apply();
         }
         let again = monotonic_now() + LOOK_INTERVAL;
@@ -264,17 +285,4 @@ impl Agent {
 
 fn is_stop_removal(operation: &Operation) -> bool {
     matches!(operation, Operation::DeleteRoute { route, .. } if route.kind == RouteKind::Unreachable)
-}
-
-fn load_fabric(files: &[String]) -> anyhow::Result<Fabric> {
-    let loaded =
-        netloom_model::load(files, |path| std::fs::read(path).map_err(|error| error.to_string()));
-    let errors: Vec<_> = loaded
-        .diagnostics
-        .iter()
-        .filter(|found| found.severity == netloom_model::Severity::Error)
-        .cloned()
-        .collect();
-    let shown = netloom_model::diagnostic::render(&errors, &loaded.sources);
-    loaded.fabric.with_context(|| format!("{} cannot be used:\n{shown}", files.join(", ")))
 }

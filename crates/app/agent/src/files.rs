@@ -8,6 +8,7 @@
 //! ```
 
 use anyhow::Context as _;
+use netloom_model::Fabric;
 use netloom_model::lease::Leases;
 use netloom_plan::input::{Directory, NodeEntry};
 use netloom_wireguard::{PrivateKey, PublicKey};
@@ -118,6 +119,20 @@ impl StateFolder {
         let path = self.0.join(name);
         read_json(&path)
     }
+}
+
+/// The checked fabric of `files`, or all their errors.
+pub(crate) fn load_fabric(files: &[String]) -> anyhow::Result<Fabric> {
+    let loaded =
+        netloom_model::load(files, |path| std::fs::read(path).map_err(|error| error.to_string()));
+    let errors: Vec<_> = loaded
+        .diagnostics
+        .iter()
+        .filter(|found| found.severity == netloom_model::Severity::Error)
+        .cloned()
+        .collect();
+    let shown = netloom_model::diagnostic::render(&errors, &loaded.sources);
+    loaded.fabric.with_context(|| format!("{} cannot be used:\n{shown}", files.join(", ")))
 }
 
 fn read_json<T: for<'a> Deserialize<'a>>(path: &Path) -> anyhow::Result<T> {

@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod agent;
+mod attachments;
 mod connections;
 pub mod files;
 mod memory;

@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use netloom_sys::clock::monotonic_now;
 use netloom_sys::poll::{Interest, PollSet};
 use netloom_sys::signal::{Signal, SignalFd};
+use netloom_sys::unix_socket;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -31,7 +32,7 @@ impl Desk {
         let signals = [Signal::Interrupt, Signal::Terminate, Signal::Hangup, Signal::Child];
         let signals = SignalFd::new(&signals).context("cannot take signals")?;
         let path = state.socket();
-        if UnixStream::connect(&path).is_ok() {
+        if unix_socket::connect(&path).is_ok() {
             anyhow::bail!(
                 "an agent answers at {} already; stop it first, or give this one another --state",
                 path.display()
@@ -44,10 +45,9 @@ impl Desk {
     pub(crate) fn ready(&mut self) -> anyhow::Result<()> {
         // A socket left over from a killed agent refuses connections, and is in the way.
         let _ = std::fs::remove_file(&self.path);
-        let listener = UnixListener::bind(&self.path).with_context(|| {
+        let listener = unix_socket::bind(&self.path).with_context(|| {
             format!(
-                "cannot answer at {}: a socket's path has at most 107 bytes, and its folder must \
-                 exist; choose another --state",
+                "cannot answer at {}: its folder must exist; choose another --state",
                 self.path.display()
             )
         })?;

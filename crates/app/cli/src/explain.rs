@@ -7,10 +7,9 @@ use anyhow::Context as _;
 use netloom_model::Fabric;
 use netloom_model::fabric::{Party, Protocol};
 use netloom_model::lease::{self, Leases};
-use netloom_plan::input::{Directory, NodeEntry, PlanInput};
+use netloom_plan::input::{Attachment, Directory, NodeEntry, PlanInput};
 use netloom_plan::reach::allowed::{self, Allowed};
 use netloom_plan::reach::{self, Answer, Flow, Step, StepKind, Unanswerable};
-use netloom_state::Namespace;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -35,7 +34,7 @@ pub(crate) struct Explain {
 pub(crate) struct World {
     leases: Leases,
     directory: Directory,
-    attachments: BTreeMap<String, Namespace>,
+    attachments: BTreeMap<String, Attachment>,
 }
 
 impl World {

@@ -218,6 +218,47 @@ fn a_port_that_is_taken_is_an_error_with_its_cure() {
 }
 
 #[test]
+fn an_apply_that_a_node_refuses_goes_back_to_what_was() {
+    let home = Home::new();
+    if !labs_work(&home) {
+        return;
+    }
+    let file = home.write("tiny.yaml", TINY);
+    home.succeed(&["lab", "up", &file]);
+    let before = home.status()["workloads"].clone();
+    // A node serves 64 networks at most, which it says itself.
+    let mut many = TINY.replace("expect: allow", "expect: deny");
+    for (key, entry) in [
+        ("networks: {", " n#: { cidr: 10.#.0.0/16 },"),
+        ("subnets: {", " s#: { network: n#, cidr: 10.#.1.0/24 },"),
+        ("workloads:\n", "  w#: { node: one, subnet: s#, attach: { serve: { tcp: 80 } } }\n"),
+    ] {
+        let entries: String =
+            (100..165).map(|number| entry.replace('#', &number.to_string())).collect();
+        many = many.replacen(key, &format!("{key}{entries}"), 1);
+    }
+    let file = home.write("many.yaml", &many);
+    let error = home.fail(&["lab", "apply", &file]);
+    assert!(error.contains("64"), "{error}");
+    assert_eq!(home.status()["workloads"], before);
+    let tests = home.succeed(&["lab", "test"]);
+    assert!(tests.contains("1 of 1"), "{tests}");
+}
+
+#[test]
+fn names_as_long_as_they_may_be_serve() {
+    let home = Home::new();
+    if !labs_work(&home) {
+        return;
+    }
+    let (fabric, node) = ("f".repeat(63), "n".repeat(63));
+    let long = TINY.replace("fabric: tiny", &format!("fabric: {fabric}"));
+    let long = long.replace("one: {", &format!("{node}: {{"));
+    let long = long.replace("node: one", &format!("node: {node}"));
+    home.succeed(&["lab", "up", &home.write("long.yaml", &long)]);
+}
+
+#[test]
 fn an_agent_that_is_killed_comes_back_and_sessions_with_it() {
     let home = Home::new();
     if !labs_work(&home) {

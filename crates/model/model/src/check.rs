@@ -2,6 +2,7 @@
 //! needs is sound, so that no error hides another.
 
 mod addresses;
+mod attachments;
 mod build;
 mod hosts;
 mod prefixes;
@@ -25,6 +26,7 @@ pub(crate) fn check(declared: Declared, first: &str, decoder: &mut Decoder) -> O
     prefixes::check(&declared, decoder);
     addresses::check(&declared, decoder);
     hosts::check(&declared, decoder);
+    attachments::check(&declared, decoder);
     usage::check(&declared, decoder);
     if decoder.errors() > 0 { None } else { build::fabric(declared) }
 }

@@ -58,6 +58,8 @@ pub mod code {
     pub const CONFLICT: Code = Code("N0402");
     /// A workload on a node's own stack, in a network that overlaps with one the stack is in.
     pub const HOST_OVERLAP: Code = Code("N0403");
+    /// One container or namespace that two workloads bring into the same network.
+    pub const ATTACHED_TWICE: Code = Code("N0404");
     /// Warning: a workload without security group is cut off.
     pub const NO_GROUP: Code = Code("N0901");
     /// Warning: nothing uses this object.
@@ -68,6 +70,8 @@ pub mod code {
     pub const NO_PATH: Code = Code("N0904");
     /// Warning: a node's own stack stays out of a network that overlaps with one it is in.
     pub const HOST_LEFT_OUT: Code = Code("N0905");
+    /// Warning: a key that this version reads and does nothing with.
+    pub const NO_EFFECT: Code = Code("N0906");
 }
 
 /// How bad a finding is.

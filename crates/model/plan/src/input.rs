@@ -17,8 +17,19 @@ pub struct PlanInput<'a> {
     pub leases: &'a Leases,
     /// Keys and endpoints of nodes.
     pub directory: &'a Directory,
-    /// Namespaces of workloads that others make, such as containers, where they are known.
-    pub attachments: &'a BTreeMap<Name, Namespace>,
+    /// Where workloads of this node are that others make, such as containers. One that is not
+    /// named here is where its declaration says.
+    pub attachments: &'a BTreeMap<Name, Attachment>,
+}
+
+/// Where a workload is that others make.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Attachment {
+    /// In this namespace.
+    At(Namespace),
+    /// Nowhere now: its container does not run, or its namespace does not exist. Its addresses
+    /// are unreachable until it comes back.
+    Absent,
 }
 
 /// What is known of the nodes' tunnels.

@@ -36,7 +36,13 @@ impl<'a> Topology<'a> {
         }
         let (fabric, node) = (self.input.fabric, self.node);
         for (name, workload) in fabric.workloads.iter().filter(|(_, w)| w.node == node) {
-            plan.workloads.insert(name.clone(), self.workload(name, workload));
+            match self.namespace_of(name, workload) {
+                Some(namespace) => {
+                    let planned = self.workload(name, workload, &namespace);
+                    plan.workloads.insert(name.clone(), planned);
+                }
+                None => self.stop_absent(name, workload),
+            }
         }
         self.stop_on_host();
         self.guard_host(&on_host);

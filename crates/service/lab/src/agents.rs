@@ -4,10 +4,10 @@ use crate::LabError;
 use netloom_base::Time;
 use netloom_sys::clock::monotonic_now;
 use netloom_sys::namespace::{NamespaceHandle, SpawnOptions, spawn_in};
+use netloom_sys::unix_socket;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -123,7 +123,7 @@ impl Agents {
     fn wait_for(&mut self, node: &str) -> Result<(), LabError> {
         let deadline = monotonic_now() + AGENT_TIMEOUT;
         loop {
-            if UnixStream::connect(self.socket(node)).is_ok() {
+            if unix_socket::connect(&self.socket(node)).is_ok() {
                 return Ok(());
             }
             let ended = self.running.get_mut(node).and_then(Agent::has_ended);
@@ -250,7 +250,7 @@ impl Agent {
 }
 
 fn exchange(socket: &Path, request: &str) -> std::io::Result<Value> {
-    let mut stream = UnixStream::connect(socket)?;
+    let mut stream = unix_socket::connect(socket)?;
     stream.set_read_timeout(Some(AGENT_TIMEOUT))?;
     stream.write_all(format!("{request}\n").as_bytes())?;
     let mut line = String::new();

@@ -14,10 +14,11 @@ use netloom_state::{HostState, Namespace, diff};
 use netloom_sys::Executor;
 use netloom_sys::poll::{Interest, PollSet};
 use netloom_sys::signal::{Signal, SignalFd};
+use netloom_sys::unix_socket;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::AsFd as _;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -39,7 +40,7 @@ pub const RUN: &str = "run";
 pub fn run(folder: &Path, executable: &Path) -> Result<(), LabError> {
     let signals = SignalFd::new(&[Signal::Interrupt, Signal::Terminate, Signal::Hangup])
         .map_err(|source| LabError::io("take signals", source))?;
-    let listener = UnixListener::bind(folder.join(SOCKET))
+    let listener = unix_socket::bind(&folder.join(SOCKET))
         .map_err(|source| LabError::io("make the lab's socket", source))?;
     let mut lab = Lab::new(folder, executable)?;
     loop {

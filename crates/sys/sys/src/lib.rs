@@ -30,5 +30,6 @@ pub mod signal;
 mod system;
 pub mod tunnel;
 pub mod udp;
+pub mod unix_socket;
 
 pub use executor::{ExecuteError, Executor, ObserveError};

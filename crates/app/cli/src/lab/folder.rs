@@ -3,8 +3,8 @@
 use anyhow::Context as _;
 use netloom_lab::supervisor::SOCKET;
 use netloom_sys::process::{PidFd, effective_user};
+use netloom_sys::unix_socket;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -80,7 +80,7 @@ impl Folder {
 
     /// Whether a supervisor answers.
     pub(super) fn is_alive(&self) -> bool {
-        UnixStream::connect(self.socket()).is_ok()
+        unix_socket::connect(&self.socket()).is_ok()
     }
 
     /// Makes the folder anew; what a dead lab left there is removed.
@@ -113,7 +113,7 @@ impl Folder {
     /// Ends the lab: asks it to, kills it if it does not, and removes the folder.
     pub(super) fn end(&self) {
         let supervisor = self.process_id().and_then(|pid| PidFd::open(pid).ok());
-        if let Ok(mut stream) = UnixStream::connect(self.socket()) {
+        if let Ok(mut stream) = unix_socket::connect(&self.socket()) {
             use std::io::{Read as _, Write as _};
             let _ = stream.set_read_timeout(Some(END_TIMEOUT));
             let _ = stream.write_all(b"\"down\"\n");

@@ -6,6 +6,7 @@ use netloom_lab::protocol::{Event, Report, Request};
 use netloom_sys::namespace::{SandboxOptions, spawn_sandbox};
 use netloom_sys::poll::{Interest, PollSet};
 use netloom_sys::signal::{Signal, SignalFd};
+use netloom_sys::unix_socket;
 use std::io::{Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
@@ -81,7 +82,7 @@ impl Session {
         progress: &mut dyn FnMut(&Event),
     ) -> Result<Report, Ending> {
         let failed = |error: std::io::Error| Ending::Failed(format!("the lab is gone: {error}"));
-        let mut stream = UnixStream::connect(folder.socket()).map_err(failed)?;
+        let mut stream = unix_socket::connect(&folder.socket()).map_err(failed)?;
         let text = serde_json::to_string(request).map_err(|e| failed(e.into()))?;
         stream.write_all(format!("{text}\n").as_bytes()).map_err(failed)?;
         let mut pending = Vec::new();

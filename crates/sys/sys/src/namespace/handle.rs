@@ -8,6 +8,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+/// `ioctl` that gives a namespace's type (`linux/nsfs.h`).
+const NS_GET_NSTYPE: libc::Ioctl = 0xb703;
 /// The calling thread's network namespace.
 const OWN_NAMESPACE: &str = "/proc/thread-self/ns/net";
 
@@ -22,6 +24,12 @@ pub enum NamespaceError {
         path: PathBuf,
         /// Why.
         source: io::Error,
+    },
+    /// The file is something else.
+    #[error("{} is no network namespace; name one that `ip netns add` or a container engine made", .path.display())]
+    Other {
+        /// The file.
+        path: PathBuf,
     },
     /// It could not be entered.
     #[error(
@@ -91,7 +99,14 @@ impl NamespaceHandle {
             let metadata = file.metadata()?;
             Ok(Self { fd: file.into(), identity: (metadata.dev(), metadata.ino()) })
         };
-        open().map_err(|source| NamespaceError::Open { path: path.to_owned(), source })
+        let handle =
+            open().map_err(|source| NamespaceError::Open { path: path.to_owned(), source })?;
+        // SAFETY: the descriptor is open; the request has no argument and gives a number.
+        let kind = unsafe { libc::ioctl(handle.fd.as_raw_fd(), NS_GET_NSTYPE) };
+        if kind != libc::CLONE_NEWNET {
+            return Err(NamespaceError::Other { path: path.to_owned() });
+        }
+        Ok(handle)
     }
 
     /// The calling thread's namespace.
@@ -107,6 +122,11 @@ impl NamespaceHandle {
             source,
         })?;
         Ok(Self { fd, identity: self.identity })
+    }
+
+    /// Device and inode, which no other namespace has while this one lives.
+    pub fn identity(&self) -> (u64, u64) {
+        self.identity
     }
 
     /// Whether the file at `path` is this same namespace.

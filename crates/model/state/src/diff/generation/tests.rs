@@ -47,7 +47,8 @@ fn a_set_that_changes_much_is_filled_beside_the_one_in_use() {
     let mut current = table(0..3, 0..3);
     let changes = step(&table(0..4, 0..200), &mut current);
     assert_eq!(names(&current), ["few", "many.g1"]);
-    let touched = |change: &Change| matches!(change, Change::AddElements { set, .. } if set == "many");
+    let touched =
+        |change: &Change| matches!(change, Change::AddElements { set, .. } if set == "many");
     assert!(!changes.iter().any(touched), "the set in use stays as it is: {changes:?}");
     assert_eq!(set_name(&current.chains["forward"].rules[1].expressions[0]), Some("many.g1"));
     assert_eq!(current.sets["many.g1"].elements.len(), 200);
