@@ -32,7 +32,7 @@ macro_rules! choice {
             fn encode(&self, encoder: &mut $crate::Encoder) {
                 encoder.record(|record| match self {
                     $(Self::$variant { $($field,)* } => {
-                        let tag: u64 = $tag;
+                        let tag: i64 = $tag;
                         record.field(0, &tag);
                         $(record.field($key, $field);)*
                     })*
@@ -45,11 +45,7 @@ macro_rules! choice {
                 decoder: &mut $crate::Decoder<'_>,
             ) -> ::core::result::Result<Self, $crate::DecodeError> {
                 let mut record = decoder.record()?;
-                let missing = $crate::Problem::Missing { key: 0 };
-                if record.key()? != ::core::option::Option::Some(0) {
-                    return ::core::result::Result::Err(record.error(stringify!($name), missing));
-                }
-                let tag: u64 = record.value()?;
+                let tag = record.tag(stringify!($name))?;
                 match tag {
                     $($tag => {
                         $(
@@ -71,6 +67,63 @@ macro_rules! choice {
                         })
                     })*
                     _ => {
+                        let problem = $crate::Problem::UnknownVariant { tag };
+                        ::core::result::Result::Err(record.error(stringify!($name), problem))
+                    }
+                }
+            }
+        }
+    };
+}
+
+/// An enum whose variants are records of their own: the variant's number as key 0, and then the
+/// record's keys, of which none is 0. It gets a function `tag` that gives the number.
+#[macro_export]
+macro_rules! tagged {
+    (
+        $(#[$meta:meta])*
+        $vis:vis enum $name:ident {
+            $($(#[$variant_meta:meta])* $tag:literal => $variant:ident($record:ty)),* $(,)?
+        }
+    ) => {
+        $(#[$meta])*
+        $vis enum $name {
+            $($(#[$variant_meta])* $variant($record),)*
+        }
+
+        $(const _: () = $crate::assert_keys_after_tag(<$record as $crate::Record>::KEYS);)*
+
+        impl $name {
+            /// The numbers of all variants.
+            $vis const TAGS: &'static [i64] = &[$($tag),*];
+
+            /// The number of this variant.
+            $vis const fn tag(&self) -> i64 {
+                match self {
+                    $(Self::$variant(_) => $tag,)*
+                }
+            }
+        }
+
+        impl $crate::Encode for $name {
+            fn encode(&self, encoder: &mut $crate::Encoder) {
+                encoder.record(|record| {
+                    record.field(0, &self.tag());
+                    match self {
+                        $(Self::$variant(inner) => $crate::Record::write_fields(inner, record),)*
+                    }
+                });
+            }
+        }
+
+        impl $crate::Decode for $name {
+            fn decode(
+                decoder: &mut $crate::Decoder<'_>,
+            ) -> ::core::result::Result<Self, $crate::DecodeError> {
+                let mut record = decoder.record()?;
+                match record.tag(stringify!($name))? {
+                    $($tag => $crate::Record::read_fields(&mut record).map(Self::$variant),)*
+                    tag => {
                         let problem = $crate::Problem::UnknownVariant { tag };
                         ::core::result::Result::Err(record.error(stringify!($name), problem))
                     }
@@ -110,6 +163,7 @@ macro_rules! code {
                 match decoder.unsigned()? {
                     $($tag => ::core::result::Result::Ok(Self::$variant),)*
                     tag => {
+                        let tag = ::core::convert::TryFrom::try_from(tag).unwrap_or(i64::MAX);
                         let problem = $crate::Problem::UnknownVariant { tag };
                         ::core::result::Result::Err(unknown.error(stringify!($name), problem))
                     }

@@ -71,7 +71,7 @@ pub enum Problem {
     /// A variant that this version does not know.
     UnknownVariant {
         /// Its number.
-        tag: u64,
+        tag: i64,
     },
 }
 

@@ -65,6 +65,28 @@ crate::code! {
     }
 }
 
+crate::tagged! {
+    /// Records of their own, told by a number.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub enum Parcel {
+        /// One that may be skipped.
+        3 => Note(Note),
+        /// One that may not.
+        -3 => Order(Note),
+    }
+}
+
+crate::record! {
+    /// A record that can follow a number.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Note {
+        /// A text.
+        1 => pub text: Option<String>,
+        /// A number.
+        -1 => pub number: Option<u8>,
+    }
+}
+
 /// Skips what the bytes hold, and reads them as a record: what is read has one encoding only, and
 /// what is skipped whole is all of the bytes.
 pub fn record(bytes: &[u8]) {
@@ -78,6 +100,9 @@ pub fn record(bytes: &[u8]) {
         assert!(written.len() <= bytes.len());
         let again: Sample = crate::from_bytes(&written).expect("what is written reads");
         assert_eq!(again, sample);
+    }
+    if let Ok(parcel) = crate::from_bytes::<Parcel>(bytes) {
+        assert_eq!(crate::tag(bytes), Ok(parcel.tag()));
     }
     exact::<u64>(bytes);
     exact::<i64>(bytes);

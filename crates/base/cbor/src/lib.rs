@@ -36,9 +36,10 @@
 //! a key < 0 that it does not know ([`Problem::UnknownCritical`]). A field that an older reader may
 //! ignore gets a key ≥ 0 and is an `Option`; one that it must not ignore gets a key < 0.
 //!
-//! An enum is a record whose key 0 is the number of the variant ([`choice!`]), or, if no variant has
-//! fields, that number alone ([`code!`]). An unknown variant is refused: whoever can do without it
-//! reads the number first, with [`Decoder::record`].
+//! An enum is a record whose key 0 is the number of the variant, followed by the variant's own keys
+//! ([`choice!`], or [`tagged!`] where each variant holds a [`Record`]), or, if no variant has fields,
+//! that number alone ([`code!`]). An unknown variant is refused: whoever can do without it asks for
+//! the number first ([`tag`]).
 //!
 //! ```text
 //! netloom_cbor::record! {
@@ -76,9 +77,9 @@ mod value;
 pub use decoder::Decoder;
 pub use encoder::{Encoder, RecordWriter};
 pub use error::{DecodeError, Kind, Problem};
+pub use record::{Field, Record, RecordReader};
 #[doc(hidden)]
-pub use record::assert_keys;
-pub use record::{Field, RecordReader};
+pub use record::{assert_keys, assert_keys_after_tag};
 pub use value::{Bytes, Decode, Encode};
 
 /// The bytes of a value.
@@ -86,6 +87,11 @@ pub fn to_bytes<T: Encode + ?Sized>(value: &T) -> Vec<u8> {
     let mut encoder = Encoder::new();
     value.encode(&mut encoder);
     encoder.into_bytes()
+}
+
+/// The number of the variant that `bytes` hold: key 0 of a record. The rest is not looked at.
+pub fn tag(bytes: &[u8]) -> Result<i64, DecodeError> {
+    Decoder::new(bytes).record()?.tag("a record with the number of a variant")
 }
 
 /// The value of all of `bytes`: what follows it is an error.

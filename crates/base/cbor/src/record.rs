@@ -1,7 +1,7 @@
 //! Records: structs as maps with integer keys, of which the negative ones are critical.
 
 use crate::decoder::Decoder;
-use crate::encoder::Encoder;
+use crate::encoder::{Encoder, RecordWriter};
 use crate::error::{DecodeError, Problem};
 use crate::value::{Decode, Encode};
 
@@ -18,6 +18,19 @@ pub trait Field: Sized {
 
     /// What an absent key means, if it may be absent.
     fn absent() -> Option<Self>;
+}
+
+/// A struct that is a record, as [`record!`](crate::record!) makes it: its fields without the head
+/// of the map, so that they can follow the number of a variant.
+pub trait Record: Sized {
+    /// Its keys, in their order.
+    const KEYS: &'static [i64];
+
+    /// Writes the fields that are present.
+    fn write_fields(&self, record: &mut RecordWriter<'_>);
+
+    /// Reads the keys that are left.
+    fn read_fields(record: &mut RecordReader<'_, '_>) -> Result<Self, DecodeError>;
 }
 
 /// Reads the fields of a record.
@@ -78,6 +91,14 @@ impl<'d, 'a> RecordReader<'d, 'a> {
         name: &'static str,
     ) -> Result<T, DecodeError> {
         value.or_else(T::absent).ok_or_else(|| self.error(name, Problem::Missing { key }))
+    }
+
+    /// The number of a variant, which is what key 0 of the record must be.
+    pub fn tag(&mut self, expected: &'static str) -> Result<i64, DecodeError> {
+        if self.key()? != Some(0) {
+            return Err(self.error(expected, Problem::Missing { key: 0 }));
+        }
+        self.value()
     }
 
     /// An error at the last key.
@@ -144,6 +165,12 @@ pub const fn assert_keys(keys: &[i64]) {
     }
 }
 
+/// Fails at compile time where a record cannot follow the number of a variant, which has key 0.
+#[doc(hidden)]
+pub const fn assert_keys_after_tag(keys: &[i64]) {
+    assert!(keys.is_empty() || keys[0] != 0, "key 0 is the variant's number");
+}
+
 /// A struct that is a record: each field has its key before it, and its longest length behind it
 /// where it has one. The crate's documentation shows how it is written and what its bytes are.
 #[macro_export]
@@ -162,22 +189,19 @@ macro_rules! record {
             $($(#[$field_meta])* $field_vis $field: $type,)*
         }
 
-        const _: () = $crate::assert_keys(&[$($key),*]);
+        const _: () = $crate::assert_keys(<$name as $crate::Record>::KEYS);
 
-        impl $crate::Encode for $name {
-            fn encode(&self, encoder: &mut $crate::Encoder) {
-                encoder.record(|record| {
-                    $(record.field($key, &self.$field);)*
-                    let _ = record;
-                });
+        impl $crate::Record for $name {
+            const KEYS: &'static [i64] = &[$($key),*];
+
+            fn write_fields(&self, record: &mut $crate::RecordWriter<'_>) {
+                $(record.field($key, &self.$field);)*
+                let _ = record;
             }
-        }
 
-        impl $crate::Decode for $name {
-            fn decode(
-                decoder: &mut $crate::Decoder<'_>,
+            fn read_fields(
+                record: &mut $crate::RecordReader<'_, '_>,
             ) -> ::core::result::Result<Self, $crate::DecodeError> {
-                let mut record = decoder.record()?;
                 $(let mut $field: ::core::option::Option<$type> = ::core::option::Option::None;)*
                 while let ::core::option::Option::Some(key) = record.key()? {
                     match key {
@@ -192,6 +216,20 @@ macro_rules! record {
                 ::core::result::Result::Ok(Self {
                     $($field: record.required($field, $key, stringify!($field))?,)*
                 })
+            }
+        }
+
+        impl $crate::Encode for $name {
+            fn encode(&self, encoder: &mut $crate::Encoder) {
+                encoder.record(|record| $crate::Record::write_fields(self, record));
+            }
+        }
+
+        impl $crate::Decode for $name {
+            fn decode(
+                decoder: &mut $crate::Decoder<'_>,
+            ) -> ::core::result::Result<Self, $crate::DecodeError> {
+                $crate::Record::read_fields(&mut decoder.record()?)
             }
         }
     };

@@ -1,7 +1,7 @@
 //! Keys: known, unknown, critical, missing, out of order; variants; longest lengths.
 
 use crate::bytes;
-use netloom_cbor::fuzz::{Colour, Sample, Shape};
+use netloom_cbor::fuzz::{Colour, Note, Parcel, Sample, Shape};
 use netloom_cbor::{Decode, Encoder, Problem, from_bytes, to_bytes};
 use std::fmt::Debug;
 
@@ -140,4 +140,25 @@ fn a_record_of_more_than_23_fields_has_a_longer_head() {
         let read = from_bytes::<Vec<std::collections::BTreeMap<i64, bool>>>(encoder.as_bytes());
         assert_eq!(read.unwrap()[0].len(), usize::try_from(count).unwrap());
     }
+}
+
+#[test]
+fn records_of_their_own_follow_the_number_of_their_variant() {
+    let note = Note { text: Some("a".into()), number: None };
+    for (parcel, hex) in [
+        (Parcel::Note(note.clone()), "a2 00 03 01 6161"),
+        (Parcel::Order(note), "a2 00 22 01 6161"),
+        (Parcel::Order(Note { text: None, number: Some(5) }), "a2 00 22 20 05"),
+    ] {
+        assert_eq!(to_bytes(&parcel), bytes(hex));
+        assert_eq!(netloom_cbor::tag(&bytes(hex)), Ok(parcel.tag()));
+        assert_eq!(from_bytes::<Parcel>(&bytes(hex)), Ok(parcel));
+    }
+    assert_eq!(Parcel::TAGS, [3, -3]);
+    refused::<Parcel>("a1 00 04", Problem::UnknownVariant { tag: 4 });
+    refused::<Parcel>("a1 00 23", Problem::UnknownVariant { tag: -4 });
+    refused::<Parcel>("a1 01 03", Problem::Missing { key: 0 });
+    refused::<Parcel>("a2 00 03 21 00", Problem::UnknownCritical { key: -2 });
+    assert_eq!(netloom_cbor::tag(&bytes("a2 00 23 01 ff")), Ok(-4));
+    assert!(netloom_cbor::tag(&bytes("80")).is_err());
 }
