@@ -13,6 +13,7 @@ use netloom_model::lease::Leases;
 use netloom_plan::NodePlan;
 use netloom_plan::firewall::TABLE;
 use netloom_plan::input::PlanInput;
+use netloom_plan::membership::Memberships;
 use netloom_state::host::RouteKind;
 use netloom_state::{HostState, Namespace, Operation, diff};
 use netloom_sys::Executor;
@@ -193,6 +194,7 @@ impl Agent {
             fabric_id: facts.fabric_id,
             leases: &facts.leases,
             directory: &facts.directory,
+            memberships: &Memberships::of(fabric),
             attachments: &attachments.places,
         };
         self.address = Some(input.node_address(&self.options.node).into());

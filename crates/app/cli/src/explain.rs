@@ -8,6 +8,7 @@ use netloom_model::Fabric;
 use netloom_model::fabric::{Party, Protocol};
 use netloom_model::lease::{self, Leases};
 use netloom_plan::input::{Attachment, Directory, NodeEntry, PlanInput};
+use netloom_plan::membership::Memberships;
 use netloom_plan::reach::allowed::{self, Allowed};
 use netloom_plan::reach::{self, Answer, Flow, Step, StepKind, Unanswerable};
 use serde_json::json;
@@ -34,6 +35,7 @@ pub(crate) struct Explain {
 pub(crate) struct World {
     leases: Leases,
     directory: Directory,
+    memberships: Memberships,
     attachments: BTreeMap<String, Attachment>,
 }
 
@@ -53,7 +55,12 @@ impl World {
             (name.clone(), entry)
         };
         let nodes = fabric.nodes.iter().enumerate().map(entry).collect();
-        Self { leases, directory: Directory { nodes }, attachments: BTreeMap::new() }
+        Self {
+            leases,
+            directory: Directory { nodes },
+            memberships: Memberships::of(fabric),
+            attachments: BTreeMap::new(),
+        }
     }
 
     pub(crate) fn input<'a>(&'a self, fabric: &'a Fabric) -> PlanInput<'a> {
@@ -62,6 +69,7 @@ impl World {
             fabric_id: 0,
             leases: &self.leases,
             directory: &self.directory,
+            memberships: &self.memberships,
             attachments: &self.attachments,
         }
     }

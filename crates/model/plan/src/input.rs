@@ -1,10 +1,13 @@
 //! What a plan is made from, beside the fabric: leases, keys and endpoints.
 
+use crate::membership::Memberships;
 use netloom_model::fabric::{Fabric, Name};
 use netloom_model::lease::{self, Leases};
 use netloom_state::Namespace;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+
+static NONE: BTreeSet<Name> = BTreeSet::new();
 
 /// All facts that planning uses.
 #[derive(Clone, Copy, Debug)]
@@ -17,6 +20,8 @@ pub struct PlanInput<'a> {
     pub leases: &'a Leases,
     /// Keys and endpoints of nodes.
     pub directory: &'a Directory,
+    /// Which nodes take part in which networks.
+    pub memberships: &'a Memberships,
     /// Where workloads of this node are that others make, such as containers. One that is not
     /// named here is where its declaration says.
     pub attachments: &'a BTreeMap<Name, Attachment>,
@@ -62,41 +67,22 @@ impl<'a> PlanInput<'a> {
     }
 
     /// The networks that a node takes part in: those of its workloads.
-    pub fn networks_of(&self, node: &str) -> BTreeSet<&'a Name> {
-        let own = self.fabric.workloads.values().filter(|workload| workload.node == node);
-        own.map(|workload| self.fabric.network_of(workload)).collect()
+    pub fn networks_of(&self, node: &str) -> &'a BTreeSet<Name> {
+        self.memberships.of_node(node).map_or(&NONE, |membership| &membership.networks)
     }
 
-    /// The networks that a node's own stack takes part in: in order, those of its workloads whose
-    /// prefixes overlap with none before. One stack cannot have the same prefix twice.
-    pub fn stack_networks_of(&self, node: &str) -> BTreeSet<&'a Name> {
-        let mut joined: BTreeSet<&'a Name> = BTreeSet::new();
-        for network in self.networks_of(node) {
-            let cidrs = |name: &str| &self.fabric.networks[name].cidrs;
-            let clash = joined.iter().flat_map(|other| cidrs(other)).any(|other| {
-                cidrs(network).iter().any(|cidr| cidr.contains(other) || other.contains(cidr))
-            });
-            if !clash {
-                joined.insert(network);
-            }
-        }
-        joined
+    /// The networks that a node's own stack takes part in.
+    pub fn stack_networks_of(&self, node: &str) -> &'a BTreeSet<Name> {
+        self.memberships.of_node(node).map_or(&NONE, |membership| &membership.stack)
     }
 
     /// The nodes whose own stack takes part in a network.
-    pub fn stacks_in(&self, network: &str) -> BTreeSet<&'a Name> {
-        let nodes = self.nodes_in(network).into_iter();
-        let joined = |node: &str| self.stack_networks_of(node).into_iter().any(|n| n == network);
-        nodes.filter(|node| joined(node)).collect()
+    pub fn stacks_in(&self, network: &str) -> &'a BTreeSet<Name> {
+        self.memberships.stacks_in(network).unwrap_or(&NONE)
     }
 
     /// The nodes that take part in a network.
-    pub fn nodes_in(&self, network: &str) -> BTreeSet<&'a Name> {
-        let inside = self
-            .fabric
-            .workloads
-            .values()
-            .filter(|workload| self.fabric.network_of(workload) == network);
-        inside.map(|workload| &workload.node).collect()
+    pub fn nodes_in(&self, network: &str) -> &'a BTreeSet<Name> {
+        self.memberships.of_network(network).unwrap_or(&NONE)
     }
 }

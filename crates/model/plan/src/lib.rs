@@ -10,6 +10,7 @@
 
 pub mod firewall;
 pub mod input;
+pub mod membership;
 pub mod names;
 pub mod naming;
 pub mod peers;

@@ -25,7 +25,7 @@ pub struct PeerPlan {
 
 /// The peers of `node` in `network`. Nodes whose key is not known yet are left out.
 pub fn peers(input: &PlanInput<'_>, node: &str, network: &str) -> BTreeMap<Name, PeerPlan> {
-    let others = input.nodes_in(network).into_iter().filter(|other| other.as_str() != node);
+    let others = input.nodes_in(network).iter().filter(|other| other.as_str() != node);
     others
         .filter_map(|other| {
             let entry = input.directory.nodes.get(other)?;
@@ -71,7 +71,7 @@ pub fn owned(input: &PlanInput<'_>, node: &str, network: &str) -> Vec<IpNet> {
         workload.node == node && input.fabric.network_of(workload) == network
     });
     let addresses = workloads.flat_map(|(name, _)| input.addresses(name).iter().copied());
-    let stack = input.stack_networks_of(node).into_iter().any(|joined| joined == network);
+    let stack = input.stack_networks_of(node).contains(network);
     let own = stack.then(|| input.node_address(node).into());
     let mut owned: Vec<IpNet> = addresses.chain(own).map(IpNet::from).collect();
     owned.sort_unstable();

@@ -45,13 +45,13 @@ impl<'a> Topology<'a> {
             }
         }
         self.stop_on_host();
-        self.guard_host(&on_host);
+        self.guard_host(on_host);
         plan.host = self.host;
         plan
     }
 
     /// The table of the node's own stack, if that is in any network.
-    fn guard_host(&mut self, networks: &BTreeSet<&'a Name>) {
+    fn guard_host(&mut self, networks: &BTreeSet<Name>) {
         let id = self.input.fabric_id;
         let links: Vec<String> =
             networks.iter().map(|network| parts::host_link_name(id, network)).collect();

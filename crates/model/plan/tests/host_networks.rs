@@ -2,6 +2,7 @@
 
 use netloom_model::lease::{self, Leases};
 use netloom_plan::input::{Directory, PlanInput};
+use netloom_plan::membership::Memberships;
 use netloom_plan::plan;
 use netloom_state::Namespace;
 use netloom_testkit::random_fabric::{Size, yaml};
@@ -20,6 +21,7 @@ fn stacks_stay_out_of_exactly_the_networks_that_check_names() {
             fabric_id: 7 << 112,
             leases: &leases,
             directory: &Directory::default(),
+            memberships: &Memberships::of(&fabric),
             attachments: &BTreeMap::new(),
         };
         for (name, node) in &fabric.nodes {

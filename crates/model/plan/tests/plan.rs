@@ -5,6 +5,7 @@ use netloom_model::fabric::{Party, Protocol};
 use netloom_model::lease::{self, Leases};
 use netloom_model::{Fabric, Severity};
 use netloom_plan::input::{Directory, NodeEntry, PlanInput};
+use netloom_plan::membership::Memberships;
 use netloom_plan::{NodePlan, plan, reach};
 use netloom_state::{HostState, diff};
 use netloom_testkit::random_fabric::{Dice, Size, yaml};
@@ -41,6 +42,7 @@ impl World {
             fabric_id: 0x1234 << 112,
             leases: &self.leases,
             directory: &self.directory,
+            memberships: &Memberships::of(&self.fabric),
             attachments: &BTreeMap::new(),
         })
     }

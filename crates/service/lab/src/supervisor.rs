@@ -10,6 +10,7 @@ use crate::{LabError, report};
 use netloom_model::Fabric;
 use netloom_model::lease::{self, Leases};
 use netloom_plan::input::{Directory, NodeEntry, PlanInput};
+use netloom_plan::membership::Memberships;
 use netloom_state::{HostState, Namespace, diff};
 use netloom_sys::Executor;
 use netloom_sys::poll::{Interest, PollSet};
@@ -248,13 +249,13 @@ impl Lab {
         let before = self.report()?;
         let Some(state) = &self.state else { return Err(LabError::NotUp) };
         let directory = directory(&state.underlay);
-        let attachments = BTreeMap::new();
         let input = PlanInput {
             fabric: &state.fabric,
             fabric_id: self.identity.fabric_id,
             leases: &state.leases,
             directory: &directory,
-            attachments: &attachments,
+            memberships: &Memberships::of(&state.fabric),
+            attachments: &BTreeMap::new(),
         };
         let tests = self.prober.try_all(&state.fabric, &input, &before);
         let (names, name_errors) = self.prober.look_up_all(&before);

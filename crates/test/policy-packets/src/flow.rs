@@ -75,8 +75,9 @@ impl fmt::Display for Trial {
 pub fn choose(world: &World, seed: u64, count: usize) -> Vec<Trial> {
     let mut dice = Dice::new(seed ^ 0x5eed);
     let workloads: Vec<&Name> = world.fabric.workloads.keys().collect();
+    let memberships = netloom_plan::membership::Memberships::of(&world.fabric);
     let nodes: Vec<&Name> =
-        world.fabric.nodes.keys().filter(|n| !world.networks_of(n).is_empty()).collect();
+        world.fabric.nodes.keys().filter(|n| memberships.of_node(n).is_some()).collect();
     let mut trials = Vec::new();
     let mut attempts = 0;
     while trials.len() < count && attempts < count * 40 {

@@ -13,6 +13,7 @@ use netloom_model::lease::{self, Leases};
 use netloom_node::{NetworkId, PeerConfig};
 use netloom_plan::firewall::{TABLE, drop_reason};
 use netloom_plan::input::{Directory, PlanInput};
+use netloom_plan::membership::Memberships;
 use netloom_plan::reach::StepKind;
 use netloom_plan::{NodePlan, TUNNEL_MTU_BYTES, plan};
 use netloom_state::host::Namespace;
@@ -22,7 +23,7 @@ use netloom_sys::clock::monotonic_now;
 use netloom_sys::packet::{PacketSocket, inject_packet};
 use netloom_tunnel::{NetworkSetup, Tunnels};
 use netloom_wireguard::{PrivateKey, PublicKey};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -88,6 +89,7 @@ impl World {
             fabric_id: FABRIC_ID,
             leases: &self.leases,
             directory: &self.directory,
+            memberships: &Memberships::of(&self.fabric),
             attachments: &BTreeMap::new(),
         })
     }
@@ -130,11 +132,6 @@ impl World {
             tunnels.set_network(NetworkId(number), setup)?;
         }
         Ok(Node { executor, plan, _tunnels: tunnels })
-    }
-
-    /// The networks of a node.
-    pub fn networks_of(&self, node: &str) -> BTreeSet<Name> {
-        self.with_input(|input| input.networks_of(node).into_iter().cloned().collect())
     }
 
     /// An end's address of a family.

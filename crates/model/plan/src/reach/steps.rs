@@ -154,7 +154,7 @@ impl<'a> Walk<'a> {
     pub(super) fn common_network(&mut self, from: &Place<'a>, to: &Place<'a>) -> Option<&'a Name> {
         let of = |place: &Place<'a>| match place.network {
             Some(network) => BTreeSet::from([network]),
-            None => self.input.stack_networks_of(place.node),
+            None => self.input.stack_networks_of(place.node).iter().collect(),
         };
         let common = of(from).intersection(&of(to)).next().copied();
         if common.is_none() {
@@ -186,7 +186,7 @@ impl<'a> Walk<'a> {
         }
         let own = self.input.stack_networks_of(from.node);
         let theirs = self.input.stack_networks_of(to.node);
-        let first = own.intersection(&theirs).next().copied();
+        let first = own.intersection(theirs).next();
         first.filter(|first| *first != network)
     }
 

@@ -108,11 +108,11 @@ impl<'a> Topology<'a> {
     /// Other nodes whose first network in common with this one is `network`.
     fn nodes_first_met_in(&self, network: &Name) -> Vec<Ipv6Addr> {
         let own = self.input.stack_networks_of(self.node);
-        let others = self.input.stacks_in(network).into_iter().filter(|other| *other != self.node);
+        let others = self.input.stacks_in(network).iter().filter(|other| *other != self.node);
         others
             .filter(|other| {
                 let theirs = self.input.stack_networks_of(other);
-                own.intersection(&theirs).next().is_some_and(|first| *first == network)
+                own.intersection(theirs).next().is_some_and(|first| first == network)
             })
             .map(|other| self.input.node_address(other))
             .collect()

@@ -82,7 +82,7 @@ impl IdentityDesk<'_> {
         let mut sets: BTreeSet<(bool, BTreeSet<Name>)> =
             workloads.map(|workload| (false, workload.security_groups.clone())).collect();
         sets.extend(self.input.nodes_in(network).iter().map(|node| {
-            let groups = &fabric.nodes[*node].security_groups;
+            let groups = &fabric.nodes[node].security_groups;
             (groups.is_empty(), groups.clone())
         }));
         let mut used = BTreeSet::new();

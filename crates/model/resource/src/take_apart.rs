@@ -1,0 +1,128 @@
+//! A whole fabric as resources.
+
+use crate::form::attach::AttachForm;
+use crate::form::group::GroupForm;
+use crate::form::{
+    FabricForm, NetworkForm, NodeForm, RegionForm, ServiceForm, SubnetForm, WorkloadForm,
+};
+use crate::topic::Topic;
+use crate::{Key, Kind};
+use netloom_cbor::{Encode, to_bytes};
+use netloom_model::Fabric;
+use netloom_model::fabric::{Name, Node, Workload};
+use netloom_model::lease::Leases;
+use netloom_plan::input::Directory;
+use netloom_plan::membership::Memberships;
+use std::collections::BTreeMap;
+
+/// All that control knows and nodes need.
+#[derive(Clone, Copy, Debug)]
+pub struct Whole<'a> {
+    /// The checked fabric.
+    pub fabric: &'a Fabric,
+    /// Its random id.
+    pub fabric_id: u128,
+    /// Addresses of workloads.
+    pub leases: &'a Leases,
+    /// Keys and endpoints of nodes.
+    pub directory: &'a Directory,
+    /// Which nodes take part in which networks.
+    pub memberships: &'a Memberships,
+}
+
+/// A resource: its bytes, and who gets it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The encoded record.
+    pub payload: Vec<u8>,
+    /// A node that follows any of these gets it.
+    pub topics: Vec<Topic>,
+}
+
+/// Every resource of a fabric.
+pub fn resources(whole: &Whole<'_>) -> BTreeMap<Key, Entry> {
+    let fabric = whole.fabric;
+    let mut found = Collected(BTreeMap::new());
+    let id = whole.fabric_id.to_be_bytes();
+    let form = FabricForm { id, name: fabric.name.clone() };
+    found.add(Kind::Fabric, &fabric.name, &form, vec![Topic::All]);
+    for (name, region) in &fabric.regions {
+        found.add(Kind::Region, name, &RegionForm { nat: region.nat }, vec![Topic::All]);
+    }
+    for (name, network) in &fabric.networks {
+        let form = NetworkForm {
+            cidrs: network.cidrs.clone(),
+            domain: network.domain.clone(),
+            resolvers: network.resolvers.clone(),
+        };
+        // Every node stops the prefixes of all networks on its own stack.
+        found.add(Kind::Network, name, &form, vec![Topic::All]);
+    }
+    for (name, subnet) in &fabric.subnets {
+        let form = SubnetForm { network: subnet.network.clone(), cidrs: subnet.cidrs.clone() };
+        found.add(Kind::Subnet, name, &form, vec![Topic::Network(subnet.network.clone())]);
+    }
+    for (name, group) in &fabric.security_groups {
+        found.add(Kind::Group, name, &GroupForm::from(group), vec![Topic::Group(name.clone())]);
+    }
+    for (name, service) in &fabric.services {
+        let form = ServiceForm {
+            namespace: service.namespace.clone(),
+            port: service.port,
+            protocol: service.protocol.into(),
+            select: service.select.clone(),
+        };
+        found.add(Kind::Service, name, &form, vec![Topic::All]);
+    }
+    for (name, node) in &fabric.nodes {
+        found.node(whole, name, node);
+    }
+    for (name, workload) in &fabric.workloads {
+        found.workload(whole, name, workload);
+    }
+    found.0
+}
+
+struct Collected(BTreeMap<Key, Entry>);
+
+impl Collected {
+    fn add(&mut self, kind: Kind, name: &str, form: &impl Encode, topics: Vec<Topic>) {
+        self.0.insert((kind, name.to_owned()), Entry { payload: to_bytes(form), topics });
+    }
+
+    fn node(&mut self, whole: &Whole<'_>, name: &Name, node: &Node) {
+        let membership = whole.memberships.of_node(name).cloned().unwrap_or_default();
+        let known = whole.directory.nodes.get(name).cloned().unwrap_or_default();
+        // What the file says holds where the directory is silent, and only for nodes in the open.
+        let declared = || {
+            let visible = !whole.fabric.regions[&node.region].nat;
+            node.endpoint.as_ref().filter(|_| visible)?.parse().ok()
+        };
+        let mut topics = vec![Topic::Node(name.clone())];
+        topics.extend(membership.networks.iter().cloned().map(Topic::Network));
+        let form = NodeForm {
+            region: node.region.clone(),
+            groups: node.security_groups.clone(),
+            networks: membership.networks,
+            stack: membership.stack,
+            public_keys: known.public_keys,
+            endpoint: known.endpoint.or_else(declared),
+            local_endpoint: known.local_endpoint,
+        };
+        self.add(Kind::Node, name, &form, topics);
+    }
+
+    fn workload(&mut self, whole: &Whole<'_>, name: &Name, workload: &Workload) {
+        let form = WorkloadForm {
+            node: workload.node.clone(),
+            subnet: workload.subnet.clone(),
+            addresses: whole.leases.workloads.get(name).cloned().unwrap_or_default(),
+            groups: workload.security_groups.clone(),
+            labels: workload.labels.clone(),
+        };
+        let network = whole.fabric.network_of(workload).clone();
+        self.add(Kind::Workload, name, &form, vec![Topic::Network(network)]);
+        let topics = vec![Topic::Node(workload.node.clone())];
+        self.add(Kind::Attach, name, &AttachForm::from(&workload.attach), topics);
+    }
+}
