@@ -1,7 +1,5 @@
 //! `netloom explain`: each step of a flow's way, and the line of the file that decides it.
 
-mod transports;
-
 use crate::{output, source};
 use anyhow::Context as _;
 use netloom_model::Fabric;
@@ -11,6 +9,7 @@ use netloom_plan::input::{Attachment, Directory, NodeEntry, PlanInput};
 use netloom_plan::membership::Memberships;
 use netloom_plan::reach::allowed::{self, Allowed};
 use netloom_plan::reach::{self, Answer, Flow, Step, StepKind, Unanswerable};
+use netloom_policy::words;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -113,7 +112,7 @@ fn list(all: &[Allowed], arguments: &Explain) -> ExitCode {
         output::print(&format!("{:#}\n", json!(pairs)));
     } else {
         for pair in all {
-            let what = match (&pair.obstacle, transports::words(&pair.transports)) {
+            let what = match (&pair.obstacle, words::words(&pair.transports)) {
                 (Some(obstacle), _) => format!("nothing: {obstacle}"),
                 (None, words) if words.is_empty() => "nothing: no rule allows any".to_owned(),
                 (None, words) => words.join(", "),
@@ -129,7 +128,7 @@ fn list(all: &[Allowed], arguments: &Explain) -> ExitCode {
 
 fn allowed_json(pair: &Allowed) -> serde_json::Value {
     json!({ "source": pair.source, "destination": pair.destination,
-            "allowed": transports::words(&pair.transports), "obstacle": pair.obstacle })
+            "allowed": words::words(&pair.transports), "obstacle": pair.obstacle })
 }
 
 /// The flow that two arguments mean.

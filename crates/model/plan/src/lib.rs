@@ -17,6 +17,8 @@ pub mod peers;
 pub mod reach;
 mod topology;
 
+pub use topology::node_default;
+
 use input::PlanInput;
 use names::Names;
 use netloom_model::fabric::{Attach, Name};

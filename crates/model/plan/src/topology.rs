@@ -5,7 +5,8 @@ mod parts;
 mod policy;
 mod workload;
 
-pub(crate) use policy::{members, node_default};
+pub(crate) use policy::members;
+pub use policy::node_default;
 
 use crate::input::PlanInput;
 use crate::{NodePlan, firewall};

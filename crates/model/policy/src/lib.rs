@@ -13,6 +13,7 @@ pub mod allowance;
 pub mod interval;
 pub mod packet_set;
 pub mod table;
+pub mod words;
 
 pub use allowance::{Allowance, Direction, Selector};
 pub use interval::IntervalSet;

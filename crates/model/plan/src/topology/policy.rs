@@ -55,7 +55,7 @@ pub(crate) fn members(input: &PlanInput<'_>, network: &str) -> Members {
 }
 
 /// The policy of a node without groups: it may call, and answers echo.
-pub(crate) fn node_default(direction: Direction, span: &Span) -> Vec<Allowance> {
+pub fn node_default(direction: Direction, span: &Span) -> Vec<Allowance> {
     let transport = match direction {
         Direction::Egress => IntervalSet::full(),
         Direction::Ingress => allowance::transports(Protocol::Icmp, &[]),

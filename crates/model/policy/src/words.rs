@@ -1,13 +1,13 @@
 //! Sets of protocols and ports in the words of a fabric's file.
 
-use netloom_policy::IntervalSet;
-use netloom_policy::packet_set::transport;
+use crate::IntervalSet;
+use crate::packet_set::transport;
 
 /// Every protocol and port.
 const LAST: u128 = (1 << 24) - 1;
 
 /// Such as `tcp 80, 443-445`, `icmp`, `everything`.
-pub(super) fn words(set: &IntervalSet) -> Vec<String> {
+pub fn words(set: &IntervalSet) -> Vec<String> {
     let whole = IntervalSet::range(0, LAST);
     let set = set.intersection(&whole);
     if set == whole {

@@ -1,0 +1,166 @@
+//! Which flows a change opens or closes: policy before and after, compared exactly.
+
+use netloom_model::fabric::{Fabric, Name};
+use netloom_plan::node_default;
+use netloom_policy::allowance::{Allowance, Direction, allowances};
+use netloom_policy::{IntervalSet, words};
+use netloom_resource::Whole;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// Most pairs of ends that are compared; what is beyond is counted.
+const PAIRS_MAX: usize = 500_000;
+
+/// Flows that change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flows {
+    /// Sorted, those with the same ends together.
+    pub changes: Vec<FlowChange>,
+    /// Pairs of ends that were too many to compare.
+    pub not_compared: usize,
+}
+
+/// Flows from some ends to another that change alike.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FlowChange {
+    /// Workloads and nodes that call.
+    pub from: Vec<Name>,
+    /// Who is called.
+    pub to: Name,
+    /// What may pass from now on, such as `tcp 5432`.
+    pub opened: Vec<String>,
+    /// What may pass no more.
+    pub closed: Vec<String>,
+}
+
+/// The flows between workloads and nodes that policy opens or closes.
+///
+/// What decides is policy alone: whether there is a way (a tunnel to a node that is up) is not asked.
+pub fn flows(before: &Whole<'_>, after: &Whole<'_>) -> Flows {
+    let (old, new) = (Side::of(before), Side::of(after));
+    let touched = touched(&old, &new);
+    let mut found: BTreeMap<(Name, Vec<String>, Vec<String>), Vec<Name>> = BTreeMap::new();
+    let (mut pairs, mut not_compared) = (0, 0);
+    let names: BTreeSet<&Name> = old.ends.keys().chain(new.ends.keys()).copied().collect();
+    for to in &names {
+        for from in &names {
+            let concerns = touched.contains(*from) || touched.contains(*to);
+            if from == to || !concerns {
+                continue;
+            }
+            pairs += 1;
+            if pairs > PAIRS_MAX {
+                not_compared += 1;
+                continue;
+            }
+            let (was, is) = (old.transports(from, to), new.transports(from, to));
+            let (opened, closed) = (is.difference(&was), was.difference(&is));
+            if !opened.is_empty() || !closed.is_empty() {
+                let key = ((*to).clone(), words::words(&opened), words::words(&closed));
+                found.entry(key).or_default().push((*from).clone());
+            }
+        }
+    }
+    let changes = found
+        .into_iter()
+        .map(|((to, opened, closed), from)| FlowChange { from, to, opened, closed })
+        .collect();
+    Flows { changes, not_compared }
+}
+
+/// The ends whose policy, groups, addresses or network differ, or that come or go.
+fn touched<'a>(old: &Side<'a>, new: &Side<'a>) -> BTreeSet<&'a Name> {
+    let rules = |side: &Side<'a>, groups: &BTreeSet<Name>| {
+        [Direction::Ingress, Direction::Egress].map(|direction| {
+            let rules = allowances(side.fabric, groups, direction).into_iter();
+            rules.map(|rule| (rule.selector, rule.transport)).collect::<Vec<_>>()
+        })
+    };
+    let names = old.ends.keys().chain(new.ends.keys()).copied();
+    names
+        .filter(|name| match (old.ends.get(*name), new.ends.get(*name)) {
+            (Some(was), Some(is)) => was != is || rules(old, was.groups) != rules(new, is.groups),
+            _ => true,
+        })
+        .collect()
+}
+
+/// All ends of flows at one time.
+struct Side<'a> {
+    fabric: &'a Fabric,
+    ends: BTreeMap<&'a Name, End<'a>>,
+    none: BTreeSet<Name>,
+}
+
+/// A workload or a node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct End<'a> {
+    /// A node without groups may call, and answers echo.
+    is_default: bool,
+    groups: &'a BTreeSet<Name>,
+    networks: BTreeSet<&'a Name>,
+    addresses: Vec<IpAddr>,
+}
+
+impl<'a> Side<'a> {
+    fn of(whole: &Whole<'a>) -> Self {
+        let mut ends = BTreeMap::new();
+        for (name, node) in &whole.fabric.nodes {
+            let stack = whole.memberships.of_node(name).map(|membership| &membership.stack);
+            let end = End {
+                is_default: node.security_groups.is_empty(),
+                groups: &node.security_groups,
+                networks: stack.into_iter().flatten().collect(),
+                addresses: vec![netloom_model::lease::node_address(whole.fabric_id, name).into()],
+            };
+            ends.insert(name, end);
+        }
+        for (name, workload) in &whole.fabric.workloads {
+            let end = End {
+                is_default: false,
+                groups: &workload.security_groups,
+                networks: BTreeSet::from([whole.fabric.network_of(workload)]),
+                addresses: whole.leases.workloads.get(name).cloned().unwrap_or_default(),
+            };
+            ends.insert(name, end);
+        }
+        Self { fabric: whole.fabric, ends, none: BTreeSet::new() }
+    }
+
+    /// What may pass between any of two ends' addresses of one family.
+    fn transports(&self, from: &Name, to: &Name) -> IntervalSet {
+        let (Some(source), Some(destination)) = (self.ends.get(from), self.ends.get(to)) else {
+            return IntervalSet::EMPTY;
+        };
+        if source.networks.is_disjoint(&destination.networks) {
+            return IntervalSet::EMPTY;
+        }
+        let (leaving, entering) =
+            (self.rules(source, Direction::Egress), self.rules(destination, Direction::Ingress));
+        let mut all = IntervalSet::EMPTY;
+        for here in &source.addresses {
+            for there in &destination.addresses {
+                if here.is_ipv4() == there.is_ipv4() {
+                    let out = selected(&leaving, *there, destination.groups);
+                    let into = selected(&entering, *here, source.groups);
+                    all = all.union(&out.intersection(&into));
+                }
+            }
+        }
+        all
+    }
+
+    fn rules(&self, end: &End<'_>, direction: Direction) -> Vec<Allowance> {
+        if end.is_default {
+            let span = netloom_model::Span { file: "".into(), line: 0, column: 0 };
+            return node_default(direction, &span);
+        }
+        let groups = if end.groups.is_empty() { &self.none } else { end.groups };
+        allowances(self.fabric, groups, direction)
+    }
+}
+
+fn selected(rules: &[Allowance], address: IpAddr, groups: &BTreeSet<Name>) -> IntervalSet {
+    let selecting = rules.iter().filter(|rule| rule.selector.selects(address, groups));
+    selecting.fold(IntervalSet::EMPTY, |all, rule| all.union(&rule.transport))
+}
