@@ -1,10 +1,9 @@
 //! `netloom check`: everything that is wrong with a fabric's files, at once.
 
-use crate::explain::World;
 use crate::{output, source};
-use netloom_model::fabric::Expectation;
 use netloom_model::{Diagnostic, Fabric, Loaded, Severity};
-use netloom_plan::reach::{self, Answer, Flow};
+use netloom_plan::assumed::Assumed;
+use netloom_plan::promises::{self, Broken};
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -27,7 +26,7 @@ pub(crate) fn run(arguments: &Check) -> ExitCode {
         output::print(&as_json(&loaded, &broken));
     } else {
         output::print(&source::report(&loaded));
-        broken.iter().for_each(|promise| output::print(&promise.text));
+        broken.iter().for_each(|promise| output::print(&format!("{}\n", promise.text)));
         let tests = loaded.fabric.as_ref().map_or(0, |fabric| fabric.tests.len());
         output::print(&format!(
             "{errors} errors, {warnings} warnings; {} of {tests} tests hold\n",
@@ -37,46 +36,17 @@ pub(crate) fn run(arguments: &Check) -> ExitCode {
     if errors == 0 && broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// A test of the file that the fabric does not keep.
-struct BrokenPromise {
-    text: String,
-    span: netloom_model::Span,
+fn broken_promises(fabric: &Fabric) -> Vec<Broken> {
+    promises::broken(fabric, &Assumed::of(fabric))
 }
 
-fn broken_promises(fabric: &Fabric) -> Vec<BrokenPromise> {
-    let world = World::assumed(fabric);
-    fabric
-        .tests
-        .iter()
-        .filter_map(|test| {
-            let (from, to) = (test.from.clone(), test.to.clone());
-            let flow = Flow { from, to, protocol: test.protocol, port: test.port };
-            let answers = reach::reach(&world.input(fabric), &flow).unwrap_or_default();
-            let passes = answers.iter().any(Answer::passes);
-            if passes == (test.expect == Expectation::Allow) {
-                return None;
-            }
-            let why = answers
-                .iter()
-                .find_map(Answer::obstacle)
-                .map_or_else(|| "every step lets it pass".to_owned(), |step| step.finding.clone());
-            let wanted = match test.expect {
-                Expectation::Allow => "should pass, and does not",
-                Expectation::Deny => "should not pass, and does",
-            };
-            let text = format!("test {}: {wanted}: {why}\n", test.span);
-            Some(BrokenPromise { text, span: test.span.clone() })
-        })
-        .collect()
-}
-
-fn as_json(loaded: &Loaded, broken: &[BrokenPromise]) -> String {
+fn as_json(loaded: &Loaded, broken: &[Broken]) -> String {
     let findings: Vec<_> = loaded.diagnostics.iter().map(finding).collect();
     let promises: Vec<_> = broken
         .iter()
         .map(|promise| {
             json!({ "file": *promise.span.file, "line": promise.span.line,
-                    "message": promise.text.trim_end() })
+                    "message": promise.text })
         })
         .collect();
     format!("{:#}\n", json!({ "findings": findings, "broken_tests": promises }))

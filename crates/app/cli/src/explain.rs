@@ -4,14 +4,11 @@ use crate::{output, source};
 use anyhow::Context as _;
 use netloom_model::Fabric;
 use netloom_model::fabric::{Party, Protocol};
-use netloom_model::lease::{self, Leases};
-use netloom_plan::input::{Attachment, Directory, NodeEntry, PlanInput};
-use netloom_plan::membership::Memberships;
+use netloom_plan::assumed::Assumed;
 use netloom_plan::reach::allowed::{self, Allowed};
 use netloom_plan::reach::{self, Answer, Flow, Step, StepKind, Unanswerable};
 use netloom_policy::words;
 use serde_json::json;
-use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 /// Explains why a flow passes or does not.
@@ -30,53 +27,9 @@ pub(crate) struct Explain {
     json: bool,
 }
 
-/// Addresses and endpoints as they will be, where nothing runs yet to ask.
-pub(crate) struct World {
-    leases: Leases,
-    directory: Directory,
-    memberships: Memberships,
-    attachments: BTreeMap<String, Attachment>,
-}
-
-impl World {
-    /// Addresses as a first start would give them; every node outside a translator can be called.
-    pub(crate) fn assumed(fabric: &Fabric) -> Self {
-        let (leases, _) = lease::assign(fabric, &Leases::default());
-        let entry = |(index, (name, node)): (usize, (&String, &netloom_model::fabric::Node))| {
-            let address = [192, 0, 2, u8::try_from(index % 254 + 1).unwrap_or(1)];
-            let endpoint = Some((address, 51820).into());
-            let visible = !fabric.regions[&node.region].nat;
-            let entry = NodeEntry {
-                public_keys: BTreeMap::new(),
-                endpoint: endpoint.filter(|_| visible),
-                local_endpoint: endpoint,
-            };
-            (name.clone(), entry)
-        };
-        let nodes = fabric.nodes.iter().enumerate().map(entry).collect();
-        Self {
-            leases,
-            directory: Directory { nodes },
-            memberships: Memberships::of(fabric),
-            attachments: BTreeMap::new(),
-        }
-    }
-
-    pub(crate) fn input<'a>(&'a self, fabric: &'a Fabric) -> PlanInput<'a> {
-        PlanInput {
-            fabric,
-            fabric_id: 0,
-            leases: &self.leases,
-            directory: &self.directory,
-            memberships: &self.memberships,
-            attachments: &self.attachments,
-        }
-    }
-}
-
 pub(crate) fn run(arguments: &Explain) -> anyhow::Result<ExitCode> {
     let fabric = source::fabric(&arguments.files)?;
-    let world = World::assumed(&fabric);
+    let world = Assumed::of(&fabric);
     let input = world.input(&fabric);
     if let Some(to) = fabric.party(&arguments.to) {
         let from = party(&fabric, &arguments.from)?;

@@ -8,12 +8,14 @@
 //! a node's plan names only what its own workloads need.
 #![forbid(unsafe_code)]
 
+pub mod assumed;
 pub mod firewall;
 pub mod input;
 pub mod membership;
 pub mod names;
 pub mod naming;
 pub mod peers;
+pub mod promises;
 pub mod reach;
 mod topology;
 
