@@ -19,14 +19,15 @@ pub fn check(repository: &Repository) -> Vec<Finding> {
             let why = format!("`{}` has no entry point for fuzzing", member.name());
             breaches.push(Finding::new(&harness, 1, why, "add a plain `pub fn(bytes: &[u8])`"));
         }
-        let own = format!("{name}_");
+        // A corpus is named like the harness of the fuzzer, which cannot have hyphens.
+        let own = format!("{}_", name.replace('-', "_"));
         let all: Vec<&str> = repository.children(CORPUS).collect();
         let corpora = all.into_iter().filter(|path| path[CORPUS.len() + 1..].starts_with(&own));
         let filled: Vec<&str> =
             corpora.filter(|path| repository.children(path).next().is_some()).collect();
         if filled.is_empty() {
             let why = format!("`{}` has no corpus", member.name());
-            let remedy = format!("add files of hostile bytes under {CORPUS}/{name}_SUBJECT");
+            let remedy = format!("add files of hostile bytes under {CORPUS}/{own}SUBJECT");
             breaches.push(Finding::new(CORPUS, 1, why, remedy));
         }
         for path in filled {
@@ -74,5 +75,16 @@ mod tests {
         ] {
             assert_eq!(check(&Repository::of(&files)).len(), findings, "{files:?}");
         }
+    }
+
+    #[test]
+    fn a_hyphen_in_the_name_is_an_underscore_in_the_corpus() {
+        let repository = Repository::of(&[
+            ("crates/proto/a-b/Cargo.toml", "[package]\nname = \"netloom-a-b\"\n"),
+            ("crates/proto/a-b/src/fuzz.rs", "pub fn message(bytes: &[u8]) {}"),
+            ("fuzz/corpus/a_b_message/empty", ""),
+            ("crates/proto/a-b/tests/it.rs", "replay(\"a_b_message\")"),
+        ]);
+        assert_eq!(check(&repository).len(), 0);
     }
 }
