@@ -22,6 +22,7 @@
 //! | `Vec<T>` | array in the given order (a `Vec<u8>` is an array of integers: use [`Bytes`]) |
 //! | `BTreeSet<T>` | array, strictly ascending by the bytes of its elements |
 //! | `BTreeMap<K, V>` | map |
+//! | `Arc<T>` | that of `T` |
 //! | `(A, B)`, `(A, B, C)` | array of two, of three |
 //! | `IpAddr` | byte string of 4 or 16 bytes |
 //! | `IpNet` | `[address, prefix length]`; bits behind the prefix are kept |

@@ -149,6 +149,18 @@ impl Decode for Arc<[u8]> {
     }
 }
 
+impl<T: Encode> Encode for Arc<T> {
+    fn encode(&self, encoder: &mut Encoder) {
+        (**self).encode(encoder);
+    }
+}
+
+impl<T: Decode> Decode for Arc<T> {
+    fn decode(decoder: &mut Decoder<'_>) -> Result<Self, DecodeError> {
+        T::decode(decoder).map(Self::new)
+    }
+}
+
 impl<const N: usize> Encode for [u8; N] {
     fn encode(&self, encoder: &mut Encoder) {
         encoder.bytes(self);

@@ -1,0 +1,135 @@
+//! A set of resources by kind and name, with its digest kept up to date.
+
+use crate::digest::{Digest, Lanes};
+use crate::resource::{Resource, ResourceKey};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Resources by kind and name. Adding or removing one costs the same however many there are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ResourceSet {
+    resources: BTreeMap<ResourceKey, Arc<Resource>>,
+    lanes: Lanes,
+}
+
+/// What leads from one set to another: first the removals, then the resources that take their places
+/// or those of others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Changes {
+    /// Resources that are new or have another version, by key.
+    pub upserts: Vec<Arc<Resource>>,
+    /// Keys that are gone, in order.
+    pub removals: Vec<ResourceKey>,
+}
+
+impl ResourceSet {
+    /// The set without resources.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What it is told by.
+    pub fn digest(&self) -> Digest {
+        self.lanes.digest()
+    }
+
+    /// The number of resources.
+    pub fn len(&self) -> usize {
+        self.resources.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.resources.is_empty()
+    }
+
+    /// The resource with a key.
+    pub fn get(&self, key: &ResourceKey) -> Option<&Arc<Resource>> {
+        self.resources.get(key)
+    }
+
+    /// All resources, by key.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Resource>> {
+        self.resources.values()
+    }
+
+    /// Adds a resource, in place of that with the same key.
+    pub fn insert(&mut self, resource: Arc<Resource>) -> Option<Arc<Resource>> {
+        let key = resource.key();
+        self.lanes.add(key.kind, &key.name, resource.version());
+        let former = self.resources.insert(key.clone(), resource);
+        former.inspect(|former| Self::leave(&mut self.lanes, former))
+    }
+
+    /// Removes the resource with a key, if there is one.
+    pub fn remove(&mut self, key: &ResourceKey) -> Option<Arc<Resource>> {
+        let former = self.resources.remove(key);
+        former.inspect(|former| Self::leave(&mut self.lanes, former))
+    }
+
+    /// Makes all changes.
+    pub fn apply(&mut self, changes: &Changes) {
+        for key in &changes.removals {
+            self.remove(key);
+        }
+        for resource in &changes.upserts {
+            self.insert(Arc::clone(resource));
+        }
+    }
+
+    /// The digest that the set would have after changes of which no two concern the same key.
+    pub(crate) fn digest_after(&self, changes: &Changes) -> Digest {
+        let mut lanes = self.lanes.clone();
+        for resource in &changes.upserts {
+            let key = resource.key();
+            lanes.add(key.kind, &key.name, resource.version());
+        }
+        let replaced = changes.upserts.iter().map(|resource| resource.key());
+        for key in replaced.chain(&changes.removals) {
+            if let Some(former) = self.resources.get(key) {
+                Self::leave(&mut lanes, former);
+            }
+        }
+        lanes.digest()
+    }
+
+    fn leave(lanes: &mut Lanes, former: &Resource) {
+        lanes.take_away(former.key().kind, &former.key().name, former.version());
+    }
+}
+
+impl Changes {
+    /// Whether nothing changes.
+    pub fn is_empty(&self) -> bool {
+        self.upserts.is_empty() && self.removals.is_empty()
+    }
+
+    /// Resources and removals.
+    pub fn len(&self) -> usize {
+        self.upserts.len() + self.removals.len()
+    }
+}
+
+impl FromIterator<Arc<Resource>> for ResourceSet {
+    /// A later resource takes the place of an earlier one with the same key.
+    fn from_iter<I: IntoIterator<Item = Arc<Resource>>>(resources: I) -> Self {
+        let mut set = Self::new();
+        for resource in resources {
+            set.insert(resource);
+        }
+        set
+    }
+}
+
+/// What leads from the set that is held to the one that is wanted.
+pub fn delta_between(held: &ResourceSet, target: &ResourceSet) -> Changes {
+    let differs = |resource: &&Arc<Resource>| {
+        let former = held.get(resource.key());
+        former.is_none_or(|former| former.version() != resource.version())
+    };
+    let is_gone = |key: &&ResourceKey| target.get(key).is_none();
+    Changes {
+        upserts: target.iter().filter(differs).cloned().collect(),
+        removals: held.resources.keys().filter(is_gone).cloned().collect(),
+    }
+}
