@@ -1,0 +1,3 @@
+//! The store on its backends: the conformance suite, damage, formats, crashes and full disks.
+
+mod conformance;
