@@ -5,7 +5,7 @@ use netloom_store_conformance::place::Place;
 use netloom_store_conformance::suite;
 use std::sync::Arc;
 
-fn run(place: impl FnMut() -> anyhow::Result<Place>) {
+pub(crate) fn run(place: impl FnMut() -> anyhow::Result<Place>) {
     let (passed, failed) = suite::run(place, |_| {}).expect("there is a place");
     assert!(
         failed.is_empty(),

@@ -1,3 +1,4 @@
 //! The store on its backends: the conformance suite, damage, formats, crashes and full disks.
 
 mod conformance;
+mod etcd;
