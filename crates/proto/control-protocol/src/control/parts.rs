@@ -76,7 +76,7 @@ impl Parts {
             resyncs: self.resyncs,
         };
         let mut bytes = 0;
-        while bytes < PART_BYTES_AIM && part.upserts.len() < PART_ITEMS_MAX {
+        while bytes < PART_BYTES_AIM {
             let Some(resource) = self.upserts.next() else { break };
             bytes += resource.encoded().len();
             part.upserts.push(resource);
@@ -92,6 +92,9 @@ impl Parts {
         Some(part)
     }
 }
+
+// Bytes alone close a part before it has too many resources, of which each has a version.
+const _: () = assert!(PART_BYTES_AIM / 32 < PART_ITEMS_MAX);
 
 /// The most that a removal takes beside its name.
 const REMOVAL_BYTES: usize = 9;

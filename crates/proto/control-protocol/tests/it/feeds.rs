@@ -132,6 +132,24 @@ fn the_oldest_changes_are_forgotten_by_number_items_and_bytes() {
 }
 
 #[test]
+fn a_state_that_came_again_is_remembered_when_its_first_time_is_forgotten() {
+    let mut feed = feed();
+    let state = apply(&mut feed, upsert("a", b"1"));
+    for number in 0..JOURNAL_CHANGES_MAX {
+        apply(&mut feed, upsert("a", &[b"x", &number.to_be_bytes()[..]].concat()));
+        if number == 100 {
+            assert_eq!(apply(&mut feed, upsert("a", b"1")).0, state.0);
+        }
+    }
+    let since = changes(feed.since(&state.0, state.1));
+    assert_eq!(since.upserts, [Arc::clone(feed.set().get(&key("a")).unwrap())]);
+    for _ in 0..102 {
+        apply(&mut feed, Changes::default());
+    }
+    assert_eq!(feed.since(&state.0, state.1), Since::Unknown);
+}
+
+#[test]
 fn from_every_state_that_is_remembered_the_way_leads_here() {
     let mut rng = Seed::from_number(3).rng();
     for _ in 0..50 {

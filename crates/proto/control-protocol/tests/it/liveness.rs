@@ -31,6 +31,25 @@ fn an_idle_session_lives_on_few_pings() {
 }
 
 #[test]
+fn an_end_that_says_something_needs_no_pings() {
+    let mut world = world();
+    for number in 0..20 {
+        world.now = world.now + SECOND * 8;
+        world.agent.handle_timeout(world.now);
+        // So that it does not give control up.
+        world.agent.handle_input(world.now, &frame(&Message::Pong(Nonce { nonce: 0 })));
+        if number % 2 == 0 {
+            world.agent.status(world.now, vec![number]).unwrap();
+        } else {
+            world.agent.request(world.now, vec![number]).unwrap();
+        }
+        while let Some(frame) = world.agent.poll_transmit() {
+            assert!(!matches!(message(&frame), Message::Ping(_)), "{number}");
+        }
+    }
+}
+
+#[test]
 fn an_end_that_hears_nothing_gives_the_other_up() {
     let mut world = world();
     let start = world.now;

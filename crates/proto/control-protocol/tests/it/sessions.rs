@@ -63,6 +63,23 @@ fn a_large_delta_takes_several_parts_and_others_pass_between_them() {
 }
 
 #[test]
+fn a_part_has_no_more_removals_than_an_agent_takes() {
+    let mut world = World::new(12, (0..10_000).map(|n| resource(&n.to_string(), b"")).collect());
+    world.run(SECOND * 5);
+    let removals = (0..10_000).map(|n| key(&n.to_string())).collect();
+    world.apply(Changes { upserts: vec![], removals });
+    let mut sizes = vec![];
+    while let Some(frame) = world.control.poll_transmit() {
+        let Message::Delta(part) = message(&frame) else { panic!() };
+        sizes.push(part.removals.len());
+        world.agent.handle_input(world.now, &frame);
+    }
+    assert_eq!(sizes, [4_096, 4_096, 1_808]);
+    world.run(SECOND);
+    assert!(world.has_converged() && world.agent.held().is_empty());
+}
+
+#[test]
 fn changes_during_a_delta_become_one_delta_afterwards() {
     let mut world = World::new(3, many(10));
     world.run(SECOND);
