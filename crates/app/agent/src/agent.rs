@@ -1,19 +1,17 @@
 //! The agent: from its files to the kernel, and what it runs beside.
 
 use crate::attachments::{self, Attachments};
-use crate::files::{NodeFacts, StateFolder, load_fabric};
+use crate::desired::{Desired, Source};
+use crate::files::StateFolder;
+use crate::follow::Follower;
 use crate::protocol::{Applied, NetworkStatus, Status, WorkloadStatus};
 use crate::tunnels::NodeTunnels;
 use crate::workloads::Workloads;
 use crate::{connections, requests, resolvers};
-use anyhow::Context as _;
 use netloom_base::Time;
-use netloom_model::Fabric;
-use netloom_model::lease::Leases;
 use netloom_plan::NodePlan;
 use netloom_plan::firewall::TABLE;
 use netloom_plan::input::PlanInput;
-use netloom_plan::membership::Memberships;
 use netloom_state::host::RouteKind;
 use netloom_state::{HostState, Namespace, Operation, diff};
 use netloom_sys::Executor;
@@ -21,7 +19,7 @@ use netloom_sys::clock::monotonic_now;
 use netloom_sys::unix_socket;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How often the agent looks after what it runs when nothing happens.
@@ -30,11 +28,11 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// How an agent is started.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The fabric's files.
+    /// The fabric's files; none if the node has joined a fabric and hears from control.
     pub fabric: Vec<String>,
     /// Which node this is.
     pub node: String,
-    /// Where keys, directory and leases are, and the agent's socket.
+    /// Where keys and what the node knows are, and the agent's socket.
     pub state: PathBuf,
     /// Where namespaces and other things of this run are kept.
     pub run: PathBuf,
@@ -60,11 +58,20 @@ pub fn run(options: Options) -> anyhow::Result<()> {
 /// # Errors
 /// Something could not be removed; what is left is named.
 pub fn remove(options: &Options) -> anyhow::Result<Vec<String>> {
-    let fabric = load_fabric(&options.fabric)?;
-    if unix_socket::connect(&StateFolder(options.state.clone()).socket()).is_ok() {
+    let state = StateFolder(options.state.clone());
+    let fabric = source(options, &state)?.fabric_name()?;
+    if unix_socket::connect(&state.socket()).is_ok() {
         anyhow::bail!("the agent of this node is running; stop it first");
     }
-    let mut executor = Executor::new(&fabric.name, &options.run.join(&fabric.name))?;
+    remove_fabric(&fabric, &options.run)
+}
+
+/// Removes everything of a fabric from the host, by its name alone.
+///
+/// # Errors
+/// As [`remove`].
+pub fn remove_fabric(fabric: &str, run: &Path) -> anyhow::Result<Vec<String>> {
+    let mut executor = Executor::new(fabric, &run.join(fabric))?;
     let nothing = HostState::default();
     executor.adopt_tables(&nothing)?;
     let observed = executor.observe(&nothing)?;
@@ -73,45 +80,56 @@ pub fn remove(options: &Options) -> anyhow::Result<Vec<String>> {
     Ok(operations.iter().map(ToString::to_string).collect())
 }
 
+/// Where a node with these options learns what it is to be.
+fn source(options: &Options, state: &StateFolder) -> anyhow::Result<Source> {
+    if options.fabric.is_empty() {
+        return Source::kept(state);
+    }
+    Ok(Source::Files { fabric: options.fabric.clone(), state: state.clone() })
+}
+
 pub(crate) struct Agent {
     options: Options,
-    state: StateFolder,
+    pub(crate) source: Source,
     executor: Executor,
     tunnels: NodeTunnels,
     resolvers: resolvers::Resolvers,
     pub(crate) workloads: Workloads,
     plan: NodePlan,
-    last_error: Option<String>,
+    pub(crate) last_error: Option<String>,
     address: Option<IpAddr>,
-    fabric: Fabric,
+    pub(crate) desired: Desired,
+    pub(crate) follower: Option<Follower>,
     attachments: Attachments,
-    leases: Leases,
 }
 
 impl Agent {
     fn start(mut options: Options) -> anyhow::Result<Self> {
         let state = StateFolder(options.state.clone());
-        let fabric = load_fabric(&options.fabric)?;
+        let source = source(&options, &state)?;
+        if let Source::Control(control) = &source {
+            options.node.clone_from(&control.joined.facts.node);
+        }
+        let fabric = source.fabric_name()?;
         // Several fabrics may share a host, and each removes only what is in its own folder.
-        options.run = options.run.join(&fabric.name);
-        let facts = state.read()?;
+        options.run = options.run.join(&fabric);
         Ok(Self {
-            executor: Executor::new(&fabric.name, &options.run)?,
-            tunnels: NodeTunnels::start(&state, &facts)?,
+            executor: Executor::new(&fabric, &options.run)?,
+            tunnels: NodeTunnels::start(&state, source.listen_port()?)?,
             resolvers: resolvers::Resolvers::default(),
             workloads: Workloads::new(&options)?,
             plan: NodePlan::default(),
             last_error: None,
             address: None,
-            fabric,
+            desired: Desired::default(),
+            follower: Follower::start(&source, options.state.clone())?,
             attachments: Attachments::default(),
-            leases: facts.leases,
-            state,
+            source,
             options,
         })
     }
 
-    /// Reads the files again and makes what they say so.
+    /// Reads anew what the node is to be, and makes it so.
     pub(crate) fn apply(&mut self) -> anyhow::Result<Applied> {
         let result = self.try_apply();
         self.last_error = result.as_ref().err().map(|error| format!("{error:#}"));
@@ -119,20 +137,18 @@ impl Agent {
     }
 
     fn try_apply(&mut self) -> anyhow::Result<Applied> {
-        let fabric = load_fabric(&self.options.fabric)?;
-        let facts = self.state.read()?;
-        let stand_ins = self.options.stand_ins;
-        let attachments = attachments::find(&fabric, &self.options.node, stand_ins);
-        let plan = self.plan(&fabric, &facts, &attachments)?;
-        NodeTunnels::check(&plan, &facts)?;
+        let desired = self.source.read(&self.options.node)?;
+        let attachments = self.find_attachments(&desired);
+        let plan = self.plan(&desired, &attachments);
+        NodeTunnels::check(&plan, &desired)?;
         self.executor.adopt_tables(&plan.host)?;
         let before = self.executor.observe(&plan.host)?;
         let mut applied = Applied::default();
-        if let Err(error) = self.put_in_force(&plan, &facts, &before, &mut applied) {
+        if let Err(error) = self.put_in_force(&plan, &desired, &before, &mut applied) {
             return Err(self.taken_back(error, &plan, &before));
         }
         self.plan = plan;
-        (self.fabric, self.attachments, self.leases) = (fabric, attachments, facts.leases);
+        (self.desired, self.attachments) = (desired, attachments);
         Ok(applied)
     }
 
@@ -140,7 +156,7 @@ impl Agent {
     fn put_in_force(
         &mut self,
         plan: &NodePlan,
-        facts: &NodeFacts,
+        desired: &Desired,
         before: &HostState,
         applied: &mut Applied,
     ) -> anyhow::Result<()> {
@@ -148,7 +164,7 @@ impl Agent {
         self.executor.execute(&operations)?;
         applied.operations = operations.iter().map(ToString::to_string).collect();
         applied.connections_ended = self.end_forbidden(plan)?;
-        self.tunnels.set(plan, facts, &mut self.executor)?;
+        self.tunnels.set(plan, desired, &mut self.executor)?;
         self.resolvers.set(plan, &mut self.executor)?;
         self.workloads.set(plan, &mut self.executor, applied)
     }
@@ -168,12 +184,10 @@ impl Agent {
             Ok(self.executor.execute(&back)?)
         });
         let old = std::mem::take(&mut self.plan);
-        if let Ok(facts) = self.state.read() {
-            // What ran before runs on; what cannot is told by status and tried again.
-            let _ = self.tunnels.set(&old, &facts, &mut self.executor);
-            let _ = self.resolvers.set(&old, &mut self.executor);
-            let _ = self.workloads.set(&old, &mut self.executor, &mut Applied::default());
-        }
+        // What ran before runs on; what cannot is told by status and tried again.
+        let _ = self.tunnels.set(&old, &self.desired, &mut self.executor);
+        let _ = self.resolvers.set(&old, &mut self.executor);
+        let _ = self.workloads.set(&old, &mut self.executor, &mut Applied::default());
         self.plan = old;
         match result {
             Ok(()) => error.context("the change was taken back"),
@@ -183,26 +197,23 @@ impl Agent {
         }
     }
 
-    fn plan(
-        &mut self,
-        fabric: &Fabric,
-        facts: &NodeFacts,
-        attachments: &Attachments,
-    ) -> anyhow::Result<NodePlan> {
+    fn find_attachments(&self, desired: &Desired) -> Attachments {
+        let Options { node, stand_ins, .. } = &self.options;
+        attachments::find(&desired.slice.fabric, node, *stand_ins)
+    }
+
+    /// The plan; an empty one for a node that the fabric does not have (any more).
+    fn plan(&mut self, desired: &Desired, attachments: &Attachments) -> NodePlan {
         let input = PlanInput {
-            fabric,
-            fabric_id: facts.fabric_id,
-            leases: &facts.leases,
-            directory: &facts.directory,
-            memberships: &Memberships::of(fabric),
+            fabric: &desired.slice.fabric,
+            fabric_id: desired.slice.fabric_id,
+            leases: &desired.slice.leases,
+            directory: &desired.slice.directory,
+            memberships: &desired.slice.memberships,
             attachments: &attachments.places,
         };
         self.address = Some(input.node_address(&self.options.node).into());
-        let node = &self.options.node;
-        netloom_plan::plan(&input, node).with_context(|| {
-            let names: Vec<&str> = fabric.nodes.keys().map(String::as_str).collect();
-            format!("the fabric has no node `{node}`; it has {}", names.join(", "))
-        })
+        netloom_plan::plan(&input, &self.options.node).unwrap_or_default()
     }
 
     // === kernel ===
@@ -241,15 +252,28 @@ impl Agent {
             address: self.address,
             networks,
             workloads: self.workload_status(),
-            error: self.last_error.clone(),
+            control: self.follower.as_ref().map(|follower| follower.state().1),
+            error: self.last_error.clone().or_else(|| self.not_kept()),
         })
+    }
+
+    /// What is held would not survive a restart.
+    fn not_kept(&self) -> Option<String> {
+        self.follower.as_ref()?.not_kept().map(str::to_owned)
     }
 
     fn workload_status(&self) -> BTreeMap<String, WorkloadStatus> {
         let mut status = self.workloads.status();
         for (name, why) in &self.attachments.absent {
             let absent = WorkloadStatus {
-                addresses: self.leases.workloads.get(name).cloned().unwrap_or_default(),
+                addresses: self
+                    .desired
+                    .slice
+                    .leases
+                    .workloads
+                    .get(name)
+                    .cloned()
+                    .unwrap_or_default(),
                 state: "absent".to_owned(),
                 detail: Some(why.clone()),
                 ..WorkloadStatus::default()
@@ -273,13 +297,13 @@ impl Agent {
     pub(crate) fn tend(&mut self) -> Time {
         // A tunnels' thread that has ended is told by status.
         let _ = self.tunnels.remember();
-        let attachments =
-            attachments::find(&self.fabric, &self.options.node, self.options.stand_ins);
+        let attachments = self.find_attachments(&self.desired);
         if self.tunnels.has_lost_device(&self.plan) || attachments != self.attachments {
             // Somebody removed it, or a container came or went; the error, if there is one, is
             // told by status.
             let _ = self.apply();
         }
+        self.report(false);
         let again = monotonic_now() + LOOK_INTERVAL;
         self.workloads.tend(&mut self.executor).map_or(again, |due| due.min(again))
     }

@@ -13,7 +13,12 @@
 mod agent;
 mod attachments;
 mod connections;
+mod desired;
 pub mod files;
+mod follow;
+pub mod joined;
+mod kept;
+mod link;
 mod memory;
 pub mod protocol;
 mod requests;
@@ -21,4 +26,4 @@ mod resolvers;
 mod tunnels;
 mod workloads;
 
-pub use agent::{Options, remove, run};
+pub use agent::{Options, remove, remove_fabric, run};

@@ -50,6 +50,9 @@ pub struct Status {
     pub networks: BTreeMap<String, NetworkStatus>,
     /// Workloads by name.
     pub workloads: BTreeMap<String, WorkloadStatus>,
+    /// How the link to control is doing, for a node that has joined.
+    #[serde(default)]
+    pub control: Option<String>,
     /// The last error, if what is in force is not what was asked for.
     pub error: Option<String>,
 }

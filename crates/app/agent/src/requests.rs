@@ -73,7 +73,11 @@ impl Desk {
             let mut set = PollSet::new();
             let socket = set.add(listener.as_fd(), Interest::Read);
             let signal = set.add(self.signals.as_fd(), Interest::Read);
+            let link =
+                agent.follower.as_ref().map(|link| set.add(link.descriptor(), Interest::Read));
             set.wait(timeout).context("cannot wait for requests")?;
+            let (has_news, is_asked) =
+                (link.is_some_and(|link| set.is_ready(link)), set.is_ready(socket));
             if set.is_ready(signal) {
                 while let Some(signal) = self.signals.read().context("cannot read signals")? {
                     match signal {
@@ -84,9 +88,10 @@ impl Desk {
                     }
                 }
             }
-            if set.is_ready(socket)
-                && let Ok((stream, _)) = listener.accept()
-            {
+            if has_news {
+                agent.follow();
+            }
+            if is_asked && let Ok((stream, _)) = listener.accept() {
                 // A client that has gone away is its own business.
                 let _ = answer(agent, &stream);
             }

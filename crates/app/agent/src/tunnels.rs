@@ -1,6 +1,7 @@
 //! The node's tunnels as the plan wants them, and how they are doing.
 
-use crate::files::{NodeFacts, StateFolder};
+use crate::desired::Desired;
+use crate::files::StateFolder;
 use crate::memory::{Memory, Remembered};
 use crate::protocol::PeerStatus;
 use anyhow::{Context as _, bail};
@@ -22,20 +23,20 @@ pub(crate) struct NodeTunnels {
 }
 
 impl NodeTunnels {
-    pub(crate) fn start(state: &StateFolder, facts: &NodeFacts) -> anyhow::Result<Self> {
+    pub(crate) fn start(state: &StateFolder, listen_port: u16) -> anyhow::Result<Self> {
         let mut seed = [0; 32];
         netloom_sys::process::random(&mut seed).context("the kernel gives no randomness")?;
         Ok(Self {
-            tunnels: Tunnels::start(facts.listen_port, Seed(seed))?,
+            tunnels: Tunnels::start(listen_port, Seed(seed))?,
             memory: Memory::open(&state.0),
             ids: BTreeMap::new(),
         })
     }
 
     /// What could make [`Self::set`] fail, found before anything is changed.
-    pub(crate) fn check(plan: &NodePlan, facts: &NodeFacts) -> anyhow::Result<()> {
+    pub(crate) fn check(plan: &NodePlan, desired: &Desired) -> anyhow::Result<()> {
         for name in plan.networks.keys() {
-            if !facts.private_keys.contains_key(name) {
+            if !desired.private_keys.contains_key(name) {
                 bail!("node.json has no key for network `{name}`; it comes with the directory");
             }
         }
@@ -55,7 +56,7 @@ impl NodeTunnels {
     pub(crate) fn set(
         &mut self,
         plan: &NodePlan,
-        facts: &NodeFacts,
+        desired: &Desired,
         executor: &mut Executor,
     ) -> anyhow::Result<()> {
         let gone: Vec<String> =
@@ -66,7 +67,7 @@ impl NodeTunnels {
             }
         }
         for (name, network) in &plan.networks {
-            let private_key = &facts.private_keys[name];
+            let private_key = &desired.private_keys[name];
             let setup = NetworkSetup {
                 name: name.clone(),
                 private_key: private_key.clone(),

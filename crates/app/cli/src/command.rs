@@ -1,6 +1,6 @@
 //! The commands and their arguments.
 
-use crate::{check, explain, lab, node, probe};
+use crate::{check, explain, host, lab, node, probe};
 use anyhow::Context as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,6 +22,41 @@ pub(crate) enum Command {
     /// Run fabrics on this machine, in private namespaces, without root.
     #[command(subcommand)]
     Lab(lab::Lab),
+    /// Begin a fabric with this host as its control and first node, or go on with it.
+    Up(host::Up),
+    /// Make this host a node of a fabric.
+    Join(host::Join),
+    /// Make, list and revoke join tokens.
+    #[command(subcommand)]
+    Token(host::TokenCommand),
+    /// Show fabric, nodes, tunnels and workloads.
+    Status(host::Status),
+    /// List the nodes that are declared or have joined.
+    Nodes(host::Nodes),
+    /// Let a node take part that waits for it.
+    Approve(host::NodeName),
+    /// Shut a node out, with the key that it has.
+    Revoke(host::NodeName),
+    /// Forget a node; it may join again.
+    Remove(host::NodeName),
+    /// Show what an apply would change, and which flows it would open or close.
+    Plan(host::Plan),
+    /// Make what the files declare the next revision.
+    Apply(host::Apply),
+    /// List the newest revisions.
+    History(host::History),
+    /// Show what the files of two revisions differ in.
+    Diff(host::Diff),
+    /// Go back to an earlier revision, as a new one.
+    Rollback(host::Rollback),
+    /// End control and node on this host; nothing is forgotten.
+    Stop(host::Stop),
+    /// Remove the fabric from this host.
+    Down(host::Down),
+    /// Run control in the foreground.
+    Control(host::Control),
+    /// Keep control and agent running.
+    Supervise(host::Supervise),
     /// Run the agent of one node.
     Node(node::Node),
     /// Send ICMP echo requests.
@@ -48,6 +83,23 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check(arguments) => Ok(check::run(&arguments)),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Lab(command) => lab::run(command),
+        Command::Up(arguments) => host::up(&arguments),
+        Command::Join(arguments) => host::join(&arguments),
+        Command::Token(command) => host::token(&command),
+        Command::Status(arguments) => host::status(&arguments),
+        Command::Nodes(arguments) => host::list(&arguments),
+        Command::Approve(arguments) => host::approve(&arguments),
+        Command::Revoke(arguments) => host::revoke(&arguments),
+        Command::Remove(arguments) => host::remove(&arguments),
+        Command::Plan(arguments) => host::plan(&arguments),
+        Command::Apply(arguments) => host::apply(&arguments),
+        Command::History(arguments) => host::history(&arguments),
+        Command::Diff(arguments) => host::diff(&arguments),
+        Command::Rollback(arguments) => host::rollback(&arguments),
+        Command::Stop(arguments) => host::stop(&arguments),
+        Command::Down(arguments) => host::down(&arguments),
+        Command::Control(arguments) => host::control(&arguments),
+        Command::Supervise(arguments) => host::supervise(&arguments),
         Command::Node(arguments) => node::run(arguments),
         Command::Ping(arguments) => probe::ping(&arguments),
         Command::Connect(arguments) => probe::connect(&arguments),

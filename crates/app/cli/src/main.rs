@@ -4,6 +4,7 @@
 mod check;
 mod command;
 mod explain;
+mod host;
 mod lab;
 mod node;
 mod output;

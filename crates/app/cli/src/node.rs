@@ -8,13 +8,14 @@ use std::process::ExitCode;
 /// Runs the agent of one node.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Node {
-    /// Files of the fabric.
-    #[arg(long, required = true)]
+    /// Files of the fabric; without any, the node has joined a fabric and hears from control.
+    #[arg(long, requires = "name")]
     fabric: Vec<String>,
-    /// The node's name in the fabric.
-    #[arg(long)]
+    /// The node's name in the fabric; a node that has joined knows it.
+    #[arg(long, default_value = "")]
     name: String,
-    /// Folder with node.json, directory.json and leases.json; the agent's socket is made there.
+    /// Folder of the node's state: node.json, directory.json and leases.json beside files, or what
+    /// `netloom join` has made. The agent's socket is made there.
     #[arg(long)]
     state: PathBuf,
     /// Folder for what exists only while the node runs.

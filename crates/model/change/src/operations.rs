@@ -3,7 +3,7 @@
 use netloom_model::fabric::Name;
 use netloom_plan::NodePlan;
 use netloom_plan::input::PlanInput;
-use netloom_resource::{Topic, Whole, resources, topics};
+use netloom_resource::{Topic, Whole, all_topics, resources};
 use netloom_state::diff;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,10 +55,11 @@ fn concerned(before: &Whole<'_>, after: &Whole<'_>) -> BTreeSet<Name> {
         }
     }
     let nodes = before.fabric.nodes.keys().chain(after.fabric.nodes.keys());
+    let follows = [before, after].map(|whole| all_topics(whole.fabric, whole.memberships));
     nodes
         .filter(|node| {
-            let follows = [before, after].map(|whole| topics(whole, node));
-            follows.iter().flatten().any(|topic| changed.contains(topic))
+            let topics = follows.iter().filter_map(|all| all.get(*node)).flatten();
+            topics.into_iter().any(|topic| changed.contains(topic))
         })
         .cloned()
         .collect()

@@ -14,6 +14,7 @@
 #![forbid(unsafe_code)]
 
 mod assemble;
+pub mod call;
 mod form;
 #[doc(hidden)]
 pub mod fuzz;
@@ -22,7 +23,7 @@ mod topic;
 
 pub use assemble::{Refused, Slice, assemble};
 pub use take_apart::{Entry, Whole, resources};
-pub use topic::{Topic, topics};
+pub use topic::{Topic, all_topics, topics};
 
 /// What a resource is about. The numbers are part of the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,0 +1,159 @@
+//! Changes: planned, applied, remembered, gone back to.
+
+use crate::Finding;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// A fabric's files, as they were when the user gave them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sources {
+    /// The files that were named.
+    pub roots: Vec<String>,
+    /// Texts of these, and of what they include.
+    pub texts: BTreeMap<String, String>,
+}
+
+/// `POST /v1/plan`: what would change.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Plan {
+    /// What would be declared.
+    pub sources: Sources,
+}
+
+/// `POST /v1/apply`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Apply {
+    /// What is to be declared.
+    pub sources: Sources,
+    /// Why.
+    #[serde(default)]
+    pub message: String,
+    /// Who.
+    #[serde(default)]
+    pub author: String,
+    /// Only if this revision is in force.
+    #[serde(default)]
+    pub expected_revision: Option<u64>,
+    /// How long to wait for the nodes, in milliseconds.
+    #[serde(default)]
+    pub wait_ms: u64,
+    /// Keep the revision even if nodes refuse it; else control goes back to the one before.
+    #[serde(default)]
+    pub keep_refused: bool,
+}
+
+/// `POST /v1/rollback`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Rollback {
+    /// The revision to go back to.
+    pub revision: u64,
+    /// Why.
+    #[serde(default)]
+    pub message: String,
+    /// Who.
+    #[serde(default)]
+    pub author: String,
+    /// How long to wait for the nodes, in milliseconds.
+    #[serde(default)]
+    pub wait_ms: u64,
+}
+
+/// What a change does, or would do.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Proposed {
+    /// The revision that it is compared with.
+    pub base_revision: u64,
+    /// What changes on each node; nodes on which nothing does are left out.
+    pub nodes: BTreeMap<String, NodeChange>,
+    /// Flows that open or close.
+    pub flows: Vec<Flow>,
+    /// Pairs of ends that were too many to compare.
+    #[serde(default)]
+    pub flows_not_compared: usize,
+    /// How many tests the file has; all hold.
+    pub tests: usize,
+    /// Warnings.
+    pub warnings: Vec<Finding>,
+}
+
+/// What changes on one node.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct NodeChange {
+    /// What its kernel is told, in order.
+    pub operations: Vec<String>,
+    /// Workloads that start.
+    pub started: Vec<String>,
+    /// Workloads that stop.
+    pub stopped: Vec<String>,
+    /// Peers that change, each `network/node`.
+    pub peers: Vec<String>,
+    /// Networks whose names change.
+    pub names: Vec<String>,
+}
+
+/// Flows that open or close alike.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Flow {
+    /// Who calls.
+    pub from: Vec<String>,
+    /// Who is called.
+    pub to: String,
+    /// What may pass from now on, such as `tcp 5432`.
+    pub opened: Vec<String>,
+    /// What may pass no more.
+    pub closed: Vec<String>,
+}
+
+/// The answer to an apply or a rollback.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Applied {
+    /// The revision in force now.
+    pub revision: u64,
+    /// Whether there was anything to change.
+    pub changed: bool,
+    /// What changed.
+    pub proposed: Proposed,
+    /// Nodes that hold it.
+    pub applied: Vec<String>,
+    /// Connected nodes that do not hold it yet.
+    pub behind: Vec<String>,
+    /// Declared nodes that are not connected; they fetch it when they are.
+    pub away: Vec<String>,
+    /// What nodes could not put in force.
+    pub refused: Vec<NodeRefusal>,
+    /// The revision that was gone back to since nodes refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rolled_back_to: Option<u64>,
+}
+
+/// Something that a node could not put in force.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodeRefusal {
+    /// The node.
+    pub node: String,
+    /// What it is about, such as `workload db-1`.
+    pub what: String,
+    /// Why, and what to do.
+    pub reason: String,
+}
+
+/// `GET /v1/revisions`, `GET /v1/revisions/N`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Revision {
+    /// Its number.
+    pub number: u64,
+    /// When: milliseconds since 1970.
+    pub time_ms: u64,
+    /// Who.
+    pub author: String,
+    /// Why.
+    pub message: String,
+    /// The revision that it goes back to, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollback_of: Option<u64>,
+    /// How many workloads it declares.
+    pub workloads: u64,
+    /// Its files; only where one revision is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sources: Option<Sources>,
+}

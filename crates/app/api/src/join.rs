@@ -1,0 +1,93 @@
+//! Admission of nodes.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// `POST /v1/tokens`: makes a join token.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct MakeToken {
+    /// Only the node with this name may use it.
+    #[serde(default)]
+    pub node: Option<String>,
+    /// Tags that nodes get which use it.
+    #[serde(default)]
+    pub tags: BTreeSet<String>,
+    /// Whether it may be used more than once.
+    #[serde(default)]
+    pub reusable: bool,
+    /// How long it is valid, in seconds; a day if none is given.
+    #[serde(default)]
+    pub lifetime_s: Option<u64>,
+    /// Whether nodes that use it wait for somebody's approval.
+    #[serde(default)]
+    pub needs_approval: bool,
+    /// Where nodes reach control, each `host:port`, if not where control thinks.
+    #[serde(default)]
+    pub endpoints: Vec<String>,
+}
+
+/// The answer to [`MakeToken`]. The token is shown once and kept nowhere.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct TokenMade {
+    /// Its number, for `token revoke`.
+    pub id: String,
+    /// The token itself.
+    pub token: String,
+    /// When it expires: seconds since 1970.
+    pub expires_s: u64,
+}
+
+/// `GET /v1/tokens`: what is known of a token.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Token {
+    /// Its number.
+    pub id: String,
+    /// The node that it is for, if it is for one.
+    #[serde(default)]
+    pub node: Option<String>,
+    /// Tags that it gives.
+    #[serde(default)]
+    pub tags: BTreeSet<String>,
+    /// Whether it may be used more than once.
+    pub reusable: bool,
+    /// How often it was used.
+    pub used: u64,
+    /// When it expires: seconds since 1970.
+    pub expires_s: u64,
+}
+
+/// `POST /v1/join`: asks to be admitted. Binary values are in base64.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Join {
+    /// The node's name.
+    pub node: String,
+    /// The fabric's id in the token, 32 hexadecimal digits.
+    pub fabric_id: String,
+    /// The token's secret.
+    pub secret: String,
+    /// The node's own Ed25519 key.
+    pub key: String,
+    /// Its proof that it has the secret to that key, tied to this connection.
+    pub proof: String,
+}
+
+/// The answer to [`Join`].
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Joined {
+    /// The fabric's name.
+    pub fabric: String,
+    /// The node's name.
+    pub node: String,
+    /// The node's certificate (X.509, DER).
+    pub certificate: String,
+    /// The fabric's CA (X.509, DER).
+    pub ca: String,
+    /// Control's Ed25519 key for what it signs, 64 hexadecimal digits.
+    pub signing_key: String,
+    /// Where control answers, each `host:port`.
+    pub control: Vec<String>,
+    /// Whether the node waits for somebody's approval.
+    pub waiting: bool,
+    /// Whether the fabric's file declares the node.
+    pub declared: bool,
+}

@@ -1,0 +1,20 @@
+//! What is said over control's HTTP API, version 1: JSON, the same for the command line, the SDK and the dashboard.
+//!
+//! Every path begins with [`PREFIX`]. An answer with a status of 400 and above is an [`Error`]. Fields
+//! may be added; none is renamed or removed within a version.
+#![forbid(unsafe_code)]
+
+mod change;
+mod error;
+mod join;
+mod status;
+
+pub use change::{
+    Applied, Apply, Flow, NodeChange, NodeRefusal, Plan, Proposed, Revision, Rollback, Sources,
+};
+pub use error::{Error, Finding};
+pub use join::{Join, Joined, MakeToken, Token, TokenMade};
+pub use status::{Node, Status, Workload};
+
+/// Before every path.
+pub const PREFIX: &str = "/v1";

@@ -1,0 +1,61 @@
+//! Commands on real hosts: control, nodes that join it, and what is declared.
+
+mod changes;
+mod daemons;
+mod down;
+mod join;
+mod nodes;
+mod place;
+mod status;
+mod supervise;
+mod up;
+
+pub(crate) use changes::{
+    Apply, Diff, History, Plan, Rollback, apply, diff, history, plan, rollback,
+};
+pub(crate) use daemons::{Control, control};
+pub(crate) use down::{Down, Stop, down, stop};
+pub(crate) use join::{Join, join};
+pub(crate) use nodes::{NodeName, Nodes, TokenCommand, approve, list, remove, revoke, token};
+pub(crate) use status::{Status, status};
+pub(crate) use supervise::{Supervise, supervise};
+pub(crate) use up::{Up, up};
+
+use anyhow::Context as _;
+use netloom::ClientError;
+use std::future::Future;
+
+/// Runs a conversation with control to its end.
+fn wait_for<T>(conversation: impl Future<Output = Result<T, ClientError>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("cannot start a runtime")?;
+    runtime.block_on(conversation).map_err(explained)
+}
+
+/// What control refuses, with all that it says.
+fn explained(error: ClientError) -> anyhow::Error {
+    match error {
+        ClientError::Refused(refused) => {
+            if !refused.rendered.is_empty() {
+                crate::output::error(&refused.rendered);
+            }
+            if refused.solution.is_empty() {
+                anyhow::anyhow!("{}", refused.message)
+            } else {
+                anyhow::anyhow!("{}; {}", refused.message, refused.solution)
+            }
+        }
+        ClientError::Unreachable { .. } => anyhow::anyhow!(
+            "{error}; is control up? `netloom up FILE` starts it, `netloom status` on its host shows it"
+        ),
+        other => other.into(),
+    }
+}
+
+/// Who runs the command, for the history.
+fn author() -> String {
+    let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());
+    user.unwrap_or_else(|| format!("user {}", netloom_sys::process::effective_user()))
+}

@@ -1,0 +1,319 @@
+//! `netloom plan`, `apply`, `history`, `diff`, `rollback`.
+
+use super::place::Host;
+use super::{author, wait_for};
+use crate::{output, source};
+use anyhow::Context as _;
+use netloom::api::{self, Applied, Proposed, Sources};
+use std::process::ExitCode;
+
+/// Most operations that are shown of one node.
+const OPERATIONS_SHOWN_MAX: usize = 20;
+
+/// Shows what an apply would change, on each node, and which flows it would open or close.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Plan {
+    #[command(flatten)]
+    host: Host,
+    /// Files of the fabric.
+    #[arg(required = true)]
+    files: Vec<String>,
+    /// Print the plan as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Makes what the files declare the next revision, and waits until the nodes hold it.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Apply {
+    #[command(flatten)]
+    host: Host,
+    /// Files of the fabric.
+    #[arg(required = true)]
+    files: Vec<String>,
+    /// Why, for the history.
+    #[arg(short, long, default_value = "")]
+    message: String,
+    /// Only if this revision is in force still, as when the plan was made.
+    #[arg(long, value_name = "REVISION")]
+    expect: Option<u64>,
+    /// Longest wait for the nodes, in seconds.
+    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    wait: u64,
+    /// Keep the revision even if nodes refuse it, instead of going back.
+    #[arg(long)]
+    keep_refused: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Lists the newest revisions.
+#[derive(Debug, clap::Args)]
+pub(crate) struct History {
+    #[command(flatten)]
+    host: Host,
+    /// How many.
+    #[arg(short = 'n', long, default_value_t = 20)]
+    count: usize,
+    /// Print them as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows what the files of two revisions differ in.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Diff {
+    #[command(flatten)]
+    host: Host,
+    /// The earlier revision.
+    from: u64,
+    /// The later revision.
+    to: u64,
+}
+
+/// Makes an earlier revision's files the next revision. Addresses stay as they are.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Rollback {
+    #[command(flatten)]
+    host: Host,
+    /// The revision to go back to.
+    revision: u64,
+    /// Why, for the history.
+    #[arg(short, long, default_value = "")]
+    message: String,
+    /// Longest wait for the nodes, in seconds.
+    #[arg(long, default_value_t = 30, value_name = "SECONDS")]
+    wait: u64,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// The files as they are, and the fabric's name; their errors are shown before anything is sent.
+pub(super) fn sources(files: &[String]) -> anyhow::Result<(String, Sources)> {
+    let roots: Vec<String> = files
+        .iter()
+        .map(|file| {
+            let path = std::fs::canonicalize(file)
+                .with_context(|| format!("cannot read {file}; check the path"))?;
+            Ok(path.to_string_lossy().into_owned())
+        })
+        .collect::<anyhow::Result<_>>()?;
+    let fabric = source::fabric(&roots)?;
+    let texts = source::load(&roots).sources;
+    Ok((fabric.name, Sources { roots, texts }))
+}
+
+fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    output::print(&format!("{}\n", serde_json::to_string_pretty(value)?));
+    Ok(())
+}
+
+pub(crate) fn plan(arguments: &Plan) -> anyhow::Result<ExitCode> {
+    let (fabric, sources) = sources(&arguments.files)?;
+    let client = arguments.host.place(&fabric).client();
+    let proposed = wait_for(client.plan(&api::Plan { sources }))?;
+    if arguments.json {
+        json(&proposed)?;
+    } else {
+        output::print(&shown(&proposed));
+        let base = proposed.base_revision;
+        output::print(&format!(
+            "compared with revision {base}; to make it so: netloom apply --expect {base} {}\n",
+            arguments.files.join(" ")
+        ));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn apply(arguments: &Apply) -> anyhow::Result<ExitCode> {
+    let (fabric, sources) = sources(&arguments.files)?;
+    let client = arguments.host.place(&fabric).client();
+    let apply = api::Apply {
+        sources,
+        message: arguments.message.clone(),
+        author: author(),
+        expected_revision: arguments.expect,
+        wait_ms: arguments.wait * 1000,
+        keep_refused: arguments.keep_refused,
+    };
+    finish(&wait_for(client.apply(&apply))?, arguments.json)
+}
+
+pub(crate) fn rollback(arguments: &Rollback) -> anyhow::Result<ExitCode> {
+    let client = arguments.host.chosen()?.client();
+    let rollback = api::Rollback {
+        revision: arguments.revision,
+        message: arguments.message.clone(),
+        author: author(),
+        wait_ms: arguments.wait * 1000,
+    };
+    finish(&wait_for(client.rollback(&rollback))?, arguments.json)
+}
+
+fn finish(applied: &Applied, as_json: bool) -> anyhow::Result<ExitCode> {
+    if as_json {
+        json(applied)?;
+    } else {
+        output::print(&result(applied));
+    }
+    let good = applied.refused.is_empty() && applied.behind.is_empty();
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What an apply did, in words.
+pub(super) fn result(applied: &Applied) -> String {
+    let mut text = shown(&applied.proposed);
+    let changed = if applied.changed { "" } else { " already" };
+    text.push_str(&format!("revision {} is in force{changed}\n", applied.revision));
+    for (what, nodes) in [
+        ("holds it", &applied.applied),
+        ("does not hold it yet; `netloom status` tells why", &applied.behind),
+        ("is away, and fetches it when it is back", &applied.away),
+    ] {
+        for node in nodes {
+            let good = std::ptr::eq(nodes, &applied.applied);
+            text.push_str(&format!("{} {node} {what}\n", output::mark(good)));
+        }
+    }
+    for refused in &applied.refused {
+        let api::NodeRefusal { node, what, reason } = refused;
+        text.push_str(&format!("{} {node} refuses {what}: {reason}\n", output::mark(false)));
+    }
+    if let Some(revision) = applied.rolled_back_to {
+        text.push_str(&format!(
+            "went back to what revision {revision} declares, since nodes refuse this one; \
+             --keep-refused keeps it\n"
+        ));
+    }
+    text
+}
+
+/// A proposal in words.
+pub(super) fn shown(proposed: &Proposed) -> String {
+    let mut text = String::new();
+    for finding in &proposed.warnings {
+        text.push_str(&format!(
+            "warning: {} ({}:{}); {}\n",
+            finding.message, finding.file, finding.line, finding.solution
+        ));
+    }
+    if proposed.nodes.is_empty() {
+        text.push_str("nothing changes on any node\n");
+    }
+    for (name, change) in &proposed.nodes {
+        text.push_str(&format!("{name}\n"));
+        for operation in change.operations.iter().take(OPERATIONS_SHOWN_MAX) {
+            text.push_str(&format!("  ~ {operation}\n"));
+        }
+        if change.operations.len() > OPERATIONS_SHOWN_MAX {
+            let more = change.operations.len() - OPERATIONS_SHOWN_MAX;
+            text.push_str(&format!("  … and {more} more operations\n"));
+        }
+        for (sign, what, names) in [
+            ("+", "starts workload", &change.started),
+            ("-", "stops workload", &change.stopped),
+            ("~", "peer", &change.peers),
+            ("~", "names of network", &change.names),
+        ] {
+            if !names.is_empty() {
+                text.push_str(&format!("  {sign} {what} {}\n", names.join(", ")));
+            }
+        }
+    }
+    if !proposed.flows.is_empty() {
+        text.push_str("flows\n");
+    }
+    for flow in &proposed.flows {
+        let from = flow.from.join(", ");
+        for (sign, what) in [("+", &flow.opened), ("-", &flow.closed)] {
+            if !what.is_empty() {
+                text.push_str(&format!("  {sign} {from} -> {}: {}\n", flow.to, what.join(", ")));
+            }
+        }
+    }
+    if proposed.flows_not_compared > 0 {
+        text.push_str(&format!("  … {} pairs not compared\n", proposed.flows_not_compared));
+    }
+    if proposed.tests > 0 {
+        text.push_str(&format!("{0} of {0} tests of the file hold\n", proposed.tests));
+    }
+    text
+}
+
+pub(crate) fn history(arguments: &History) -> anyhow::Result<ExitCode> {
+    let client = arguments.host.chosen()?.client();
+    let revisions = wait_for(client.history(arguments.count))?;
+    if arguments.json {
+        json(&revisions)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let row = |one: &api::Revision| {
+        let message = match one.rollback_of {
+            Some(number) => format!("(back to {number}) {}", one.message),
+            None => one.message.clone(),
+        };
+        let workloads = format!("{} workloads", one.workloads);
+        vec![one.number.to_string(), utc(one.time_ms), one.author.clone(), workloads, message]
+    };
+    let rows: Vec<Vec<String>> = revisions.iter().map(row).collect();
+    output::print(&output::table(&rows));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A time as people write it: RFC 3339, to the second.
+pub(super) fn utc(time_ms: u64) -> String {
+    let seconds = time_ms / 1000;
+    let (days, rest) = (seconds / 86_400, seconds % 86_400);
+    // Days since 1970 to a date: the civil calendar, counted from 1 March of the year 0.
+    let shifted = days + 719_468;
+    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
+    let year_of_era =
+        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    let (hour, minute, second) = (rest / 3_600, rest / 60 % 60, rest % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+pub(crate) fn diff(arguments: &Diff) -> anyhow::Result<ExitCode> {
+    let client = arguments.host.chosen()?.client();
+    let sources = |number| -> anyhow::Result<Sources> {
+        let revision = wait_for(client.revision(number))?;
+        Ok(revision.sources.unwrap_or_default())
+    };
+    let (from, to) = (sources(arguments.from)?, sources(arguments.to)?);
+    let mut names: Vec<&String> = from.texts.keys().chain(to.texts.keys()).collect();
+    names.sort();
+    names.dedup();
+    for name in names {
+        let of = |sources: &Sources| sources.texts.get(name).cloned().unwrap_or_default();
+        let (before, after) = (of(&from), of(&to));
+        if before != after {
+            let lines = similar::TextDiff::from_lines(&before, &after);
+            output::print(&lines.unified_diff().header(name, name).to_string());
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_read_as_dates() {
+        for (time_ms, expected) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_400_000, "2000-02-29T00:00:00Z"),
+            (1_795_228_799_999, "2026-11-21T02:39:59Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00Z"),
+        ] {
+            assert_eq!(utc(time_ms), expected);
+        }
+    }
+}

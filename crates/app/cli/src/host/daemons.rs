@@ -1,0 +1,80 @@
+//! `netloom control`: control's process, as the supervisor or systemd starts it.
+
+use super::place::Host;
+use super::up::read_settings;
+use crate::output;
+use anyhow::Context as _;
+use netloom_agent::joined::write_secret;
+use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// File of [`Settings`] in control's folder.
+const SETTINGS: &str = "control.json";
+
+/// Runs control of one fabric, in the foreground.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Control {
+    #[command(flatten)]
+    host: Host,
+}
+
+/// Where control listens.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Settings {
+    /// Where nodes connect.
+    pub(super) listen: SocketAddr,
+    /// Where browsers on this host connect.
+    pub(super) dashboard: Option<SocketAddr>,
+    /// Where nodes reach control.
+    pub(super) endpoints: Vec<String>,
+}
+
+impl Settings {
+    pub(super) fn read(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join(SETTINGS);
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("cannot read {}; run `netloom up FILE`", path.display()))?;
+        serde_json::from_str(&text)
+            .with_context(|| format!("{} is damaged; run `netloom up FILE`", path.display()))
+    }
+
+    pub(super) fn write(&self, folder: &Path) -> anyhow::Result<()> {
+        write_secret(&folder.join(SETTINGS), &serde_json::to_vec_pretty(self)?)
+    }
+}
+
+pub(crate) fn control(arguments: &Control) -> anyhow::Result<ExitCode> {
+    let place = arguments.host.chosen()?;
+    place.make()?;
+    let settings = read_settings(&place)?;
+    let options = netloom_control::server::Options {
+        folder: place.control(),
+        socket: place.control_socket(),
+        listen: settings.listen,
+        dashboard: settings.dashboard,
+        endpoints: settings.endpoints,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start a runtime")?;
+    let ready = || output::print("control is ready\n");
+    runtime.block_on(async {
+        let mut terminate =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+        let mut interrupt =
+            tokio::signal::unix::signal(tokio::signal::unix::SignalKind::interrupt())?;
+        let stop = async {
+            tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            }
+        };
+        netloom_control::server::run(options, stop, ready).await
+    })?;
+    // Sessions that are open would hold the runtime up.
+    runtime.shutdown_background();
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,147 @@
+//! `netloom stop` and `netloom down`: a host without the fabric, for a while or for good.
+
+use super::place::{Host, Place};
+use super::supervise;
+use crate::output;
+use anyhow::Context as _;
+use netloom_sys::poll::{Interest, PollSet};
+use netloom_sys::process::PidFd;
+use std::os::fd::AsFd as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long a process that is killed may take to be gone.
+const KILL_TIMEOUT: Duration = Duration::from_secs(5);
+const SIGKILL: i32 = 9;
+
+/// Ends control and the node on this host, and takes their networks away; nothing is forgotten.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Stop {
+    #[command(flatten)]
+    host: Host,
+}
+
+/// Removes the fabric from this host: processes, networks, and all that is kept. Without control
+/// on another host, that is the end of the fabric.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Down {
+    #[command(flatten)]
+    host: Host,
+    /// Do not ask, also where this host has the fabric's only control.
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(crate) fn stop(arguments: &Stop) -> anyhow::Result<ExitCode> {
+    let place = arguments.host.chosen()?;
+    halt(&place)?;
+    output::print(&format!("fabric {} is stopped here\n", place.fabric));
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) fn down(arguments: &Down) -> anyhow::Result<ExitCode> {
+    let place = arguments.host.chosen()?;
+    if place.control().exists() && !arguments.yes && !confirmed(&place)? {
+        return Ok(ExitCode::FAILURE);
+    }
+    for operation in halt(&place)? {
+        output::print(&format!("- {operation}\n"));
+    }
+    remove_folder(&place.state())?;
+    // Stay if other fabrics, or others, have something there.
+    let _ = std::fs::remove_dir(&place.state_root);
+    output::print(&format!("fabric {} is gone from this host\n", place.fabric));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn confirmed(place: &Place) -> anyhow::Result<bool> {
+    use std::io::IsTerminal as _;
+    let what =
+        format!("this host has the control of `{}`: its store and its CA go too", place.fabric);
+    if !std::io::stdin().is_terminal() {
+        anyhow::bail!("{what}; say so with --yes, or use `netloom stop`");
+    }
+    output::error(&format!("{what}. Remove them? [y/N] "));
+    let mut line = String::new();
+    std::io::stdin().read_line(&mut line)?;
+    Ok(line.trim().eq_ignore_ascii_case("y"))
+}
+
+/// Ends what runs, and removes what the kernel holds.
+fn halt(place: &Place) -> anyhow::Result<Vec<String>> {
+    supervise::end(place)?;
+    end_strays(place)?;
+    let removed = netloom_agent::remove_fabric(&place.fabric, &place.run_root)?;
+    remove_folder(&place.run())?;
+    let _ = std::fs::remove_dir(&place.run_root);
+    Ok(removed)
+}
+
+/// Ends daemons of the fabric whose supervisor was killed. They are known by their arguments.
+fn end_strays(place: &Place) -> anyhow::Result<()> {
+    for entry in std::fs::read_dir("/proc").context("cannot read /proc")?.flatten() {
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        if !is_daemon(&command, place) {
+            continue;
+        }
+        let Ok(process) = PidFd::open(id) else { continue };
+        let _ = process.signal(SIGKILL);
+        let mut set = PollSet::new();
+        set.add(process.as_fd(), Interest::Read);
+        let _ = set.wait(Some(KILL_TIMEOUT));
+    }
+    Ok(())
+}
+
+/// Whether a command line is one of this fabric's daemons, as the supervisor starts them.
+fn is_daemon(command: &[u8], place: &Place) -> bool {
+    let words: Vec<&[u8]> = command.split(|byte| *byte == 0).collect();
+    let has = |name: &str, value: &str| {
+        words.windows(2).any(|pair| pair[0] == name.as_bytes() && pair[1] == value.as_bytes())
+    };
+    let run = place.run_root.to_string_lossy();
+    match words.get(1).copied() {
+        Some(b"control" | b"supervise") => has("--run", &run) && has("--fabric", &place.fabric),
+        Some(b"node") => has("--run", &run) && has("--state", &place.node().to_string_lossy()),
+        _ => false,
+    }
+}
+
+fn remove_folder(folder: &std::path::Path) -> anyhow::Result<()> {
+    match std::fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove {}", folder.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_daemons_of_this_fabric_are_ended() {
+        let place = Place {
+            fabric: "shop".into(),
+            state_root: "/var/lib/netloom".into(),
+            run_root: "/run/netloom".into(),
+        };
+        let line = |words: &[&str]| words.join("\0").into_bytes();
+        let run = ["--run", "/run/netloom"];
+        let control = |fabric: &str| {
+            line(&[&["netloom", "control"][..], &run, &["--fabric", fabric]].concat())
+        };
+        assert!(is_daemon(&control("shop"), &place));
+        assert!(!is_daemon(&control("other"), &place));
+        let node = line(
+            &[&["netloom", "node", "--state", "/var/lib/netloom/shop/node"][..], &run].concat(),
+        );
+        assert!(is_daemon(&node, &place));
+        assert!(!is_daemon(&line(&["vi", "node", "--run"]), &place));
+        assert!(!is_daemon(b"", &place));
+    }
+}

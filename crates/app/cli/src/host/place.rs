@@ -1,0 +1,136 @@
+//! Where a host keeps its fabrics.
+//!
+//! ```text
+//! STATE/FABRIC/control   store, keys of the CA and of control          kept over restarts
+//! STATE/FABRIC/node      the node's keys and what control sent last
+//! STATE/FABRIC/log       of both
+//! RUN/FABRIC             sockets, namespaces, the supervisor's process id   gone after a reboot
+//! ```
+
+use anyhow::{Context as _, bail};
+use netloom::Client;
+use netloom_sys::unix_socket;
+use std::path::{Path, PathBuf};
+
+/// Where this host's fabrics are.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct Host {
+    /// Folder for what is kept over restarts.
+    #[arg(long, env = "NETLOOM_STATE", default_value = "/var/lib/netloom", value_name = "FOLDER")]
+    pub(crate) state: PathBuf,
+    /// Folder for what exists only while it runs.
+    #[arg(long, env = "NETLOOM_RUN", default_value = "/run/netloom", value_name = "FOLDER")]
+    pub(crate) run: PathBuf,
+    /// Which fabric, where this host has several.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) fabric: Option<String>,
+}
+
+/// One fabric's folders on this host.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    pub(crate) fabric: String,
+    pub(crate) state_root: PathBuf,
+    pub(crate) run_root: PathBuf,
+}
+
+impl Host {
+    /// The folders of a fabric.
+    pub(crate) fn place(&self, fabric: &str) -> Place {
+        Place {
+            fabric: fabric.to_owned(),
+            state_root: self.state.clone(),
+            run_root: self.run.clone(),
+        }
+    }
+
+    /// The fabric that is meant: the named one, or the only one here.
+    pub(crate) fn chosen(&self) -> anyhow::Result<Place> {
+        if let Some(fabric) = &self.fabric {
+            return Ok(self.place(fabric));
+        }
+        let mut found = self.fabrics();
+        match found.len() {
+            1 => Ok(self.place(&found.remove(0))),
+            0 => bail!(
+                "this host has no fabric in {} or {}; `netloom up FILE` begins one, \
+                 `netloom join TOKEN` joins one",
+                self.state.display(),
+                self.run.display()
+            ),
+            _ => bail!(
+                "this host has several fabrics; say which with --fabric: {}",
+                found.join(", ")
+            ),
+        }
+    }
+
+    /// Names of fabrics that have a folder here.
+    pub(crate) fn fabrics(&self) -> Vec<String> {
+        let folders = |root: &Path| {
+            let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+            entries
+                .filter(|entry| entry.path().is_dir())
+                .filter_map(|entry| entry.file_name().into_string().ok())
+                .collect::<Vec<String>>()
+        };
+        let mut found = folders(&self.state);
+        found.extend(folders(&self.run));
+        found.sort();
+        found.dedup();
+        found
+    }
+}
+
+impl Place {
+    pub(crate) fn state(&self) -> PathBuf {
+        self.state_root.join(&self.fabric)
+    }
+
+    pub(crate) fn run(&self) -> PathBuf {
+        self.run_root.join(&self.fabric)
+    }
+
+    pub(crate) fn control(&self) -> PathBuf {
+        self.state().join("control")
+    }
+
+    pub(crate) fn node(&self) -> PathBuf {
+        self.state().join("node")
+    }
+
+    pub(crate) fn log(&self, of: &str) -> PathBuf {
+        self.state().join("log").join(format!("{of}.log"))
+    }
+
+    pub(crate) fn control_socket(&self) -> PathBuf {
+        self.run().join("control.sock")
+    }
+
+    pub(crate) fn supervisor_id(&self) -> PathBuf {
+        self.run().join("supervisor.pid")
+    }
+
+    /// Makes the folders, readable by their owner only.
+    pub(crate) fn make(&self) -> anyhow::Result<()> {
+        use std::os::unix::fs::DirBuilderExt as _;
+        for folder in [self.state(), self.run(), self.state().join("log")] {
+            std::fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&folder)
+                .with_context(|| format!("cannot make {}; run as root", folder.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Control's API on this host.
+    pub(crate) fn client(&self) -> Client {
+        Client::unix(self.control_socket())
+    }
+
+    /// Whether control answers here.
+    pub(crate) fn has_control(&self) -> bool {
+        unix_socket::connect(&self.control_socket()).is_ok()
+    }
+}

@@ -1,0 +1,186 @@
+//! `netloom status`: the fabric as control sees it, or this node as its agent does.
+
+use super::place::{Host, Place};
+use super::wait_for;
+use crate::output;
+use anyhow::bail;
+use netloom::api;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// How long the agent may take to answer.
+const AGENT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Shows fabric, nodes, tunnels and workloads; on a host without control, this node.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Status {
+    #[command(flatten)]
+    host: Host,
+    /// Print it as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn status(arguments: &Status) -> anyhow::Result<ExitCode> {
+    let place = arguments.host.chosen()?;
+    if place.has_control() {
+        let status = wait_for(place.client().status())?;
+        if arguments.json {
+            output::print(&format!("{}\n", serde_json::to_string_pretty(&status)?));
+        } else {
+            output::print(&shown(&status));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let own = of_agent(&place)?;
+    if arguments.json {
+        output::print(&format!("{}\n", serde_json::to_string_pretty(&own)?));
+    } else {
+        output::print(&shown_agent(&own));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What this host's agent says of itself.
+pub(super) fn of_agent(place: &Place) -> anyhow::Result<netloom_agent::protocol::Status> {
+    use netloom_agent::protocol::{Answer, Request};
+    let socket = place.node().join("agent.sock");
+    let Ok(mut stream) = netloom_sys::unix_socket::connect(&socket) else {
+        bail!(
+            "neither control nor a node of `{}` runs here; `netloom up FILE` or `netloom join TOKEN` \
+             starts one, and {} tells why it ended",
+            place.fabric,
+            place.state().join("log").display()
+        );
+    };
+    stream.set_read_timeout(Some(AGENT_TIMEOUT))?;
+    let mut request = serde_json::to_string(&Request::Status)?;
+    request.push('\n');
+    stream.write_all(request.as_bytes())?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line)?;
+    match serde_json::from_str(&line)? {
+        Answer::Status(status) => Ok(*status),
+        Answer::Applied(_) => bail!("the agent gave another answer than was asked for"),
+        Answer::Error(text) => bail!("{text}"),
+    }
+}
+
+/// A fabric's status in words.
+pub(super) fn shown(status: &api::Status) -> String {
+    let mut text = format!(
+        "fabric {} ({}), revision {}, {}\n\nnodes\n",
+        status.fabric, status.fabric_id, status.revision, status.software
+    );
+    text.push_str(&nodes(status));
+    text.push_str("\ntunnels\n");
+    text.push_str(&tunnels(status));
+    text.push_str("\nworkloads\n");
+    let row = |(name, one): (&String, &api::Workload)| {
+        let detail = one.detail.clone().unwrap_or_default();
+        let addresses = one.addresses.join(" ");
+        vec![
+            name.clone(),
+            one.state.clone(),
+            one.node.clone(),
+            one.network.clone(),
+            addresses,
+            detail,
+        ]
+    };
+    let rows: Vec<Vec<String>> = status.workloads.iter().map(row).collect();
+    text.push_str(&output::table(&rows));
+    text
+}
+
+/// The nodes as a table, with what is wrong below each.
+pub(super) fn nodes(status: &api::Status) -> String {
+    let row = |(name, node): (&String, &api::Node)| {
+        let state = match (node.state.as_str(), node.current) {
+            ("connected", false) => "connected, not up to date".to_owned(),
+            (state, _) => state.to_owned(),
+        };
+        let good = node.state == "connected" && node.current && node.error.is_none();
+        let address = node.address.clone().unwrap_or_default();
+        let endpoint = node.endpoint.clone().unwrap_or_default();
+        vec![
+            output::mark(good).to_owned(),
+            name.clone(),
+            state,
+            node.region.clone(),
+            address,
+            endpoint,
+        ]
+    };
+    let rows: Vec<Vec<String>> = status.nodes.iter().map(row).collect();
+    let mut text = output::table(&rows);
+    for (name, node) in &status.nodes {
+        if let Some(error) = &node.error {
+            text.push_str(&format!("  {} {name}: {error}\n", output::mark(false)));
+        }
+        for refused in &node.refused {
+            let line = format!("{name} refuses {}: {}", refused.what, refused.reason);
+            text.push_str(&format!("  {} {line}\n", output::mark(false)));
+        }
+    }
+    text
+}
+
+fn tunnels(status: &api::Status) -> String {
+    let mut rows = Vec::new();
+    for (node, one) in &status.nodes {
+        let networks = one.report.as_ref().and_then(|report| report["networks"].as_object());
+        for (network, report) in networks.into_iter().flatten() {
+            for (peer, tunnel) in report["peers"].as_object().into_iter().flatten() {
+                let has_session = tunnel["has_session"].as_bool() == Some(true);
+                let endpoint = tunnel["endpoint"].as_str().unwrap_or("-").to_owned();
+                let bytes = |key: &str| tunnel[key].as_u64().unwrap_or(0).to_string();
+                rows.push(vec![
+                    network.clone(),
+                    format!("{node} -> {peer}"),
+                    if has_session { "session" } else { "idle" }.to_owned(),
+                    endpoint,
+                    format!("{} in, {} out", bytes("rx_bytes"), bytes("tx_bytes")),
+                ]);
+            }
+        }
+    }
+    output::table(&rows)
+}
+
+fn shown_agent(own: &netloom_agent::protocol::Status) -> String {
+    let mut text = format!("node {}\n", own.node);
+    if let Some(address) = own.address {
+        text.push_str(&format!("  address  {address}\n"));
+    }
+    if let Some(control) = &own.control {
+        text.push_str(&format!("  control  {control}\n"));
+    }
+    if let Some(error) = &own.error {
+        text.push_str(&format!("  {} {error}\n", output::mark(false)));
+    }
+    for (network, report) in &own.networks {
+        text.push_str(&format!("network {network} ({})\n", report.tunnel));
+        let row = |(peer, tunnel): (&String, &netloom_agent::protocol::PeerStatus)| {
+            let endpoint = tunnel.endpoint.map_or_else(|| "-".to_owned(), |one| one.to_string());
+            let state = if tunnel.has_session { "session" } else { "idle" };
+            vec![peer.clone(), state.to_owned(), endpoint]
+        };
+        let rows: Vec<Vec<String>> = report.peers.iter().map(row).collect();
+        text.push_str(&output::table(&rows));
+    }
+    let row = |(name, one): (&String, &netloom_agent::protocol::WorkloadStatus)| {
+        let addresses: Vec<String> = one.addresses.iter().map(ToString::to_string).collect();
+        vec![
+            name.clone(),
+            one.state.clone(),
+            addresses.join(" "),
+            one.detail.clone().unwrap_or_default(),
+        ]
+    };
+    let rows: Vec<Vec<String>> = own.workloads.iter().map(row).collect();
+    text.push_str("workloads\n");
+    text.push_str(&output::table(&rows));
+    text
+}

@@ -1,0 +1,371 @@
+//! Who is let in: nodes by tokens and certificates, people and programs by access tokens.
+
+use crate::http::Role;
+use crate::office::{Office, OfficeError, now_ms, put};
+use crate::record::{NodeRecord, Standing, node_name};
+use crate::session::NodeDesk;
+use crate::world::{self, World};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use netloom_api::{Join, Joined, MakeToken, Token as ShownToken, TokenMade};
+use netloom_base::WallTime;
+use netloom_cbor::{Bytes, from_bytes, to_bytes};
+use netloom_pki::authority::LIFETIME;
+use netloom_pki::identity::{verify_keys, verify_possession};
+use netloom_pki::redemption::token_id;
+use netloom_pki::{
+    Attempt, Authority, FabricId, NodeKeys, PublicKey, RedeemError, Secret, Token, TokenOrder,
+    TokenRecord, redeem,
+};
+use netloom_resource::call::{Answer, Call};
+use netloom_store::{Change, Snapshot};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a token is valid unless asked otherwise.
+const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 3600);
+
+/// Why somebody is not let in.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum AdmissionError {
+    /// The token does not admit this node.
+    #[error(transparent)]
+    Redeem(#[from] RedeemError),
+    /// The node's name belongs to somebody else.
+    #[error(
+        "node `{name}` has joined with another key; `netloom remove {name}` makes room for a new one"
+    )]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// The node was shut out.
+    #[error("node `{name}` was revoked; `netloom remove {name}` lets it join again")]
+    Revoked {
+        /// The name.
+        name: String,
+    },
+    /// The request makes no sense.
+    #[error("{0}; use `netloom join`")]
+    Invalid(String),
+    /// The store failed.
+    #[error(transparent)]
+    Office(#[from] OfficeError),
+}
+
+/// Admits.
+pub(crate) struct Admission {
+    authority: Authority,
+    /// Control's key for what it signs.
+    signing_key: PublicKey,
+    /// Where nodes reach control.
+    endpoints: Vec<String>,
+    office: Arc<Office>,
+}
+
+impl std::fmt::Debug for Admission {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Admission").field("endpoints", &self.endpoints).finish_non_exhaustive()
+    }
+}
+
+impl Admission {
+    /// With the fabric's authority.
+    pub(crate) fn new(
+        authority: Authority,
+        signing_key: PublicKey,
+        endpoints: Vec<String>,
+        office: Arc<Office>,
+    ) -> Self {
+        Self { authority, signing_key, endpoints, office }
+    }
+
+    /// What the access token of a caller allows. None is valid yet but those in the store.
+    pub(crate) fn role_of(&self, secret: &str) -> Role {
+        let Ok(snapshot) = self.office.store().snapshot() else { return Role::Stranger };
+        crate::access::role_of(&snapshot, secret).unwrap_or(Role::Stranger)
+    }
+
+    // === tokens ===
+
+    pub(crate) fn make_token(
+        &self,
+        office: &Office,
+        wanted: &MakeToken,
+    ) -> Result<TokenMade, AdmissionError> {
+        let lifetime = wanted.lifetime_s.map_or(TOKEN_LIFETIME, Duration::from_secs);
+        let endpoints = if wanted.endpoints.is_empty() {
+            self.endpoints.clone()
+        } else {
+            wanted.endpoints.clone()
+        };
+        let order = TokenOrder {
+            fabric: self.authority.fabric(),
+            fabric_name: office.world().identity.name.clone(),
+            endpoints,
+            authority: self.authority.hash(),
+            lifetime,
+            node: wanted.node.clone(),
+            tags: wanted.tags.clone(),
+        };
+        let token = Token::new(order, wall_now());
+        let record = TokenRecord::of(&token, wanted.reusable);
+        let name = token_name(&record.id);
+        let waits = waiting_name(&record.id);
+        office.update(|_, _| {
+            let mut changes = vec![put(name.clone(), to_bytes(&record))];
+            if wanted.needs_approval {
+                changes.push(put(waits.clone(), Vec::new()));
+            }
+            Ok::<_, AdmissionError>(changes)
+        })?;
+        Ok(TokenMade {
+            id: hex(&record.id),
+            token: token.to_text().to_string(),
+            expires_s: token.expiry,
+        })
+    }
+
+    pub(crate) fn tokens(&self, office: &Office) -> Result<Vec<ShownToken>, AdmissionError> {
+        let snapshot = office.store().snapshot().map_err(OfficeError::from)?;
+        let records: BTreeMap<String, TokenRecord> =
+            world::records(&snapshot, "token/").map_err(OfficeError::from)?;
+        let now_s = now_ms() / 1000;
+        let usable = records.into_values().filter(|token| {
+            !token.is_revoked && token.expiry > now_s && (token.is_reusable || token.uses == 0)
+        });
+        Ok(usable
+            .map(|token| ShownToken {
+                id: hex(&token.id),
+                node: token.node,
+                tags: token.tags.unwrap_or_default(),
+                reusable: token.is_reusable,
+                used: token.uses,
+                expires_s: token.expiry,
+            })
+            .collect())
+    }
+
+    pub(crate) fn revoke_token(&self, office: &Office, id: &str) -> Result<(), AdmissionError> {
+        let name = format!("token/{id}");
+        office.update(|_, snapshot| {
+            let Some(mut record) = read_token(snapshot, &name)? else {
+                let text = format!("there is no token {id}; `netloom token ls` lists them");
+                return Err(AdmissionError::Invalid(text));
+            };
+            record.is_revoked = true;
+            Ok(vec![put(name.clone(), to_bytes(&record))])
+        })?;
+        Ok(())
+    }
+
+    // === joining ===
+
+    /// Admits a node that shows a token. `binding` is what its connection is told by.
+    pub(crate) fn join(
+        &self,
+        office: &Office,
+        join: &Join,
+        binding: Option<[u8; 32]>,
+    ) -> Result<Joined, AdmissionError> {
+        let asked = Asked::read(join)?;
+        let fabric = self.authority.fabric();
+        let proven = binding.is_some_and(|binding| {
+            verify_possession(&asked.key, asked.fabric, &join.node, &binding, &asked.proof).is_ok()
+        });
+        if !proven {
+            let text = "the node has not proven that it has its key's secret";
+            return Err(AdmissionError::Invalid(text.to_owned()));
+        }
+        let id = token_id(&asked.secret);
+        let name = token_name(&id);
+        let world = office.update(|world, snapshot| {
+            let record = read_token(snapshot, &name)?.ok_or(RedeemError::Forged)?;
+            let attempt = Attempt {
+                fabric: asked.fabric,
+                secret: &asked.secret,
+                node: &join.node,
+                key: asked.key,
+            };
+            let redeemed = redeem(&record, &attempt, wall_now())?;
+            let waits = snapshot.entry(&waiting_name(&id)).map_err(OfficeError::from)?.is_some();
+            let node = self.admitted(world, join, &asked, redeemed.tags, waits)?;
+            let mut changes = vec![put(node_name(&join.node), to_bytes(&node))];
+            if redeemed.record != record {
+                changes.push(put(name.clone(), to_bytes(&redeemed.record)));
+            }
+            Ok::<Vec<Change>, AdmissionError>(changes)
+        })?;
+        let certificate = self
+            .authority
+            .issue_node(&join.node, &asked.key, wall_now(), LIFETIME)
+            .map_err(|error| AdmissionError::Invalid(error.to_string()))?;
+        debug_assert_eq!(fabric, FabricId(world.identity.id));
+        Ok(Joined {
+            fabric: world.identity.name.clone(),
+            node: join.node.clone(),
+            certificate: BASE64.encode(certificate.as_bytes()),
+            ca: BASE64.encode(self.authority.certificate().as_bytes()),
+            signing_key: hex(&self.signing_key.0),
+            control: self.endpoints.clone(),
+            waiting: world.nodes.get(&join.node).map(|node| node.standing)
+                == Some(Standing::Waiting),
+            declared: world.accepted.fabric.nodes.contains_key(&join.node),
+        })
+    }
+
+    fn admitted(
+        &self,
+        world: &World,
+        join: &Join,
+        asked: &Asked,
+        tags: std::collections::BTreeSet<String>,
+        waits: bool,
+    ) -> Result<NodeRecord, AdmissionError> {
+        let name = join.node.clone();
+        match world.nodes.get(&name) {
+            Some(known) if known.standing == Standing::Revoked => {
+                Err(AdmissionError::Revoked { name })
+            }
+            Some(known) if known.identity != asked.key.0 => Err(AdmissionError::NameTaken { name }),
+            // It asks again since it has not heard the answer.
+            Some(known) => Ok(known.clone()),
+            None => Ok(NodeRecord {
+                identity: asked.key.0,
+                standing: if waits { Standing::Waiting } else { Standing::Approved },
+                joined_ms: now_ms(),
+                tags,
+                public_keys: BTreeMap::new(),
+                endpoint: None,
+                local_endpoint: None,
+                generation: 0,
+            }),
+        }
+    }
+
+    // === what members ask ===
+
+    fn keep_keys(
+        &self,
+        node: &str,
+        from: Option<SocketAddr>,
+        said: &SaidKeys,
+    ) -> Result<(), OfficeError> {
+        let SaidKeys { keys, listen_port, addresses, generation, signature } = said;
+        let (listen_port, generation) = (*listen_port, *generation);
+        let fabric = self.authority.fabric();
+        self.office.change_node(node, |record| {
+            let statement = NodeKeys { node: node.to_owned(), generation, keys: keys.clone() };
+            let own = PublicKey(record.identity);
+            let signed = verify_keys(&own, fabric, &statement, signature).is_ok();
+            if !signed || generation < record.generation {
+                return;
+            }
+            record.public_keys.clone_from(keys);
+            record.generation = generation;
+            let local = addresses.first().copied().or_else(|| from.map(|from| from.ip()));
+            let local = local.map(|address| address.to_canonical());
+            record.local_endpoint = local.map(|address| SocketAddr::new(address, listen_port));
+            record.endpoint =
+                from.map(|from| SocketAddr::new(from.ip().to_canonical(), listen_port));
+        })?;
+        Ok(())
+    }
+}
+
+impl NodeDesk for Admission {
+    fn answer(&self, node: &str, from: Option<SocketAddr>, call: Call) -> Answer {
+        match call {
+            Call::Keys { public_keys, listen_port, addresses, generation, signature } => {
+                let keys = public_keys;
+                let said = SaidKeys { keys, listen_port, addresses, generation, signature };
+                match self.keep_keys(node, from, &said) {
+                    Ok(()) => Answer::Done {},
+                    Err(error) => Answer::Refused {
+                        cause: error.to_string(),
+                        solution: "look at control's log".to_owned(),
+                    },
+                }
+            }
+            Call::Renew {} => {
+                let world = self.office.world();
+                let record = world.nodes.get(node);
+                let member = record.filter(|record| record.standing != Standing::Revoked);
+                let issued = member.and_then(|record| {
+                    let key = PublicKey(record.identity);
+                    self.authority.issue_node(node, &key, wall_now(), LIFETIME).ok()
+                });
+                match issued {
+                    Some(certificate) => {
+                        Answer::Certificate { certificate: Bytes(certificate.as_bytes().to_vec()) }
+                    }
+                    None => Answer::Refused {
+                        cause: format!("node `{node}` is not admitted (any more)"),
+                        solution: "join again with a new token".to_owned(),
+                    },
+                }
+            }
+        }
+    }
+}
+
+/// What a node says of its keys and where it can be called.
+struct SaidKeys {
+    keys: BTreeMap<String, [u8; 32]>,
+    listen_port: u16,
+    addresses: Vec<IpAddr>,
+    generation: u64,
+    signature: [u8; 64],
+}
+
+/// A request to join, read.
+struct Asked {
+    fabric: FabricId,
+    secret: Secret,
+    key: PublicKey,
+    proof: [u8; 64],
+}
+
+impl Asked {
+    fn read(join: &Join) -> Result<Self, AdmissionError> {
+        let wrong = |what: &str| AdmissionError::Invalid(format!("the {what} cannot be read"));
+        let fabric = u128::from_str_radix(&join.fabric_id, 16).map_err(|_| wrong("fabric id"))?;
+        Ok(Self {
+            fabric: FabricId(fabric.to_be_bytes()),
+            secret: Secret::from(exactly::<32>(&join.secret).ok_or_else(|| wrong("secret"))?),
+            key: PublicKey(exactly(&join.key).ok_or_else(|| wrong("key"))?),
+            proof: exactly(&join.proof).ok_or_else(|| wrong("proof"))?,
+        })
+    }
+}
+
+fn exactly<const N: usize>(text: &str) -> Option<[u8; N]> {
+    BASE64.decode(text).ok()?.try_into().ok()
+}
+
+fn read_token(snapshot: &Snapshot, name: &str) -> Result<Option<TokenRecord>, AdmissionError> {
+    let Some(bytes) = snapshot.get(name).map_err(OfficeError::from)? else { return Ok(None) };
+    let damaged =
+        |error| OfficeError::from(world::WorldError::Record { name: name.to_owned(), error });
+    Ok(Some(from_bytes(&bytes).map_err(damaged)?))
+}
+
+fn token_name(id: &[u8; 8]) -> String {
+    format!("token/{}", hex(id))
+}
+
+/// Its presence says that nodes which join with the token wait for approval.
+fn waiting_name(id: &[u8; 8]) -> String {
+    format!("token-waits/{}", hex(id))
+}
+
+fn wall_now() -> WallTime {
+    WallTime(now_ms().saturating_mul(1_000_000))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,133 @@
+//! Failures as the API tells them, and work that blocks.
+
+use crate::admission::AdmissionError;
+use crate::office::OfficeError;
+use crate::proposal::Refused;
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use netloom_api::{Error, Finding};
+use netloom_model::{Diagnostic, Severity, diagnostic};
+use netloom_store::CommitError;
+
+/// A request that is not done.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    code: StatusCode,
+    error: Error,
+}
+
+impl Failure {
+    pub(crate) fn new(
+        code: StatusCode,
+        message: impl Into<String>,
+        solution: impl Into<String>,
+    ) -> Self {
+        Self { code, error: Error::new(message, solution) }
+    }
+}
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        (self.code, Json(self.error)).into_response()
+    }
+}
+
+impl From<OfficeError> for Failure {
+    fn from(error: OfficeError) -> Self {
+        let text = error.to_string();
+        // Our errors say what to do behind a semicolon.
+        let (message, solution) = text.split_once("; ").unwrap_or((&text, ""));
+        match &error {
+            OfficeError::Refused(refused) => refusal(refused),
+            OfficeError::Moved { .. } => Self::new(StatusCode::CONFLICT, message, solution),
+            OfficeError::NoRevision { .. } | OfficeError::NoNode { .. } => {
+                Self::new(StatusCode::NOT_FOUND, message, solution)
+            }
+            OfficeError::Busy => Self::new(StatusCode::SERVICE_UNAVAILABLE, message, solution),
+            OfficeError::Commit(CommitError::Unknown { .. }) => Self::new(
+                StatusCode::BAD_GATEWAY,
+                text.clone(),
+                "look at `netloom history` before trying again",
+            ),
+            _ => Self::new(StatusCode::INTERNAL_SERVER_ERROR, message, solution),
+        }
+    }
+}
+
+impl From<AdmissionError> for Failure {
+    fn from(error: AdmissionError) -> Self {
+        let text = error.to_string();
+        let (message, solution) = text.split_once("; ").unwrap_or((&text, ""));
+        match error {
+            AdmissionError::Office(error) => error.into(),
+            AdmissionError::Invalid(_) => Self::new(StatusCode::BAD_REQUEST, message, solution),
+            _ => Self::new(StatusCode::FORBIDDEN, message, solution),
+        }
+    }
+}
+
+fn refusal(refused: &Refused) -> Failure {
+    let mut error = Error::new("what is declared is refused", "mend it, then try again");
+    match refused {
+        Refused::Errors { findings, sources } => {
+            error.findings = findings.iter().map(finding).collect();
+            error.rendered = diagnostic::render(findings, sources);
+        }
+        Refused::BrokenTests(broken) => {
+            "tests of the file do not hold: nothing was changed".clone_into(&mut error.message);
+            "change the policy, or the tests".clone_into(&mut error.solution);
+            for test in broken {
+                error.findings.push(Finding {
+                    severity: "error".to_owned(),
+                    file: test.span.file.to_string(),
+                    line: test.span.line,
+                    column: test.span.column,
+                    message: test.text.clone(),
+                    ..Finding::default()
+                });
+                error.rendered.push_str(&format!("{}\n", test.text));
+            }
+        }
+        Refused::OtherFabric { found, own } => {
+            error.message = format!("this is the file of fabric `{found}`, not of `{own}`");
+            "name the right file, or the control of that fabric".clone_into(&mut error.solution);
+        }
+    }
+    Failure { code: StatusCode::UNPROCESSABLE_ENTITY, error }
+}
+
+pub(crate) fn finding(found: &Diagnostic) -> Finding {
+    Finding {
+        code: Some(found.code.0.to_owned()),
+        severity: match found.severity {
+            Severity::Error => "error".to_owned(),
+            Severity::Warning => "warning".to_owned(),
+        },
+        file: found.span.file.to_string(),
+        line: found.span.line,
+        column: found.span.column,
+        message: found.message.clone(),
+        cause: found.cause.clone(),
+        solution: found.solution.clone(),
+        did_you_mean: found.did_you_mean.clone(),
+    }
+}
+
+/// Runs work that blocks where it holds nobody up.
+pub(crate) async fn blocking<T: Send + 'static, E>(
+    work: impl FnOnce() -> Result<T, E> + Send + 'static,
+) -> Result<T, Failure>
+where
+    E: Send + 'static,
+    Failure: From<E>,
+{
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result.map_err(Failure::from),
+        Err(_) => Err(Failure::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "control failed while it worked on this",
+            "look at control's log, and tell the developers",
+        )),
+    }
+}

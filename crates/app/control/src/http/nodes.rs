@@ -1,0 +1,77 @@
+//! Nodes and tokens.
+
+use super::answer::blocking;
+use super::{Binding, Desk, Failure, view};
+use crate::office::OfficeError;
+use crate::record::Standing;
+use axum::extract::{Path, State};
+use axum::{Extension, Json};
+use netloom_api::{Join, Joined, MakeToken, Status, Token, TokenMade};
+
+pub(super) async fn status(State(desk): State<Desk>) -> Json<Status> {
+    Json(view::status(&desk.office))
+}
+
+pub(super) async fn approve(
+    State(desk): State<Desk>,
+    Path(name): Path<String>,
+) -> Result<Json<Status>, Failure> {
+    stand(desk, name, Standing::Approved).await
+}
+
+pub(super) async fn revoke(
+    State(desk): State<Desk>,
+    Path(name): Path<String>,
+) -> Result<Json<Status>, Failure> {
+    stand(desk, name, Standing::Revoked).await
+}
+
+async fn stand(desk: Desk, name: String, standing: Standing) -> Result<Json<Status>, Failure> {
+    blocking(move || {
+        desk.office.change_node(&name, |record| record.standing = standing)?;
+        Ok::<_, OfficeError>(Json(view::status(&desk.office)))
+    })
+    .await
+}
+
+pub(super) async fn remove(
+    State(desk): State<Desk>,
+    Path(name): Path<String>,
+) -> Result<Json<Status>, Failure> {
+    blocking(move || {
+        desk.office.remove_node(&name)?;
+        Ok::<_, OfficeError>(Json(view::status(&desk.office)))
+    })
+    .await
+}
+
+pub(super) async fn tokens(State(desk): State<Desk>) -> Result<Json<Vec<Token>>, Failure> {
+    blocking(move || desk.admission.tokens(&desk.office).map(Json)).await
+}
+
+pub(super) async fn make_token(
+    State(desk): State<Desk>,
+    Json(wanted): Json<MakeToken>,
+) -> Result<Json<TokenMade>, Failure> {
+    blocking(move || desk.admission.make_token(&desk.office, &wanted).map(Json)).await
+}
+
+pub(super) async fn revoke_token(
+    State(desk): State<Desk>,
+    Path(id): Path<String>,
+) -> Result<Json<Vec<Token>>, Failure> {
+    blocking(move || {
+        desk.admission.revoke_token(&desk.office, &id)?;
+        desk.admission.tokens(&desk.office).map(Json)
+    })
+    .await
+}
+
+pub(super) async fn join(
+    State(desk): State<Desk>,
+    binding: Option<Extension<Binding>>,
+    Json(join): Json<Join>,
+) -> Result<Json<Joined>, Failure> {
+    let binding = binding.map(|Extension(Binding(binding))| binding);
+    blocking(move || desk.admission.join(&desk.office, &join, binding).map(Json)).await
+}

@@ -1,0 +1,93 @@
+//! Control's keys on disk.
+//!
+//! ```text
+//! FOLDER/ca.key, FOLDER/ca.crt    the fabric's authority     keys: PKCS #8, mode 0600
+//! FOLDER/signing.key              Ed25519, for what nodes keep
+//! FOLDER/control.json             where control listens
+//! FOLDER/store.redb               the store
+//! ```
+
+use crate::office::{Office, now_ms};
+use crate::record::FabricRecord;
+use anyhow::Context as _;
+use netloom_base::WallTime;
+use netloom_pki::{Authority, Certificate, FabricId, SigningSecret, StoredKey};
+use netloom_store::{RedbBackend, Store};
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+use std::sync::Arc;
+
+/// The keys.
+#[derive(Debug)]
+pub struct ControlKeys {
+    /// The fabric's authority.
+    pub authority: Authority,
+    /// For what nodes keep.
+    pub signing: Arc<SigningSecret>,
+}
+
+impl ControlKeys {
+    /// Reads a folder.
+    ///
+    /// # Errors
+    /// A file is missing or damaged.
+    pub fn read(folder: &Path) -> anyhow::Result<Self> {
+        let file = |name: &str| {
+            let path = folder.join(name);
+            std::fs::read(&path).with_context(|| {
+                format!(
+                    "cannot read {}; restore it from a copy of control's folder",
+                    path.display()
+                )
+            })
+        };
+        let certificate = Certificate::new(file("ca.crt")?)?;
+        let authority = Authority::restore(StoredKey::new(file("ca.key")?), certificate)?;
+        let signing = SigningSecret::from_stored(StoredKey::new(file("signing.key")?))?;
+        Ok(Self { authority, signing: Arc::new(signing) })
+    }
+}
+
+/// Begins a fabric: keys and an empty store in `folder`. One that is there is left as it is.
+///
+/// # Errors
+/// Something cannot be written; nothing that was there is lost.
+pub fn found(folder: &Path, name: &str) -> anyhow::Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+        .with_context(|| format!("cannot make {}", folder.display()))?;
+    if !folder.join("ca.crt").exists() {
+        let now = WallTime(now_ms().saturating_mul(1_000_000));
+        let authority = Authority::create(FabricId::random(), now);
+        let signing = SigningSecret::generate();
+        write_secret(&folder.join("ca.key"), authority.stored_key().as_bytes())?;
+        write_secret(&folder.join("signing.key"), signing.stored().as_bytes())?;
+        // Last, since it says that all are there.
+        write_secret(&folder.join("ca.crt"), authority.certificate().as_bytes())?;
+    }
+    let keys = ControlKeys::read(folder)?;
+    let store = Store::open(RedbBackend::open(folder.join("store.redb"))?)?;
+    let identity =
+        FabricRecord { id: keys.authority.fabric().0, name: name.to_owned(), made_ms: now_ms() };
+    Office::found(&store, &identity)?;
+    Ok(())
+}
+
+/// Writes a file that only its owner reads: whole or not at all, also if the power fails.
+fn write_secret(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
+    let fresh = path.with_extension("new");
+    let write = || {
+        let _ = std::fs::remove_file(&fresh);
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&fresh, path)?;
+        File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,27 @@
+//! Control: keeps the declared state, admits nodes, and brings them to it.
+//!
+//! ```text
+//! file, API ─ propose ─► proposal ─ changes ─► store (one commit) ─ World ─► resources ─► feeds ─► agents
+//!              (pure)                                                          ▲
+//!                                                       keys and endpoints ────┘ (from agents)
+//! ```
+//! Everything that is declared goes through the [`office::Office`]: proposed without touching
+//! anything, committed as a whole or not at all, published to those whom it concerns. What nodes
+//! report of themselves is kept in memory only.
+#![forbid(unsafe_code)]
+
+mod access;
+mod admission;
+pub mod declared;
+pub mod feeds;
+mod http;
+pub mod keys;
+pub mod observed;
+pub mod office;
+pub mod proposal;
+pub mod record;
+pub mod server;
+pub mod session;
+pub mod world;
+
+pub use http::Role;

@@ -1,0 +1,400 @@
+//! Where every change of the declared state goes through: proposed, committed, published.
+
+use crate::declared::Declared;
+use crate::feeds::{Feeds, Sign};
+use crate::observed::Observed;
+use crate::proposal::{self, Origin, Proposal, Refused};
+use crate::record::{
+    CURRENT, Current, FABRIC, FabricRecord, NodeRecord, RevisionRecord, node_name, revision_name,
+};
+use crate::world::{self, World, WorldError};
+use netloom_cbor::to_bytes;
+use netloom_control_protocol::Feed;
+use netloom_store::{Change, CommitError, Snapshot, Store, StoreError, UpdateError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// How often a change is proposed anew while others come first.
+const ATTEMPTS_MAX: usize = 64;
+
+/// Why a change is not made. Nothing of it is in force then.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OfficeError {
+    /// What was declared is not accepted.
+    #[error("what is declared is refused")]
+    Refused(Refused),
+    /// The user has planned on another revision.
+    #[error(
+        "revision {found} is in force, and the plan was made for revision {expected}: somebody \
+         else has applied meanwhile; plan again"
+    )]
+    Moved {
+        /// The revision that was planned on.
+        expected: u64,
+        /// The one in force.
+        found: u64,
+    },
+    /// There is no such revision.
+    #[error("there is no revision {number}; there are 1 to {newest}")]
+    NoRevision {
+        /// The number that was asked for.
+        number: u64,
+        /// The newest.
+        newest: u64,
+    },
+    /// There is no such node.
+    #[error("no node `{name}` has joined; `netloom nodes` lists those that have")]
+    NoNode {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// The store's content cannot be used.
+    #[error(transparent)]
+    World(#[from] WorldError),
+    /// The store does not take the change.
+    #[error(transparent)]
+    Commit(#[from] CommitError),
+    /// Others changed something each time.
+    #[error("others changed something each of {ATTEMPTS_MAX} times; try again")]
+    Busy,
+}
+
+impl From<StoreError> for OfficeError {
+    fn from(error: StoreError) -> Self {
+        Self::World(error.into())
+    }
+}
+
+/// A change that was made.
+#[derive(Debug)]
+pub struct Applied {
+    /// The revision in force now.
+    pub revision: u64,
+    /// What it did.
+    pub proposal: Proposal,
+    /// Whether there was anything to change.
+    pub changed: bool,
+}
+
+/// Control's core: the store, what is in memory of it, and what nodes have said.
+pub struct Office {
+    store: Store,
+    inner: Mutex<Inner>,
+    notify: Box<dyn Fn(u64) + Send + Sync>,
+}
+
+struct Inner {
+    world: Arc<World>,
+    feeds: Feeds,
+    observed: BTreeMap<String, Observed>,
+}
+
+impl std::fmt::Debug for Office {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Office").field("store", &self.store).finish_non_exhaustive()
+    }
+}
+
+impl Office {
+    /// Begins a fabric in an empty store: an empty revision 0 of its name.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn found(store: &Store, identity: &FabricRecord) -> Result<(), UpdateError<OfficeError>> {
+        store.update(|snapshot| {
+            if snapshot.get(FABRIC)?.is_some() {
+                return Ok::<_, OfficeError>(Vec::new());
+            }
+            let empty = RevisionRecord {
+                number: 0,
+                time_ms: identity.made_ms,
+                author: String::new(),
+                message: "the beginning".to_owned(),
+                roots: vec!["(none)".to_owned()],
+                texts: BTreeMap::from([(
+                    "(none)".to_owned(),
+                    format!("version: 1\nfabric: {}\n", identity.name),
+                )]),
+                api: None,
+                rollback_of: None,
+                workloads: 0,
+            };
+            Ok(vec![
+                put(FABRIC.to_owned(), to_bytes(identity)),
+                put(CURRENT.to_owned(), to_bytes(&Current { revision: 0 })),
+                put(revision_name(0), to_bytes(&empty)),
+            ])
+        })?;
+        Ok(())
+    }
+
+    /// Opens the store of a fabric. `notify` is told the version of each commit once it is published.
+    ///
+    /// # Errors
+    /// The store fails, or does not hold a fabric.
+    pub fn open(
+        store: Store,
+        sign: Box<Sign>,
+        notify: Box<dyn Fn(u64) + Send + Sync>,
+    ) -> Result<Self, OfficeError> {
+        let world = Arc::new(World::read(&store.snapshot()?, None)?);
+        let inner = Inner { world, feeds: Feeds::new(sign), observed: BTreeMap::new() };
+        Ok(Self { store, inner: Mutex::new(inner), notify })
+    }
+
+    /// What is in force.
+    pub fn world(&self) -> Arc<World> {
+        Arc::clone(&self.inner().world)
+    }
+
+    /// The store, for reading what is not in memory.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    // === declared state ===
+
+    /// What would change.
+    ///
+    /// # Errors
+    /// It cannot be accepted.
+    pub fn plan(&self, declared: Declared) -> Result<(u64, Proposal), OfficeError> {
+        let world = self.world();
+        let proposal =
+            proposal::propose(&world, declared, now_ms()).map_err(OfficeError::Refused)?;
+        Ok((world.revision, proposal))
+    }
+
+    /// Makes what is declared the next revision. With `expected`, only if that revision is in force.
+    ///
+    /// `declare` gives what is to be declared from what is: a file's part, or the API's.
+    ///
+    /// # Errors
+    /// It is not accepted, or not stored; nothing has changed then.
+    pub fn apply(
+        &self,
+        declare: impl Fn(&Declared) -> Declared,
+        origin: &Origin,
+        expected: Option<u64>,
+    ) -> Result<Applied, OfficeError> {
+        for _ in 0..ATTEMPTS_MAX {
+            let snapshot = self.store.snapshot()?;
+            let world = self.advance_to(&snapshot)?;
+            if let Some(expected) = expected
+                && expected != world.revision
+            {
+                return Err(OfficeError::Moved { expected, found: world.revision });
+            }
+            let declared = declare(&world.accepted.declared);
+            let changed = declared != world.accepted.declared;
+            let now = now_ms();
+            let proposal =
+                proposal::propose(&world, declared, now).map_err(OfficeError::Refused)?;
+            if !changed {
+                return Ok(Applied { revision: world.revision, proposal, changed });
+            }
+            let changes = proposal::changes(&world, &proposal, origin, now);
+            match self.store.commit(&snapshot, changes) {
+                Ok(after) => {
+                    let world = self.advance_to(&after)?;
+                    return Ok(Applied { revision: world.revision, proposal, changed });
+                }
+                Err(CommitError::Conflict { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(OfficeError::Busy)
+    }
+
+    /// Goes back to a revision, as a new one. Addresses stay as they are.
+    ///
+    /// # Errors
+    /// There is no such revision, or it is not accepted any more.
+    pub fn rollback(&self, number: u64, origin: &Origin) -> Result<Applied, OfficeError> {
+        let declared = self.declared_at(number)?;
+        let origin = Origin { rollback_of: Some(number), ..origin.clone() };
+        self.apply(|_| declared.clone(), &origin, None)
+    }
+
+    /// What was declared at a revision.
+    ///
+    /// # Errors
+    /// There is no such revision.
+    pub fn declared_at(&self, number: u64) -> Result<Declared, OfficeError> {
+        let RevisionRecord { roots, texts, api, .. } = self.revision(number)?;
+        Ok(Declared { roots, texts, api })
+    }
+
+    /// A revision.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn revision(&self, number: u64) -> Result<RevisionRecord, OfficeError> {
+        world::read_revision(&self.store.snapshot()?, number).map_err(|error| match error {
+            WorldError::Missing { .. } => {
+                OfficeError::NoRevision { number, newest: self.world().revision }
+            }
+            error => error.into(),
+        })
+    }
+
+    /// The newest revisions, newest first.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn history(&self, count: usize) -> Result<Vec<RevisionRecord>, OfficeError> {
+        let snapshot = self.store.snapshot()?;
+        let newest = self.world().revision;
+        let numbers = (0..=newest).rev().take(count);
+        let mut found = Vec::new();
+        for number in numbers {
+            match world::read_revision(&snapshot, number) {
+                Ok(record) => found.push(record),
+                Err(WorldError::Missing { .. }) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(found)
+    }
+
+    // === nodes and other records ===
+
+    /// Makes changes of records that `change` computes from what is in force, until nobody else
+    /// comes first.
+    ///
+    /// # Errors
+    /// `change` fails, or the store does.
+    pub fn update<E: From<OfficeError>>(
+        &self,
+        mut change: impl FnMut(&World, &Snapshot) -> Result<Vec<Change>, E>,
+    ) -> Result<Arc<World>, E> {
+        for _ in 0..ATTEMPTS_MAX {
+            let snapshot = self.store.snapshot().map_err(OfficeError::from)?;
+            let world = self.advance_to(&snapshot)?;
+            let changes = change(&world, &snapshot)?;
+            match self.store.commit(&snapshot, changes) {
+                Ok(after) => return Ok(self.advance_to(&after)?),
+                Err(CommitError::Conflict { .. }) => {}
+                Err(error) => return Err(OfficeError::from(error).into()),
+            }
+        }
+        Err(OfficeError::Busy.into())
+    }
+
+    /// Changes the record of a node that has joined.
+    ///
+    /// # Errors
+    /// There is none, or the store fails.
+    pub fn change_node(
+        &self,
+        name: &str,
+        change: impl Fn(&mut NodeRecord),
+    ) -> Result<Arc<World>, OfficeError> {
+        self.update(|world, _| {
+            let record = world.nodes.get(name);
+            let mut changed =
+                record.cloned().ok_or_else(|| OfficeError::NoNode { name: name.to_owned() })?;
+            change(&mut changed);
+            if Some(&changed) == record {
+                return Ok(Vec::new());
+            }
+            Ok(vec![put(node_name(name), to_bytes(&changed))])
+        })
+    }
+
+    /// Forgets a node; it may join again with a new token.
+    ///
+    /// # Errors
+    /// There is none, or the store fails.
+    pub fn remove_node(&self, name: &str) -> Result<Arc<World>, OfficeError> {
+        let world = self.update(|world, _| {
+            if !world.nodes.contains_key(name) {
+                return Err(OfficeError::NoNode { name: name.to_owned() });
+            }
+            Ok(vec![Change::Delete { name: node_name(name) }])
+        })?;
+        self.inner().observed.remove(name);
+        Ok(world)
+    }
+
+    /// Follows what other control members have committed; gives whether there was anything.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn follow(&self, timeout: std::time::Duration) -> Result<bool, OfficeError> {
+        let version = self.world().version;
+        match self.store.wait_for_change(version, timeout)? {
+            Some(snapshot) => self.advance_to(&snapshot).map(|_| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Takes a snapshot into memory and publishes what it changes, if it is newer.
+    fn advance_to(&self, snapshot: &Snapshot) -> Result<Arc<World>, OfficeError> {
+        let before = self.world();
+        if snapshot.version() <= before.version {
+            return Ok(before);
+        }
+        let after = Arc::new(World::read(snapshot, Some(&before))?);
+        let mut inner = self.inner();
+        if inner.world.version >= after.version {
+            return Ok(Arc::clone(&inner.world));
+        }
+        let before = std::mem::replace(&mut inner.world, Arc::clone(&after));
+        inner.feeds.advance(&before, &after, now_ms());
+        drop(inner);
+        (self.notify)(after.version);
+        Ok(after)
+    }
+
+    // === agents ===
+
+    /// Calls `use_feed` with what a node shall have; nothing for who is not to have any.
+    pub fn with_feed<T>(&self, node: &str, use_feed: impl FnOnce(&Feed) -> T) -> Option<T> {
+        let mut inner = self.inner();
+        let world = Arc::clone(&inner.world);
+        inner.feeds.of(&world, node, now_ms()).map(use_feed)
+    }
+
+    /// Changes what is known of a node's state.
+    pub fn observe(&self, node: &str, change: impl FnOnce(&mut Observed)) {
+        change(self.inner().observed.entry(node.to_owned()).or_default());
+        (self.notify)(self.world().version);
+    }
+
+    /// What nodes have said of themselves.
+    pub fn observed(&self) -> BTreeMap<String, Observed> {
+        self.inner().observed.clone()
+    }
+
+    /// Connected nodes that do not hold what they shall have yet.
+    pub fn behind(&self) -> BTreeSet<String> {
+        let mut inner = self.inner();
+        let world = Arc::clone(&inner.world);
+        let Inner { feeds, observed, .. } = &mut *inner;
+        let connected = observed.iter().filter(|(_, node)| node.connected);
+        connected
+            .filter(|(name, node)| {
+                let feed = feeds.of(&world, name, now_ms());
+                feed.is_some_and(|feed| node.held != Some(feed.digest()))
+            })
+            .map(|(name, _)| name.clone())
+            .collect()
+    }
+}
+
+pub(crate) fn put(name: String, value: Vec<u8>) -> Change {
+    Change::Put { name, value }
+}
+
+/// Milliseconds since 1970.
+pub fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,195 @@
+//! What a change would do, and what it writes: decided without touching anything.
+
+use crate::declared::Declared;
+use crate::record::{
+    CURRENT, Current, LeaseRecord, RestRecord, RevisionRecord, lease_name, rest_name, revision_name,
+};
+use crate::world::World;
+use netloom_cbor::to_bytes;
+use netloom_change::{Flows, NodeChange};
+use netloom_model::lease::{self, Leases};
+use netloom_model::{Diagnostic, Fabric, Severity};
+use netloom_plan::assumed::Assumed;
+use netloom_plan::membership::Memberships;
+use netloom_plan::promises::{self, Broken};
+use netloom_resource::Whole;
+use netloom_store::Change;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+/// How long a released address rests, in milliseconds: whoever still knows it must not reach
+/// somebody else.
+pub const REST_MS: u64 = 24 * 60 * 60 * 1000;
+
+/// Why something declared is not accepted.
+#[derive(Clone, Debug)]
+pub enum Refused {
+    /// It has errors.
+    Errors {
+        /// All findings, warnings too.
+        findings: Vec<Diagnostic>,
+        /// The texts that they stand in.
+        sources: BTreeMap<String, String>,
+    },
+    /// Its own tests do not hold.
+    BrokenTests(Vec<Broken>),
+    /// It is another fabric's.
+    OtherFabric {
+        /// Its name.
+        found: String,
+        /// The name of control's fabric.
+        own: String,
+    },
+}
+
+/// A change that could be made.
+#[derive(Debug)]
+pub struct Proposal {
+    /// What would be declared.
+    pub declared: Declared,
+    /// The same, checked.
+    pub fabric: Fabric,
+    /// Warnings.
+    pub warnings: Vec<Diagnostic>,
+    /// Addresses as they would be.
+    pub leases: Leases,
+    /// What changes on each node.
+    pub nodes: BTreeMap<String, NodeChange>,
+    /// Which flows open or close.
+    pub flows: Flows,
+    /// How many tests the file has; all hold.
+    pub tests: usize,
+}
+
+/// Who changes something, and why.
+#[derive(Clone, Debug, Default)]
+pub struct Origin {
+    /// Who.
+    pub author: String,
+    /// Why.
+    pub message: String,
+    /// The revision that is gone back to, if it is.
+    pub rollback_of: Option<u64>,
+}
+
+/// What would change if `declared` were in force. `now_ms` is milliseconds since 1970.
+///
+/// # Errors
+/// It cannot be accepted.
+pub fn propose(world: &World, declared: Declared, now_ms: u64) -> Result<Proposal, Refused> {
+    let mut loaded = declared.load();
+    let Some(fabric) = loaded.fabric.take() else {
+        return Err(Refused::Errors { findings: loaded.diagnostics, sources: loaded.sources });
+    };
+    if fabric.name != world.identity.name {
+        return Err(Refused::OtherFabric { found: fabric.name, own: world.identity.name.clone() });
+    }
+    let leases = leases(world, &fabric, now_ms);
+    let broken = promises::broken(&fabric, &Assumed::with(&fabric, leases.clone()));
+    if !broken.is_empty() {
+        return Err(Refused::BrokenTests(broken));
+    }
+    let memberships = Memberships::of(&fabric);
+    let after = Whole {
+        fabric: &fabric,
+        fabric_id: world.fabric_id(),
+        leases: &leases,
+        directory: &world.directory,
+        memberships: &memberships,
+    };
+    let before = world.whole();
+    let nodes = netloom_change::operations(&before, &after);
+    let flows = netloom_change::flows(&before, &after);
+    let warnings = loaded
+        .diagnostics
+        .into_iter()
+        .filter(|found| found.severity == Severity::Warning)
+        .collect();
+    let tests = fabric.tests.len();
+    Ok(Proposal { declared, fabric, warnings, leases, nodes, flows, tests })
+}
+
+/// Addresses from those kept so far; what has rested long enough may be given again.
+fn leases(world: &World, fabric: &Fabric, now_ms: u64) -> Leases {
+    let rests = |(network, address): &(String, IpAddr)| {
+        let key = format!("{network}/{address}");
+        world.rests.get(&key).is_none_or(|rest| rest.until_ms > now_ms)
+    };
+    let mut before = world.leases.clone();
+    before.resting.retain(rests);
+    // A workload that has moved to another network leaves its addresses behind.
+    lease::assign(fabric, &before).0
+}
+
+/// What a proposal writes. The store makes all of it, or nothing.
+pub fn changes(world: &World, proposal: &Proposal, origin: &Origin, now_ms: u64) -> Vec<Change> {
+    let number = world.revision + 1;
+    let record = RevisionRecord {
+        number,
+        time_ms: now_ms,
+        author: origin.author.clone(),
+        message: origin.message.clone(),
+        roots: proposal.declared.roots.clone(),
+        texts: proposal.declared.texts.clone(),
+        api: proposal.declared.api.clone(),
+        rollback_of: origin.rollback_of,
+        workloads: proposal.fabric.workloads.len() as u64,
+    };
+    let put = |name: String, value: Vec<u8>| Change::Put { name, value };
+    let mut changes = vec![
+        put(revision_name(number), to_bytes(&record)),
+        put(CURRENT.to_owned(), to_bytes(&Current { revision: number })),
+    ];
+    changes.extend(lease_changes(world, proposal, now_ms));
+    changes
+}
+
+fn lease_changes(world: &World, proposal: &Proposal, now_ms: u64) -> Vec<Change> {
+    let mut changes = Vec::new();
+    let network = |fabric: &Fabric, name: &str| {
+        let workload = fabric.workloads.get(name)?;
+        Some(fabric.network_of(workload).clone())
+    };
+    for (name, addresses) in &proposal.leases.workloads {
+        let of = network(&proposal.fabric, name).unwrap_or_default();
+        let same = world.leases.workloads.get(name) == Some(addresses)
+            && network(&world.accepted.fabric, name).as_ref() == Some(&of);
+        if !same {
+            let record = LeaseRecord { addresses: addresses.clone(), network: of };
+            changes.push(Change::Put { name: lease_name(name), value: to_bytes(&record) });
+        }
+    }
+    for (name, addresses) in &world.leases.workloads {
+        let kept = proposal.leases.workloads.get(name);
+        if kept.is_none() {
+            changes.push(Change::Delete { name: lease_name(name) });
+        }
+        let moved = network(&world.accepted.fabric, name) != network(&proposal.fabric, name);
+        let Some(of) = network(&world.accepted.fabric, name) else { continue };
+        for address in addresses {
+            if moved || kept.is_none_or(|kept| !kept.contains(address)) {
+                let record = RestRecord { until_ms: now_ms + REST_MS };
+                changes
+                    .push(Change::Put { name: rest_name(&of, *address), value: to_bytes(&record) });
+            }
+        }
+    }
+    // What has rested long enough, and what was asked for by name, rests no more.
+    let taken: std::collections::BTreeSet<(String, IpAddr)> = proposal
+        .leases
+        .workloads
+        .iter()
+        .filter_map(|(name, addresses)| Some((network(&proposal.fabric, name)?, addresses)))
+        .flat_map(|(network, addresses)| addresses.iter().map(move |one| (network.clone(), *one)))
+        .collect();
+    for (key, rest) in &world.rests {
+        let Some((network, address)) = key.split_once('/') else { continue };
+        let is_taken = address
+            .parse()
+            .is_ok_and(|address: IpAddr| taken.contains(&(network.to_owned(), address)));
+        if is_taken || rest.until_ms <= now_ms {
+            changes.push(Change::Delete { name: format!("resting/{key}") });
+        }
+    }
+    changes
+}

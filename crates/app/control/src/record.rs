@@ -1,0 +1,153 @@
+//! What the store holds: records of CBOR under names. Keys and names stay what they are for good.
+//!
+//! | name | record |
+//! |---|---|
+//! | `fabric/identity` | [`FabricRecord`] |
+//! | `fabric/current` | number of the revision in force, as [`Current`] |
+//! | `revision/NNNNNNNNNN` | [`RevisionRecord`] |
+//! | `lease/WORKLOAD` | [`LeaseRecord`] |
+//! | `resting/NETWORK/ADDRESS` | [`RestRecord`] |
+//! | `node/NAME` | [`NodeRecord`] |
+//! | `token/ID`, `access/ID` | what admits nodes, and what admits people and programs |
+//!
+//! What nodes report of themselves never comes here: a heartbeat is not worth a commit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, SocketAddr};
+
+/// Longest name.
+const NAME_BYTES_MAX: usize = 63;
+/// Longest free text.
+const TEXT_BYTES_MAX: usize = 4096;
+/// Longest file.
+const FILE_BYTES_MAX: usize = 16 << 20;
+/// Most files, networks, addresses in one record.
+const LIST_MAX: usize = 65_536;
+
+/// Name of [`FabricRecord`].
+pub const FABRIC: &str = "fabric/identity";
+/// Name of [`Current`].
+pub const CURRENT: &str = "fabric/current";
+
+/// Name of a revision: numbers sort as they count.
+pub fn revision_name(number: u64) -> String {
+    format!("revision/{number:010}")
+}
+
+/// Name of a lease.
+pub fn lease_name(workload: &str) -> String {
+    format!("lease/{workload}")
+}
+
+/// Name of an address's rest.
+pub fn rest_name(network: &str, address: IpAddr) -> String {
+    format!("resting/{network}/{address}")
+}
+
+/// Name of a node's record.
+pub fn node_name(node: &str) -> String {
+    format!("node/{node}")
+}
+
+netloom_cbor::record! {
+    /// Who the fabric is.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct FabricRecord {
+        /// Its random id.
+        0 => pub id: [u8; 16],
+        /// Its name.
+        1 => pub name: String [max NAME_BYTES_MAX],
+        /// When it was made: milliseconds since 1970.
+        2 => pub made_ms: u64,
+    }
+}
+
+netloom_cbor::record! {
+    /// Which revision is in force.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct Current {
+        /// Its number; 0 before the first.
+        0 => pub revision: u64,
+    }
+}
+
+netloom_cbor::record! {
+    /// All that was declared at one time, by every owner.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct RevisionRecord {
+        /// Its number, from 1.
+        0 => pub number: u64,
+        /// When: milliseconds since 1970.
+        1 => pub time_ms: u64,
+        /// Who.
+        2 => pub author: String [max TEXT_BYTES_MAX],
+        /// Why.
+        3 => pub message: String [max TEXT_BYTES_MAX],
+        /// The files that were named, as the user named them.
+        4 => pub roots: Vec<String> [max LIST_MAX],
+        /// Texts of these files and of those that they include.
+        5 => pub texts: BTreeMap<String, String> [max FILE_BYTES_MAX],
+        /// What was declared through the API, as a file of its own.
+        6 => pub api: Option<String> [max FILE_BYTES_MAX],
+        /// The revision that this one goes back to, if it does.
+        7 => pub rollback_of: Option<u64>,
+        /// How many workloads it declares.
+        8 => pub workloads: u64,
+    }
+}
+
+netloom_cbor::record! {
+    /// The addresses of a workload.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct LeaseRecord {
+        /// In the order of its subnet's prefixes.
+        0 => pub addresses: Vec<IpAddr> [max LIST_MAX],
+        /// The network that they are of.
+        1 => pub network: String [max NAME_BYTES_MAX],
+    }
+}
+
+netloom_cbor::record! {
+    /// An address that is given to nobody for a while.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct RestRecord {
+        /// Until when: milliseconds since 1970.
+        0 => pub until_ms: u64,
+    }
+}
+
+netloom_cbor::code! {
+    /// How far a node is admitted.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Standing {
+        /// It has a certificate and waits for somebody's approval.
+        0 => Waiting,
+        /// It takes part.
+        1 => Approved,
+        /// It is shut out for good, with the key that it had.
+        2 => Revoked,
+    }
+}
+
+netloom_cbor::record! {
+    /// A node that has joined.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct NodeRecord {
+        /// Its Ed25519 key: what its certificate is for.
+        0 => pub identity: [u8; 32],
+        /// How far it is admitted.
+        1 => pub standing: Standing,
+        /// When it joined: milliseconds since 1970.
+        2 => pub joined_ms: u64,
+        /// Tags of the token that it joined with.
+        3 => pub tags: BTreeSet<String> [max LIST_MAX],
+        /// Its X25519 keys by network.
+        4 => pub public_keys: BTreeMap<String, [u8; 32]> [max LIST_MAX],
+        /// Where anyone can call it.
+        5 => pub endpoint: Option<SocketAddr>,
+        /// Where its own region can call it.
+        6 => pub local_endpoint: Option<SocketAddr>,
+        /// Generation of its keys.
+        7 => pub generation: u64,
+    }
+}

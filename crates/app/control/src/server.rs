@@ -1,0 +1,210 @@
+//! Control's process: listeners, and who is served by what.
+//!
+//! | where | who | what |
+//! |---|---|---|
+//! | TCP port, TLS, ALPN `netloom-control/1` | nodes with a certificate | the delta protocol |
+//! | the same port, ALPN `http/1.1` | joiners; holders of access tokens | the API |
+//! | Unix socket | root on this host | the API, as admin |
+//! | TCP port on loopback, HTTP | browsers and programs on this host | API and dashboard |
+
+use crate::admission::Admission;
+use crate::http::{Binding, Desk, Role, router};
+use crate::keys::ControlKeys;
+use crate::office::Office;
+use crate::session::{self, Caller, NodeDesk};
+use anyhow::Context as _;
+use axum::Router;
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use netloom_base::Seed;
+use netloom_pki::authority::LIFETIME;
+use netloom_pki::tls::{TlsIdentity, binding, peer, server_config};
+use netloom_pki::{Clock, Subject, TlsKey};
+use netloom_store::{RedbBackend, Store};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+/// The delta protocol's name in the handshake.
+pub const ALPN_AGENT: &[u8] = b"netloom-control/1";
+/// The API's name in the handshake.
+pub const ALPN_HTTP: &[u8] = b"http/1.1";
+/// How long an expired certificate is taken for getting a new one: a node may have been off.
+const GRACE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// Longest handshake.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How often control looks for what other members have committed.
+const FOLLOW_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How control is started.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Folder of the store and of control's keys.
+    pub folder: PathBuf,
+    /// The Unix socket of the API.
+    pub socket: PathBuf,
+    /// Where nodes connect to.
+    pub listen: SocketAddr,
+    /// Where browsers on this host connect to; nowhere if none.
+    pub dashboard: Option<SocketAddr>,
+    /// Where nodes reach control, each `host:port`; what tokens name.
+    pub endpoints: Vec<String>,
+}
+
+/// Runs control until `stop` is done.
+///
+/// # Errors
+/// The store cannot be opened, or a port is taken.
+pub async fn run(
+    options: Options,
+    stop: impl Future<Output = ()>,
+    ready: impl FnOnce(),
+) -> anyhow::Result<()> {
+    let keys = ControlKeys::read(&options.folder)?;
+    let path = options.folder.join("store.redb");
+    let store = Store::open(RedbBackend::open(&path)?)
+        .with_context(|| format!("cannot open {}", path.display()))?;
+    let (published_sender, published) = watch::channel(0);
+    let notify = Box::new(move |version: u64| {
+        published_sender.send_modify(|seen| *seen = version);
+    });
+    let signing = keys.signing.clone();
+    let office = Arc::new(Office::open(store, Box::new(move |bytes| signing.sign(bytes)), notify)?);
+    let acceptor = acceptor(&keys)?;
+    let admission = Arc::new(Admission::new(
+        keys.authority,
+        keys.signing.public(),
+        options.endpoints.clone(),
+        Arc::clone(&office),
+    ));
+    let desk = Desk { office: Arc::clone(&office), admission, published };
+    let nodes = TcpListener::bind(options.listen).await.with_context(|| {
+        format!("cannot listen on {}: is the port taken? choose another --listen", options.listen)
+    })?;
+    // A socket left over from a killed control refuses connections, and is in the way.
+    let _ = std::fs::remove_file(&options.socket);
+    let local = UnixListener::bind(&options.socket)
+        .with_context(|| format!("cannot listen at {}", options.socket.display()))?;
+    let dashboard = match options.dashboard {
+        Some(address) => Some(TcpListener::bind(address).await.with_context(|| {
+            format!("cannot listen on {address}: is the port taken? choose another --dashboard")
+        })?),
+        None => None,
+    };
+    tokio::spawn(follow(Arc::clone(&office)));
+    tokio::spawn(serve_local(local, router(desk.clone(), Some(Role::Admin))));
+    if let Some(dashboard) = dashboard {
+        tokio::spawn(serve_browsers(dashboard, router(desk.clone(), None)));
+    }
+    tokio::spawn(serve_nodes(nodes, acceptor, desk));
+    ready();
+    stop.await;
+    let _ = std::fs::remove_file(&options.socket);
+    Ok(())
+}
+
+/// TLS with a certificate that this process issues for itself.
+fn acceptor(keys: &ControlKeys) -> anyhow::Result<TlsAcceptor> {
+    let clock = Clock::system();
+    let key = TlsKey::generate();
+    let certificate =
+        keys.authority.issue_control("control", &key, &[], clock.now(), LIFETIME * 365)?;
+    let identity = TlsIdentity { certificate, key: key.stored().clone() };
+    let authority = keys.authority.certificate();
+    let config = server_config(authority, &identity, &[ALPN_AGENT, ALPN_HTTP], &clock, GRACE)?;
+    Ok(TlsAcceptor::from(Arc::new(config)))
+}
+
+/// Follows what other members of control commit.
+async fn follow(office: Arc<Office>) {
+    loop {
+        let office = Arc::clone(&office);
+        let followed = tokio::task::spawn_blocking(move || office.follow(FOLLOW_INTERVAL)).await;
+        if !matches!(followed, Ok(Ok(_))) {
+            tokio::time::sleep(FOLLOW_INTERVAL).await;
+        }
+    }
+}
+
+async fn serve_local(listener: UnixListener, router: Router) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => drop(tokio::spawn(serve_http(stream, router.clone()))),
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+async fn serve_browsers(listener: TcpListener, router: Router) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => drop(tokio::spawn(serve_http(stream, router.clone()))),
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+async fn serve_http<S>(stream: S, router: Router)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let service = TowerToHyperService::new(router);
+    let connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+    // A client that breaks off is its own business.
+    let _ = connection.await;
+}
+
+async fn serve_nodes(listener: TcpListener, acceptor: TlsAcceptor, desk: Desk) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, from)) => {
+                let _ = stream.set_nodelay(true);
+                let (acceptor, desk) = (acceptor.clone(), desk.clone());
+                tokio::spawn(async move {
+                    let accepting = acceptor.accept(stream);
+                    if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, accepting).await
+                    {
+                        serve_tls(stream, from, desk).await;
+                    }
+                });
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
+
+async fn serve_tls(
+    stream: tokio_rustls::server::TlsStream<tokio::net::TcpStream>,
+    from: SocketAddr,
+    desk: Desk,
+) {
+    let connection = stream.get_ref().1;
+    if connection.alpn_protocol() != Some(ALPN_AGENT) {
+        let mut router = router(desk, None);
+        if let Some(binding) = binding(connection) {
+            router = router.layer(axum::Extension(Binding(binding)));
+        }
+        return serve_http(stream, router).await;
+    }
+    let Ok(Some(peer)) = peer(connection.peer_certificates(), &Clock::system()) else { return };
+    let Subject::Node(_, node) = peer.subject else { return };
+    // A certificate is only as good as the record of its key.
+    let world = desk.office.world();
+    let known = world.nodes.get(&node).map(|record| record.identity);
+    if known.is_none() || known != peer.key.map(|key| key.0) {
+        return;
+    }
+    let mut seed = [0; 32];
+    if aws_lc_rs::rand::fill(&mut seed).is_err() {
+        return;
+    }
+    let caller = Caller { node, from: Some(from), seed: Seed(seed) };
+    let admission: Arc<dyn NodeDesk> = desk.admission;
+    session::serve(stream, caller, desk.office, admission, desk.published).await;
+}

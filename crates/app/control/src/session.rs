@@ -1,0 +1,190 @@
+//! One agent's session: its bytes through the machine, its events to the office.
+
+use crate::office::{Office, now_ms};
+use netloom_base::{Seed, Time};
+use netloom_cbor::{from_bytes, to_bytes};
+use netloom_control_protocol::{
+    Call, ControlConfig, ControlEvent, ControlSession, FailureCode, Timing, Versions,
+};
+use netloom_resource::call::{Answer, Call as NodeCall};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::watch;
+
+/// Bytes read at once.
+const READ_BYTES: usize = 64 << 10;
+/// Longest sleep where no timer is due.
+const SLEEP_MAX: Duration = Duration::from_secs(60);
+
+/// Answers what nodes ask.
+pub trait NodeDesk: Send + Sync + 'static {
+    /// Answers one call of `node`, which speaks from `from`. May block.
+    fn answer(&self, node: &str, from: Option<SocketAddr>, call: NodeCall) -> Answer;
+}
+
+/// Who is at the other end.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    /// The node that its certificate proves.
+    pub node: String,
+    /// Where it comes from.
+    pub from: Option<SocketAddr>,
+    /// Randomness for pings.
+    pub seed: Seed,
+}
+
+/// Serves one agent until either end is done.
+pub async fn serve<S>(
+    stream: S,
+    caller: Caller,
+    office: Arc<Office>,
+    desk: Arc<dyn NodeDesk>,
+    mut published: watch::Receiver<u64>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let Caller { node, from, seed } = caller;
+    let started = Instant::now();
+    let config = ControlConfig {
+        fabric: office.world().identity.id,
+        node: node.clone(),
+        features: BTreeSet::new(),
+        versions: Versions::OURS,
+        timing: Timing::default(),
+    };
+    let machine = ControlSession::new(config, seed, Time::ZERO);
+    let (mut reader, mut writer) = tokio::io::split(stream);
+    let mut session = Session { machine, started, node, from, office, desk, ended: false };
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        session.handle_events().await;
+        while let Some(frame) = session.machine.poll_transmit() {
+            if writer.write_all(&frame).await.is_err() {
+                session.ended = true;
+                break;
+            }
+        }
+        if session.ended || writer.flush().await.is_err() {
+            break;
+        }
+        tokio::select! {
+            read = reader.read(&mut buffer) => match read {
+                Ok(0) | Err(_) => break,
+                Ok(count) => {
+                    let now = session.now();
+                    session.machine.handle_input(now, &buffer[..count]);
+                }
+            },
+            changed = published.changed() => {
+                if changed.is_err() {
+                    break;
+                }
+                session.publish();
+            }
+            () = tokio::time::sleep(session.sleep()) => {
+                let now = session.now();
+                session.machine.handle_timeout(now);
+            }
+        }
+    }
+    session.office.observe(&session.node, |node| node.connected = false);
+}
+
+struct Session {
+    machine: ControlSession,
+    started: Instant,
+    node: String,
+    from: Option<SocketAddr>,
+    office: Arc<Office>,
+    desk: Arc<dyn NodeDesk>,
+    ended: bool,
+}
+
+impl Session {
+    fn now(&self) -> Time {
+        Time::ZERO + self.started.elapsed()
+    }
+
+    fn sleep(&self) -> Duration {
+        let due = self.machine.poll_timeout().map(|due| due - self.now());
+        due.unwrap_or(SLEEP_MAX).min(SLEEP_MAX) + Duration::from_millis(1)
+    }
+
+    /// Sends what the node lacks; who is shut out is told so.
+    fn publish(&mut self) {
+        let (now, node) = (self.now(), self.node.clone());
+        let office = Arc::clone(&self.office);
+        if office.with_feed(&node, |feed| self.machine.publish(now, feed)).is_none() {
+            self.shut_out(now);
+        }
+    }
+
+    fn shut_out(&mut self, now: Time) {
+        let text = format!("node `{}` takes no part in the fabric", self.node);
+        let solution = "declare it in the file and approve it: netloom approve NODE";
+        self.machine.fail(now, FailureCode::UNDECLARED, text, solution);
+    }
+
+    async fn handle_events(&mut self) {
+        while let Some(event) = self.machine.poll_event() {
+            let now = self.now();
+            match event {
+                ControlEvent::Hello(hello) => {
+                    let from = self.from.map(|from| from.to_string());
+                    self.office.observe(&self.node, |node| {
+                        node.connected = true;
+                        node.last_seen_ms = now_ms();
+                        node.software = hello.software.clone();
+                        node.address = from;
+                        node.held = Some(hello.digest);
+                    });
+                    let (office, node) = (Arc::clone(&self.office), self.node.clone());
+                    let accepted = office
+                        .with_feed(&node, |feed| self.machine.accept(now, now_ms(), feed).is_ok());
+                    if accepted != Some(true) {
+                        self.shut_out(now);
+                    }
+                }
+                ControlEvent::Applied { revision, digest, refused, .. } => {
+                    self.office.observe(&self.node, |node| {
+                        node.held = Some(digest);
+                        node.applied = revision;
+                        node.refused = refused;
+                        node.last_seen_ms = now_ms();
+                    });
+                    self.publish();
+                }
+                ControlEvent::ResyncAsked { .. } => self.publish(),
+                ControlEvent::Status(body) => self.office.observe(&self.node, |node| {
+                    node.status = serde_json::from_slice(&body).ok();
+                    node.last_seen_ms = now_ms();
+                }),
+                ControlEvent::Call(Call::Asked { id, body }) => self.answer(id, body).await,
+                ControlEvent::Call(_) => {}
+                ControlEvent::Ended(_) => self.ended = true,
+            }
+        }
+    }
+
+    async fn answer(&mut self, id: u32, body: Vec<u8>) {
+        let answer = match from_bytes::<NodeCall>(&body) {
+            Ok(call) => {
+                let (desk, node, from) = (Arc::clone(&self.desk), self.node.clone(), self.from);
+                let answered =
+                    tokio::task::spawn_blocking(move || desk.answer(&node, from, call)).await;
+                answered.unwrap_or_else(|_| refused("control failed", "see control's log"))
+            }
+            Err(error) => refused(&error.to_string(), "update control first, then the nodes"),
+        };
+        let now = self.now();
+        // A session that has ended needs no answer.
+        let _ = self.machine.respond(now, id, to_bytes(&answer));
+    }
+}
+
+fn refused(cause: &str, solution: &str) -> Answer {
+    Answer::Refused { cause: cause.to_owned(), solution: solution.to_owned() }
+}

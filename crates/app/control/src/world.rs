@@ -1,0 +1,244 @@
+//! All that control knows at one commit of the store, in memory.
+
+use crate::declared::Declared;
+use crate::record::{
+    CURRENT, Current, FABRIC, FabricRecord, LeaseRecord, NodeRecord, RestRecord, RevisionRecord,
+    Standing, revision_name,
+};
+use netloom_cbor::{Decode, DecodeError, from_bytes};
+use netloom_control_protocol::{Resource, ResourceError, ResourceKey};
+use netloom_model::Fabric;
+use netloom_model::lease::Leases;
+use netloom_plan::input::{Directory, NodeEntry};
+use netloom_plan::membership::Memberships;
+use netloom_resource::{Topic, Whole};
+use netloom_store::{Snapshot, StoreError};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// Why the store's content cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorldError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A record is damaged.
+    #[error("the store's record {name} cannot be read: {error}; restore the store from a copy")]
+    Record {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        error: DecodeError,
+    },
+    /// A record is missing.
+    #[error("the store has no record {name}; it is not the store of a fabric, or not all of it")]
+    Missing {
+        /// Its name.
+        name: String,
+    },
+    /// What was accepted once is refused now.
+    #[error("revision {revision} cannot be loaded any more:\n{findings}")]
+    Revision {
+        /// Its number.
+        revision: u64,
+        /// What is wrong with it.
+        findings: String,
+    },
+    /// Something is too large to be sent.
+    #[error(transparent)]
+    Resource(#[from] ResourceError),
+}
+
+/// A resource and who gets it.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    /// Encoded once for all.
+    pub resource: Arc<Resource>,
+    /// Nodes that follow any of these get it.
+    pub topics: Vec<Topic>,
+}
+
+/// A revision, and what follows from it alone.
+#[derive(Debug)]
+pub struct Accepted {
+    /// What is declared.
+    pub declared: Declared,
+    /// The same, checked.
+    pub fabric: Fabric,
+    /// Which nodes take part in which networks.
+    pub memberships: Memberships,
+    /// The topics of every node.
+    pub topics: BTreeMap<String, BTreeSet<Topic>>,
+}
+
+/// The state of one commit.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// Number of the store's commit.
+    pub version: u64,
+    /// Who the fabric is.
+    pub identity: FabricRecord,
+    /// Number of the revision in force.
+    pub revision: u64,
+    /// What is declared, checked.
+    pub accepted: Arc<Accepted>,
+    /// Addresses.
+    pub leases: Leases,
+    /// Until when addresses rest.
+    pub rests: BTreeMap<String, RestRecord>,
+    /// Nodes that have joined.
+    pub nodes: BTreeMap<String, NodeRecord>,
+    /// Keys and endpoints of those that take part.
+    pub directory: Directory,
+    /// What nodes need.
+    pub table: BTreeMap<ResourceKey, Shared>,
+}
+
+impl World {
+    /// Reads a snapshot. What `before` has of the same revision is taken from there.
+    ///
+    /// # Errors
+    /// The store fails or does not hold what it should.
+    pub fn read(snapshot: &Snapshot, before: Option<&Self>) -> Result<Self, WorldError> {
+        let identity: FabricRecord = required(snapshot, FABRIC)?;
+        let Current { revision } = required(snapshot, CURRENT)?;
+        let accepted = match before {
+            Some(before) if before.revision == revision => Arc::clone(&before.accepted),
+            _ => Arc::new(accept(snapshot, revision)?),
+        };
+        let leases = records::<LeaseRecord>(snapshot, "lease/")?;
+        let rests = records::<RestRecord>(snapshot, "resting/")?;
+        let nodes = records::<NodeRecord>(snapshot, "node/")?;
+        let directory = directory(&nodes);
+        let leases = Leases {
+            workloads: leases.into_iter().map(|(name, lease)| (name, lease.addresses)).collect(),
+            resting: rests.keys().filter_map(|name| resting(name)).collect(),
+        };
+        let mut world = Self {
+            version: snapshot.version(),
+            identity,
+            revision,
+            accepted,
+            leases,
+            rests,
+            nodes,
+            directory,
+            table: BTreeMap::new(),
+        };
+        world.table = world.resources(before)?;
+        Ok(world)
+    }
+
+    /// All of it, as planning and taking apart need it.
+    pub fn whole(&self) -> Whole<'_> {
+        Whole {
+            fabric: &self.accepted.fabric,
+            fabric_id: self.fabric_id(),
+            leases: &self.leases,
+            directory: &self.directory,
+            memberships: &self.accepted.memberships,
+        }
+    }
+
+    /// The fabric's random id.
+    pub fn fabric_id(&self) -> u128 {
+        u128::from_be_bytes(self.identity.id)
+    }
+
+    /// Whether a node is declared, and admitted.
+    pub fn is_member(&self, node: &str) -> bool {
+        let approved =
+            self.nodes.get(node).is_some_and(|record| record.standing == Standing::Approved);
+        approved && self.accepted.fabric.nodes.contains_key(node)
+    }
+
+    /// The resources; one that is the same as before is shared with `before`.
+    fn resources(
+        &self,
+        before: Option<&Self>,
+    ) -> Result<BTreeMap<ResourceKey, Shared>, ResourceError> {
+        let known = |key: &ResourceKey, payload: &[u8]| {
+            let found = before?.table.get(key)?;
+            (found.resource.payload() == payload).then(|| Arc::clone(&found.resource))
+        };
+        netloom_resource::resources(&self.whole())
+            .into_iter()
+            .map(|((kind, name), entry)| {
+                let key = ResourceKey { kind: kind as u16, name };
+                let resource = match known(&key, &entry.payload) {
+                    Some(resource) => resource,
+                    None => Arc::new(Resource::new(key.kind, key.name.clone(), &entry.payload)?),
+                };
+                Ok((key, Shared { resource, topics: entry.topics }))
+            })
+            .collect()
+    }
+}
+
+fn accept(snapshot: &Snapshot, revision: u64) -> Result<Accepted, WorldError> {
+    let declared = read_declared(snapshot, revision)?;
+    let mut loaded = declared.load();
+    let fabric = loaded.fabric.take().ok_or_else(|| WorldError::Revision {
+        revision,
+        findings: netloom_model::diagnostic::render(&loaded.diagnostics, &loaded.sources),
+    })?;
+    let memberships = Memberships::of(&fabric);
+    let topics = netloom_resource::all_topics(&fabric, &memberships);
+    Ok(Accepted { declared, fabric, memberships, topics })
+}
+
+/// What was declared at a revision.
+///
+/// # Errors
+/// The store fails, or has no such revision.
+pub fn read_declared(snapshot: &Snapshot, revision: u64) -> Result<Declared, WorldError> {
+    let record = read_revision(snapshot, revision)?;
+    Ok(Declared { roots: record.roots, texts: record.texts, api: record.api })
+}
+
+/// A revision.
+///
+/// # Errors
+/// The store fails, or has no such revision.
+pub fn read_revision(snapshot: &Snapshot, revision: u64) -> Result<RevisionRecord, WorldError> {
+    required(snapshot, &revision_name(revision))
+}
+
+fn directory(nodes: &BTreeMap<String, NodeRecord>) -> Directory {
+    let approved = nodes.iter().filter(|(_, node)| node.standing == Standing::Approved);
+    let entry = |node: &NodeRecord| NodeEntry {
+        public_keys: node.public_keys.clone(),
+        endpoint: node.endpoint,
+        local_endpoint: node.local_endpoint,
+    };
+    Directory { nodes: approved.map(|(name, node)| (name.clone(), entry(node))).collect() }
+}
+
+/// Network and address of `NETWORK/ADDRESS`.
+fn resting(name: &str) -> Option<(String, std::net::IpAddr)> {
+    let (network, address) = name.split_once('/')?;
+    Some((network.to_owned(), address.parse().ok()?))
+}
+
+/// The record of a name that must be there.
+pub(crate) fn required<T: Decode>(snapshot: &Snapshot, name: &str) -> Result<T, WorldError> {
+    let bytes = snapshot.get(name)?.ok_or_else(|| WorldError::Missing { name: name.to_owned() })?;
+    from_bytes(&bytes).map_err(|error| WorldError::Record { name: name.to_owned(), error })
+}
+
+/// All records below a prefix, by the rest of their names.
+pub(crate) fn records<T: Decode>(
+    snapshot: &Snapshot,
+    prefix: &str,
+) -> Result<BTreeMap<String, T>, WorldError> {
+    snapshot
+        .values(prefix)?
+        .into_iter()
+        .map(|(name, bytes)| {
+            let record = from_bytes(&bytes)
+                .map_err(|error| WorldError::Record { name: name.clone(), error })?;
+            Ok((name[prefix.len()..].to_owned(), record))
+        })
+        .collect()
+}

@@ -1,0 +1,280 @@
+//! The client: one request at a time, over control's Unix socket or over HTTP on this host.
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
+use hyper::{Method, Request};
+use hyper_util::rt::TokioIo;
+use netloom_api::{
+    Applied, Apply, Join, Joined, MakeToken, Plan, Proposed, Revision, Rollback, Status, Token,
+    TokenMade,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::path::{Path, PathBuf};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+
+/// Longest answer that is read.
+const ANSWER_BYTES_MAX: usize = 256 << 20;
+
+/// Why a request was not done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// Control does not answer.
+    #[error("control does not answer at {place}: {source}")]
+    Unreachable {
+        /// Where it should.
+        place: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The connection broke, or what came is not HTTP.
+    #[error("the connection to control at {place} broke: {text}")]
+    Broken {
+        /// Where.
+        place: String,
+        /// How.
+        text: String,
+    },
+    /// Control refuses.
+    #[error("{}", .0.message)]
+    Refused(Box<netloom_api::Error>),
+    /// What was answered is not what was expected.
+    #[error("control's answer makes no sense ({0}); update this program, or control")]
+    Answer(serde_json::Error),
+}
+
+/// Where control answers.
+#[derive(Clone, Debug)]
+enum Place {
+    Unix(PathBuf),
+    Tcp { authority: String, access: Option<String> },
+}
+
+/// A client of control.
+#[derive(Clone, Debug)]
+pub struct Client {
+    place: Place,
+}
+
+/// Folder of a host's fabrics: `NETLOOM_STATE`, or `/var/lib/netloom`.
+pub fn default_state() -> PathBuf {
+    std::env::var_os("NETLOOM_STATE").map_or_else(|| "/var/lib/netloom".into(), PathBuf::from)
+}
+
+impl Client {
+    /// Control on this host, by its Unix socket; whoever may open that is an admin.
+    pub fn unix(socket: impl Into<PathBuf>) -> Self {
+        Self { place: Place::Unix(socket.into()) }
+    }
+
+    /// Control of a fabric on this host.
+    pub fn local(state: &Path, fabric: &str) -> Self {
+        Self::unix(state.join(fabric).join("control.sock"))
+    }
+
+    /// Control over HTTP at `host:port`, with an access token.
+    pub fn http(authority: impl Into<String>, access: Option<String>) -> Self {
+        Self { place: Place::Tcp { authority: authority.into(), access } }
+    }
+
+    /// How the fabric is.
+    pub async fn status(&self) -> Result<Status, ClientError> {
+        self.get("/v1/status").await
+    }
+
+    /// What would change.
+    pub async fn plan(&self, plan: &Plan) -> Result<Proposed, ClientError> {
+        self.post("/v1/plan", plan).await
+    }
+
+    /// Changes it.
+    pub async fn apply(&self, apply: &Apply) -> Result<Applied, ClientError> {
+        self.post("/v1/apply", apply).await
+    }
+
+    /// Goes back to a revision.
+    pub async fn rollback(&self, rollback: &Rollback) -> Result<Applied, ClientError> {
+        self.post("/v1/rollback", rollback).await
+    }
+
+    /// The newest revisions, newest first.
+    pub async fn history(&self, count: usize) -> Result<Vec<Revision>, ClientError> {
+        self.get(&format!("/v1/revisions?count={count}")).await
+    }
+
+    /// A revision with its files.
+    pub async fn revision(&self, number: u64) -> Result<Revision, ClientError> {
+        self.get(&format!("/v1/revisions/{number}")).await
+    }
+
+    /// Makes a join token.
+    pub async fn make_token(&self, wanted: &MakeToken) -> Result<TokenMade, ClientError> {
+        self.post("/v1/tokens", wanted).await
+    }
+
+    /// The join tokens that can still be used.
+    pub async fn tokens(&self) -> Result<Vec<Token>, ClientError> {
+        self.get("/v1/tokens").await
+    }
+
+    /// Makes a join token useless.
+    pub async fn revoke_token(&self, id: &str) -> Result<Vec<Token>, ClientError> {
+        self.post(&format!("/v1/tokens/{}/revoke", escaped(id)), &()).await
+    }
+
+    /// Lets a node take part that waits for it.
+    pub async fn approve(&self, node: &str) -> Result<Status, ClientError> {
+        self.post(&format!("/v1/nodes/{}/approve", escaped(node)), &()).await
+    }
+
+    /// Shuts a node out for good, with the key that it has.
+    pub async fn revoke(&self, node: &str) -> Result<Status, ClientError> {
+        self.post(&format!("/v1/nodes/{}/revoke", escaped(node)), &()).await
+    }
+
+    /// Forgets a node; it may join again.
+    pub async fn remove(&self, node: &str) -> Result<Status, ClientError> {
+        self.post(&format!("/v1/nodes/{}/remove", escaped(node)), &()).await
+    }
+
+    /// Asks to be admitted, over a connection that the caller has made and trusts.
+    pub async fn join_over<S>(stream: S, place: &str, join: &Join) -> Result<Joined, ClientError>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let body = serde_json::to_vec(join).map_err(ClientError::Answer)?;
+        let request = request(Method::POST, "/v1/join", place, None, body);
+        answer(exchange(stream, place, request).await?)
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
+        self.send(Method::GET, path, Vec::new()).await
+    }
+
+    async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, ClientError> {
+        let body = serde_json::to_vec(body).map_err(ClientError::Answer)?;
+        self.send(Method::POST, path, body).await
+    }
+
+    async fn send<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<T, ClientError> {
+        let unreachable = |place: String| move |source| ClientError::Unreachable { place, source };
+        let answered = match &self.place {
+            Place::Unix(socket) => {
+                let place = socket.display().to_string();
+                let stream =
+                    UnixStream::connect(socket).await.map_err(unreachable(place.clone()))?;
+                let request = request(method, path, "localhost", None, body);
+                exchange(stream, &place, request).await?
+            }
+            Place::Tcp { authority, access } => {
+                let stream =
+                    TcpStream::connect(authority).await.map_err(unreachable(authority.clone()))?;
+                let request = request(method, path, authority, access.as_deref(), body);
+                exchange(stream, authority, request).await?
+            }
+        };
+        answer(answered)
+    }
+}
+
+fn request(
+    method: Method,
+    path: &str,
+    host: &str,
+    access: Option<&str>,
+    body: Vec<u8>,
+) -> Request<Full<Bytes>> {
+    let mut request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("host", host)
+        .header("content-type", "application/json");
+    if let Some(access) = access {
+        request = request.header("authorization", format!("Bearer {access}"));
+    }
+    request.body(Full::new(Bytes::from(body))).expect("paths are escaped, tokens are ASCII")
+}
+
+/// Sends one request over a stream; gives whether it succeeded, and the body of the answer.
+async fn exchange<S>(
+    stream: S,
+    place: &str,
+    request: Request<Full<Bytes>>,
+) -> Result<(bool, Bytes), ClientError>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let broken = |error: hyper::Error| ClientError::Broken {
+        place: place.to_owned(),
+        text: error.to_string(),
+    };
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
+    let driver = tokio::spawn(connection);
+    let response = sender.send_request(request).await.map_err(broken)?;
+    let success = response.status().is_success();
+    let limited = http_body_util::Limited::new(response.into_body(), ANSWER_BYTES_MAX);
+    let body = limited.collect().await.map_err(|error| ClientError::Broken {
+        place: place.to_owned(),
+        text: error.to_string(),
+    })?;
+    driver.abort();
+    Ok((success, body.to_bytes()))
+}
+
+fn answer<T: DeserializeOwned>((success, body): (bool, Bytes)) -> Result<T, ClientError> {
+    if success {
+        return serde_json::from_slice(&body).map_err(ClientError::Answer);
+    }
+    let error = serde_json::from_slice(&body).unwrap_or_else(|_| {
+        netloom_api::Error::new(String::from_utf8_lossy(&body).into_owned(), "")
+    });
+    Err(ClientError::Refused(Box::new(error)))
+}
+
+/// A name as one segment of a path (RFC 3986 §2.1).
+fn escaped(name: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    name.bytes()
+        .map(
+            |byte| {
+                if is_plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+            },
+        )
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_stay_one_segment() {
+        assert_eq!(escaped("web-1"), "web-1");
+        assert_eq!(escaped("a/b?c"), "a%2Fb%3Fc");
+    }
+
+    #[test]
+    fn refusals_carry_what_control_says() {
+        let body = Bytes::from_static(br#"{"message":"no","solution":"ask"}"#);
+        match answer::<Status>((false, body)) {
+            Err(ClientError::Refused(error)) => assert_eq!(error.solution, "ask"),
+            other => panic!("{other:?}"),
+        }
+        assert!(matches!(
+            answer::<Status>((false, Bytes::from_static(b"plain"))),
+            Err(ClientError::Refused(error)) if error.message == "plain"
+        ));
+    }
+}
