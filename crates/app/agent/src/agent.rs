@@ -4,20 +4,18 @@ use crate::attachments::{self, Attachments};
 use crate::desired::{Desired, Source};
 use crate::files::StateFolder;
 use crate::follow::Follower;
-use crate::protocol::{Applied, NetworkStatus, Status, WorkloadStatus};
+use crate::protocol::Applied;
 use crate::tunnels::NodeTunnels;
 use crate::workloads::Workloads;
 use crate::{connections, requests, resolvers};
 use netloom_base::Time;
 use netloom_plan::NodePlan;
-use netloom_plan::firewall::TABLE;
 use netloom_plan::input::PlanInput;
 use netloom_state::host::RouteKind;
-use netloom_state::{HostState, Namespace, Operation, diff};
+use netloom_state::{HostState, Operation, diff};
 use netloom_sys::Executor;
 use netloom_sys::clock::monotonic_now;
 use netloom_sys::unix_socket;
-use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -89,18 +87,18 @@ fn source(options: &Options, state: &StateFolder) -> anyhow::Result<Source> {
 }
 
 pub(crate) struct Agent {
-    options: Options,
+    pub(crate) options: Options,
     pub(crate) source: Source,
-    executor: Executor,
-    tunnels: NodeTunnels,
+    pub(crate) executor: Executor,
+    pub(crate) tunnels: NodeTunnels,
     resolvers: resolvers::Resolvers,
     pub(crate) workloads: Workloads,
-    plan: NodePlan,
+    pub(crate) plan: NodePlan,
     pub(crate) last_error: Option<String>,
-    address: Option<IpAddr>,
+    pub(crate) address: Option<IpAddr>,
     pub(crate) desired: Desired,
     pub(crate) follower: Option<Follower>,
-    attachments: Attachments,
+    pub(crate) attachments: Attachments,
 }
 
 impl Agent {
@@ -231,66 +229,6 @@ impl Agent {
             }
         }
         Ok(ended)
-    }
-
-    // === status ===
-
-    pub(crate) fn status(&mut self) -> anyhow::Result<Status> {
-        let tunnels = self.tunnels.status()?;
-        let mut networks = BTreeMap::new();
-        for (name, network) in &self.plan.networks {
-            let (peers, tunnel) = self.tunnels.of_network(&tunnels, name, network);
-            let counters = self.executor.counters(&network.namespace, TABLE)?;
-            let denied =
-                counters.into_iter().map(|(reason, counter)| (reason, counter.packets)).collect();
-            let namespace = self.path(&network.namespace);
-            let tunnel = tunnel.to_owned();
-            networks.insert(name.clone(), NetworkStatus { namespace, tunnel, peers, denied });
-        }
-        Ok(Status {
-            node: self.options.node.clone(),
-            address: self.address,
-            networks,
-            workloads: self.workload_status(),
-            control: self.follower.as_ref().map(|follower| follower.state().1),
-            error: self.last_error.clone().or_else(|| self.not_kept()),
-        })
-    }
-
-    /// What is held would not survive a restart.
-    fn not_kept(&self) -> Option<String> {
-        self.follower.as_ref()?.not_kept().map(str::to_owned)
-    }
-
-    fn workload_status(&self) -> BTreeMap<String, WorkloadStatus> {
-        let mut status = self.workloads.status();
-        for (name, why) in &self.attachments.absent {
-            let absent = WorkloadStatus {
-                addresses: self
-                    .desired
-                    .slice
-                    .leases
-                    .workloads
-                    .get(name)
-                    .cloned()
-                    .unwrap_or_default(),
-                state: "absent".to_owned(),
-                detail: Some(why.clone()),
-                ..WorkloadStatus::default()
-            };
-            status.insert(name.clone(), absent);
-        }
-        status
-    }
-
-    fn path(&self, namespace: &Namespace) -> String {
-        match namespace {
-            Namespace::Host => String::new(),
-            Namespace::Own(name) => {
-                self.options.run.join("netns").join(name).to_string_lossy().into_owned()
-            }
-            Namespace::Path(path) => path.clone(),
-        }
     }
 
     /// Looks after the workloads and remembers peers; gives when to look again.

@@ -23,6 +23,7 @@ mod memory;
 pub mod protocol;
 mod requests;
 mod resolvers;
+mod status;
 mod tunnels;
 mod workloads;
 

@@ -8,6 +8,7 @@ mod nodes;
 mod place;
 mod status;
 mod supervise;
+mod time;
 mod up;
 
 pub(crate) use changes::{

@@ -1,31 +1,26 @@
 //! Who is let in: nodes by tokens and certificates, people and programs by access tokens.
 
+mod members;
+mod tokens;
+
 use crate::http::Role;
 use crate::office::{Office, OfficeError, now_ms, put};
 use crate::record::{NodeRecord, Standing, node_name};
-use crate::session::NodeDesk;
 use crate::world::{self, World};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use netloom_api::{Join, Joined, MakeToken, Token as ShownToken, TokenMade};
+use netloom_api::{Join, Joined};
 use netloom_base::WallTime;
-use netloom_cbor::{Bytes, from_bytes, to_bytes};
+use netloom_cbor::{from_bytes, to_bytes};
 use netloom_pki::authority::LIFETIME;
-use netloom_pki::identity::{verify_keys, verify_possession};
+use netloom_pki::identity::verify_possession;
 use netloom_pki::redemption::token_id;
 use netloom_pki::{
-    Attempt, Authority, FabricId, NodeKeys, PublicKey, RedeemError, Secret, Token, TokenOrder,
-    TokenRecord, redeem,
+    Attempt, Authority, FabricId, PublicKey, RedeemError, Secret, TokenRecord, redeem,
 };
-use netloom_resource::call::{Answer, Call};
 use netloom_store::{Change, Snapshot};
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
-
-/// How long a token is valid unless asked otherwise.
-const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 /// Why somebody is not let in.
 #[derive(Debug, thiserror::Error)]
@@ -87,79 +82,6 @@ impl Admission {
     pub(crate) fn role_of(&self, secret: &str) -> Role {
         let Ok(snapshot) = self.office.store().snapshot() else { return Role::Stranger };
         crate::access::role_of(&snapshot, secret).unwrap_or(Role::Stranger)
-    }
-
-    // === tokens ===
-
-    pub(crate) fn make_token(
-        &self,
-        office: &Office,
-        wanted: &MakeToken,
-    ) -> Result<TokenMade, AdmissionError> {
-        let lifetime = wanted.lifetime_s.map_or(TOKEN_LIFETIME, Duration::from_secs);
-        let endpoints = if wanted.endpoints.is_empty() {
-            self.endpoints.clone()
-        } else {
-            wanted.endpoints.clone()
-        };
-        let order = TokenOrder {
-            fabric: self.authority.fabric(),
-            fabric_name: office.world().identity.name.clone(),
-            endpoints,
-            authority: self.authority.hash(),
-            lifetime,
-            node: wanted.node.clone(),
-            tags: wanted.tags.clone(),
-        };
-        let token = Token::new(order, wall_now());
-        let record = TokenRecord::of(&token, wanted.reusable);
-        let name = token_name(&record.id);
-        let waits = waiting_name(&record.id);
-        office.update(|_, _| {
-            let mut changes = vec![put(name.clone(), to_bytes(&record))];
-            if wanted.needs_approval {
-                changes.push(put(waits.clone(), Vec::new()));
-            }
-            Ok::<_, AdmissionError>(changes)
-        })?;
-        Ok(TokenMade {
-            id: hex(&record.id),
-            token: token.to_text().to_string(),
-            expires_s: token.expiry,
-        })
-    }
-
-    pub(crate) fn tokens(&self, office: &Office) -> Result<Vec<ShownToken>, AdmissionError> {
-        let snapshot = office.store().snapshot().map_err(OfficeError::from)?;
-        let records: BTreeMap<String, TokenRecord> =
-            world::records(&snapshot, "token/").map_err(OfficeError::from)?;
-        let now_s = now_ms() / 1000;
-        let usable = records.into_values().filter(|token| {
-            !token.is_revoked && token.expiry > now_s && (token.is_reusable || token.uses == 0)
-        });
-        Ok(usable
-            .map(|token| ShownToken {
-                id: hex(&token.id),
-                node: token.node,
-                tags: token.tags.unwrap_or_default(),
-                reusable: token.is_reusable,
-                used: token.uses,
-                expires_s: token.expiry,
-            })
-            .collect())
-    }
-
-    pub(crate) fn revoke_token(&self, office: &Office, id: &str) -> Result<(), AdmissionError> {
-        let name = format!("token/{id}");
-        office.update(|_, snapshot| {
-            let Some(mut record) = read_token(snapshot, &name)? else {
-                let text = format!("there is no token {id}; `netloom token ls` lists them");
-                return Err(AdmissionError::Invalid(text));
-            };
-            record.is_revoked = true;
-            Ok(vec![put(name.clone(), to_bytes(&record))])
-        })?;
-        Ok(())
     }
 
     // === joining ===
@@ -245,80 +167,6 @@ impl Admission {
             }),
         }
     }
-
-    // === what members ask ===
-
-    fn keep_keys(
-        &self,
-        node: &str,
-        from: Option<SocketAddr>,
-        said: &SaidKeys,
-    ) -> Result<(), OfficeError> {
-        let SaidKeys { keys, listen_port, addresses, generation, signature } = said;
-        let (listen_port, generation) = (*listen_port, *generation);
-        let fabric = self.authority.fabric();
-        self.office.change_node(node, |record| {
-            let statement = NodeKeys { node: node.to_owned(), generation, keys: keys.clone() };
-            let own = PublicKey(record.identity);
-            let signed = verify_keys(&own, fabric, &statement, signature).is_ok();
-            if !signed || generation < record.generation {
-                return;
-            }
-            record.public_keys.clone_from(keys);
-            record.generation = generation;
-            let local = addresses.first().copied().or_else(|| from.map(|from| from.ip()));
-            let local = local.map(|address| address.to_canonical());
-            record.local_endpoint = local.map(|address| SocketAddr::new(address, listen_port));
-            record.endpoint =
-                from.map(|from| SocketAddr::new(from.ip().to_canonical(), listen_port));
-        })?;
-        Ok(())
-    }
-}
-
-impl NodeDesk for Admission {
-    fn answer(&self, node: &str, from: Option<SocketAddr>, call: Call) -> Answer {
-        match call {
-            Call::Keys { public_keys, listen_port, addresses, generation, signature } => {
-                let keys = public_keys;
-                let said = SaidKeys { keys, listen_port, addresses, generation, signature };
-                match self.keep_keys(node, from, &said) {
-                    Ok(()) => Answer::Done {},
-                    Err(error) => Answer::Refused {
-                        cause: error.to_string(),
-                        solution: "look at control's log".to_owned(),
-                    },
-                }
-            }
-            Call::Renew {} => {
-                let world = self.office.world();
-                let record = world.nodes.get(node);
-                let member = record.filter(|record| record.standing != Standing::Revoked);
-                let issued = member.and_then(|record| {
-                    let key = PublicKey(record.identity);
-                    self.authority.issue_node(node, &key, wall_now(), LIFETIME).ok()
-                });
-                match issued {
-                    Some(certificate) => {
-                        Answer::Certificate { certificate: Bytes(certificate.as_bytes().to_vec()) }
-                    }
-                    None => Answer::Refused {
-                        cause: format!("node `{node}` is not admitted (any more)"),
-                        solution: "join again with a new token".to_owned(),
-                    },
-                }
-            }
-        }
-    }
-}
-
-/// What a node says of its keys and where it can be called.
-struct SaidKeys {
-    keys: BTreeMap<String, [u8; 32]>,
-    listen_port: u16,
-    addresses: Vec<IpAddr>,
-    generation: u64,
-    signature: [u8; 64],
 }
 
 /// A request to join, read.

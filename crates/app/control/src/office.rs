@@ -1,71 +1,24 @@
 //! Where every change of the declared state goes through: proposed, committed, published.
 
+mod error;
+mod nodes;
+
 use crate::declared::Declared;
 use crate::feeds::{Feeds, Sign};
 use crate::observed::Observed;
-use crate::proposal::{self, Origin, Proposal, Refused};
-use crate::record::{
-    CURRENT, Current, FABRIC, FabricRecord, NodeRecord, RevisionRecord, node_name, revision_name,
-};
+use crate::proposal::{self, Origin, Proposal};
+use crate::record::{CURRENT, Current, FABRIC, FabricRecord, RevisionRecord, revision_name};
 use crate::world::{self, World, WorldError};
 use netloom_cbor::to_bytes;
-use netloom_control_protocol::Feed;
-use netloom_store::{Change, CommitError, Snapshot, Store, StoreError, UpdateError};
-use std::collections::{BTreeMap, BTreeSet};
+use netloom_store::{Change, CommitError, Snapshot, Store, UpdateError};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+pub use error::OfficeError;
+
 /// How often a change is proposed anew while others come first.
 const ATTEMPTS_MAX: usize = 64;
-
-/// Why a change is not made. Nothing of it is in force then.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OfficeError {
-    /// What was declared is not accepted.
-    #[error("what is declared is refused")]
-    Refused(Refused),
-    /// The user has planned on another revision.
-    #[error(
-        "revision {found} is in force, and the plan was made for revision {expected}: somebody \
-         else has applied meanwhile; plan again"
-    )]
-    Moved {
-        /// The revision that was planned on.
-        expected: u64,
-        /// The one in force.
-        found: u64,
-    },
-    /// There is no such revision.
-    #[error("there is no revision {number}; there are 1 to {newest}")]
-    NoRevision {
-        /// The number that was asked for.
-        number: u64,
-        /// The newest.
-        newest: u64,
-    },
-    /// There is no such node.
-    #[error("no node `{name}` has joined; `netloom nodes` lists those that have")]
-    NoNode {
-        /// The name that was asked for.
-        name: String,
-    },
-    /// The store's content cannot be used.
-    #[error(transparent)]
-    World(#[from] WorldError),
-    /// The store does not take the change.
-    #[error(transparent)]
-    Commit(#[from] CommitError),
-    /// Others changed something each time.
-    #[error("others changed something each of {ATTEMPTS_MAX} times; try again")]
-    Busy,
-}
-
-impl From<StoreError> for OfficeError {
-    fn from(error: StoreError) -> Self {
-        Self::World(error.into())
-    }
-}
 
 /// A change that was made.
 #[derive(Debug)]
@@ -263,66 +216,6 @@ impl Office {
         Ok(found)
     }
 
-    // === nodes and other records ===
-
-    /// Makes changes of records that `change` computes from what is in force, until nobody else
-    /// comes first.
-    ///
-    /// # Errors
-    /// `change` fails, or the store does.
-    pub fn update<E: From<OfficeError>>(
-        &self,
-        mut change: impl FnMut(&World, &Snapshot) -> Result<Vec<Change>, E>,
-    ) -> Result<Arc<World>, E> {
-        for _ in 0..ATTEMPTS_MAX {
-            let snapshot = self.store.snapshot().map_err(OfficeError::from)?;
-            let world = self.advance_to(&snapshot)?;
-            let changes = change(&world, &snapshot)?;
-            match self.store.commit(&snapshot, changes) {
-                Ok(after) => return Ok(self.advance_to(&after)?),
-                Err(CommitError::Conflict { .. }) => {}
-                Err(error) => return Err(OfficeError::from(error).into()),
-            }
-        }
-        Err(OfficeError::Busy.into())
-    }
-
-    /// Changes the record of a node that has joined.
-    ///
-    /// # Errors
-    /// There is none, or the store fails.
-    pub fn change_node(
-        &self,
-        name: &str,
-        change: impl Fn(&mut NodeRecord),
-    ) -> Result<Arc<World>, OfficeError> {
-        self.update(|world, _| {
-            let record = world.nodes.get(name);
-            let mut changed =
-                record.cloned().ok_or_else(|| OfficeError::NoNode { name: name.to_owned() })?;
-            change(&mut changed);
-            if Some(&changed) == record {
-                return Ok(Vec::new());
-            }
-            Ok(vec![put(node_name(name), to_bytes(&changed))])
-        })
-    }
-
-    /// Forgets a node; it may join again with a new token.
-    ///
-    /// # Errors
-    /// There is none, or the store fails.
-    pub fn remove_node(&self, name: &str) -> Result<Arc<World>, OfficeError> {
-        let world = self.update(|world, _| {
-            if !world.nodes.contains_key(name) {
-                return Err(OfficeError::NoNode { name: name.to_owned() });
-            }
-            Ok(vec![Change::Delete { name: node_name(name) }])
-        })?;
-        self.inner().observed.remove(name);
-        Ok(world)
-    }
-
     /// Follows what other control members have committed; gives whether there was anything.
     ///
     /// # Errors
@@ -351,41 +244,6 @@ impl Office {
         drop(inner);
         (self.notify)(after.version);
         Ok(after)
-    }
-
-    // === agents ===
-
-    /// Calls `use_feed` with what a node shall have; nothing for who is not to have any.
-    pub fn with_feed<T>(&self, node: &str, use_feed: impl FnOnce(&Feed) -> T) -> Option<T> {
-        let mut inner = self.inner();
-        let world = Arc::clone(&inner.world);
-        inner.feeds.of(&world, node, now_ms()).map(use_feed)
-    }
-
-    /// Changes what is known of a node's state.
-    pub fn observe(&self, node: &str, change: impl FnOnce(&mut Observed)) {
-        change(self.inner().observed.entry(node.to_owned()).or_default());
-        (self.notify)(self.world().version);
-    }
-
-    /// What nodes have said of themselves.
-    pub fn observed(&self) -> BTreeMap<String, Observed> {
-        self.inner().observed.clone()
-    }
-
-    /// Connected nodes that do not hold what they shall have yet.
-    pub fn behind(&self) -> BTreeSet<String> {
-        let mut inner = self.inner();
-        let world = Arc::clone(&inner.world);
-        let Inner { feeds, observed, .. } = &mut *inner;
-        let connected = observed.iter().filter(|(_, node)| node.connected);
-        connected
-            .filter(|(name, node)| {
-                let feed = feeds.of(&world, name, now_ms());
-                feed.is_some_and(|feed| node.held != Some(feed.digest()))
-            })
-            .map(|(name, _)| name.clone())
-            .collect()
     }
 }
 

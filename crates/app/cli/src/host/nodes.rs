@@ -1,7 +1,7 @@
 //! `netloom nodes`, `approve`, `revoke`, `remove`, and `netloom token`.
 
-use super::changes::utc;
 use super::place::Host;
+use super::time::utc;
 use super::wait_for;
 use crate::output;
 use netloom::api::{self, MakeToken};

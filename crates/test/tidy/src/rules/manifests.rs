@@ -69,7 +69,11 @@ fn sources(member: &Crate<'_>, findings: &mut Vec<Finding>) {
 
 fn name(member: &Crate<'_>, findings: &mut Vec<Finding>) {
     let folder = member.folder.rsplit('/').next().unwrap_or_default();
-    let expected = format!("netloom-{folder}");
+    // The SDK is what others depend on, so its package has the project's name.
+    let expected = match folder {
+        "netloom" => folder.to_owned(),
+        _ => format!("netloom-{folder}"),
+    };
     if member.name() != expected {
         let why = format!("the package in folder `{folder}` is named `{}`", member.name());
         let given = member.name().strip_prefix("netloom-").unwrap_or("NAME");

@@ -1,0 +1,67 @@
+//! What an agent says of itself.
+
+use crate::agent::Agent;
+use crate::protocol::{NetworkStatus, Status, WorkloadStatus};
+use netloom_plan::firewall::TABLE;
+use netloom_state::Namespace;
+use std::collections::BTreeMap;
+
+impl Agent {
+    pub(crate) fn status(&mut self) -> anyhow::Result<Status> {
+        let tunnels = self.tunnels.status()?;
+        let mut networks = BTreeMap::new();
+        for (name, network) in &self.plan.networks {
+            let (peers, tunnel) = self.tunnels.of_network(&tunnels, name, network);
+            let counters = self.executor.counters(&network.namespace, TABLE)?;
+            let denied =
+                counters.into_iter().map(|(reason, counter)| (reason, counter.packets)).collect();
+            let namespace = self.path(&network.namespace);
+            let tunnel = tunnel.to_owned();
+            networks.insert(name.clone(), NetworkStatus { namespace, tunnel, peers, denied });
+        }
+        Ok(Status {
+            node: self.options.node.clone(),
+            address: self.address,
+            networks,
+            workloads: self.workload_status(),
+            control: self.follower.as_ref().map(|follower| follower.state().1),
+            error: self.last_error.clone().or_else(|| self.not_kept()),
+        })
+    }
+
+    /// What is held would not survive a restart.
+    fn not_kept(&self) -> Option<String> {
+        self.follower.as_ref()?.not_kept().map(str::to_owned)
+    }
+
+    fn workload_status(&self) -> BTreeMap<String, WorkloadStatus> {
+        let mut status = self.workloads.status();
+        for (name, why) in &self.attachments.absent {
+            let absent = WorkloadStatus {
+                addresses: self
+                    .desired
+                    .slice
+                    .leases
+                    .workloads
+                    .get(name)
+                    .cloned()
+                    .unwrap_or_default(),
+                state: "absent".to_owned(),
+                detail: Some(why.clone()),
+                ..WorkloadStatus::default()
+            };
+            status.insert(name.clone(), absent);
+        }
+        status
+    }
+
+    fn path(&self, namespace: &Namespace) -> String {
+        match namespace {
+            Namespace::Host => String::new(),
+            Namespace::Own(name) => {
+                self.options.run.join("netns").join(name).to_string_lossy().into_owned()
+            }
+            Namespace::Path(path) => path.clone(),
+        }
+    }
+}
