@@ -2,7 +2,12 @@
 #![forbid(unsafe_code)]
 
 pub mod cluster;
+pub mod disk;
 pub mod faulty;
+pub mod history;
+pub mod kill;
+pub mod load;
 pub mod place;
 pub mod suite;
+pub mod torn;
 pub mod watched;

@@ -11,6 +11,7 @@
 
 mod failure;
 mod file;
+mod lengths;
 mod tables;
 
 use super::{Backend, Chunk, HEAD_BYTES_MAX, HeadRecord, Listed, Put, Stamp, Swap, SwapError};
@@ -72,7 +73,7 @@ impl RedbBackend {
         place: impl Into<String>,
         storage: impl Fn() -> io::Result<S> + Send + Sync + 'static,
     ) -> Result<Self, StoreError> {
-        Self::with(place.into(), move || Ok(file::builder().create_with_backend(storage()?)?))
+        Self::with(place.into(), move || file::open_storage(storage()?))
     }
 
     fn with(
@@ -149,6 +150,8 @@ impl RedbBackend {
         let result = self.call(|database| {
             let mut transaction = database.begin_write()?;
             transaction.set_durability(durability);
+            // A sync before the one that makes it count: what recovery finds rests on no checksum alone.
+            transaction.set_two_phase_commit(matches!(durability, Durability::Immediate));
             let done = action(&transaction)?;
             if done.is_some() {
                 is_ending.set(true);

@@ -1,8 +1,10 @@
 //! The file of the embedded backend: creating it whole, and opening it.
 
 use super::CACHE_BYTES;
-use super::failure::Failure;
-use redb::{Builder, Database};
+use super::failure::{Failure, caught};
+use super::lengths::LastingLengths;
+use redb::backends::FileBackend;
+use redb::{Builder, Database, StorageBackend};
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -10,7 +12,7 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// How databases are opened.
-pub(super) fn builder() -> Builder {
+fn builder() -> Builder {
     let mut builder = Database::builder();
     // The format that later versions of redb read too.
     builder.create_with_file_format_v3(true).set_cache_size(CACHE_BYTES);
@@ -23,7 +25,17 @@ pub(super) fn open(path: &Path) -> Result<Database, Failure> {
     if file.metadata()?.len() == 0 {
         return Err(Failure::damage("it is empty: it was truncated"));
     }
-    Ok(builder().create_file(file)?)
+    open_file(file)
+}
+
+/// Opens a file, which is locked.
+fn open_file(file: File) -> Result<Database, Failure> {
+    open_storage(FileBackend::new(file)?)
+}
+
+/// Opens storage; what is empty is begun.
+pub(super) fn open_storage(storage: impl StorageBackend) -> Result<Database, Failure> {
+    Ok(builder().create_with_backend(LastingLengths(storage))?)
 }
 
 /// Creates a file under another name, and gives it its own when it is whole. If others do so meanwhile, theirs stays.
@@ -46,11 +58,11 @@ pub(super) fn create_if_missing(path: &Path) -> Result<(), Failure> {
 
 fn create(file: &File, unfinished: &Path, path: &Path) -> Result<(), Failure> {
     // One of a creation that was broken off begins anew, once the lock on it is ours.
-    let database = match builder().create_file(file.try_clone()?) {
-        Err(error @ redb::DatabaseError::DatabaseAlreadyOpen) => return Err(error.into()),
+    let database = match caught(|| open_file(file.try_clone()?)) {
+        Err(failure) if failure.is_locked() => return Err(failure),
         Err(_) => {
             file.set_len(0)?;
-            builder().create_file(file.try_clone()?)?
+            open_file(file.try_clone()?)?
         }
         Ok(database) => database,
     };
