@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod disk;
 pub mod faulty;
 pub mod history;
+pub mod hurt;
 pub mod kill;
 pub mod load;
 pub mod place;

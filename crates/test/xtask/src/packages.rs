@@ -16,12 +16,13 @@ struct Peer {
 }
 
 /// All of them.
-const PEERS: [Peer; 5] = [
+const PEERS: [Peer; 6] = [
     Peer { program: "wg", package: "wireguard-tools", purpose: "configures wireguard-go" },
     Peer { program: "wireguard-go", package: "wireguard-go", purpose: "a WireGuard peer" },
     Peer { program: "ip", package: "iproute2", purpose: "reads back links and routes" },
     Peer { program: "nft", package: "nftables", purpose: "reads back tables" },
     Peer { program: "tcpdump", package: "tcpdump", purpose: "reads captures" },
+    Peer { program: "etcd", package: "etcd-server", purpose: "holds a store" },
 ];
 
 /// Folders of programs that are not on every user's path.

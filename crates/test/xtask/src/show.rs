@@ -6,6 +6,7 @@ mod main_job;
 mod no_cleartext;
 mod policy_vs_packets;
 mod report;
+mod store_conformance;
 mod tests_clean;
 mod wireguard_interop;
 
@@ -25,13 +26,14 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 6] = [
+const SHOWS: [Show; 7] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
     no_cleartext::SHOW,
     wireguard_interop::SHOW,
     bad_files::SHOW,
+    store_conformance::SHOW,
 ];
 
 /// Arguments of `show`.

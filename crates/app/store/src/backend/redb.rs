@@ -83,15 +83,7 @@ impl RedbBackend {
         let opener: Box<Opener> = Box::new(move || caught(&opener));
         let database = opener().map_err(|error| error.explain(&place))?;
         let database = RwLock::new(Some(database));
-        let backend =
-            Self { place, opener, database, swaps: Mutex::default(), moved: Condvar::new() };
-        backend.write(Durability::Immediate, &Cell::new(false), |transaction| {
-            transaction.open_table(META)?;
-            transaction.open_table(CHUNKS)?;
-            transaction.open_table(STAMPS)?;
-            Ok(Some(()))
-        })?;
-        Ok(backend)
+        Ok(Self { place, opener, database, swaps: Mutex::default(), moved: Condvar::new() })
     }
 
     /// Does something with the database, which is opened if need be, and closed if that fails.

@@ -3,6 +3,7 @@
 use super::CACHE_BYTES;
 use super::failure::{Failure, caught};
 use super::lengths::LastingLengths;
+use super::tables;
 use redb::backends::FileBackend;
 use redb::{Builder, Database, StorageBackend};
 use std::ffi::OsString;
@@ -35,7 +36,14 @@ fn open_file(file: File) -> Result<Database, Failure> {
 
 /// Opens storage; what is empty is begun.
 pub(super) fn open_storage(storage: impl StorageBackend) -> Result<Database, Failure> {
-    Ok(builder().create_with_backend(LastingLengths(storage))?)
+    let is_empty = storage.len()? == 0;
+    let database = builder().create_with_backend(LastingLengths(storage))?;
+    if is_empty {
+        tables::begin(&database)?;
+    } else {
+        tables::check(&database)?;
+    }
+    Ok(database)
 }
 
 /// Creates a file under another name, and gives it its own when it is whole. If others do so meanwhile, theirs stays.

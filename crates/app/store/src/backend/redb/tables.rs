@@ -1,7 +1,7 @@
 //! The tables of the file, and the numbers in them.
 
 use super::failure::Failure;
-use redb::{ReadableTable, Table, TableDefinition};
+use redb::{Database, ReadableTable, Table, TableDefinition};
 
 pub(super) const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 pub(super) const CHUNKS: TableDefinition<'_, [u8; 32], &[u8]> = TableDefinition::new("chunks");
@@ -9,6 +9,24 @@ pub(super) const STAMPS: TableDefinition<'_, [u8; 32], u64> = TableDefinition::n
 pub(super) const HEAD: &str = "head";
 pub(super) const HEAD_WRITTEN: &str = "head written";
 const WRITTEN: &str = "written";
+
+/// Makes the tables of an empty file.
+pub(super) fn begin(database: &Database) -> Result<(), Failure> {
+    let write = database.begin_write()?;
+    write.open_table(META)?.insert(WRITTEN, 0_u64.to_be_bytes().as_slice())?;
+    write.open_table(CHUNKS)?;
+    write.open_table(STAMPS)?;
+    Ok(write.commit()?)
+}
+
+/// That the tables are there. One that is lost must not look like one that is empty.
+pub(super) fn check(database: &Database) -> Result<(), Failure> {
+    let read = database.begin_read()?;
+    let is_begun = read.open_table(META)?.get(WRITTEN)?.is_some();
+    read.open_table(CHUNKS)?;
+    read.open_table(STAMPS)?;
+    if is_begun { Ok(()) } else { Err(Failure::damage("its tables are empty")) }
+}
 
 /// Whether `expected` is the head.
 pub(super) fn has_head(
