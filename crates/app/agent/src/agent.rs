@@ -130,7 +130,7 @@ impl Agent {
     /// Reads anew what the node is to be, and makes it so.
     pub(crate) fn apply(&mut self) -> anyhow::Result<Applied> {
         let result = self.try_apply();
-        self.last_error = result.as_ref().err().map(|error| format!("{error:#}"));
+        self.last_error = result.as_ref().err().map(chain);
         result
     }
 
@@ -245,6 +245,18 @@ impl Agent {
         let again = monotonic_now() + LOOK_INTERVAL;
         self.workloads.tend(&mut self.executor).map_or(again, |due| due.min(again))
     }
+}
+
+/// An error with its causes; a cause that an outer text already tells is not told again.
+pub(crate) fn chain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if !text.contains(&cause) {
+            let colon = if text.is_empty() { "" } else { ": " };
+            text.push_str(&format!("{colon}{cause}"));
+        }
+    }
+    text
 }
 
 fn is_stop_removal(operation: &Operation) -> bool {

@@ -1,14 +1,16 @@
 //! What control says, made so: verified, kept, applied, acknowledged.
 
-use crate::agent::Agent;
+use crate::agent::{Agent, chain};
 use crate::desired::{FromControl, Source};
 use crate::kept::{Kept, is_signed};
 use crate::link::{Command, ControlLink, Event, KeyFacts, LinkState};
 use netloom_base::Time;
-use netloom_control_protocol::{Delta, Refusal};
+use netloom_control_protocol::{Delta, Refusal, Resource};
+use netloom_resource::Kind;
 use netloom_sys::clock::monotonic_now;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How often control hears how the node is, beside changes.
@@ -101,15 +103,22 @@ impl Agent {
         control.time_ms = delta.seal.time_ms;
         let refused = match self.apply() {
             Ok(_) => self.unusable(),
-            Err(error) => {
-                let reason = format!("{error:#}");
-                delta.changes.upserts.iter().map(|one| Refusal::new(one, reason.clone())).collect()
-            }
+            Err(error) => self
+                .whole()
+                .map(|fabric| Refusal::new(&fabric, chain(&error)))
+                .into_iter()
+                .collect(),
         };
         if let Some(follower) = &mut self.follower {
             follower.retry_due = monotonic_now() + RETRY_INTERVAL;
             follower.link.tell(Command::Acknowledge { sequence: delta.sequence, refused });
         }
+    }
+
+    /// The resource that stands for all of them: a plan that fails is not the fault of one.
+    fn whole(&self) -> Option<Arc<Resource>> {
+        let Source::Control(control) = &self.source else { return None };
+        control.held.iter().find(|one| one.key().kind == Kind::Fabric as u16).cloned()
     }
 
     /// Resources that this node holds and cannot use.

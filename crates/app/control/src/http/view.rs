@@ -52,12 +52,12 @@ pub(super) fn revision(record: RevisionRecord, with_sources: bool) -> Revision {
 
 pub(super) fn refusals(node: &str, observed: &Observed) -> Vec<NodeRefusal> {
     let one = |refused: &netloom_control_protocol::Refusal| {
-        let kind = Kind::of(refused.kind).map_or("resource", Kind::word);
-        NodeRefusal {
-            node: node.to_owned(),
-            what: format!("{kind} {}", refused.name),
-            reason: refused.reason.clone(),
-        }
+        let what = match Kind::of(refused.kind) {
+            Some(Kind::Fabric) => "the change".to_owned(),
+            Some(kind) => format!("{} {}", kind.word(), refused.name),
+            None => format!("resource {}", refused.name),
+        };
+        NodeRefusal { node: node.to_owned(), what, reason: refused.reason.clone() }
     };
     observed.refused.iter().map(one).collect()
 }

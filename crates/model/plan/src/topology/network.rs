@@ -130,6 +130,11 @@ impl<'a> Topology<'a> {
             let state = self.in_namespace(&this.namespace);
             state.links.insert(this.link.clone(), link);
             state.sysctls.insert(no_automatic_address(&this.link), "1".to_owned());
+            if let Namespace::Path(_) = this.namespace {
+                // Container engines switch IPv6 off for links that are made there.
+                let switch = format!("net/ipv6/conf/{}/disable_ipv6", this.link);
+                state.sysctls.insert(switch, "0".to_owned());
+            }
         }
         let gateway = Address { link: inner.link.clone(), address: prefix(GATEWAY_V6.into(), 64) };
         self.in_namespace(&inner.namespace).addresses.insert(gateway);

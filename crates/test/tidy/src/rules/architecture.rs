@@ -22,7 +22,9 @@ pub fn check(repository: &Repository) -> Vec<Finding> {
     let mut findings = Vec::new();
     for row in rows(text) {
         let [first, storey, ..] = row.cells.as_slice() else { continue };
-        let Some(name) = quoted(first).into_iter().find(|name| *name == "netloom" || name.starts_with("netloom-"))
+        let Some(name) = quoted(first)
+            .into_iter()
+            .find(|name| *name == "netloom" || name.starts_with("netloom-"))
         else {
             continue;
         };
