@@ -15,7 +15,7 @@ pub(crate) use changes::{
     Apply, Diff, History, Plan, Rollback, apply, diff, history, plan, rollback,
 };
 pub(crate) use daemons::{Control, control};
-pub(crate) use down::{Down, Stop, down, stop};
+pub(crate) use down::{Down, Start, Stop, down, start, stop};
 pub(crate) use join::{Join, join};
 pub(crate) use nodes::{NodeName, Nodes, TokenCommand, approve, list, remove, revoke, token};
 pub(crate) use status::{Status, status};

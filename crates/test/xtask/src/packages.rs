@@ -25,12 +25,28 @@ const PEERS: [Peer; 6] = [
     Peer { program: "etcd", package: "etcd-server", purpose: "holds a store" },
 ];
 
+/// What only the show with a container engine needs.
+const ENGINE: [Peer; 3] = [
+    Peer { program: "dockerd", package: "docker.io", purpose: "runs a real container" },
+    Peer { program: "docker", package: "docker.io", purpose: "asks for a container" },
+    Peer { program: "busybox", package: "busybox-static", purpose: "is what the container runs" },
+];
+
 /// Folders of programs that are not on every user's path.
 const SYSTEM_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
 /// Installs what is missing, if that is wanted and allowed; what stays missing is said.
 pub(crate) fn provide(install: bool) {
-    let missing = missing();
+    provide_all(&PEERS, install);
+}
+
+/// The same for a container engine.
+pub(crate) fn provide_engine(install: bool) {
+    provide_all(&ENGINE, install);
+}
+
+fn provide_all(peers: &'static [Peer], install: bool) {
+    let missing = missing(peers);
     if missing.is_empty() {
         return;
     }
@@ -41,7 +57,7 @@ pub(crate) fn provide(install: bool) {
     } else if install {
         output::progress("not root: peers for the tests cannot be installed");
     }
-    for peer in self::missing() {
+    for peer in self::missing(peers) {
         output::progress(&format!(
             "{} ({}) is missing: tests that need it are skipped; Debian package {}",
             peer.program, peer.purpose, peer.package
@@ -49,8 +65,8 @@ pub(crate) fn provide(install: bool) {
     }
 }
 
-fn missing() -> Vec<&'static Peer> {
-    PEERS.iter().filter(|peer| !is_installed(peer.program)).collect()
+fn missing(peers: &'static [Peer]) -> Vec<&'static Peer> {
+    peers.iter().filter(|peer| !is_installed(peer.program)).collect()
 }
 
 fn is_installed(program: &str) -> bool {

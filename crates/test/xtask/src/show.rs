@@ -5,6 +5,7 @@ mod figures;
 mod main_job;
 mod no_cleartext;
 mod policy_vs_packets;
+mod real_hosts;
 mod report;
 mod store_conformance;
 mod tests_clean;
@@ -26,13 +27,14 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 7] = [
+const SHOWS: [Show; 8] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
     no_cleartext::SHOW,
     wireguard_interop::SHOW,
     bad_files::SHOW,
+    real_hosts::SHOW,
     store_conformance::SHOW,
 ];
 

@@ -32,6 +32,26 @@ pub(crate) struct Down {
     yes: bool,
 }
 
+/// Starts again what was stopped, or what a reboot has ended.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Start {
+    #[command(flatten)]
+    host: Host,
+}
+
+pub(crate) fn start(arguments: &Start) -> anyhow::Result<ExitCode> {
+    let place = arguments.host.chosen()?;
+    anyhow::ensure!(
+        place.state().exists(),
+        "nothing is kept of fabric {}; `netloom up FILE` or `netloom join TOKEN` begins",
+        place.fabric
+    );
+    place.make()?;
+    supervise::start(&place)?;
+    output::print(&format!("fabric {} runs here\n", place.fabric));
+    Ok(ExitCode::SUCCESS)
+}
+
 pub(crate) fn stop(arguments: &Stop) -> anyhow::Result<ExitCode> {
     let place = arguments.host.chosen()?;
     halt(&place)?;

@@ -1,0 +1,49 @@
+//! Hosts in network namespaces, on which the executable runs as its users run it: joined, changed,
+//! struck, and taken down again.
+#![forbid(unsafe_code)]
+
+mod docker;
+mod dump;
+mod flows;
+mod ground;
+mod kill_storm;
+mod real_hosts;
+mod say;
+
+use clap::Parser as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What is tried.
+#[derive(Debug, clap::Parser)]
+struct Arguments {
+    /// The executable that is tried.
+    #[arg(long)]
+    netloom: PathBuf,
+    #[command(subcommand)]
+    trial: Trial,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Trial {
+    /// Three hosts through all that users do.
+    RealHosts(real_hosts::Options),
+    /// Daemons are killed in the middle of applies, again and again.
+    KillStorm(kill_storm::Options),
+}
+
+fn main() -> ExitCode {
+    let Arguments { netloom, trial } = Arguments::parse();
+    let result = match trial {
+        Trial::RealHosts(options) => real_hosts::run(&netloom, &options),
+        Trial::KillStorm(options) => kill_storm::run(&netloom, &options),
+    };
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            say::progress(&format!("could not be tried: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
