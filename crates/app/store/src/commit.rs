@@ -167,7 +167,7 @@ fn attempt(
     }
     let new = Head { number: root.number, root: id, ..*head }.encode();
     drop(writer);
-    publish(inner, root, Pending::new(expected, new, head, id), pages)
+    publish(inner, Pending { expected, new, root: id, manifest: root }, pages)
 }
 
 /// What of a section's changes changes something, with values cut.
@@ -222,16 +222,11 @@ fn next_root(chunks: &Chunks, base: &Snapshot, sections: Vec<Section>) -> Result
 }
 
 /// Swaps the head, and finds out whether that took effect.
-fn publish(
-    inner: &Arc<Inner>,
-    root: Root,
-    pending: Pending,
-    pages: Pages,
-) -> Result<Attempt, CommitError> {
+fn publish(inner: &Arc<Inner>, pending: Pending, pages: Pages) -> Result<Attempt, CommitError> {
     let gate = inner.gate();
     match inner.chunks.backend.compare_and_swap_head(Some(&pending.expected), &pending.new) {
         Ok(Swap::Done(_)) => {
-            let snapshot = inner.view(pending.root, Some(root))?;
+            let snapshot = inner.hold(pending.root, pending.manifest);
             drop(gate);
             for (id, (page, _)) in pages {
                 inner.chunks.keep(id, page);

@@ -122,14 +122,14 @@ impl Inner {
     }
 
     /// A snapshot of a root. The gate must be held since it was learnt that the root is kept.
-    pub(crate) fn view(
-        self: &Arc<Self>,
-        id: ChunkId,
-        root: Option<Root>,
-    ) -> Result<Snapshot, StoreError> {
-        let root = root.map_or_else(|| self.chunks.root(id), Ok)?;
+    pub(crate) fn view(self: &Arc<Self>, id: ChunkId) -> Result<Snapshot, StoreError> {
+        Ok(self.hold(id, self.chunks.root(id)?))
+    }
+
+    /// A snapshot of a root that is known. The gate must be held as for [`view`](Self::view).
+    pub(crate) fn hold(self: &Arc<Self>, id: ChunkId, root: Root) -> Snapshot {
         *self.live().entry(id).or_default() += 1;
-        Ok(Snapshot { view: Arc::new(View { inner: Arc::clone(self), id, root }) })
+        Snapshot { view: Arc::new(View { inner: Arc::clone(self), id, root }) }
     }
 
     pub(crate) fn release(&self, id: ChunkId) {

@@ -9,6 +9,7 @@ use crate::chunk::ChunkId;
 use crate::error::{CommitError, StoreError};
 use crate::head::Head;
 use crate::inner::Inner;
+use crate::root::Root;
 use crate::snapshot::Snapshot;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,10 +24,10 @@ pub struct Pending {
     pub(crate) expected: Vec<u8>,
     /// The head after.
     pub(crate) new: Vec<u8>,
-    /// The commit's number.
-    number: u64,
-    /// Its root.
+    /// The name of the commit's root.
     pub(crate) root: ChunkId,
+    /// The root, so that a commit that holds can be told of even where others have removed it since.
+    pub(crate) manifest: Root,
 }
 
 /// What is known of a commit.
@@ -41,14 +42,10 @@ enum Fate {
 }
 
 impl Pending {
-    pub(crate) fn new(expected: Vec<u8>, new: Vec<u8>, before: &Head, root: ChunkId) -> Self {
-        Self { expected, new, number: before.number + 1, root }
-    }
-
     /// The number that the commit has if it holds.
     #[must_use]
     pub fn number(&self) -> u64 {
-        self.number
+        self.manifest.number
     }
 
     /// The root that the commit has if it holds.
@@ -88,11 +85,11 @@ fn ask(
     loop {
         let gate = inner.gate();
         match fate(inner, pending, is_over) {
-            Fate::Holds => return Ok(inner.view(pending.root, None)?),
+            Fate::Holds => return Ok(inner.hold(pending.root, pending.manifest.clone())),
             Fate::Fails(current) => return Err(CommitError::Conflict { current }),
             Fate::Undone => {
                 // Only a swap that failed is over, and it has a cause.
-                let current = pending.number - 1;
+                let current = pending.number() - 1;
                 return Err(cause.map_or(CommitError::Conflict { current }, CommitError::Store));
             }
             Fate::Open(error) => cause = Some(error),
@@ -120,11 +117,11 @@ fn fate(inner: &Inner, pending: &Pending, is_over: bool) -> Fate {
     if record.bytes == pending.expected {
         return if is_over { Fate::Undone } else { repeat(inner, pending) };
     }
-    if head.number < pending.number {
+    if head.number < pending.number() {
         // The head before, counted as that of a collection of garbage: the swap cannot succeed any more.
         return Fate::Fails(head.number);
     }
-    match ancestor(inner, head, pending.number) {
+    match ancestor(inner, head, pending.number()) {
         Ok(root) if root == pending.root => Fate::Holds,
         Ok(_) => Fate::Fails(head.number),
         Err(error) => Fate::Open(error),

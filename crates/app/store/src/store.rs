@@ -88,7 +88,7 @@ impl Store {
         for _ in 0..OPENINGS_MAX {
             let _gate = self.inner.gate();
             let (_, head) = self.inner.head()?;
-            match self.inner.expired(head.number, self.inner.view(head.root, None)) {
+            match self.inner.expired(head.number, self.inner.view(head.root)) {
                 // Others have committed, and collected, since the head was read.
                 Err(StoreError::Expired { .. }) => {}
                 other => return other,

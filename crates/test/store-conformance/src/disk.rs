@@ -26,7 +26,6 @@ struct State {
     is_off: bool,
     /// How long the file can be.
     room: Option<Room>,
-    syncs: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -64,12 +63,6 @@ impl Disk {
         self.state().room = None;
     }
 
-    /// The file's length.
-    #[must_use]
-    pub fn bytes(&self) -> u64 {
-        self.state().seen.len() as u64
-    }
-
     /// What is in the file.
     #[must_use]
     pub fn image(&self) -> Vec<u8> {
@@ -87,12 +80,6 @@ impl Disk {
     #[must_use]
     pub fn is_off(&self) -> bool {
         self.state().is_off
-    }
-
-    /// How often it was synced.
-    #[must_use]
-    pub fn syncs(&self) -> u64 {
-        self.state().syncs
     }
 
     /// The disk as it is found when power is back. Of what was not synced, each piece is kept, torn or lost as the dice say.
@@ -194,7 +181,6 @@ impl redb::StorageBackend for Disk {
         state.is_on()?;
         state.synced = state.seen.clone();
         state.since.clear();
-        state.syncs += 1;
         Ok(())
     }
 

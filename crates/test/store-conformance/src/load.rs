@@ -2,16 +2,20 @@
 
 use crate::cluster::Cluster;
 use crate::suite::put;
+use crate::watched::Watched;
 use anyhow::{Context as _, anyhow, ensure};
-use netloom_store::{CommitError, EtcdBackend, Snapshot, Store};
+use netloom_store::{CommitError, EtcdBackend, EtcdSettings, Settings, Snapshot, Store};
 use netloom_testkit::random_fabric::Dice;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long a member stays down, in acknowledged commits, or else in time.
 const DOWN_COMMITS: u64 = 40;
 const DOWN_MAX: Duration = Duration::from_secs(4);
+/// How long the store tries before it says that it failed, or does not know. Short, so that both happen.
+const PATIENCE: Duration = Duration::from_secs(1);
 /// Pause after a failure of the store.
 const PAUSE: Duration = Duration::from_millis(20);
 /// So long nothing may be acknowledged before it is given up.
@@ -24,7 +28,7 @@ pub struct Load {
     pub writes: u64,
     /// Writers.
     pub writers: usize,
-    /// Members that are killed and started again, the leader first.
+    /// How often a member is killed and started again, the leader first; once two are, so that the rest can do nothing.
     pub kills: u64,
     /// Of the choice of members, and of values.
     pub seed: u64,
@@ -45,7 +49,9 @@ pub struct Found {
     pub failures: u64,
     /// Commits that were refused, and are there.
     pub refused_and_found: u64,
-    /// Commits of which it was not known at first whether they hold.
+    /// Swaps whose answer got lost.
+    pub answers_lost: u64,
+    /// Commits of which the store said that it is not known whether they hold. They were asked about again.
     pub unknown: u64,
     /// Members that were killed.
     pub kills: u64,
@@ -90,10 +96,15 @@ struct Progress {
 /// etcd did not come back, or what is stored is damaged.
 pub fn run(cluster: &mut Cluster, fabric: u128, load: Load) -> anyhow::Result<Found> {
     let start = Instant::now();
-    let open = |cluster: &Cluster| -> anyhow::Result<Store> {
-        Ok(Store::open(EtcdBackend::new(cluster.settings(fabric)?)?)?)
+    let backend = |cluster: &Cluster| -> anyhow::Result<Arc<Watched>> {
+        let settings = EtcdSettings { patience: PATIENCE, ..cluster.settings(fabric)? };
+        Ok(Arc::new(Watched::new(Arc::new(EtcdBackend::new(settings)?))))
     };
-    let writers: Vec<Store> = (0..load.writers).map(|_| open(cluster)).collect::<Result<_, _>>()?;
+    let backends = (0..load.writers).map(|_| backend(cluster));
+    let backends: Vec<Arc<Watched>> = backends.collect::<Result<_, _>>()?;
+    let settings = Settings { settle_timeout: PATIENCE, ..Settings::default() };
+    let open = |backend: &Arc<Watched>| Store::open_with(Arc::clone(backend), settings);
+    let writers: Vec<Store> = backends.iter().map(open).collect::<Result<_, _>>()?;
     let progress = Progress::default();
     let mut found = Found::default();
     let told = std::thread::scope(|scope| -> anyhow::Result<Vec<Told>> {
@@ -110,7 +121,8 @@ pub fn run(cluster: &mut Cluster, fabric: u128, load: Load) -> anyhow::Result<Fo
         told
     })?;
     cluster.wait_until_ready()?;
-    compare(&open(cluster)?, told, &mut found)?;
+    found.answers_lost = backends.iter().map(|one| one.unsettled.load(Ordering::Relaxed)).sum();
+    compare(&Store::open(backend(cluster)?)?, told, &mut found)?;
     found.took = start.elapsed();
     Ok(found)
 }
@@ -184,14 +196,23 @@ fn strike(
             Some(leader) if kill == 0 || dice.one_in(2) => leader,
             _ => dice.below(cluster.len() as u64) as usize,
         };
+        let other = (index + 1) % cluster.len();
+        let is_outage = kill == load.kills / 2;
         cluster.kill(index)?;
         found.kills += 1;
+        if is_outage {
+            cluster.kill(other)?;
+            found.kills += 1;
+        }
         found.leaders_killed += u64::from(leader == Some(index));
         let (before, since) = (acknowledged(), Instant::now());
         while acknowledged() < before + DOWN_COMMITS && since.elapsed() < DOWN_MAX {
             std::thread::sleep(Duration::from_millis(5));
         }
         cluster.restart(index)?;
+        if is_outage {
+            cluster.restart(other)?;
+        }
         cluster.wait_until_ready()?;
     }
     wait_for(&acknowledged, load.writes)

@@ -36,7 +36,7 @@ fn main() -> anyhow::Result<ExitCode> {
     let wanted = Wanted {
         writes: number("--writes", 10_000)?,
         writers: number("--writers", 4)? as usize,
-        member_kills: number("--member-kills", 10)?,
+        member_kills: number("--member-kills", 20)?,
         kills: number("--kills", 300)?,
         torn: number("--torn", 1000)?,
         seed: number("--seed", 1)?,
@@ -122,7 +122,8 @@ fn print_load(loaded: &load::Found) -> anyhow::Result<()> {
     figure("refused and found", loaded.refused_and_found)?;
     figure("conflicts", loaded.conflicts)?;
     figure("refused for failures", loaded.failures)?;
-    figure("unknown at first", loaded.unknown)?;
+    figure("answers lost", loaded.answers_lost)?;
+    figure("said to be unknown, and settled", loaded.unknown)?;
     figure("members killed", loaded.kills)?;
     figure("leaders killed", loaded.leaders_killed)?;
     for percent in [50, 99] {

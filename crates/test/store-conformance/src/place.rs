@@ -15,8 +15,6 @@ pub struct Place {
     pub large_bytes: usize,
     /// How many times something is done that is done many times.
     pub rounds: u64,
-    /// Whether several processes can have it open at once, each with what it keeps in memory.
-    pub is_shared: bool,
 }
 
 impl fmt::Debug for Place {
@@ -30,7 +28,7 @@ impl Place {
     pub fn new(
         opener: impl Fn() -> Result<Arc<dyn Backend>, StoreError> + Send + Sync + 'static,
     ) -> Self {
-        Self { opener: Box::new(opener), large_bytes: 3_000_000, rounds: 20, is_shared: true }
+        Self { opener: Box::new(opener), large_bytes: 3_000_000, rounds: 20 }
     }
 
     /// The backend, once more.

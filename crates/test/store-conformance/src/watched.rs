@@ -21,8 +21,8 @@ pub struct Watched {
     pub written_chunks: AtomicU64,
     /// Chunks that were asked for.
     pub read_chunks: AtomicU64,
-    /// Heads that were asked for.
-    pub read_heads: AtomicU64,
+    /// Swaps whose answer got lost, or said nothing.
+    pub unsettled: AtomicU64,
 }
 
 impl Watched {
@@ -35,7 +35,7 @@ impl Watched {
             written_bytes: zero(),
             written_chunks: zero(),
             read_chunks: zero(),
-            read_heads: zero(),
+            unsettled: zero(),
         }
     }
 
@@ -61,7 +61,6 @@ impl Backend for Watched {
     }
 
     fn read_head(&self) -> Result<Option<HeadRecord>, StoreError> {
-        add(&self.read_heads, 1);
         self.inner.read_head()
     }
 
@@ -71,7 +70,11 @@ impl Backend for Watched {
         new: &[u8],
     ) -> Result<Swap, SwapError> {
         hold(2, expected.map_or(0, <[u8]>::len) + new.len() + 2 * KEY_BYTES);
-        self.inner.compare_and_swap_head(expected, new)
+        let swapped = self.inner.compare_and_swap_head(expected, new);
+        if matches!(swapped, Err(SwapError::Unsettled(_) | SwapError::Ended(_))) {
+            add(&self.unsettled, 1);
+        }
+        swapped
     }
 
     fn get_chunks(&self, ids: &[ChunkId]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {

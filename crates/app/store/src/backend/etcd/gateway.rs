@@ -101,20 +101,21 @@ impl Gateway {
         let body = self.body(request)?;
         let start = Instant::now();
         loop {
-            let mut last = None;
+            let (mut refused, mut unavailable) = (None, None);
             for _ in 0..self.endpoints.len() {
-                match self.call_current(path, &body) {
-                    Ok(answer) => return Ok(answer),
-                    Err(Failure { error: StoreError::Unavailable { place, cause }, .. }) => {
-                        last = Some(StoreError::Unavailable { place, cause });
-                    }
-                    Err(failure) => return Err(failure.error),
+                match self.call_current(path, &body).map_err(|failure| failure.error) {
+                    Err(error @ StoreError::Unavailable { .. }) => unavailable = Some(error),
+                    // Perhaps only this one.
+                    Err(error @ StoreError::Refused { .. }) => refused = Some(error),
+                    other => return other,
                 }
             }
-            if start.elapsed() >= self.patience {
-                return Err(last.unwrap_or_else(|| self.unavailable("no member is known")));
+            match (unavailable, refused) {
+                (Some(_), _) if start.elapsed() < self.patience => std::thread::sleep(PAUSE),
+                // Where one refuses and another does not answer, the refusal says more.
+                (_, Some(error)) | (Some(error), None) => return Err(error),
+                (None, None) => return Err(self.unavailable("no member is known")),
             }
-            std::thread::sleep(PAUSE);
         }
     }
 
@@ -151,7 +152,10 @@ impl Gateway {
         let current = self.current.load(Ordering::Relaxed);
         let endpoint = &self.endpoints[current % self.endpoints.len()];
         let answer = self.call(endpoint, path, body);
-        if let Err(Failure { error: StoreError::Unavailable { .. }, .. }) = &answer {
+        let is_its_own = |error: &StoreError| {
+            matches!(error, StoreError::Unavailable { .. } | StoreError::Refused { .. })
+        };
+        if answer.as_ref().is_err_and(|failure| is_its_own(&failure.error)) {
             let next = current.wrapping_add(1);
             // Another thread may have found the next one already.
             let order = Ordering::Relaxed;
@@ -199,7 +203,13 @@ impl Gateway {
             }
             _ => Knowledge::Nothing,
         };
-        Failure { error: self.unavailable(format!("{endpoint}: {error}")), known }
+        let error = if is_of_tls(&error) {
+            let place = format!("etcd at {endpoint}");
+            StoreError::Refused { place, cause: error.to_string() }
+        } else {
+            self.unavailable(format!("{endpoint}: {error}"))
+        };
+        Failure { error, known }
     }
 
     /// The answer is a refusal. Codes are gRPC's.
@@ -219,6 +229,15 @@ impl Gateway {
             _ => (self.unavailable(format!("{endpoint}: {words}")), Knowledge::Nothing),
         };
         Failure { error, known }
+    }
+}
+
+/// Certificates that one end does not accept. Where it is the other end, the connection says so when it is read.
+fn is_of_tls(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::BadUri(_) => true,
+        ureq::Error::Io(error) => error.get_ref().is_some_and(|inner| inner.is::<rustls::Error>()),
+        _ => false,
     }
 }
 
