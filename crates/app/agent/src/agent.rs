@@ -7,7 +7,7 @@ use crate::follow::Follower;
 use crate::protocol::Applied;
 use crate::tunnels::NodeTunnels;
 use crate::workloads::Workloads;
-use crate::{connections, requests, resolvers};
+use crate::{connections, log, requests, resolvers};
 use netloom_base::Time;
 use netloom_plan::NodePlan;
 use netloom_plan::input::PlanInput;
@@ -131,6 +131,9 @@ impl Agent {
     pub(crate) fn apply(&mut self) -> anyhow::Result<Applied> {
         let result = self.try_apply();
         self.last_error = result.as_ref().err().map(chain);
+        if let Some(error) = &self.last_error {
+            log::line(&format!("not applied: {error}"));
+        }
         result
     }
 
@@ -159,12 +162,19 @@ impl Agent {
         applied: &mut Applied,
     ) -> anyhow::Result<()> {
         let operations = diff(&plan.host, before);
+        if !operations.is_empty() {
+            log::line(&format!("applying {} operations", operations.len()));
+        }
         self.executor.execute(&operations)?;
         applied.operations = operations.iter().map(ToString::to_string).collect();
         applied.connections_ended = self.end_forbidden(plan)?;
         self.tunnels.set(plan, desired, &mut self.executor)?;
         self.resolvers.set(plan, &mut self.executor)?;
-        self.workloads.set(plan, &mut self.executor, applied)
+        self.workloads.set(plan, &mut self.executor, applied)?;
+        if !operations.is_empty() {
+            log::line("applied");
+        }
+        Ok(())
     }
 
     /// Goes back to what the kernel held before a change that failed, and to what ran. Stop routes

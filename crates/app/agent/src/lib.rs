@@ -19,6 +19,7 @@ mod follow;
 pub mod joined;
 mod kept;
 mod link;
+mod log;
 mod memory;
 pub mod protocol;
 mod requests;

@@ -72,6 +72,13 @@ impl Ground {
     }
 }
 
+impl Ground {
+    /// The namespace of the bridge, where all that the hosts send can be seen.
+    pub(crate) fn bridge(&self) -> &str {
+        &self.bridge
+    }
+}
+
 impl Drop for Ground {
     fn drop(&mut self) {
         for host in &self.hosts {

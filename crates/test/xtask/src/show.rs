@@ -2,6 +2,7 @@
 
 mod bad_files;
 mod figures;
+mod kill_storm;
 mod main_job;
 mod no_cleartext;
 mod policy_vs_packets;
@@ -27,7 +28,7 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 8] = [
+const SHOWS: [Show; 9] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
@@ -35,6 +36,7 @@ const SHOWS: [Show; 8] = [
     wireguard_interop::SHOW,
     bad_files::SHOW,
     real_hosts::SHOW,
+    kill_storm::SHOW,
     store_conformance::SHOW,
 ];
 
