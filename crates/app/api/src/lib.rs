@@ -7,6 +7,7 @@
 mod change;
 mod error;
 mod join;
+mod network;
 mod status;
 
 pub use change::{
@@ -14,6 +15,7 @@ pub use change::{
 };
 pub use error::{Error, Finding};
 pub use join::{Join, Joined, MakeToken, Token, TokenMade};
+pub use network::{Connect, Disconnect, MakeNetwork, Member, Network};
 pub use status::{Node, Status, Workload};
 
 /// Before every path.

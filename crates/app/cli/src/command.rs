@@ -39,6 +39,9 @@ pub(crate) enum Command {
     Revoke(host::NodeName),
     /// Forget a node; it may join again.
     Remove(host::NodeName),
+    /// List, make, connect and disconnect networks while they run.
+    #[command(subcommand)]
+    Network(host::NetworkCommand),
     /// Show what an apply would change, and which flows it would open or close.
     Plan(host::Plan),
     /// Make what the files declare the next revision.
@@ -93,6 +96,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Approve(arguments) => host::approve(&arguments),
         Command::Revoke(arguments) => host::revoke(&arguments),
         Command::Remove(arguments) => host::remove(&arguments),
+        Command::Network(command) => host::network(&command),
         Command::Plan(arguments) => host::plan(&arguments),
         Command::Apply(arguments) => host::apply(&arguments),
         Command::History(arguments) => host::history(&arguments),

@@ -1,6 +1,7 @@
 //! The HTTP API: routes to the office, errors in one form.
 
 mod answer;
+mod networks;
 mod nodes;
 mod revisions;
 mod view;
@@ -56,6 +57,11 @@ pub(crate) fn router(desk: Desk, known: Option<Role>) -> Router {
         .route("/v1/plan", post(revisions::plan))
         .route("/v1/apply", post(revisions::apply))
         .route("/v1/rollback", post(revisions::rollback))
+        .route("/v1/networks", get(networks::list).post(networks::make))
+        .route("/v1/networks/{name}", get(networks::one))
+        .route("/v1/networks/{name}/remove", post(networks::remove))
+        .route("/v1/networks/{name}/connect", post(networks::connect))
+        .route("/v1/networks/{name}/disconnect", post(networks::disconnect))
         .route("/v1/revisions", get(revisions::list))
         .route("/v1/revisions/{number}", get(revisions::one))
         .fallback(unknown_path);
@@ -97,6 +103,7 @@ fn needed(method: &str, path: &str) -> Role {
         ("GET", "/v1/tokens") => Role::Admin,
         ("GET", _) | ("POST", "/v1/plan") => Role::Viewer,
         (_, "/v1/apply" | "/v1/rollback") => Role::Operator,
+        ("POST", path) if path.starts_with("/v1/networks") => Role::Operator,
         _ => Role::Admin,
     }
 }

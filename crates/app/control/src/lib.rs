@@ -12,6 +12,7 @@
 
 mod access;
 mod admission;
+pub mod api_part;
 pub mod declared;
 pub mod feeds;
 mod http;

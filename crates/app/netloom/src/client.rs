@@ -6,8 +6,8 @@ use hyper::client::conn::http1;
 use hyper::{Method, Request};
 use hyper_util::rt::TokioIo;
 use netloom_api::{
-    Applied, Apply, Join, Joined, MakeToken, Plan, Proposed, Revision, Rollback, Status, Token,
-    TokenMade,
+    Applied, Apply, Connect, Disconnect, Join, Joined, MakeNetwork, MakeToken, Network, Plan,
+    Proposed, Revision, Rollback, Status, Token, TokenMade,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -108,6 +108,44 @@ impl Client {
     /// A revision with its files.
     pub async fn revision(&self, number: u64) -> Result<Revision, ClientError> {
         self.get(&format!("/v1/revisions/{number}")).await
+    }
+
+    /// The networks.
+    pub async fn networks(&self) -> Result<Vec<Network>, ClientError> {
+        self.get("/v1/networks").await
+    }
+
+    /// A network.
+    pub async fn network(&self, name: &str) -> Result<Network, ClientError> {
+        self.get(&format!("/v1/networks/{}", escaped(name))).await
+    }
+
+    /// Makes a network.
+    pub async fn make_network(&self, wanted: &MakeNetwork) -> Result<Applied, ClientError> {
+        self.post("/v1/networks", wanted).await
+    }
+
+    /// Removes a network that was made through the API.
+    pub async fn remove_network(
+        &self,
+        name: &str,
+        wanted: &Disconnect,
+    ) -> Result<Applied, ClientError> {
+        self.post(&format!("/v1/networks/{}/remove", escaped(name)), wanted).await
+    }
+
+    /// Brings a container or a foreign namespace into a network.
+    pub async fn connect(&self, network: &str, wanted: &Connect) -> Result<Applied, ClientError> {
+        self.post(&format!("/v1/networks/{}/connect", escaped(network)), wanted).await
+    }
+
+    /// Takes it out again.
+    pub async fn disconnect(
+        &self,
+        network: &str,
+        wanted: &Disconnect,
+    ) -> Result<Applied, ClientError> {
+        self.post(&format!("/v1/networks/{}/disconnect", escaped(network)), wanted).await
     }
 
     /// Makes a join token.

@@ -210,6 +210,12 @@ pub(super) fn wait_until_heard(place: &Place) -> anyhow::Result<()> {
     }
 }
 
+/// The node that this host is, if it has joined.
+pub(super) fn own_node(place: &Place) -> Option<String> {
+    let text = std::fs::read_to_string(place.node().join(JOINED)).ok()?;
+    Some(serde_json::from_str::<JoinedFacts>(&text).ok()?.node)
+}
+
 /// This host's name, up to the first dot.
 pub(super) fn host_name() -> anyhow::Result<String> {
     let text = std::fs::read_to_string("/proc/sys/kernel/hostname")

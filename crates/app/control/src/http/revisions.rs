@@ -77,7 +77,12 @@ pub(super) async fn rollback(
 }
 
 /// Waits until connected nodes hold what they shall hold, or for as long as the caller wants to.
-async fn waited(desk: &Desk, done: &office::Applied, base_revision: u64, wait_ms: u64) -> Applied {
+pub(super) async fn waited(
+    desk: &Desk,
+    done: &office::Applied,
+    base_revision: u64,
+    wait_ms: u64,
+) -> Applied {
     let wait = Duration::from_millis(wait_ms).min(WAIT_MAX);
     let until = Instant::now() + wait;
     let mut published: watch::Receiver<u64> = desk.published.clone();

@@ -1,0 +1,88 @@
+//! Networks, changed one by one while they run.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// `GET /v1/networks`, `GET /v1/networks/NAME`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Network {
+    /// Its name.
+    pub name: String,
+    /// Its prefixes.
+    pub cidrs: Vec<String>,
+    /// Its DNS domain.
+    pub domain: String,
+    /// Who declares it: `file` or `api`.
+    pub owner: String,
+    /// Its subnets and their prefixes.
+    pub subnets: BTreeMap<String, Vec<String>>,
+    /// Nodes that take part.
+    pub nodes: Vec<String>,
+    /// Its workloads.
+    pub workloads: BTreeMap<String, Member>,
+}
+
+/// A workload of a network.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Member {
+    /// Its node.
+    pub node: String,
+    /// Its addresses.
+    pub addresses: Vec<String>,
+    /// Groups that govern its traffic.
+    pub security_groups: Vec<String>,
+    /// Who declares it: `file` or `api`.
+    pub owner: String,
+}
+
+/// `POST /v1/networks`: makes a network with one subnet.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct MakeNetwork {
+    /// Its name.
+    pub name: String,
+    /// Its prefixes; a free one of 10.0.0.0/8 if none is given.
+    #[serde(default)]
+    pub cidrs: Vec<String>,
+    /// Its DNS domain; `NAME.internal` if none is given.
+    #[serde(default)]
+    pub domain: Option<String>,
+    /// Who asks.
+    #[serde(default)]
+    pub author: String,
+}
+
+/// `POST /v1/networks/NAME/connect`: brings a container or a foreign namespace into a network.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Connect {
+    /// A workload that is a container or a foreign namespace, or the name of a container.
+    pub workload: String,
+    /// Node that the container runs on; that of the workload if it is declared.
+    #[serde(default)]
+    pub node: Option<String>,
+    /// Subnet; the network's first one if none is given.
+    #[serde(default)]
+    pub subnet: Option<String>,
+    /// Groups that govern its traffic there; those of the workload if none are given.
+    #[serde(default)]
+    pub security_groups: Vec<String>,
+    /// Who asks.
+    #[serde(default)]
+    pub author: String,
+    /// How long to wait for the nodes, in milliseconds.
+    #[serde(default)]
+    pub wait_ms: u64,
+}
+
+/// `POST /v1/networks/NAME/disconnect`, `POST /v1/networks/NAME/remove`.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Disconnect {
+    /// What was connected; empty where the network itself is removed.
+    #[serde(default)]
+    pub workload: String,
+    /// Who asks.
+    #[serde(default)]
+    pub author: String,
+    /// How long to wait for the nodes, in milliseconds.
+    #[serde(default)]
+    pub wait_ms: u64,
+}

@@ -1,0 +1,219 @@
+//! `netloom network`: networks listed, made, connected and disconnected while they run.
+
+use super::changes::result;
+use super::place::Host;
+use super::{author, wait_for};
+use crate::output;
+use netloom::api;
+use std::process::ExitCode;
+
+/// Longest wait for the nodes, in milliseconds.
+const WAIT_MS: u64 = 30_000;
+
+/// What is done with networks.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum NetworkCommand {
+    /// List the networks.
+    Ls(Ls),
+    /// Show a network: prefixes, subnets, nodes, workloads.
+    Inspect(Inspect),
+    /// Make a network with one subnet.
+    Create(Create),
+    /// Remove a network that was made by `create`.
+    Rm(Rm),
+    /// Bring a container, or a workload that is one, into a network while it runs.
+    Connect(Connect),
+    /// Take it out again.
+    Disconnect(Disconnect),
+}
+
+/// Lists networks.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Ls {
+    #[command(flatten)]
+    host: Host,
+    /// Print them as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Shows a network.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Inspect {
+    #[command(flatten)]
+    host: Host,
+    /// The network.
+    network: String,
+    /// Print it as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Makes a network.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Create {
+    #[command(flatten)]
+    host: Host,
+    /// Its name.
+    network: String,
+    /// Its prefixes; a free one of 10.0.0.0/8 if none is given.
+    #[arg(long = "cidr", alias = "subnet", value_name = "PREFIX")]
+    cidrs: Vec<String>,
+    /// Its DNS domain; NAME.internal if none is given.
+    #[arg(long)]
+    domain: Option<String>,
+    /// `bolt` or `netloom`, which are the same here: routed, encrypted, checked by policy.
+    #[arg(long, default_value = "netloom", value_parser = ["netloom", "bolt"])]
+    driver: String,
+    /// Every network is a mesh; taken so that existing scripts run.
+    #[arg(long)]
+    mesh_networking: bool,
+}
+
+/// Removes a network.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Rm {
+    #[command(flatten)]
+    host: Host,
+    /// The network.
+    network: String,
+}
+
+/// Connects.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Connect {
+    #[command(flatten)]
+    host: Host,
+    /// The network.
+    network: String,
+    /// A workload that is a container or a foreign namespace, or the name of a container.
+    workload: String,
+    /// Node that the container runs on; this host's node if the workload is not declared.
+    #[arg(long)]
+    node: Option<String>,
+    /// Subnet; the network's first one if none is given.
+    #[arg(long)]
+    subnet: Option<String>,
+    /// Groups that govern its traffic there; those of the workload if none are given.
+    #[arg(long = "security-group", value_name = "NAME")]
+    security_groups: Vec<String>,
+}
+
+/// Disconnects.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Disconnect {
+    #[command(flatten)]
+    host: Host,
+    /// The network.
+    network: String,
+    /// The workload or container.
+    workload: String,
+}
+
+pub(crate) fn network(command: &NetworkCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        NetworkCommand::Ls(ls) => {
+            let networks = wait_for(ls.host.chosen()?.client().networks())?;
+            if ls.json {
+                output::print(&format!("{}\n", serde_json::to_string_pretty(&networks)?));
+            } else {
+                output::print(&output::table(&networks.iter().map(row).collect::<Vec<_>>()));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        NetworkCommand::Inspect(inspect) => {
+            let network = wait_for(inspect.host.chosen()?.client().network(&inspect.network))?;
+            if inspect.json {
+                output::print(&format!("{}\n", serde_json::to_string_pretty(&network)?));
+            } else {
+                output::print(&shown(&network));
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        NetworkCommand::Create(create) => {
+            let wanted = api::MakeNetwork {
+                name: create.network.clone(),
+                cidrs: create.cidrs.clone(),
+                domain: create.domain.clone(),
+                author: author(),
+            };
+            done(&wait_for(create.host.chosen()?.client().make_network(&wanted))?)
+        }
+        NetworkCommand::Rm(rm) => {
+            let client = rm.host.chosen()?.client();
+            let wanted = api::Disconnect {
+                author: author(),
+                wait_ms: WAIT_MS,
+                ..api::Disconnect::default()
+            };
+            done(&wait_for(client.remove_network(&rm.network, &wanted))?)
+        }
+        NetworkCommand::Connect(connect) => connected(connect),
+        NetworkCommand::Disconnect(disconnect) => {
+            let client = disconnect.host.chosen()?.client();
+            let wanted = api::Disconnect {
+                workload: disconnect.workload.clone(),
+                author: author(),
+                wait_ms: WAIT_MS,
+            };
+            done(&wait_for(client.disconnect(&disconnect.network, &wanted))?)
+        }
+    }
+}
+
+fn connected(connect: &Connect) -> anyhow::Result<ExitCode> {
+    let place = connect.host.chosen()?;
+    let client = place.client();
+    let status = wait_for(client.status())?;
+    let is_declared = status.workloads.contains_key(&connect.workload);
+    // A container of this name is most likely one of this host.
+    let own = || super::join::own_node(&place).filter(|_| !is_declared);
+    let wanted = api::Connect {
+        workload: connect.workload.clone(),
+        node: connect.node.clone().or_else(own),
+        subnet: connect.subnet.clone(),
+        security_groups: connect.security_groups.clone(),
+        author: author(),
+        wait_ms: WAIT_MS,
+    };
+    done(&wait_for(client.connect(&connect.network, &wanted))?)
+}
+
+fn done(applied: &api::Applied) -> anyhow::Result<ExitCode> {
+    output::print(&result(applied));
+    let good = applied.refused.is_empty() && applied.behind.is_empty();
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn row(network: &api::Network) -> Vec<String> {
+    vec![
+        network.name.clone(),
+        network.cidrs.join(" "),
+        network.domain.clone(),
+        format!("{} nodes", network.nodes.len()),
+        format!("{} workloads", network.workloads.len()),
+        network.owner.clone(),
+    ]
+}
+
+fn shown(network: &api::Network) -> String {
+    let mut text = format!(
+        "network {}\n  prefixes  {}\n  domain    {}\n  nodes     {}\n  declared  by {}\nsubnets\n",
+        network.name,
+        network.cidrs.join(" "),
+        network.domain,
+        network.nodes.join(" "),
+        network.owner
+    );
+    let subnets: Vec<Vec<String>> =
+        network.subnets.iter().map(|(name, cidrs)| vec![name.clone(), cidrs.join(" ")]).collect();
+    text.push_str(&output::table(&subnets));
+    text.push_str("workloads\n");
+    let row = |(name, one): (&String, &api::Member)| {
+        let groups = one.security_groups.join(",");
+        vec![name.clone(), one.node.clone(), one.addresses.join(" "), groups, one.owner.clone()]
+    };
+    let rows: Vec<Vec<String>> = network.workloads.iter().map(row).collect();
+    text.push_str(&output::table(&rows));
+    text
+}

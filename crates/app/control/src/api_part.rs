@@ -1,0 +1,269 @@
+//! What is declared through the API: a document like a file, edited object by object.
+//!
+//! It is kept as JSON, which is YAML, and merges with the files like one of them: a name that both
+//! declare is an error, and an apply of the files leaves it alone.
+
+use crate::world::Accepted;
+use ipnet::{IpNet, Ipv4Net};
+use netloom_api::{Connect, MakeNetwork};
+use netloom_model::fabric::{Attach, Workload};
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+/// Why an object is not changed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EditError {
+    /// There is no such network.
+    #[error("there is no network `{0}`; `netloom network ls` lists them")]
+    NoNetwork(String),
+    /// The network has no subnet to take an address from.
+    #[error("network `{0}` has no subnet; declare one, or name one with --subnet")]
+    NoSubnet(String),
+    /// Something of this name is there already.
+    #[error("there is a {what} `{name}` already; choose another name")]
+    Exists {
+        /// Its kind.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// It was not made through the API.
+    #[error("`{0}` is declared in a file; change it there, then `netloom apply`")]
+    InFile(String),
+    /// It is not connected.
+    #[error(
+        "`{workload}` is not connected to `{network}`; `netloom network inspect {network}` lists what is"
+    )]
+    NotConnected {
+        /// The network.
+        network: String,
+        /// The workload.
+        workload: String,
+    },
+    /// The network is still used.
+    #[error("network `{name}` has workloads still ({}); disconnect them first", .workloads.join(", "))]
+    InUse {
+        /// Its name.
+        name: String,
+        /// Its workloads.
+        workloads: Vec<String>,
+    },
+    /// A process of ours lives in a namespace of one network.
+    #[error(
+        "`{0}` is run by Netloom in one network; only containers and foreign namespaces can be in \
+         several: run it as a container, or declare a second workload"
+    )]
+    Own(String),
+    /// It is not known where the container runs.
+    #[error("no workload `{0}` is declared; say with --node where the container of that name runs")]
+    NoNode(String),
+    /// Every prefix is taken.
+    #[error("no /16 of 10.0.0.0/8 is free; name a prefix with --cidr")]
+    NoPrefix,
+}
+
+/// The document of the API, taken apart.
+#[derive(Clone, Debug, Default)]
+struct Part {
+    sections: BTreeMap<String, Map<String, Value>>,
+}
+
+impl Part {
+    fn read(text: Option<&str>) -> Self {
+        let sections = text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
+        Self { sections }
+    }
+
+    fn section(&mut self, name: &str) -> &mut Map<String, Value> {
+        self.sections.entry(name.to_owned()).or_default()
+    }
+
+    fn write(mut self) -> Option<String> {
+        self.sections.retain(|_, section| !section.is_empty());
+        if self.sections.is_empty() {
+            return None;
+        }
+        serde_json::to_string_pretty(&self.sections).ok()
+    }
+}
+
+/// Whether an object is the API's.
+pub(crate) fn owns(text: Option<&str>, section: &str, name: &str) -> bool {
+    Part::read(text).sections.get(section).is_some_and(|objects| objects.contains_key(name))
+}
+
+/// The document with a network more, which has one subnet.
+///
+/// # Errors
+/// The name is taken, or no prefix is free.
+pub fn make_network(
+    accepted: &Accepted,
+    text: Option<&str>,
+    wanted: &MakeNetwork,
+) -> Result<Option<String>, EditError> {
+    let fabric = &accepted.fabric;
+    let name = &wanted.name;
+    if fabric.networks.contains_key(name) {
+        return Err(EditError::Exists { what: "network", name: name.clone() });
+    }
+    if fabric.subnets.contains_key(name) {
+        return Err(EditError::Exists { what: "subnet", name: name.clone() });
+    }
+    let cidrs = if wanted.cidrs.is_empty() {
+        vec![free_prefix(accepted).ok_or(EditError::NoPrefix)?.to_string()]
+    } else {
+        wanted.cidrs.clone()
+    };
+    let domain = wanted.domain.clone().unwrap_or_else(|| format!("{name}.internal"));
+    let mut part = Part::read(text);
+    let network = json!({ "cidr": cidrs, "dns": { "domain": domain } });
+    part.section("networks").insert(name.clone(), network);
+    let subnets: Vec<String> = cidrs.iter().map(|cidr| first_subnet(cidr)).collect();
+    part.section("subnets").insert(name.clone(), json!({ "network": name, "cidr": subnets }));
+    Ok(part.write())
+}
+
+/// All of an IPv4 prefix, and the first /64 of an IPv6 prefix, since subnets of IPv6 are /64.
+/// What is no prefix stays as it is, and the check says so.
+fn first_subnet(cidr: &str) -> String {
+    match cidr.parse() {
+        Ok(IpNet::V6(prefix)) if prefix.prefix_len() < 64 => format!("{}/64", prefix.network()),
+        _ => cidr.to_owned(),
+    }
+}
+
+fn free_prefix(accepted: &Accepted) -> Option<Ipv4Net> {
+    let taken: Vec<Ipv4Net> = accepted
+        .fabric
+        .networks
+        .values()
+        .flat_map(|network| &network.cidrs)
+        .filter_map(|cidr| match cidr {
+            IpNet::V4(prefix) => Some(*prefix),
+            IpNet::V6(_) => None,
+        })
+        .collect();
+    // From the middle: the beginning is what people take by hand.
+    let candidates = (100..=254).chain(0..100);
+    let mut prefixes =
+        candidates.map(|second| Ipv4Net::new_assert(Ipv4Addr::new(10, second, 0, 0), 16));
+    prefixes
+        .find(|prefix| taken.iter().all(|other| !other.contains(prefix) && !prefix.contains(other)))
+}
+
+/// The document without a network that it has.
+///
+/// # Errors
+/// There is no such network, it is a file's, or it is used.
+pub fn remove_network(
+    accepted: &Accepted,
+    text: Option<&str>,
+    name: &str,
+) -> Result<Option<String>, EditError> {
+    let fabric = &accepted.fabric;
+    if !fabric.networks.contains_key(name) {
+        return Err(EditError::NoNetwork(name.to_owned()));
+    }
+    if !owns(text, "networks", name) {
+        return Err(EditError::InFile(name.to_owned()));
+    }
+    let inside = fabric.workloads.iter().filter(|(_, one)| fabric.network_of(one) == name);
+    let workloads: Vec<String> = inside.map(|(name, _)| name.clone()).collect();
+    if !workloads.is_empty() {
+        return Err(EditError::InUse { name: name.to_owned(), workloads });
+    }
+    let mut part = Part::read(text);
+    part.section("networks").remove(name);
+    part.section("subnets").retain(|_, subnet| subnet["network"] != name);
+    Ok(part.write())
+}
+
+/// The document with a container or foreign namespace brought into a network.
+///
+/// # Errors
+/// There is no such network, or what is connected cannot be in several.
+pub fn connect(
+    accepted: &Accepted,
+    text: Option<&str>,
+    network: &str,
+    wanted: &Connect,
+) -> Result<Option<String>, EditError> {
+    let fabric = &accepted.fabric;
+    if !fabric.networks.contains_key(network) {
+        return Err(EditError::NoNetwork(network.to_owned()));
+    }
+    let first = || fabric.subnets.iter().find(|(_, subnet)| subnet.network == network);
+    let subnet = wanted.subnet.clone().or_else(|| first().map(|(name, _)| name.clone()));
+    let subnet = subnet.ok_or_else(|| EditError::NoSubnet(network.to_owned()))?;
+    let known = fabric.workloads.get(&wanted.workload);
+    let name = match known {
+        Some(_) => connected_name(&wanted.workload, network),
+        None => wanted.workload.clone(),
+    };
+    if fabric.workloads.contains_key(&name) {
+        return Err(EditError::Exists { what: "workload", name });
+    }
+    let attach = attach(known, &wanted.workload)?;
+    let node = wanted.node.clone().or_else(|| known.map(|known| known.node.clone()));
+    let node = node.ok_or_else(|| EditError::NoNode(wanted.workload.clone()))?;
+    let groups: Vec<String> = if wanted.security_groups.is_empty() {
+        known.into_iter().flat_map(|known| known.security_groups.iter().cloned()).collect()
+    } else {
+        wanted.security_groups.clone()
+    };
+    let labels = known.map(|known| known.labels.clone()).unwrap_or_default();
+    let mut part = Part::read(text);
+    let workload = json!({
+        "node": node, "subnet": subnet, "security_groups": groups, "labels": labels,
+        "attach": attach,
+    });
+    part.section("workloads").insert(name, workload);
+    Ok(part.write())
+}
+
+/// The name of a workload in a further network.
+fn connected_name(workload: &str, network: &str) -> String {
+    format!("{workload}-{network}")
+}
+
+fn attach(known: Option<&Workload>, name: &str) -> Result<Value, EditError> {
+    match known.map(|known| &known.attach) {
+        None => Ok(json!({ "container": name })),
+        Some(Attach::Container { name }) => Ok(json!({ "container": name })),
+        Some(Attach::Netns { path }) => Ok(json!({ "netns": path })),
+        Some(Attach::Host) => Ok(json!("host")),
+        Some(Attach::Process { .. } | Attach::Serve(_)) => Err(EditError::Own(name.to_owned())),
+    }
+}
+
+/// The document without what was connected to a network.
+///
+/// # Errors
+/// It is not connected, or a file declares it.
+pub fn disconnect(
+    accepted: &Accepted,
+    text: Option<&str>,
+    network: &str,
+    workload: &str,
+) -> Result<Option<String>, EditError> {
+    let fabric = &accepted.fabric;
+    let is_there = |name: &str| {
+        fabric.workloads.get(name).is_some_and(|one| fabric.network_of(one) == network)
+    };
+    let found = [connected_name(workload, network), workload.to_owned()];
+    let Some(name) = found.into_iter().find(|name| is_there(name)) else {
+        let (network, workload) = (network.to_owned(), workload.to_owned());
+        return Err(EditError::NotConnected { network, workload });
+    };
+    if !owns(text, "workloads", &name) {
+        return Err(EditError::InFile(name));
+    }
+    let mut part = Part::read(text);
+    part.section("workloads").remove(&name);
+    Ok(part.write())
+}
+
+#[cfg(test)]
+mod tests;

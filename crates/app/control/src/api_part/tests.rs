@@ -1,0 +1,93 @@
+//! Edits load together with the files, and undo each other.
+
+use super::*;
+use crate::declared::Declared;
+use netloom_plan::membership::Memberships;
+
+const FILE: &str = "
+version: 1
+fabric: shop
+regions: { here: {} }
+networks: { app: { cidr: 10.1.0.0/16 } }
+subnets: { web: { network: app, cidr: 10.1.1.0/24 } }
+nodes: { alpha: { region: here } }
+security_groups: { web: { ingress: [{ from: all }], egress: [{ to: all }] } }
+workloads:
+  db: { node: alpha, subnet: web, security_groups: [web], attach: { container: postgres } }
+  web: { node: alpha, subnet: web, security_groups: [web], attach: { serve: { http: 80 } } }
+";
+
+fn accepted(api: Option<String>) -> Accepted {
+    let declared = Declared {
+        roots: vec!["shop.yaml".into()],
+        texts: BTreeMap::from([("shop.yaml".into(), FILE.into())]),
+        api,
+    };
+    let mut loaded = declared.load();
+    let fabric = loaded.fabric.take();
+    let findings = netloom_model::diagnostic::render(&loaded.diagnostics, &loaded.sources);
+    let fabric = fabric.unwrap_or_else(|| panic!("{findings}"));
+    let memberships = Memberships::of(&fabric);
+    let topics = netloom_resource::all_topics(&fabric, &memberships);
+    Accepted { declared, fabric, memberships, topics }
+}
+
+fn wanted(workload: &str) -> Connect {
+    Connect { workload: workload.into(), ..Connect::default() }
+}
+
+#[test]
+fn a_network_is_made_connected_disconnected_and_removed() {
+    let none = accepted(None);
+    let make = MakeNetwork { name: "gaming-net".into(), ..MakeNetwork::default() };
+    let text = make_network(&none, None, &make).unwrap();
+    let with = accepted(text.clone());
+    assert_eq!(with.fabric.networks["gaming-net"].cidrs[0].to_string(), "10.100.0.0/16");
+    let text = connect(&with, text.as_deref(), "gaming-net", &wanted("db")).unwrap();
+    let connected = accepted(text.clone());
+    let workload = &connected.fabric.workloads["db-gaming-net"];
+    assert_eq!(workload.attach, Attach::Container { name: "postgres".into() });
+    assert!(workload.security_groups.contains("web"), "those of `db`");
+    let in_use = remove_network(&connected, text.as_deref(), "gaming-net").unwrap_err();
+    assert!(in_use.to_string().contains("db-gaming-net"), "{in_use}");
+    let text = disconnect(&connected, text.as_deref(), "gaming-net", "db").unwrap();
+    let text = remove_network(&accepted(text.clone()), text.as_deref(), "gaming-net").unwrap();
+    assert_eq!(text, None, "nothing is left of it");
+}
+
+#[test]
+fn a_container_that_no_file_knows_needs_a_node() {
+    let none = accepted(None);
+    let error = connect(&none, None, "app", &wanted("minecraft")).unwrap_err();
+    assert_eq!(error, EditError::NoNode("minecraft".into()));
+    let here = Connect { node: Some("alpha".into()), ..wanted("minecraft") };
+    let text = connect(&none, None, "app", &here).unwrap();
+    let workload = &accepted(text).fabric.workloads["minecraft"];
+    assert_eq!(workload.attach, Attach::Container { name: "minecraft".into() });
+}
+
+#[test]
+fn what_cannot_be_says_why() {
+    let none = accepted(None);
+    let text = |error: EditError| error.to_string();
+    assert!(
+        text(connect(&none, None, "nowhere", &wanted("db")).unwrap_err()).contains("network ls")
+    );
+    assert!(text(connect(&none, None, "app", &wanted("web")).unwrap_err()).contains("container"));
+    assert!(text(disconnect(&none, None, "app", "db").unwrap_err()).contains("in a file"));
+    assert!(text(disconnect(&none, None, "app", "x").unwrap_err()).contains("inspect"));
+    assert!(text(remove_network(&none, None, "app").unwrap_err()).contains("in a file"));
+    let again = MakeNetwork { name: "app".into(), ..MakeNetwork::default() };
+    assert!(text(make_network(&none, None, &again).unwrap_err()).contains("already"));
+}
+
+#[test]
+fn ipv6_gets_a_subnet_that_is_allowed() {
+    let none = accepted(None);
+    let cidrs = vec!["10.7.0.0/16".into(), "fd00:7::/48".into()];
+    let make = MakeNetwork { name: "six".into(), cidrs, ..MakeNetwork::default() };
+    let with = accepted(make_network(&none, None, &make).unwrap());
+    let subnet: Vec<String> =
+        with.fabric.subnets["six"].cidrs.iter().map(ToString::to_string).collect();
+    assert_eq!(subnet, ["10.7.0.0/16", "fd00:7::/64"]);
+}

@@ -1,0 +1,166 @@
+//! Networks, listed and changed one by one.
+
+use super::answer::blocking;
+use super::revisions::waited;
+use super::{Desk, Failure};
+use crate::api_part::{self, EditError};
+use crate::declared::Declared;
+use crate::office::{self, Office, OfficeError};
+use crate::proposal::Origin;
+use crate::world::{Accepted, World};
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use netloom_api::{Applied, Connect, Disconnect, MakeNetwork, Member, Network};
+use std::sync::Arc;
+
+pub(super) async fn list(State(desk): State<Desk>) -> Json<Vec<Network>> {
+    let world = desk.office.world();
+    Json(world.accepted.fabric.networks.keys().map(|name| network(&world, name)).collect())
+}
+
+pub(super) async fn one(
+    State(desk): State<Desk>,
+    Path(name): Path<String>,
+) -> Result<Json<Network>, Failure> {
+    let world = desk.office.world();
+    if !world.accepted.fabric.networks.contains_key(&name) {
+        return Err(EditError::NoNetwork(name).into());
+    }
+    Ok(Json(network(&world, &name)))
+}
+
+fn network(world: &World, name: &str) -> Network {
+    let fabric = &world.accepted.fabric;
+    let api = world.accepted.declared.api.as_deref();
+    let owner = |section: &str, name: &str| {
+        if api_part::owns(api, section, name) { "api".to_owned() } else { "file".to_owned() }
+    };
+    let texts = |cidrs: &[ipnet::IpNet]| cidrs.iter().map(ToString::to_string).collect();
+    let subnets = fabric.subnets.iter().filter(|(_, subnet)| subnet.network == name);
+    let inside = fabric.workloads.iter().filter(|(_, one)| fabric.network_of(one) == name);
+    let member = |(name, one): (&String, &netloom_model::fabric::Workload)| {
+        let addresses = world.leases.workloads.get(name).into_iter().flatten();
+        let member = Member {
+            node: one.node.clone(),
+            addresses: addresses.map(ToString::to_string).collect(),
+            security_groups: one.security_groups.iter().cloned().collect(),
+            owner: owner("workloads", name),
+        };
+        (name.clone(), member)
+    };
+    let declared = &fabric.networks[name];
+    Network {
+        name: name.to_owned(),
+        cidrs: texts(&declared.cidrs),
+        domain: declared.domain.clone(),
+        owner: owner("networks", name),
+        subnets: subnets.map(|(name, subnet)| (name.clone(), texts(&subnet.cidrs))).collect(),
+        nodes: world.accepted.memberships.of_network(name).into_iter().flatten().cloned().collect(),
+        workloads: inside.map(member).collect(),
+    }
+}
+
+pub(super) async fn make(
+    State(desk): State<Desk>,
+    Json(wanted): Json<MakeNetwork>,
+) -> Result<Json<Applied>, Failure> {
+    let origin = origin(&wanted.author, format!("network create {}", wanted.name));
+    edit(desk, origin, 0, move |accepted, api| api_part::make_network(accepted, api, &wanted)).await
+}
+
+pub(super) async fn remove(
+    State(desk): State<Desk>,
+    Path(name): Path<String>,
+    Json(wanted): Json<Disconnect>,
+) -> Result<Json<Applied>, Failure> {
+    let origin = origin(&wanted.author, format!("network rm {name}"));
+    edit(desk, origin, wanted.wait_ms, move |accepted, api| {
+        api_part::remove_network(accepted, api, &name)
+    })
+    .await
+}
+
+pub(super) async fn connect(
+    State(desk): State<Desk>,
+    Path(name): Path<String>,
+    Json(wanted): Json<Connect>,
+) -> Result<Json<Applied>, Failure> {
+    let text = format!("network connect {name} {}", wanted.workload);
+    edit(desk, origin(&wanted.author, text), wanted.wait_ms, move |accepted, api| {
+        api_part::connect(accepted, api, &name, &wanted)
+    })
+    .await
+}
+
+pub(super) async fn disconnect(
+    State(desk): State<Desk>,
+    Path(name): Path<String>,
+    Json(wanted): Json<Disconnect>,
+) -> Result<Json<Applied>, Failure> {
+    let text = format!("network disconnect {name} {}", wanted.workload);
+    edit(desk, origin(&wanted.author, text), wanted.wait_ms, move |accepted, api| {
+        api_part::disconnect(accepted, api, &name, &wanted.workload)
+    })
+    .await
+}
+
+fn origin(author: &str, message: String) -> Origin {
+    Origin { author: author.to_owned(), message, rollback_of: None }
+}
+
+type Edited = Result<Option<String>, EditError>;
+
+/// Applies an edit of the API's part, and waits for the nodes.
+async fn edit(
+    desk: Desk,
+    origin: Origin,
+    wait_ms: u64,
+    edit: impl Fn(&Accepted, Option<&str>) -> Edited + Send + 'static,
+) -> Result<Json<Applied>, Failure> {
+    let before = desk.office.world().revision;
+    let office = Arc::clone(&desk.office);
+    let done = blocking(move || edited(&office, &origin, edit)).await?;
+    Ok(Json(waited(&desk, &done, before, wait_ms).await))
+}
+
+/// Why an edit is not made.
+#[derive(Debug)]
+pub(super) enum NotEdited {
+    Edit(EditError),
+    Office(OfficeError),
+}
+
+fn edited(
+    office: &Office,
+    origin: &Origin,
+    edit: impl Fn(&Accepted, Option<&str>) -> Edited,
+) -> Result<office::Applied, NotEdited> {
+    let world = office.world();
+    let api = edit(&world.accepted, world.accepted.declared.api.as_deref());
+    let api = api.map_err(NotEdited::Edit)?;
+    let declare = |now: &Declared| Declared { api: api.clone(), ..now.clone() };
+    // Only on what was edited: somebody else's edit would be lost otherwise.
+    office.apply(declare, origin, Some(world.revision)).map_err(NotEdited::Office)
+}
+
+impl From<NotEdited> for Failure {
+    fn from(error: NotEdited) -> Self {
+        match error {
+            NotEdited::Edit(error) => error.into(),
+            NotEdited::Office(error) => error.into(),
+        }
+    }
+}
+
+impl From<EditError> for Failure {
+    fn from(error: EditError) -> Self {
+        let text = error.to_string();
+        let (message, solution) = text.split_once("; ").unwrap_or((&text, ""));
+        let code = match error {
+            EditError::NoNetwork(_) | EditError::NotConnected { .. } => StatusCode::NOT_FOUND,
+            _ => StatusCode::CONFLICT,
+        };
+        Self::new(code, message, solution)
+    }
+}
