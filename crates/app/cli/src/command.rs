@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Diff(host::Diff),
     /// Go back to an earlier revision, as a new one.
     Rollback(host::Rollback),
+    /// Start with this host, by systemd.
+    Install(host::Install),
     /// Start again what was stopped, or what a reboot has ended.
     Start(host::Start),
     /// End control and node on this host; nothing is forgotten.
@@ -102,6 +104,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::History(arguments) => host::history(&arguments),
         Command::Diff(arguments) => host::diff(&arguments),
         Command::Rollback(arguments) => host::rollback(&arguments),
+        Command::Install(arguments) => host::install(&arguments),
         Command::Start(arguments) => host::start(&arguments),
         Command::Stop(arguments) => host::stop(&arguments),
         Command::Down(arguments) => host::down(&arguments),

@@ -3,6 +3,7 @@
 mod changes;
 mod daemons;
 mod down;
+mod install;
 mod join;
 mod network;
 mod nodes;
@@ -17,6 +18,7 @@ pub(crate) use changes::{
 };
 pub(crate) use daemons::{Control, control};
 pub(crate) use down::{Down, Start, Stop, down, start, stop};
+pub(crate) use install::{Install, install};
 pub(crate) use join::{Join, join};
 pub(crate) use network::{NetworkCommand, network};
 pub(crate) use nodes::{NodeName, Nodes, TokenCommand, approve, list, remove, revoke, token};

@@ -7,12 +7,15 @@ use anyhow::Context as _;
 use netloom_sys::poll::{Interest, PollSet};
 use netloom_sys::process::PidFd;
 use std::os::fd::AsFd as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
 /// How long a process that is killed may take to be gone.
 const KILL_TIMEOUT: Duration = Duration::from_secs(5);
 const SIGKILL: i32 = 9;
+/// Where `netloom install` writes unless told otherwise.
+const UNITS: &str = "/etc/systemd/system";
 
 /// Ends control and the node on this host, and takes their networks away; nothing is forgotten.
 #[derive(Debug, clap::Args)]
@@ -64,6 +67,7 @@ pub(crate) fn down(arguments: &Down) -> anyhow::Result<ExitCode> {
     if place.control().exists() && !arguments.yes && !confirmed(&place)? {
         return Ok(ExitCode::FAILURE);
     }
+    super::install::remove(&place, Path::new(UNITS))?;
     for operation in halt(&place)? {
         output::print(&format!("- {operation}\n"));
     }
