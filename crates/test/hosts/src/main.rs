@@ -9,6 +9,7 @@ mod ground;
 mod kill_storm;
 mod real_hosts;
 mod say;
+mod upgrade;
 
 use clap::Parser as _;
 use std::path::PathBuf;
@@ -30,6 +31,8 @@ enum Trial {
     RealHosts(real_hosts::Options),
     /// Daemons are killed in the middle of applies, again and again.
     KillStorm(kill_storm::Options),
+    /// Two versions in one fabric.
+    Upgrade(upgrade::Options),
 }
 
 fn main() -> ExitCode {
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
     let result = match trial {
         Trial::RealHosts(options) => real_hosts::run(&netloom, &options),
         Trial::KillStorm(options) => kill_storm::run(&netloom, &options),
+        Trial::Upgrade(options) => upgrade::run(&netloom, &options),
     };
     match result {
         Ok(true) => ExitCode::SUCCESS,

@@ -10,6 +10,7 @@ mod real_hosts;
 mod report;
 mod store_conformance;
 mod tests_clean;
+mod upgrade;
 mod wireguard_interop;
 
 use crate::output;
@@ -28,7 +29,7 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 9] = [
+const SHOWS: [Show; 10] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
@@ -38,6 +39,7 @@ const SHOWS: [Show; 9] = [
     real_hosts::SHOW,
     kill_storm::SHOW,
     store_conformance::SHOW,
+    upgrade::SHOW,
 ];
 
 /// Arguments of `show`.

@@ -134,7 +134,7 @@ fn is_daemon(command: &[u8], place: &Place) -> bool {
     }
 }
 
-fn remove_folder(folder: &std::path::Path) -> anyhow::Result<()> {
+fn remove_folder(folder: &Path) -> anyhow::Result<()> {
     match std::fs::remove_dir_all(folder) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove {}", folder.display()))
