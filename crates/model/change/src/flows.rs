@@ -41,11 +41,13 @@ pub fn flows(before: &Whole<'_>, after: &Whole<'_>) -> Flows {
     let touched = touched(&old, &new);
     let mut found: BTreeMap<(Name, Vec<String>, Vec<String>), Vec<Name>> = BTreeMap::new();
     let (mut pairs, mut not_compared) = (0, 0);
-    let names: BTreeSet<&Name> = old.ends.keys().chain(new.ends.keys()).copied().collect();
-    for to in &names {
-        for from in &names {
-            let concerns = touched.contains(*from) || touched.contains(*to);
-            if from == to || !concerns {
+    for to in old.ends.keys().chain(new.ends.keys()).copied().collect::<BTreeSet<&Name>>() {
+        // Only ends of a common network can meet, and only where one of the two differs.
+        let near: BTreeSet<&Name> =
+            [&old, &new].into_iter().flat_map(|side| side.near(to)).collect();
+        let differs = touched.contains(to);
+        for from in near.into_iter().filter(|from| differs || touched.contains(*from)) {
+            if from == to {
                 continue;
             }
             pairs += 1;
@@ -56,8 +58,8 @@ pub fn flows(before: &Whole<'_>, after: &Whole<'_>) -> Flows {
             let (was, is) = (old.transports(from, to), new.transports(from, to));
             let (opened, closed) = (is.difference(&was), was.difference(&is));
             if !opened.is_empty() || !closed.is_empty() {
-                let key = ((*to).clone(), words::words(&opened), words::words(&closed));
-                found.entry(key).or_default().push((*from).clone());
+                let key = (to.clone(), words::words(&opened), words::words(&closed));
+                found.entry(key).or_default().push(from.clone());
             }
         }
     }
@@ -89,6 +91,8 @@ fn touched<'a>(old: &Side<'a>, new: &Side<'a>) -> BTreeSet<&'a Name> {
 struct Side<'a> {
     fabric: &'a Fabric,
     ends: BTreeMap<&'a Name, End<'a>>,
+    /// Ends by network.
+    networks: BTreeMap<&'a Name, Vec<&'a Name>>,
     none: BTreeSet<Name>,
 }
 
@@ -124,7 +128,19 @@ impl<'a> Side<'a> {
             };
             ends.insert(name, end);
         }
-        Self { fabric: whole.fabric, ends, none: BTreeSet::new() }
+        let mut networks: BTreeMap<&Name, Vec<&Name>> = BTreeMap::new();
+        for (name, end) in &ends {
+            for network in &end.networks {
+                networks.entry(network).or_default().push(name);
+            }
+        }
+        Self { fabric: whole.fabric, ends, networks, none: BTreeSet::new() }
+    }
+
+    /// The ends that have a network in common with this one.
+    fn near(&self, name: &Name) -> impl Iterator<Item = &'a Name> {
+        let networks = self.ends.get(name).into_iter().flat_map(|end| &end.networks);
+        networks.filter_map(|network| self.networks.get(network)).flatten().copied()
     }
 
     /// What may pass between any of two ends' addresses of one family.

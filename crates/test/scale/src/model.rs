@@ -1,0 +1,87 @@
+//! Check, plan and one change, in this process: time and memory.
+
+use crate::fabric::{Size, text};
+use crate::figure;
+use anyhow::Context as _;
+use netloom_model::Fabric;
+use netloom_model::lease::{self, Leases};
+use netloom_plan::assumed::Assumed;
+use netloom_plan::input::{Directory, NodeEntry};
+use netloom_plan::membership::Memberships;
+use netloom_plan::promises;
+use netloom_resource::Whole;
+use std::time::Instant;
+
+struct World {
+    fabric: Fabric,
+    leases: Leases,
+    directory: Directory,
+    memberships: Memberships,
+}
+
+impl World {
+    fn of(fabric: Fabric, before: &Leases) -> Self {
+        let (leases, _) = lease::assign(&fabric, before);
+        let memberships = Memberships::of(&fabric);
+        let entry = |name: &String| {
+            let networks = memberships.of_node(name).map(|one| one.networks.clone());
+            let keys = networks.into_iter().flatten().map(|network| (network, [7; 32]));
+            let endpoint = Some(([192, 0, 2, 1], 51820).into());
+            let entry =
+                NodeEntry { public_keys: keys.collect(), endpoint, local_endpoint: endpoint };
+            (name.clone(), entry)
+        };
+        let directory = Directory { nodes: fabric.nodes.keys().map(entry).collect() };
+        Self { fabric, leases, directory, memberships }
+    }
+
+    fn whole(&self) -> Whole<'_> {
+        Whole {
+            fabric: &self.fabric,
+            fabric_id: 7 << 100,
+            leases: &self.leases,
+            directory: &self.directory,
+            memberships: &self.memberships,
+        }
+    }
+}
+
+pub(crate) fn run(size: Size) -> anyhow::Result<()> {
+    let (first, second) = (text(size, 0), text(size, 1));
+    let start = Instant::now();
+    let fabric = load(&first)?;
+    let broken = promises::broken(&fabric, &Assumed::of(&fabric));
+    anyhow::ensure!(broken.is_empty(), "tests of the fabric do not hold");
+    figure("check ms", start.elapsed().as_millis());
+    let start = Instant::now();
+    let before = World::of(fabric, &Leases::default());
+    let nothing =
+        World::of(Fabric { name: before.fabric.name.clone(), ..Fabric::default() }, &before.leases);
+    let all = netloom_change::operations(&nothing.whole(), &before.whole());
+    let operations: usize = all.values().map(|change| change.operations.len()).sum();
+    figure("plan of all nodes ms", start.elapsed().as_millis());
+    figure("operations of all nodes", operations);
+    let start = Instant::now();
+    let after = World::of(load(&second)?, &before.leases);
+    let nodes = netloom_change::operations(&before.whole(), &after.whole());
+    let flows = netloom_change::flows(&before.whole(), &after.whole());
+    figure("plan of one change ms", start.elapsed().as_millis());
+    figure("nodes that it concerns", nodes.len());
+    figure("flows that it changes", flows.changes.len());
+    figure("peak memory MiB", peak_mib()?);
+    Ok(())
+}
+
+fn load(text: &str) -> anyhow::Result<Fabric> {
+    let loaded = netloom_model::load(&["scale.yaml".to_owned()], |_| Ok(text.as_bytes().to_vec()));
+    let findings = netloom_model::diagnostic::render(&loaded.diagnostics, &loaded.sources);
+    loaded.fabric.with_context(|| findings.chars().take(2_000).collect::<String>())
+}
+
+/// The most memory that this process has had.
+fn peak_mib() -> anyhow::Result<u64> {
+    let status = std::fs::read_to_string("/proc/self/status")?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("no VmHWM")?;
+    let kib: u64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
+    Ok(kib / 1024)
+}
