@@ -1,10 +1,11 @@
 //! A harness that feeds arbitrary bytes to every parser of netlink replies.
 
 use crate::netlink::{Acknowledgement, Frames};
-use crate::{conntrack, nft, route};
+use crate::{conntrack, monitor, nft, route};
 
 /// Reads `datagram` as the kernel's answer to each request; nothing may panic or hang.
 pub fn netlink_reply(datagram: &[u8]) {
+    monitor::parse_anything(datagram);
     for frame in Frames::new(datagram) {
         let Ok(frame) = frame else { break };
         let _ = Acknowledgement::parse(&frame);

@@ -4,7 +4,8 @@
 //! operations ─► executor ─┬─ route (rtnetlink) ─┐
 //!                         ├─ nft (nf_tables) ───┼─ netlink ─► kernel, one socket per namespace
 //!                         ├─ namespace, tunnel  │
-//! host state ◄─ observe ──┴─────────────────────┘
+//! host state ◄─ observe ──┴─────────────────────┤
+//! who changed what ◄─ monitor ──────────────────┘
 //! ```
 //! Invariants: nothing is decided here, only executed and observed; what the kernel sends is
 //! parsed as hostile bytes; everything made carries the fabric's mark, and only that is removed.
@@ -19,6 +20,7 @@ pub mod facility;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod icmp;
+pub mod monitor;
 pub mod namespace;
 pub mod netlink;
 pub mod nft;

@@ -68,6 +68,12 @@ impl AsFd for PidFd {
     }
 }
 
+/// The name of process `pid`, while it is there.
+pub fn name_of(pid: u32) -> Option<String> {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/comm")).ok()?;
+    Some(text.trim_end().to_owned())
+}
+
 /// The user the process acts as.
 pub fn effective_user() -> u32 {
     // SAFETY: cannot fail.

@@ -13,7 +13,7 @@ use crate::nft::{self, Counter};
 use crate::tunnel::{TunnelDevice, TunnelPreference};
 use netloom_state::{ALIAS_PREFIX, HostState, LinkEnd, Namespace, Operation};
 use space::Space;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The one that changes a host. It is made in the namespace that [`Namespace::Host`] means.
@@ -105,6 +105,22 @@ impl Executor {
     /// A handle on a namespace, to open sockets or start processes in it.
     pub fn namespace(&mut self, namespace: &Namespace) -> Result<&NamespaceHandle, Cause> {
         Ok(self.space(namespace)?.handle())
+    }
+
+    /// What tells a namespace from any other that may take its name; `None` if it is not there.
+    pub fn identity(&self, namespace: &Namespace) -> Option<(u64, u64)> {
+        match namespace {
+            Namespace::Host => Some(self.host.identity()),
+            Namespace::Own(name) => self.registry.open(name).ok().map(|found| found.identity()),
+            Namespace::Path(path) => {
+                NamespaceHandle::open(Path::new(path)).ok().map(|found| found.identity())
+            }
+        }
+    }
+
+    /// The netlink ports by which the kernel tells others of what this executor does.
+    pub fn ports(&self) -> BTreeSet<u32> {
+        self.spaces.values().flat_map(Space::ports).collect()
     }
 
     /// What the named rules of a table have counted.

@@ -40,6 +40,12 @@ impl Space {
         }
     }
 
+    /// The ports of its sockets.
+    pub(super) fn ports(&self) -> impl Iterator<Item = u32> {
+        let sockets = [Some(&self.route), self.netfilter.as_ref()];
+        sockets.into_iter().flatten().filter_map(|socket| socket.port().ok())
+    }
+
     /// The index of a link that must be there.
     pub(super) fn index(&mut self, link: &str) -> Result<LinkIndex, Cause> {
         let found = route::find_link(&mut self.route, link)?;

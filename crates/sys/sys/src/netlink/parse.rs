@@ -22,6 +22,8 @@ pub struct Frame<'a> {
     pub flags: u16,
     /// `nlmsg_seq`.
     pub sequence: u32,
+    /// `nlmsg_pid`: in a notification, the port of whoever caused it; 0 where the kernel does not say.
+    pub port: u32,
     /// What follows the header.
     pub payload: &'a [u8],
 }
@@ -80,6 +82,7 @@ impl<'a> Iterator for Frames<'a> {
             kind: u16::from_ne_bytes([header[4], header[5]]),
             flags: u16::from_ne_bytes([header[6], header[7]]),
             sequence: u32::from_ne_bytes([header[8], header[9], header[10], header[11]]),
+            port: u32::from_ne_bytes([header[12], header[13], header[14], header[15]]),
             payload,
         }))
     }

@@ -77,6 +77,21 @@ impl NetlinkSocket {
         Ok(Self { fd, sequence: 0, buffer, send_bytes_max: usize::MAX })
     }
 
+    /// The socket's port, by which the kernel tells others who made a change.
+    pub fn port(&self) -> io::Result<u32> {
+        let mut address: libc::sockaddr_nl = system::zeroed();
+        let mut bytes = system::length_of::<libc::sockaddr_nl>();
+        // SAFETY: address and length live through the call; the length says how much fits.
+        system::check(unsafe {
+            libc::getsockname(
+                self.fd.as_raw_fd(),
+                std::ptr::from_mut(&mut address).cast(),
+                &mut bytes,
+            )
+        })?;
+        Ok(address.nl_pid)
+    }
+
     /// Sends one request, waits for its acknowledgement, and gives what came before that.
     pub fn request(&mut self, message: &mut Message) -> Result<Vec<Reply>, NetlinkError> {
         let sequence = self.next_sequence();

@@ -16,7 +16,16 @@ pub use observe::{Counter, ObservedTable, read_counters, read_tables};
 pub use ownership::{TableOwnership, adopt_table, find_table, ownership_for_new_table};
 pub use transaction::{TransactionError, commit};
 
+pub(crate) use uapi::{
+    DELTABLE as DELETE_TABLE, NFGENMSG_BYTES as HEADER_BYTES, NFPROTO_INET as FAMILY, TABLE_NAME,
+};
+
 use crate::netlink::Message;
+
+/// Which message of nf_tables a netlink message is, if it is one.
+pub(crate) fn kind_of(kind: u16) -> Option<u16> {
+    (kind >> 8 == uapi::SUBSYSTEM).then_some(kind & 0xff)
+}
 
 /// The name of a rule that carries an expression which no plan has; it equals no planned rule.
 pub const FOREIGN_RULE: &str = "?foreign";

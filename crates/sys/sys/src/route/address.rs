@@ -83,7 +83,7 @@ pub fn dump_addresses(socket: &mut NetlinkSocket) -> Result<Vec<ObservedAddress>
     Ok(parsed.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
-pub(super) fn parse(payload: &[u8]) -> Result<Option<ObservedAddress>, NetlinkError> {
+pub(crate) fn parse(payload: &[u8]) -> Result<Option<ObservedAddress>, NetlinkError> {
     let header: [u8; IFADDRMSG_BYTES] = fixed(payload)?;
     let attributes = Attributes::after(payload, IFADDRMSG_BYTES)?;
     // On a point-to-point IPv4 address, `IFA_ADDRESS` is the peer and `IFA_LOCAL` is ours.

@@ -163,7 +163,7 @@ pub fn dump_routes(
     Ok(routes.filter(|route| route.protocol == ROUTE_PROTOCOL).collect())
 }
 
-pub(super) fn parse(payload: &[u8]) -> Result<Option<ObservedRoute>, NetlinkError> {
+pub(crate) fn parse(payload: &[u8]) -> Result<Option<ObservedRoute>, NetlinkError> {
     let header: [u8; RTMSG_BYTES] = fixed(payload)?;
     let attributes = Attributes::after(payload, RTMSG_BYTES)?;
     let ipv6 = header[0] == family(true);

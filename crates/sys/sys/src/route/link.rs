@@ -191,7 +191,7 @@ pub fn netns_id(
     Ok(id.filter(|id| *id >= 0))
 }
 
-pub(super) fn parse(payload: &[u8]) -> Result<ObservedLink, NetlinkError> {
+pub(crate) fn parse(payload: &[u8]) -> Result<ObservedLink, NetlinkError> {
     let header: [u8; IFINFOMSG_BYTES] = fixed(payload)?;
     let attributes = Attributes::after(payload, IFINFOMSG_BYTES)?;
     let flags = u32::from_ne_bytes([header[8], header[9], header[10], header[11]]);

@@ -15,6 +15,12 @@ pub use link::{
 pub use neighbour::{ObservedNeighbour, add_neighbour, delete_neighbour, dump_neighbours};
 pub use rule::{add_rule, delete_rule, dump_rules};
 
+pub(crate) use address::parse as read_address;
+pub(crate) use entry::parse as read_route;
+pub(crate) use link::parse as read_link;
+pub(crate) use neighbour::parse_key as read_neighbour_key;
+pub(crate) use rule::parse as read_rule;
+
 use crate::netlink::{Malformed, NetlinkError};
 use ipnet::IpNet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

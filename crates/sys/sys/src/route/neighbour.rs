@@ -69,6 +69,14 @@ pub fn dump_neighbours(socket: &mut NetlinkSocket) -> Result<Vec<ObservedNeighbo
     Ok(parsed.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
+/// Link and address of an entry in any state.
+pub(crate) fn parse_key(payload: &[u8]) -> Result<Option<(LinkIndex, IpAddr)>, NetlinkError> {
+    let header: [u8; NDMSG_BYTES] = fixed(payload)?;
+    let attributes = Attributes::after(payload, NDMSG_BYTES)?;
+    let index = u32::from_ne_bytes([header[4], header[5], header[6], header[7]]);
+    Ok(attributes.get(NDA_DST).and_then(address).map(|address| (index, address)))
+}
+
 pub(super) fn parse(payload: &[u8]) -> Result<Option<ObservedNeighbour>, NetlinkError> {
     let header: [u8; NDMSG_BYTES] = fixed(payload)?;
     let attributes = Attributes::after(payload, NDMSG_BYTES)?;

@@ -61,7 +61,7 @@ pub fn dump_rules(socket: &mut NetlinkSocket, ipv6: bool) -> Result<Vec<Rule>, N
     Ok(parsed.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
 }
 
-pub(super) fn parse(payload: &[u8]) -> Result<Option<Rule>, NetlinkError> {
+pub(crate) fn parse(payload: &[u8]) -> Result<Option<Rule>, NetlinkError> {
     let header: [u8; HEADER_BYTES] = fixed(payload)?;
     let attributes = Attributes::after(payload, HEADER_BYTES)?;
     if attributes.u8(FRA_PROTOCOL) != Some(ROUTE_PROTOCOL) || header[7] != FR_ACT_TO_TBL {

@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test program of its own harness")]
 
 mod executor;
+mod monitor;
 mod nft;
 mod policy;
 mod programs;
@@ -23,6 +24,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let tests = [
         executor::TESTS,
+        monitor::TESTS,
         nft::TESTS,
         policy::TESTS,
         programs::TESTS,
