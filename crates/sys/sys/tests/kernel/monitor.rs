@@ -44,7 +44,7 @@ fn run(executor: &mut Executor, at: &Namespace, line: &str) -> Result<(u32, bool
         let path = std::path::Path::new(folder).join(program);
         path.is_file().then_some(path)
     });
-    let mut command = Command::new(folder.ok_or(format!("{program} is not installed"))?);
+    let mut command = Command::new(folder.ok_or_else(|| format!("{program} is not installed"))?);
     command.args(words).stdout(Stdio::null()).stderr(Stdio::null());
     let namespace = executor.namespace(at).unwrap();
     let mut child = spawn_in(namespace, command, &SpawnOptions::default()).unwrap();
