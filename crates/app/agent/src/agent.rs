@@ -2,6 +2,7 @@
 
 use crate::attachments::{self, Attachments};
 use crate::desired::{Desired, Source};
+use crate::drift::Drift;
 use crate::files::StateFolder;
 use crate::follow::Follower;
 use crate::protocol::Applied;
@@ -91,7 +92,7 @@ pub(crate) struct Agent {
     pub(crate) source: Source,
     pub(crate) executor: Executor,
     pub(crate) tunnels: NodeTunnels,
-    resolvers: resolvers::Resolvers,
+    pub(crate) resolvers: resolvers::Resolvers,
     pub(crate) workloads: Workloads,
     pub(crate) plan: NodePlan,
     pub(crate) last_error: Option<String>,
@@ -99,6 +100,7 @@ pub(crate) struct Agent {
     pub(crate) desired: Desired,
     pub(crate) follower: Option<Follower>,
     pub(crate) attachments: Attachments,
+    pub(crate) drift: Drift,
 }
 
 impl Agent {
@@ -122,6 +124,7 @@ impl Agent {
             desired: Desired::default(),
             follower: Follower::start(&source, options.state.clone())?,
             attachments: Attachments::default(),
+            drift: Drift::start(&fabric)?,
             source,
             options,
         })
@@ -150,11 +153,12 @@ impl Agent {
         }
         self.plan = plan;
         (self.desired, self.attachments) = (desired, attachments);
+        self.drift.plan_changed(monotonic_now());
         Ok(applied)
     }
 
     /// Kernel, tunnels, resolvers and workloads as the plan says.
-    fn put_in_force(
+    pub(crate) fn put_in_force(
         &mut self,
         plan: &NodePlan,
         desired: &Desired,
@@ -246,13 +250,15 @@ impl Agent {
         // A tunnels' thread that has ended is told by status.
         let _ = self.tunnels.remember();
         let attachments = self.find_attachments(&self.desired);
-        if self.tunnels.has_lost_device(&self.plan) || attachments != self.attachments {
-            // Somebody removed it, or a container came or went; the error, if there is one, is
-            // told by status.
+        if attachments != self.attachments {
+            // A container came or went; the error, if there is one, is told by status.
             let _ = self.apply();
         }
+        if self.tunnels.has_lost_device(&self.plan) {
+            self.drift.suspect(monotonic_now());
+        }
+        let again = self.mend().min(monotonic_now() + LOOK_INTERVAL);
         self.report(false);
-        let again = monotonic_now() + LOOK_INTERVAL;
         self.workloads.tend(&mut self.executor).map_or(again, |due| due.min(again))
     }
 }

@@ -18,6 +18,9 @@ const STATUS_INTERVAL: Duration = Duration::from_secs(5);
 /// How often something that could not be put in force is tried again.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Events of drift that control hears of; the node itself keeps more.
+const EVENTS_REPORTED_MAX: usize = 10;
+
 /// The agent's side of the link to control.
 pub(crate) struct Follower {
     link: ControlLink,
@@ -167,7 +170,11 @@ impl Agent {
         }
         if let Some(status) = status {
             follower.status_due = now + STATUS_INTERVAL;
-            if let Ok(text) = status.map(|status| serde_json::to_vec(&status))
+            let shortened = status.map(|mut status| {
+                status.drift.shorten(EVENTS_REPORTED_MAX);
+                serde_json::to_vec(&status)
+            });
+            if let Ok(text) = shortened
                 && let Ok(text) = text
             {
                 follower.link.tell(Command::Status(text));

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
 /// A request.
@@ -53,8 +54,69 @@ pub struct Status {
     /// How the link to control is doing, for a node that has joined.
     #[serde(default)]
     pub control: Option<String>,
+    /// What others changed, and what was done about it.
+    #[serde(default)]
+    pub drift: DriftStatus,
     /// The last error, if what is in force is not what was asked for.
     pub error: Option<String>,
+}
+
+/// What others changed of what the node holds, and what was done about it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriftStatus {
+    /// How often something was found that was not as planned.
+    pub count: u64,
+    /// How often namespaces were looked for.
+    pub looks: u64,
+    /// How often plan and kernel were compared.
+    pub checks: u64,
+    /// In how many namespaces the kernel tells of changes.
+    pub watched: usize,
+    /// The last events, the oldest first.
+    pub events: Vec<DriftEvent>,
+}
+
+/// Something that was not as planned.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriftEvent {
+    /// When it was mended, in milliseconds since 1970.
+    pub time_ms: u64,
+    /// What was found.
+    pub found: Vec<String>,
+    /// Who did it, as far as the kernel says.
+    pub by: Vec<DriftAuthor>,
+    /// What was done.
+    pub done: Vec<String>,
+    /// Why it could not be mended, if it could not.
+    pub error: Option<String>,
+    /// How often the same was found, where it could not be mended.
+    pub times: u64,
+}
+
+/// A process that changed what the node holds.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DriftAuthor {
+    /// Its process id.
+    pub pid: u32,
+    /// Its name, if it was still there to be asked.
+    pub name: Option<String>,
+}
+
+impl DriftStatus {
+    /// Leaves only the newest events.
+    pub fn shorten(&mut self, events_max: usize) {
+        let older = self.events.len().saturating_sub(events_max);
+        self.events.drain(..older);
+    }
+}
+
+impl fmt::Display for DriftAuthor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "{name} (process {})", self.pid),
+            None => write!(f, "process {}", self.pid),
+        }
+    }
 }
 
 /// How a network is doing on a node.

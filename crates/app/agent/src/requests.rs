@@ -75,6 +75,8 @@ impl Desk {
             let signal = set.add(self.signals.as_fd(), Interest::Read);
             let link =
                 agent.follower.as_ref().map(|link| set.add(link.descriptor(), Interest::Read));
+            // What it says is read when the agent is tended.
+            set.add(agent.drift.news().as_fd(), Interest::Read);
             set.wait(timeout).context("cannot wait for requests")?;
             let (has_news, is_asked) =
                 (link.is_some_and(|link| set.is_ready(link)), set.is_ready(socket));

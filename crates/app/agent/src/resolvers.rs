@@ -32,6 +32,11 @@ impl Resolvers {
         Ok(())
     }
 
+    /// Ends a network's resolver, whose namespace is gone; [`Self::set`] starts another.
+    pub(crate) fn forget(&mut self, network: &str) {
+        self.running.remove(network);
+    }
+
     fn set_one(
         &mut self,
         name: &str,

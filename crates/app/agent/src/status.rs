@@ -25,7 +25,12 @@ impl Agent {
             networks,
             workloads: self.workload_status(),
             control: self.follower.as_ref().map(|follower| follower.state().1),
-            error: self.last_error.clone().or_else(|| self.not_kept()),
+            error: self
+                .last_error
+                .clone()
+                .or_else(|| self.not_kept())
+                .or_else(|| self.drift.error()),
+            drift: self.drift.status(),
         })
     }
 

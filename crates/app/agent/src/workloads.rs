@@ -12,7 +12,7 @@ use netloom_sys::clock::monotonic_now;
 use netloom_sys::namespace::{SpawnOptions, spawn_in};
 use netloom_sys::process::signal_group;
 use netloom_sys::signal::Signal;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -91,6 +91,17 @@ impl Workloads {
             applied.started.push(name.clone());
         }
         Ok(())
+    }
+
+    /// Stops what runs in these namespaces; [`Self::set`] starts it again.
+    pub(crate) fn stop_in(&mut self, namespaces: &BTreeSet<&Namespace>) {
+        self.running.retain(|_, workload| {
+            let stays = !namespaces.contains(&workload.plan.namespace);
+            if !stays {
+                workload.stop();
+            }
+            stays
+        });
     }
 
     fn resolv_conf(&self, name: &str) -> PathBuf {

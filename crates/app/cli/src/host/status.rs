@@ -1,16 +1,20 @@
 //! `netloom status`: the fabric as control sees it, or this node as its agent does.
 
 use super::place::{Host, Place};
+use super::time::utc;
 use super::wait_for;
 use crate::output;
 use anyhow::bail;
 use netloom::api;
+use netloom_agent::protocol::DriftStatus;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
 /// How long the agent may take to answer.
 const AGENT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Events of drift that are shown of each node.
+const DRIFT_SHOWN_MAX: usize = 3;
 
 /// Shows fabric, nodes, tunnels and workloads; on a host without control, this node.
 #[derive(Debug, clap::Args)]
@@ -76,6 +80,7 @@ pub(super) fn shown(status: &api::Status) -> String {
     text.push_str(&nodes(status));
     text.push_str("\ntunnels\n");
     text.push_str(&tunnels(status));
+    text.push_str(&drift(status));
     text.push_str("\nworkloads\n");
     let row = |(name, one): (&String, &api::Workload)| {
         let detail = one.detail.clone().unwrap_or_default();
@@ -123,6 +128,40 @@ pub(super) fn nodes(status: &api::Status) -> String {
             let line = format!("{name} refuses {}: {}", refused.what, refused.reason);
             text.push_str(&format!("  {} {line}\n", output::mark(false)));
         }
+    }
+    text
+}
+
+/// What nodes have mended lately; nothing where nothing was.
+fn drift(status: &api::Status) -> String {
+    let mut text = String::new();
+    for (name, node) in &status.nodes {
+        let Some(report) = &node.report else { continue };
+        // A node of an earlier version reports none.
+        let drift: DriftStatus =
+            serde_json::from_value(report["drift"].clone()).unwrap_or_default();
+        text.push_str(&drift_of(name, &drift));
+    }
+    if text.is_empty() { text } else { format!("\ndrift\n{text}") }
+}
+
+fn drift_of(node: &str, drift: &DriftStatus) -> String {
+    if drift.count == 0 {
+        return String::new();
+    }
+    let mut text = format!("  {node}: {} times something was not as planned\n", drift.count);
+    let first = drift.events.len().saturating_sub(DRIFT_SHOWN_MAX);
+    for event in &drift.events[first..] {
+        let by: Vec<String> = event.by.iter().map(ToString::to_string).collect();
+        let by = if by.is_empty() { "unknown".to_owned() } else { by.join(", ") };
+        let found = event.found.first().cloned().unwrap_or_default();
+        let more = match event.found.len() {
+            0 | 1 => String::new(),
+            all => format!(" and {} more", all - 1),
+        };
+        let end = event.error.as_deref().unwrap_or("mended");
+        let (mark, time) = (output::mark(event.error.is_none()), utc(event.time_ms));
+        text.push_str(&format!("  {mark} {time} {found}{more}; by {by}; {end}\n"));
     }
     text
 }
@@ -182,5 +221,8 @@ fn shown_agent(own: &netloom_agent::protocol::Status) -> String {
     let rows: Vec<Vec<String>> = own.workloads.iter().map(row).collect();
     text.push_str("workloads\n");
     text.push_str(&output::table(&rows));
+    if own.drift.count > 0 {
+        text.push_str(&format!("drift\n{}", drift_of(&own.node, &own.drift)));
+    }
     text
 }

@@ -107,15 +107,15 @@ impl Executor {
         Ok(self.space(namespace)?.handle())
     }
 
-    /// What tells a namespace from any other that may take its name; `None` if it is not there.
-    pub fn identity(&self, namespace: &Namespace) -> Option<(u64, u64)> {
-        match namespace {
-            Namespace::Host => Some(self.host.identity()),
-            Namespace::Own(name) => self.registry.open(name).ok().map(|found| found.identity()),
-            Namespace::Path(path) => {
-                NamespaceHandle::open(Path::new(path)).ok().map(|found| found.identity())
-            }
-        }
+    /// The namespace that has this name now, which may be another than it was; `None` if there is
+    /// none.
+    pub fn find(&self, namespace: &Namespace) -> Option<NamespaceHandle> {
+        let found = match namespace {
+            Namespace::Host => self.host.try_clone(),
+            Namespace::Own(name) => self.registry.open(name),
+            Namespace::Path(path) => NamespaceHandle::open(Path::new(path)),
+        };
+        found.ok()
     }
 
     /// The netlink ports by which the kernel tells others of what this executor does.
