@@ -1,8 +1,112 @@
-//! A real control, and many agents on connections of their own.
+//! A real control, and many agents on connections of their own: what one change costs, and how long it takes.
+//!
+//! Control is the executable, with its store on disk. Each agent joins with a token, has a key and
+//! a certificate of its own and a TLS connection of its own, speaks the protocol, verifies control's
+//! signature, puts its part of the fabric together, plans its node, and carries the operations out on
+//! a model of the kernel: so many kernels are not to be had on one machine.
 
-use crate::fabric::Size;
+mod control;
+mod node;
+
+use crate::fabric::{Size, text};
+use crate::figure;
+use anyhow::Context as _;
+use control::Control;
+use netloom::api::{Apply, MakeToken, Sources};
+use netloom_pki::Token;
+use node::{Node, Shared};
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
 
-pub(crate) fn run(_size: Size, _netloom: &Path, _changes: u16) -> anyhow::Result<()> {
+/// Longest wait for all agents.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+pub(crate) fn run(size: Size, netloom: &Path, changes: u16) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let control = Control::start(netloom)?;
+    runtime.block_on(measure(size, &control, changes))?;
+    figure("memory of control MiB", control.peak_mib()?);
+    drop(runtime);
     Ok(())
+}
+
+async fn measure(size: Size, control: &Control, changes: u16) -> anyhow::Result<()> {
+    let start = Instant::now();
+    let applied = control.client().apply(&apply(size, 0)).await?;
+    anyhow::ensure!(applied.changed, "nothing was applied");
+    figure("first apply ms", start.elapsed().as_millis());
+    let wanted = MakeToken { reusable: true, ..MakeToken::default() };
+    let made = control.client().make_token(&wanted).await?;
+    let token = Token::parse(&made.token, node::wall_now())?;
+    let start = Instant::now();
+    let shared = Arc::new(Shared::default());
+    let mut nodes = Vec::new();
+    for number in 0..size.nodes {
+        nodes.push(Node::join(&token, &format!("node-{number}")).await.context("join")?);
+    }
+    figure("joins", nodes.len());
+    figure("joins ms", start.elapsed().as_millis());
+    let start = Instant::now();
+    for node in nodes {
+        tokio::spawn(node.serve(Arc::clone(&shared)));
+    }
+    settle(&shared, size.nodes, control).await?;
+    figure("all agents connected and up to date ms", start.elapsed().as_millis());
+    let mut times = Vec::new();
+    let before = shared.sums();
+    for edition in 1..=changes {
+        shared.last_ms.store(0, Ordering::Relaxed);
+        let start = Instant::now();
+        *shared.start.lock().map_err(|_| anyhow::anyhow!("a task failed"))? = Some(start);
+        let held = shared.applied.load(Ordering::Relaxed);
+        control.client().apply(&apply(size, edition)).await?;
+        while shared.applied.load(Ordering::Relaxed) == held {
+            anyhow::ensure!(start.elapsed() < PATIENCE, "no agent has heard of change {edition}");
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        settle(&shared, size.nodes, control).await?;
+        times.push(shared.last_ms.load(Ordering::Relaxed));
+    }
+    let after = shared.sums();
+    times.sort_unstable();
+    let percent = |percent: usize| times[(times.len() - 1) * percent / 100];
+    figure("changes", times.len());
+    figure("change enforced p50 ms", percent(50));
+    figure("change enforced max ms", percent(100));
+    let concerned = (after.applied - before.applied).max(1);
+    figure("agents concerned by each change", concerned / u64::from(changes));
+    figure("bytes to each concerned agent", (after.bytes - before.bytes) / concerned);
+    figure("resources to each concerned agent", (after.resources - before.resources) / concerned);
+    figure("work of each concerned agent us", (after.work_us - before.work_us) / concerned);
+    figure("agents", shared.connected.load(Ordering::Relaxed));
+    figure("refused signatures", shared.distrusted.load(Ordering::Relaxed));
+    Ok(())
+}
+
+/// Waits until every agent is connected and holds what it shall hold.
+async fn settle(shared: &Shared, nodes: usize, control: &Control) -> anyhow::Result<()> {
+    let start = Instant::now();
+    loop {
+        if shared.connected.load(Ordering::Relaxed) == nodes as u64 {
+            let status = control.client().status().await?;
+            if status.nodes.values().all(|node| node.current) {
+                return Ok(());
+            }
+        }
+        anyhow::ensure!(
+            start.elapsed() < PATIENCE,
+            "{} of {nodes} agents are connected",
+            shared.connected.load(Ordering::Relaxed)
+        );
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+fn apply(size: Size, edition: u16) -> Apply {
+    let path = "/scale.yaml".to_owned();
+    let texts = BTreeMap::from([(path.clone(), text(size, edition))]);
+    Apply { sources: Sources { roots: vec![path], texts }, ..Apply::default() }
 }
