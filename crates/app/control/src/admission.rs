@@ -1,5 +1,6 @@
 //! Who is let in: nodes by tokens and certificates, people and programs by access tokens.
 
+mod batch;
 mod members;
 mod tokens;
 
@@ -9,6 +10,8 @@ use crate::record::{NodeRecord, Standing, node_name};
 use crate::world::{self, World};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use batch::Batch;
+use members::SaidKeys;
 use netloom_api::{Join, Joined};
 use netloom_base::WallTime;
 use netloom_cbor::{from_bytes, to_bytes};
@@ -20,6 +23,7 @@ use netloom_pki::{
 };
 use netloom_store::{Change, Snapshot};
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// Why somebody is not let in.
@@ -59,6 +63,8 @@ pub(crate) struct Admission {
     /// Where nodes reach control.
     endpoints: Vec<String>,
     office: Arc<Office>,
+    /// Keys that nodes have said, on their way into one commit.
+    batch: Batch<(SaidKeys, Option<SocketAddr>)>,
 }
 
 impl std::fmt::Debug for Admission {
@@ -75,7 +81,7 @@ impl Admission {
         endpoints: Vec<String>,
         office: Arc<Office>,
     ) -> Self {
-        Self { authority, signing_key, endpoints, office }
+        Self { authority, signing_key, endpoints, office, batch: Batch::default() }
     }
 
     /// What the access token of a caller allows. None is valid yet but those in the store.

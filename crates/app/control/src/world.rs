@@ -11,7 +11,7 @@ use netloom_model::Fabric;
 use netloom_model::lease::Leases;
 use netloom_plan::input::{Directory, NodeEntry};
 use netloom_plan::membership::Memberships;
-use netloom_resource::{Topic, Whole};
+use netloom_resource::{Entry, Key, Topic, Whole};
 use netloom_store::{Snapshot, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -75,6 +75,8 @@ pub struct Accepted {
 /// The state of one commit.
 #[derive(Clone, Debug)]
 pub struct World {
+    /// Where all of it was read.
+    snapshot: Snapshot,
     /// Number of the store's commit.
     pub version: u64,
     /// Who the fabric is.
@@ -103,10 +105,20 @@ impl World {
     pub fn read(snapshot: &Snapshot, before: Option<&Self>) -> Result<Self, WorldError> {
         let identity: FabricRecord = required(snapshot, FABRIC)?;
         let Current { revision } = required(snapshot, CURRENT)?;
-        let accepted = match before {
-            Some(before) if before.revision == revision => Arc::clone(&before.accepted),
-            _ => Arc::new(accept(snapshot, revision)?),
-        };
+        match before {
+            Some(before) if before.revision == revision => before.followed_by(snapshot),
+            _ => Self::read_whole(snapshot, identity, revision, before),
+        }
+    }
+
+    /// Reads all of a commit.
+    fn read_whole(
+        snapshot: &Snapshot,
+        identity: FabricRecord,
+        revision: u64,
+        before: Option<&Self>,
+    ) -> Result<Self, WorldError> {
+        let accepted = Arc::new(accept(snapshot, revision)?);
         let leases = records::<LeaseRecord>(snapshot, "lease/")?;
         let rests = records::<RestRecord>(snapshot, "resting/")?;
         let nodes = records::<NodeRecord>(snapshot, "node/")?;
@@ -116,6 +128,7 @@ impl World {
             resting: rests.keys().filter_map(|name| resting(name)).collect(),
         };
         let mut world = Self {
+            snapshot: snapshot.clone(),
             version: snapshot.version(),
             identity,
             revision,
@@ -126,8 +139,37 @@ impl World {
             directory,
             table: BTreeMap::new(),
         };
-        world.table = world.resources(before)?;
+        world.table = world.shared(netloom_resource::resources(&world.whole()), before)?;
         Ok(world)
+    }
+
+    /// The next commit of the same revision: only what it changes is read, and made anew.
+    fn followed_by(&self, snapshot: &Snapshot) -> Result<Self, WorldError> {
+        let mut after =
+            Self { snapshot: snapshot.clone(), version: snapshot.version(), ..self.clone() };
+        let (mut nodes, mut workloads) = (BTreeSet::new(), BTreeSet::new());
+        for name in snapshot.changed_since(&self.snapshot)? {
+            if let Some(node) = name.strip_prefix("node/") {
+                change(&mut after.nodes, node, optional(snapshot, &name)?);
+                nodes.insert(node.to_owned());
+            } else if let Some(workload) = name.strip_prefix("lease/") {
+                let lease: Option<LeaseRecord> = optional(snapshot, &name)?;
+                let addresses = lease.map(|lease| lease.addresses);
+                change(&mut after.leases.workloads, workload, addresses);
+                workloads.insert(workload.to_owned());
+            } else if let Some(rest) = name.strip_prefix("resting/") {
+                change(&mut after.rests, rest, optional(snapshot, &name)?);
+            }
+        }
+        after.leases.resting = after.rests.keys().filter_map(|name| resting(name)).collect();
+        for node in &nodes {
+            let entry = after.nodes.get(node).and_then(directory_entry);
+            change(&mut after.directory.nodes, node, entry);
+        }
+        let made = netloom_resource::resources_of(&after.whole(), &nodes, &workloads);
+        let made = after.shared(made, Some(self))?;
+        after.table.extend(made);
+        Ok(after)
     }
 
     /// All of it, as planning and taking apart need it.
@@ -153,16 +195,17 @@ impl World {
         approved && self.accepted.fabric.nodes.contains_key(node)
     }
 
-    /// The resources; one that is the same as before is shared with `before`.
-    fn resources(
+    /// Resources to be shared; one that is the same as before is that of `before`.
+    fn shared(
         &self,
+        entries: BTreeMap<Key, Entry>,
         before: Option<&Self>,
     ) -> Result<BTreeMap<ResourceKey, Shared>, ResourceError> {
         let known = |key: &ResourceKey, payload: &[u8]| {
             let found = before?.table.get(key)?;
             (found.resource.payload() == payload).then(|| Arc::clone(&found.resource))
         };
-        netloom_resource::resources(&self.whole())
+        entries
             .into_iter()
             .map(|((kind, name), entry)| {
                 let key = ResourceKey { kind: kind as u16, name };
@@ -173,6 +216,14 @@ impl World {
                 Ok((key, Shared { resource, topics: entry.topics }))
             })
             .collect()
+    }
+}
+
+/// Sets or removes an entry.
+fn change<T>(entries: &mut BTreeMap<String, T>, name: &str, value: Option<T>) {
+    match value {
+        Some(value) => drop(entries.insert(name.to_owned(), value)),
+        None => drop(entries.remove(name)),
     }
 }
 
@@ -206,13 +257,18 @@ pub fn read_revision(snapshot: &Snapshot, revision: u64) -> Result<RevisionRecor
 }
 
 fn directory(nodes: &BTreeMap<String, NodeRecord>) -> Directory {
-    let approved = nodes.iter().filter(|(_, node)| node.standing == Standing::Approved);
-    let entry = |node: &NodeRecord| NodeEntry {
+    let entries =
+        nodes.iter().filter_map(|(name, node)| Some((name.clone(), directory_entry(node)?)));
+    Directory { nodes: entries.collect() }
+}
+
+/// What others need to call a node, if it takes part.
+fn directory_entry(node: &NodeRecord) -> Option<NodeEntry> {
+    (node.standing == Standing::Approved).then(|| NodeEntry {
         public_keys: node.public_keys.clone(),
         endpoint: node.endpoint,
         local_endpoint: node.local_endpoint,
-    };
-    Directory { nodes: approved.map(|(name, node)| (name.clone(), entry(node))).collect() }
+    })
 }
 
 /// Network and address of `NETWORK/ADDRESS`.
@@ -225,6 +281,13 @@ fn resting(name: &str) -> Option<(String, std::net::IpAddr)> {
 pub(crate) fn required<T: Decode>(snapshot: &Snapshot, name: &str) -> Result<T, WorldError> {
     let bytes = snapshot.get(name)?.ok_or_else(|| WorldError::Missing { name: name.to_owned() })?;
     from_bytes(&bytes).map_err(|error| WorldError::Record { name: name.to_owned(), error })
+}
+
+/// The record of a name, if it is there.
+fn optional<T: Decode>(snapshot: &Snapshot, name: &str) -> Result<Option<T>, WorldError> {
+    let Some(bytes) = snapshot.get(name)? else { return Ok(None) };
+    let damaged = |error| WorldError::Record { name: name.to_owned(), error };
+    from_bytes(&bytes).map(Some).map_err(damaged)
 }
 
 /// All records below a prefix, by the rest of their names.

@@ -83,6 +83,26 @@ pub fn resources(whole: &Whole<'_>) -> BTreeMap<Key, Entry> {
     found.0
 }
 
+/// The resources of some nodes and workloads: what another record of theirs changes.
+pub fn resources_of<'n>(
+    whole: &Whole<'_>,
+    nodes: impl IntoIterator<Item = &'n String>,
+    workloads: impl IntoIterator<Item = &'n String>,
+) -> BTreeMap<Key, Entry> {
+    let mut found = Collected(BTreeMap::new());
+    for name in nodes {
+        if let Some((name, node)) = whole.fabric.nodes.get_key_value(name) {
+            found.node(whole, name, node);
+        }
+    }
+    for name in workloads {
+        if let Some((name, workload)) = whole.fabric.workloads.get_key_value(name) {
+            found.workload(whole, name, workload);
+        }
+    }
+    found.0
+}
+
 struct Collected(BTreeMap<Key, Entry>);
 
 impl Collected {

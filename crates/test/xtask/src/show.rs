@@ -8,6 +8,7 @@ mod no_cleartext;
 mod policy_vs_packets;
 mod real_hosts;
 mod report;
+mod scale_control;
 mod store_conformance;
 mod tests_clean;
 mod upgrade;
@@ -29,7 +30,7 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 10] = [
+const SHOWS: [Show; 11] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
@@ -39,6 +40,7 @@ const SHOWS: [Show; 10] = [
     real_hosts::SHOW,
     kill_storm::SHOW,
     store_conformance::SHOW,
+    scale_control::SHOW,
     upgrade::SHOW,
 ];
 

@@ -1,8 +1,7 @@
 //! What nodes ask that have joined: that their keys be known, that their certificates be renewed.
 
 use super::{Admission, wall_now};
-use crate::office::OfficeError;
-use crate::record::Standing;
+use crate::record::{NodeRecord, Standing};
 use crate::session::NodeDesk;
 use netloom_cbor::Bytes;
 use netloom_pki::authority::LIFETIME;
@@ -13,7 +12,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 
 /// What a node says of its keys and where it can be called.
-struct SaidKeys {
+#[derive(Debug)]
+pub(super) struct SaidKeys {
     keys: BTreeMap<String, [u8; 32]>,
     listen_port: u16,
     addresses: Vec<IpAddr>,
@@ -26,27 +26,42 @@ impl Admission {
         &self,
         node: &str,
         from: Option<SocketAddr>,
+        said: SaidKeys,
+    ) -> Result<(), String> {
+        self.batch.join(node, (said, from), |gathered| {
+            let changed = |name: &String, record: &mut NodeRecord| {
+                if let Some((said, from)) = gathered.get(name) {
+                    self.take_keys(name, record, said, *from);
+                }
+            };
+            let names = gathered.keys();
+            self.office.change_nodes(names, changed).map(drop).map_err(|error| error.to_string())
+        })
+    }
+
+    /// Takes keys into a node's record, if the node has signed them and they are not older.
+    fn take_keys(
+        &self,
+        node: &str,
+        record: &mut NodeRecord,
         said: &SaidKeys,
-    ) -> Result<(), OfficeError> {
+        from: Option<SocketAddr>,
+    ) {
         let SaidKeys { keys, listen_port, addresses, generation, signature } = said;
-        let (listen_port, generation) = (*listen_port, *generation);
+        let statement =
+            NodeKeys { node: node.to_owned(), generation: *generation, keys: keys.clone() };
+        let own = PublicKey(record.identity);
         let fabric = self.authority.fabric();
-        self.office.change_node(node, |record| {
-            let statement = NodeKeys { node: node.to_owned(), generation, keys: keys.clone() };
-            let own = PublicKey(record.identity);
-            let signed = verify_keys(&own, fabric, &statement, signature).is_ok();
-            if !signed || generation < record.generation {
-                return;
-            }
-            record.public_keys.clone_from(keys);
-            record.generation = generation;
-            let local = addresses.first().copied().or_else(|| from.map(|from| from.ip()));
-            let local = local.map(|address| address.to_canonical());
-            record.local_endpoint = local.map(|address| SocketAddr::new(address, listen_port));
-            record.endpoint =
-                from.map(|from| SocketAddr::new(from.ip().to_canonical(), listen_port));
-        })?;
-        Ok(())
+        let signed = verify_keys(&own, fabric, &statement, signature).is_ok();
+        if !signed || *generation < record.generation {
+            return;
+        }
+        record.public_keys.clone_from(keys);
+        record.generation = *generation;
+        let at = |address: IpAddr| SocketAddr::new(address.to_canonical(), *listen_port);
+        let local = addresses.first().copied().or_else(|| from.map(|from| from.ip()));
+        record.local_endpoint = local.map(at);
+        record.endpoint = from.map(|from| at(from.ip()));
     }
 }
 
@@ -56,10 +71,10 @@ impl NodeDesk for Admission {
             Call::Keys { public_keys, listen_port, addresses, generation, signature } => {
                 let keys = public_keys;
                 let said = SaidKeys { keys, listen_port, addresses, generation, signature };
-                match self.keep_keys(node, from, &said) {
+                match self.keep_keys(node, from, said) {
                     Ok(()) => Answer::Done {},
                     Err(error) => Answer::Refused {
-                        cause: error.to_string(),
+                        cause: error,
                         solution: "look at control's log".to_owned(),
                     },
                 }

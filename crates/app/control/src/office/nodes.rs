@@ -35,6 +35,26 @@ impl Office {
         Err(OfficeError::Busy.into())
     }
 
+    /// Changes the records of nodes that have joined, in one commit; names of others are passed over.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn change_nodes<'n>(
+        &self,
+        names: impl Iterator<Item = &'n String> + Clone,
+        change: impl Fn(&String, &mut NodeRecord),
+    ) -> Result<Arc<World>, OfficeError> {
+        self.update(|world, _| {
+            let changed = names.clone().filter_map(|name| {
+                let before = world.nodes.get(name)?;
+                let mut record = before.clone();
+                change(name, &mut record);
+                (record != *before).then(|| put(node_name(name), to_bytes(&record)))
+            });
+            Ok(changed.collect())
+        })
+    }
+
     /// Changes the record of a node that has joined.
     ///
     /// # Errors
