@@ -1,6 +1,7 @@
 //! `cargo xtask show`: each show runs the real thing and reports figures and whether they suffice.
 
 mod bad_files;
+mod drift;
 mod figures;
 mod kill_storm;
 mod main_job;
@@ -35,6 +36,7 @@ const SHOWS: [Show; 11] = [
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
     no_cleartext::SHOW,
+    drift::SHOW,
     wireguard_interop::SHOW,
     bad_files::SHOW,
     real_hosts::SHOW,
