@@ -4,12 +4,14 @@
 //! may be added; none is renamed or removed within a version.
 #![forbid(unsafe_code)]
 
+mod access;
 mod change;
 mod error;
 mod join;
 mod network;
 mod status;
 
+pub use access::{Access, AccessMade, MakeAccess, Me};
 pub use change::{
     Applied, Apply, Flow, NodeChange, NodeRefusal, Plan, Proposed, Revision, Rollback, Sources,
 };
@@ -20,3 +22,7 @@ pub use status::{Node, Status, Workload};
 
 /// Before every path.
 pub const PREFIX: &str = "/v1";
+
+/// `GET /v1/openapi.json`: this API in the form of OpenAPI 3.1. Tests hold it to the types here and to
+/// control's routes.
+pub const OPENAPI: &str = include_str!("../openapi.json");

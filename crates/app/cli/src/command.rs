@@ -1,6 +1,6 @@
 //! The commands and their arguments.
 
-use crate::{check, explain, host, lab, node, probe};
+use crate::{check, documents, explain, host, lab, node, probe};
 use anyhow::Context as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -29,6 +29,11 @@ pub(crate) enum Command {
     /// Make, list and revoke join tokens.
     #[command(subcommand)]
     Token(host::TokenCommand),
+    /// Make, list and revoke access tokens of people and programs.
+    #[command(subcommand)]
+    Access(host::AccessCommand),
+    /// Print the dashboard's address.
+    Dashboard(host::Dashboard),
     /// Show fabric, nodes, tunnels and workloads.
     Status(host::Status),
     /// List the nodes that are declared or have joined.
@@ -74,6 +79,10 @@ pub(crate) enum Command {
     Lookup(probe::Lookup),
     /// Run the built-in servers of `attach: serve`.
     Serve(probe::Serve),
+    /// Print completions of commands and options for a shell.
+    Completions(documents::Completions),
+    /// Print the manual, or write a page for each command to a folder.
+    Man(documents::Man),
     /// Inside a lab: run a command in a namespace.
     #[command(hide = true)]
     LabEnter(lab::Enter),
@@ -93,6 +102,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Up(arguments) => host::up(&arguments),
         Command::Join(arguments) => host::join(&arguments),
         Command::Token(command) => host::token(&command),
+        Command::Access(command) => host::access(&command),
+        Command::Dashboard(arguments) => host::dashboard(&arguments),
         Command::Status(arguments) => host::status(&arguments),
         Command::Nodes(arguments) => host::list(&arguments),
         Command::Approve(arguments) => host::approve(&arguments),
@@ -115,6 +126,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Connect(arguments) => probe::connect(&arguments),
         Command::Lookup(arguments) => probe::lookup(&arguments),
         Command::Serve(arguments) => probe::serve(&arguments),
+        Command::Completions(arguments) => Ok(documents::completions(&arguments)),
+        Command::Man(arguments) => documents::man(&arguments),
         Command::LabEnter(arguments) => lab::enter(arguments),
         Command::LabSupervisor { folder } => {
             let executable = std::env::current_exe().context("cannot find the executable")?;

@@ -1,7 +1,9 @@
 //! Commands on real hosts: control, nodes that join it, and what is declared.
 
+mod access;
 mod changes;
 mod daemons;
+mod diff;
 mod down;
 mod install;
 mod join;
@@ -13,10 +15,10 @@ mod supervise;
 mod time;
 mod up;
 
-pub(crate) use changes::{
-    Apply, Diff, History, Plan, Rollback, apply, diff, history, plan, rollback,
-};
+pub(crate) use access::{AccessCommand, Dashboard, access, dashboard};
+pub(crate) use changes::{Apply, History, Plan, Rollback, apply, history, plan, rollback};
 pub(crate) use daemons::{Control, control};
+pub(crate) use diff::{Diff, diff};
 pub(crate) use down::{Down, Start, Stop, down, start, stop};
 pub(crate) use install::{Install, install};
 pub(crate) use join::{Join, join};

@@ -41,6 +41,9 @@ pub(crate) enum Lab {
     Test {
         #[command(flatten)]
         which: Which,
+        /// Print as JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Run a command in a workload, on a node, or on the `internet` host.
     Exec {
@@ -79,7 +82,7 @@ pub(crate) fn run(command: Lab) -> anyhow::Result<ExitCode> {
         Lab::Up { files } => up(&files),
         Lab::Apply { files } => apply(&files),
         Lab::Status { which, json } => status(&which, json),
-        Lab::Test { which } => test(&which),
+        Lab::Test { which, json } => test(&which, json),
         Lab::Exec { which, name, command } => enter::exec(&find(&which)?, &name, &command),
         Lab::Shell { which, name } => {
             let shell = std::env::var("SHELL").unwrap_or_else(|_| "/bin/sh".to_owned());
@@ -140,9 +143,13 @@ fn status(which: &Which, json: bool) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn test(which: &Which) -> anyhow::Result<ExitCode> {
+fn test(which: &Which, json: bool) -> anyhow::Result<ExitCode> {
     let report = ask(&find(which)?, &Request::Test)?;
-    output::print(&show::tests(&report));
+    if json {
+        output::print(&format!("{}\n", serde_json::to_string_pretty(&report.tests)?));
+    } else {
+        output::print(&show::tests(&report));
+    }
     Ok(verdict(&report))
 }
 

@@ -3,6 +3,7 @@
 
 mod check;
 mod command;
+mod documents;
 mod explain;
 mod host;
 mod lab;

@@ -1,10 +1,9 @@
-//! Who is let in: nodes by tokens and certificates, people and programs by access tokens.
+//! Which nodes are let in: by tokens, and later by certificates.
 
 mod batch;
 mod members;
 mod tokens;
 
-use crate::http::Role;
 use crate::office::{Office, OfficeError, now_ms, put};
 use crate::record::{NodeRecord, Standing, node_name};
 use crate::world::{self, World};
@@ -82,12 +81,6 @@ impl Admission {
         office: Arc<Office>,
     ) -> Self {
         Self { authority, signing_key, endpoints, office, batch: Batch::default() }
-    }
-
-    /// What the access token of a caller allows. None is valid yet but those in the store.
-    pub(crate) fn role_of(&self, secret: &str) -> Role {
-        let Ok(snapshot) = self.office.store().snapshot() else { return Role::Stranger };
-        crate::access::role_of(&snapshot, secret).unwrap_or(Role::Stranger)
     }
 
     // === joining ===

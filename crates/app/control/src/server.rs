@@ -8,7 +8,7 @@
 //! | TCP port on loopback, HTTP | browsers and programs on this host | API and dashboard |
 
 use crate::admission::Admission;
-use crate::http::{Binding, Desk, Role, router};
+use crate::http::{Binding, Desk, Door, Events, Hosts, browser_router, router};
 use crate::keys::ControlKeys;
 use crate::office::Office;
 use crate::session::{self, Caller, NodeDesk};
@@ -52,6 +52,8 @@ pub struct Options {
     pub listen: SocketAddr,
     /// Where browsers on this host connect to; nowhere if none.
     pub dashboard: Option<SocketAddr>,
+    /// Names besides this host's own, each `host:port`, under which browsers may call the dashboard.
+    pub dashboard_hosts: Vec<String>,
     /// Where nodes reach control, each `host:port`; what tokens name.
     pub endpoints: Vec<String>,
 }
@@ -82,7 +84,8 @@ pub async fn run(
         options.endpoints.clone(),
         Arc::clone(&office),
     ));
-    let desk = Desk { office: Arc::clone(&office), admission, published };
+    let events = Events::start(Arc::clone(&office), published.clone());
+    let desk = Desk { office: Arc::clone(&office), admission, published, events };
     let nodes = TcpListener::bind(options.listen).await.with_context(|| {
         format!("cannot listen on {}: is the port taken? choose another --listen", options.listen)
     })?;
@@ -97,9 +100,10 @@ pub async fn run(
         None => None,
     };
     tokio::spawn(follow(Arc::clone(&office)));
-    tokio::spawn(serve_local(local, router(desk.clone(), Some(Role::Admin))));
+    tokio::spawn(serve_local(local, router(&desk, Door::Local)));
     if let Some(dashboard) = dashboard {
-        tokio::spawn(serve_browsers(dashboard, router(desk.clone(), None)));
+        let hosts = Hosts::new(dashboard.local_addr()?, &options.dashboard_hosts);
+        tokio::spawn(serve_browsers(dashboard, browser_router(&desk, hosts)));
     }
     tokio::spawn(serve_nodes(nodes, acceptor, desk));
     ready();
@@ -186,7 +190,7 @@ async fn serve_tls(
 ) {
     let connection = stream.get_ref().1;
     if connection.alpn_protocol() != Some(ALPN_AGENT) {
-        let mut router = router(desk, None);
+        let mut router = router(&desk, Door::Net);
         if let Some(binding) = binding(connection) {
             router = router.layer(axum::Extension(Binding(binding)));
         }

@@ -1,5 +1,7 @@
 //! The client: one request at a time, over control's Unix socket or over HTTP on this host.
 
+mod access;
+
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;

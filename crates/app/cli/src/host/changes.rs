@@ -62,17 +62,6 @@ pub(crate) struct History {
     json: bool,
 }
 
-/// Shows what the files of two revisions differ in.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Diff {
-    #[command(flatten)]
-    host: Host,
-    /// The earlier revision.
-    from: u64,
-    /// The later revision.
-    to: u64,
-}
-
 /// Makes an earlier revision's files the next revision. Addresses stay as they are.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Rollback {
@@ -260,26 +249,5 @@ pub(crate) fn history(arguments: &History) -> anyhow::Result<ExitCode> {
     };
     let rows: Vec<Vec<String>> = revisions.iter().map(row).collect();
     output::print(&output::table(&rows));
-    Ok(ExitCode::SUCCESS)
-}
-
-pub(crate) fn diff(arguments: &Diff) -> anyhow::Result<ExitCode> {
-    let client = arguments.host.chosen()?.client();
-    let sources = |number| -> anyhow::Result<Sources> {
-        let revision = wait_for(client.revision(number))?;
-        Ok(revision.sources.unwrap_or_default())
-    };
-    let (from, to) = (sources(arguments.from)?, sources(arguments.to)?);
-    let mut names: Vec<&String> = from.texts.keys().chain(to.texts.keys()).collect();
-    names.sort();
-    names.dedup();
-    for name in names {
-        let of = |sources: &Sources| sources.texts.get(name).cloned().unwrap_or_default();
-        let (before, after) = (of(&from), of(&to));
-        if before != after {
-            let lines = similar::TextDiff::from_lines(&before, &after);
-            output::print(&lines.unified_diff().header(name, name).to_string());
-        }
-    }
     Ok(ExitCode::SUCCESS)
 }

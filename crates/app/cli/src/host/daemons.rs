@@ -27,6 +27,9 @@ pub(super) struct Settings {
     pub(super) listen: SocketAddr,
     /// Where browsers on this host connect.
     pub(super) dashboard: Option<SocketAddr>,
+    /// Names besides this host's own under which they may call it.
+    #[serde(default)]
+    pub(super) dashboard_hosts: Vec<String>,
     /// Where nodes reach control.
     pub(super) endpoints: Vec<String>,
 }
@@ -54,6 +57,7 @@ pub(crate) fn control(arguments: &Control) -> anyhow::Result<ExitCode> {
         socket: place.control_socket(),
         listen: settings.listen,
         dashboard: settings.dashboard,
+        dashboard_hosts: settings.dashboard_hosts,
         endpoints: settings.endpoints,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -82,10 +82,13 @@ pub(crate) struct Revoke {
     host: Host,
     /// Its number, as `netloom token ls` shows it.
     id: String,
+    /// Print those that are left as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Seconds of `30m`, `24h`, `7d`, `90s`.
-fn lifetime(text: &str) -> Result<u64, String> {
+pub(super) fn lifetime(text: &str) -> Result<u64, String> {
     let wrong = || format!("`{text}` is no time such as 30m, 24h or 7d");
     let unit = text.chars().last().ok_or_else(wrong)?;
     let number = &text[..text.len() - unit.len_utf8()];
@@ -129,7 +132,7 @@ pub(crate) fn token(command: &TokenCommand) -> anyhow::Result<ExitCode> {
         }
         TokenCommand::Revoke(revoke) => {
             let client = revoke.host.chosen()?.client();
-            list_tokens(&wait_for(client.revoke_token(&revoke.id))?, false)?;
+            list_tokens(&wait_for(client.revoke_token(&revoke.id))?, revoke.json)?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -2,7 +2,7 @@
 
 use super::changes::{result, sources};
 use super::place::{Host, Place};
-use super::{author, daemons, join, supervise, wait_for};
+use super::{access, author, daemons, join, supervise, wait_for};
 use crate::{output, source};
 use anyhow::{Context as _, bail, ensure};
 use netloom::api;
@@ -35,8 +35,11 @@ pub(crate) struct Up {
     #[arg(long = "endpoint", value_name = "HOST:PORT")]
     endpoints: Vec<String>,
     /// Where the dashboard answers, on this host only.
-    #[arg(long, default_value = "127.0.0.1:7767", value_name = "ADDRESS:PORT")]
+    #[arg(long, default_value = "127.0.0.1:7767", value_name = "ADDRESS:PORT", value_parser = loopback)]
     dashboard: SocketAddr,
+    /// Another name under which browsers call the dashboard, as behind a proxy: HOST:PORT.
+    #[arg(long = "dashboard-host", value_name = "HOST:PORT")]
+    dashboard_hosts: Vec<String>,
     /// UDP port of the tunnels.
     #[arg(long, default_value_t = 51820)]
     port: u16,
@@ -66,6 +69,7 @@ pub(crate) fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
     let settings = daemons::Settings {
         listen: arguments.listen,
         dashboard: Some(arguments.dashboard),
+        dashboard_hosts: arguments.dashboard_hosts.clone(),
         endpoints: endpoints(arguments)?,
     };
     settings.write(&place.control())?;
@@ -87,9 +91,24 @@ pub(crate) fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
     output::print(&result(&applied));
     let status = wait_for(place.client().status())?;
     output::print(&format!("\n{}", super::status::shown(&status)));
+    if let Some(address) = access::address_of_up(&place)? {
+        output::print(&format!("\ndashboard  {address}\n"));
+    }
     output::print(&next_steps(&status, arguments));
     let good = applied.refused.is_empty() && applied.behind.is_empty();
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// An address of this host's own: what is said there is not encrypted.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr =
+        text.parse().map_err(|_| format!("`{text}` is no address such as 127.0.0.1:7767"))?;
+    if address.ip().is_loopback() {
+        return Ok(address);
+    }
+    Err("the dashboard speaks HTTP without encryption, so it answers on this host only; from \
+         another one: ssh -L 7767:127.0.0.1:7767 HOST"
+        .to_owned())
 }
 
 /// Which node of the file this host is.

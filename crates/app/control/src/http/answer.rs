@@ -1,14 +1,17 @@
 //! Failures as the API tells them, and work that blocks.
 
+use crate::access::AccessError;
 use crate::admission::AdmissionError;
 use crate::office::OfficeError;
 use crate::proposal::Refused;
 use axum::Json;
-use axum::http::StatusCode;
+use axum::extract::{FromRequest, Request};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use netloom_api::{Error, Finding};
 use netloom_model::{Diagnostic, Severity, diagnostic};
 use netloom_store::CommitError;
+use serde::de::DeserializeOwned;
 
 /// A request that is not done.
 #[derive(Debug)]
@@ -29,7 +32,31 @@ impl Failure {
 
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
-        (self.code, Json(self.error)).into_response()
+        let mut response = (self.code, Json(self.error)).into_response();
+        if self.code == StatusCode::UNAUTHORIZED {
+            // RFC 6750 §3: how to show who one is.
+            let how = HeaderValue::from_static("Bearer realm=\"netloom\"");
+            response.headers_mut().insert("www-authenticate", how);
+        }
+        response
+    }
+}
+
+/// The body of a request. One that makes no sense is answered as any other failure is.
+#[derive(Debug)]
+pub(crate) struct Body<T>(pub(crate) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Body<T> {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Failure> {
+        match Json::<T>::from_request(request, state).await {
+            Ok(Json(body)) => Ok(Self(body)),
+            Err(refused) => {
+                let solution = "GET /v1/openapi.json says what is expected";
+                Err(Failure::new(refused.status(), refused.body_text(), solution))
+            }
+        }
     }
 }
 
@@ -63,6 +90,20 @@ impl From<AdmissionError> for Failure {
             AdmissionError::Office(error) => error.into(),
             AdmissionError::Invalid(_) => Self::new(StatusCode::BAD_REQUEST, message, solution),
             _ => Self::new(StatusCode::FORBIDDEN, message, solution),
+        }
+    }
+}
+
+impl From<AccessError> for Failure {
+    fn from(error: AccessError) -> Self {
+        let text = error.to_string();
+        let (message, solution) = text.split_once("; ").unwrap_or((&text, ""));
+        match error {
+            AccessError::Office(error) => error.into(),
+            AccessError::Unknown(_) => Self::new(StatusCode::NOT_FOUND, message, solution),
+            AccessError::TooMany => Self::new(StatusCode::CONFLICT, message, solution),
+            AccessError::Random => Self::new(StatusCode::SERVICE_UNAVAILABLE, message, solution),
+            _ => Self::new(StatusCode::BAD_REQUEST, message, solution),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Networks, listed and changed one by one.
 
-use super::answer::blocking;
+use super::answer::{Body, blocking};
 use super::revisions::waited;
 use super::{Desk, Failure};
 use crate::api_part::{self, EditError};
@@ -63,7 +63,7 @@ fn network(world: &World, name: &str) -> Network {
 
 pub(super) async fn make(
     State(desk): State<Desk>,
-    Json(wanted): Json<MakeNetwork>,
+    Body(wanted): Body<MakeNetwork>,
 ) -> Result<Json<Applied>, Failure> {
     let origin = origin(&wanted.author, format!("network create {}", wanted.name));
     edit(desk, origin, 0, move |accepted, api| api_part::make_network(accepted, api, &wanted)).await
@@ -72,7 +72,7 @@ pub(super) async fn make(
 pub(super) async fn remove(
     State(desk): State<Desk>,
     Path(name): Path<String>,
-    Json(wanted): Json<Disconnect>,
+    Body(wanted): Body<Disconnect>,
 ) -> Result<Json<Applied>, Failure> {
     let origin = origin(&wanted.author, format!("network rm {name}"));
     edit(desk, origin, wanted.wait_ms, move |accepted, api| {
@@ -84,7 +84,7 @@ pub(super) async fn remove(
 pub(super) async fn connect(
     State(desk): State<Desk>,
     Path(name): Path<String>,
-    Json(wanted): Json<Connect>,
+    Body(wanted): Body<Connect>,
 ) -> Result<Json<Applied>, Failure> {
     let text = format!("network connect {name} {}", wanted.workload);
     edit(desk, origin(&wanted.author, text), wanted.wait_ms, move |accepted, api| {
@@ -96,7 +96,7 @@ pub(super) async fn connect(
 pub(super) async fn disconnect(
     State(desk): State<Desk>,
     Path(name): Path<String>,
-    Json(wanted): Json<Disconnect>,
+    Body(wanted): Body<Disconnect>,
 ) -> Result<Json<Applied>, Failure> {
     let text = format!("network disconnect {name} {}", wanted.workload);
     edit(desk, origin(&wanted.author, text), wanted.wait_ms, move |accepted, api| {

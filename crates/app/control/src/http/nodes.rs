@@ -1,6 +1,6 @@
 //! Nodes and tokens.
 
-use super::answer::blocking;
+use super::answer::{Body, blocking};
 use super::{Binding, Desk, Failure, view};
 use crate::office::OfficeError;
 use crate::record::Standing;
@@ -51,7 +51,7 @@ pub(super) async fn tokens(State(desk): State<Desk>) -> Result<Json<Vec<Token>>,
 
 pub(super) async fn make_token(
     State(desk): State<Desk>,
-    Json(wanted): Json<MakeToken>,
+    Body(wanted): Body<MakeToken>,
 ) -> Result<Json<TokenMade>, Failure> {
     blocking(move || desk.admission.make_token(&desk.office, &wanted).map(Json)).await
 }
@@ -70,7 +70,7 @@ pub(super) async fn revoke_token(
 pub(super) async fn join(
     State(desk): State<Desk>,
     binding: Option<Extension<Binding>>,
-    Json(join): Json<Join>,
+    Body(join): Body<Join>,
 ) -> Result<Json<Joined>, Failure> {
     let binding = binding.map(|Extension(Binding(binding))| binding);
     blocking(move || desk.admission.join(&desk.office, &join, binding).map(Json)).await

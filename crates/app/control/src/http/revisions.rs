@@ -1,12 +1,13 @@
 //! Planning, applying, history, going back.
 
-use super::answer::blocking;
+use super::answer::{Body, blocking};
 use super::{Desk, Failure, view};
 use crate::declared::Declared;
 use crate::office::{self, Office, OfficeError};
 use crate::proposal::Origin;
 use axum::Json;
 use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
 use netloom_api::{Applied, Apply, NodeRefusal, Plan, Proposed, Revision, Rollback, Sources};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -18,10 +19,12 @@ use tokio::time::Instant;
 const WAIT_MAX: Duration = Duration::from_secs(120);
 /// How many revisions are listed unless asked otherwise.
 const LISTED: usize = 20;
+/// Most revisions that are listed.
+const LISTED_MAX: usize = 1_000;
 
 pub(super) async fn plan(
     State(desk): State<Desk>,
-    Json(plan): Json<Plan>,
+    Body(plan): Body<Plan>,
 ) -> Result<Json<Proposed>, Failure> {
     blocking(move || {
         let (revision, proposal) = desk.office.plan(declared(&desk.office, plan.sources))?;
@@ -38,7 +41,7 @@ fn declared(office: &Office, sources: Sources) -> Declared {
 
 pub(super) async fn apply(
     State(desk): State<Desk>,
-    Json(apply): Json<Apply>,
+    Body(apply): Body<Apply>,
 ) -> Result<Json<Applied>, Failure> {
     let Apply { sources, message, author, expected_revision, wait_ms, keep_refused } = apply;
     let before = desk.office.world().revision;
@@ -66,7 +69,7 @@ pub(super) async fn apply(
 
 pub(super) async fn rollback(
     State(desk): State<Desk>,
-    Json(rollback): Json<Rollback>,
+    Body(rollback): Body<Rollback>,
 ) -> Result<Json<Applied>, Failure> {
     let Rollback { revision, message, author, wait_ms } = rollback;
     let before = desk.office.world().revision;
@@ -124,7 +127,8 @@ pub(super) async fn list(
     State(desk): State<Desk>,
     Query(query): Query<HashMap<String, String>>,
 ) -> Result<Json<Vec<Revision>>, Failure> {
-    let count = query.get("count").and_then(|count| count.parse().ok()).unwrap_or(LISTED);
+    let count =
+        query.get("count").and_then(|count| count.parse().ok()).unwrap_or(LISTED).min(LISTED_MAX);
     blocking(move || {
         let history = desk.office.history(count)?;
         let shown = history.into_iter().map(|record| view::revision(record, false)).collect();
@@ -135,8 +139,12 @@ pub(super) async fn list(
 
 pub(super) async fn one(
     State(desk): State<Desk>,
-    Path(number): Path<u64>,
+    Path(number): Path<String>,
 ) -> Result<Json<Revision>, Failure> {
+    let Ok(number) = number.parse() else {
+        let text = format!("`{number}` is no number of a revision");
+        return Err(Failure::new(StatusCode::BAD_REQUEST, text, "GET /v1/revisions lists them"));
+    };
     blocking(move || {
         Ok::<_, OfficeError>(Json(view::revision(desk.office.revision(number)?, true)))
     })

@@ -1,0 +1,72 @@
+//! `netloom diff`: what the files of two revisions differ in.
+
+use super::place::Host;
+use super::wait_for;
+use crate::output;
+use netloom::api::Sources;
+use serde_json::json;
+use std::process::ExitCode;
+
+/// Shows what the files of two revisions differ in.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Diff {
+    #[command(flatten)]
+    host: Host,
+    /// The earlier revision.
+    from: u64,
+    /// The later revision.
+    to: u64,
+    /// Print it as JSON: for each file that differs, its name and the diff.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn diff(arguments: &Diff) -> anyhow::Result<ExitCode> {
+    let client = arguments.host.chosen()?.client();
+    let sources = |number| -> anyhow::Result<Sources> {
+        let revision = wait_for(client.revision(number))?;
+        Ok(revision.sources.unwrap_or_default())
+    };
+    let found = between(&sources(arguments.from)?, &sources(arguments.to)?);
+    if arguments.json {
+        let found = found.iter().map(|(name, text)| json!({ "file": name, "diff": text }));
+        output::print(&format!("{:#}\n", serde_json::Value::Array(found.collect())));
+    } else {
+        found.iter().for_each(|(_, text)| output::print(text));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Files that differ, each with its unified diff.
+fn between(from: &Sources, to: &Sources) -> Vec<(String, String)> {
+    let mut names: Vec<&String> = from.texts.keys().chain(to.texts.keys()).collect();
+    names.sort();
+    names.dedup();
+    let of =
+        |sources: &Sources, name: &String| sources.texts.get(name).cloned().unwrap_or_default();
+    let mut found = Vec::new();
+    for name in names {
+        let (before, after) = (of(from, name), of(to, name));
+        if before != after {
+            let lines = similar::TextDiff::from_lines(&before, &after);
+            found.push((name.clone(), lines.unified_diff().header(name, name).to_string()));
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_differs_is_shown() {
+        let sources = |a: &str, b: &str| Sources {
+            roots: vec!["a".to_owned()],
+            texts: [("a".to_owned(), a.to_owned()), ("b".to_owned(), b.to_owned())].into(),
+        };
+        let found = between(&sources("1\n2\n", "same\n"), &sources("1\n3\n", "same\n"));
+        assert_eq!(found.len(), 1);
+        assert!(found[0].1.contains("-2\n+3\n"), "{}", found[0].1);
+    }
+}

@@ -1,0 +1,226 @@
+//! What the routes promise, and what `openapi.json` says of them.
+
+use super::*;
+use crate::keys::{ControlKeys, found};
+use netloom_store::{RedbBackend, Store};
+use serde_json::Value;
+use std::collections::BTreeMap;
+
+/// A desk of a new fabric, and the folder that it is in.
+async fn desk() -> (Desk, std::path::PathBuf) {
+    static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let name = format!("netloom-http-{}-{number}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    let place = folder.clone();
+    let opened = tokio::task::spawn_blocking(move || {
+        found(&place, "shop").unwrap();
+        let keys = ControlKeys::read(&place).unwrap();
+        let store = Store::open(RedbBackend::open(place.join("store.redb")).unwrap()).unwrap();
+        (keys, store)
+    });
+    let (keys, store) = opened.await.unwrap();
+    let (sender, published) = watch::channel(0);
+    let notify = Box::new(move |version| sender.send_modify(|seen| *seen = version));
+    let signing = keys.signing.clone();
+    let office = Office::open(store, Box::new(move |bytes| signing.sign(bytes)), notify).unwrap();
+    let office = Arc::new(office);
+    let public = keys.signing.public();
+    let admission = Admission::new(keys.authority, public, Vec::new(), Arc::clone(&office));
+    let events = Events::start(Arc::clone(&office), published.clone());
+    (Desk { office, admission: Arc::new(admission), published, events }, folder)
+}
+
+/// Runs a test with the desk of a new fabric, and removes its folder in the end.
+fn with_desk<F: Future<Output = ()>>(test: impl FnOnce(Desk, std::path::PathBuf) -> F) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let (desk, folder) = desk().await;
+        test(desk, folder.clone()).await;
+        std::fs::remove_dir_all(folder).unwrap();
+    });
+}
+
+/// One request to a router; gives the status and the body.
+async fn ask(
+    router: &Router,
+    method: &str,
+    path: &str,
+    token: Option<&str>,
+    body: &str,
+) -> (u16, String) {
+    use http_body_util::BodyExt as _;
+    use hyper::service::Service as _;
+    let mut request = axum::http::Request::builder().method(method).uri(path);
+    request = request.header("host", "localhost:7767").header("content-type", "application/json");
+    if let Some(token) = token {
+        request = request.header("authorization", format!("Bearer {token}"));
+    }
+    let request = request.body(axum::body::Body::from(body.to_owned())).unwrap();
+    let service = hyper_util::service::TowerToHyperService::new(router.clone());
+    let response = service.call(request).await.unwrap();
+    let status = response.status().as_u16();
+    let body = response.into_body().collect().await.unwrap().to_bytes();
+    (status, String::from_utf8(body.to_vec()).unwrap())
+}
+
+fn token(desk: &Desk, role: &str, lifetime_s: u64) -> netloom_api::AccessMade {
+    let wanted = netloom_api::MakeAccess {
+        name: format!("a {role}"),
+        role: role.to_owned(),
+        lifetime_s: Some(lifetime_s),
+        replace: false,
+    };
+    crate::access::make(&desk.office, &wanted).unwrap()
+}
+
+#[test]
+fn the_document_describes_each_route_and_its_role_and_no_other() {
+    with_desk(|desk, _| async move {
+        let table = routes::all(Routes::new(&desk, Door::Net)).table;
+        let served: BTreeMap<(String, String), String> = table
+            .iter()
+            .map(|(method, path, role)| {
+                ((method.as_str().to_lowercase(), (*path).to_owned()), role.word().to_owned())
+            })
+            .collect();
+        assert_eq!(served.len(), table.len(), "a route is there twice");
+        let document: Value = serde_json::from_str(netloom_api::OPENAPI).unwrap();
+        let mut described = BTreeMap::new();
+        for (path, methods) in document["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                let role = operation["x-netloom-role"].as_str().unwrap().to_owned();
+                let needs_none = operation["security"].as_array().unwrap().is_empty();
+                assert_eq!(needs_none, role == "none", "{method} {path}");
+                let codes = operation["responses"].as_object().unwrap();
+                assert_eq!(codes.contains_key("401"), !needs_none, "{method} {path}");
+                let takes_path = path.contains('{') == operation["parameters"].is_array();
+                assert!(takes_path || path == "/v1/revisions", "{method} {path}: parameters");
+                described.insert((method.clone(), path.clone()), role);
+            }
+        }
+        assert_eq!(described, served);
+    });
+}
+
+#[test]
+fn each_role_may_do_what_its_routes_say_and_no_more() {
+    with_desk(|desk, _| async move {
+        let router = router(&desk, Door::Net);
+        let tokens = ["viewer", "operator", "admin"].map(|role| token(&desk, role, 60).token);
+        let table = routes::all(Routes::new(&desk, Door::Net)).table;
+        for (method, path, needed) in &table {
+            if path.ends_with("events") {
+                continue;
+            }
+            let path = path.replace("{number}", "0").replace("{name}", "x").replace("{id}", "x");
+            let callers = [Role::Stranger, Role::Viewer, Role::Operator, Role::Admin];
+            for (index, role) in callers.into_iter().enumerate() {
+                let token = index.checked_sub(1).map(|index| tokens[index].as_str());
+                let (status, body) = ask(&router, method.as_str(), &path, token, "!").await;
+                let refused =
+                    status == 401 || (status == 403 && body.contains("does not allow this"));
+                assert_eq!(refused, role < *needed, "{method} {path} as {role:?}: {status} {body}");
+                if refused {
+                    assert_eq!(status == 401, role == Role::Stranger, "{method} {path}");
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn every_failure_has_the_form_of_an_error() {
+    with_desk(|desk, _| async move {
+        let hosts = Hosts::new("127.0.0.1:7767".parse().unwrap(), &[]);
+        let router = browser_router(&desk, hosts);
+        let made = token(&desk, "admin", 60);
+        let admin = Some(made.token.as_str());
+        let broken =
+            r#"{"sources":{"roots":["f"],"texts":{"f":"version: 1\nfabric: shop\nnope: 1\n"}}}"#;
+        for (method, path, body, code) in [
+            ("GET", "/v1/nothing", "", 404),
+            ("GET", "/nothing", "", 404),
+            ("DELETE", "/v1/status", "", 405),
+            ("POST", "/v1/plan", "{", 400),
+            ("POST", "/v1/plan", "{}", 422),
+            ("POST", "/v1/plan", broken, 422),
+            ("GET", "/v1/revisions/99", "", 404),
+            ("GET", "/v1/revisions/x", "", 400),
+            ("POST", "/v1/access", r#"{"name":"a","role":"king"}"#, 400),
+            ("POST", "/v1/access/0123456789abcdef/revoke", "", 404),
+            ("POST", "/v1/nodes/x/approve", "", 404),
+        ] {
+            let (status, answered) = ask(&router, method, path, admin, body).await;
+            assert_eq!(status, code, "{method} {path}: {answered}");
+            let error: netloom_api::Error = serde_json::from_str(&answered).unwrap();
+            assert!(
+                !error.message.is_empty() && !error.solution.is_empty(),
+                "{method} {path}: {answered}"
+            );
+        }
+        let (status, page) = ask(&router, "GET", "/", None, "").await;
+        assert!(status == 200 && page.contains("/assets/main.js"), "{status}");
+    });
+}
+
+#[test]
+fn access_ends_with_its_time_its_successor_or_its_revocation() {
+    with_desk(|desk, folder| async move {
+        let router = router(&desk, Door::Net);
+        let status = |token: &str| {
+            let (router, token) = (router.clone(), token.to_owned());
+            async move { ask(&router, "GET", "/v1/me", Some(&token), "").await.0 }
+        };
+        let revoked = token(&desk, "viewer", 60);
+        assert_eq!(status(&revoked.token).await, 200);
+        crate::access::revoke(&desk.office, &revoked.id).unwrap();
+        assert_eq!(status(&revoked.token).await, 401);
+        let older = token(&desk, "operator", 60);
+        let other = token(&desk, "viewer", 60);
+        let wanted = netloom_api::MakeAccess {
+            name: older.name,
+            role: older.role,
+            lifetime_s: None,
+            replace: true,
+        };
+        let newer = crate::access::make(&desk.office, &wanted).unwrap();
+        assert_eq!(status(&older.token).await, 401, "its successor has the name");
+        assert_eq!((status(&newer.token).await, status(&other.token).await), (200, 200));
+        let short = token(&desk, "viewer", 1);
+        tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+        assert_eq!(status(&short.token).await, 401, "its time is over");
+        assert_eq!(crate::access::list(&desk.office).unwrap().len(), 2);
+        // Nothing in the store lets anyone in.
+        let kept = std::fs::read(folder.join("store.redb")).unwrap();
+        let secret = newer.token.as_bytes();
+        assert!(!kept.windows(secret.len()).any(|window| window == secret));
+    });
+}
+
+#[test]
+fn events_tell_of_changes_at_once_and_end_with_the_token() {
+    use futures_util::StreamExt as _;
+    with_desk(|desk, _| async move {
+        let made = token(&desk, "viewer", 60);
+        let caller = crate::access::holder(&desk.office, &made.token).unwrap();
+        let answer = events::events(State(desk.clone()), axum::Extension(caller)).await.unwrap();
+        let mut body = answer.into_body().into_data_stream();
+        let first = body.next().await.unwrap().unwrap();
+        assert!(first.starts_with(b"event: status\ndata: {\"fabric\":\"shop\""), "{first:?}");
+        let declared =
+            "version: 1\nfabric: shop\nregions: { here: {} }\nnodes: { alpha: { region: here } }\n";
+        let sources = serde_json::json!({ "roots": ["f.yaml"], "texts": { "f.yaml": declared } });
+        let apply = serde_json::json!({ "sources": sources }).to_string();
+        let local = router(&desk, Door::Local);
+        assert_eq!(ask(&local, "POST", "/v1/apply", None, &apply).await.0, 200);
+        let next = tokio::time::timeout(std::time::Duration::from_secs(3), body.next()).await;
+        let next = next.unwrap().unwrap().unwrap();
+        assert!(String::from_utf8_lossy(&next).contains("\"revision\":1"), "{next:?}");
+        let next = tokio::time::timeout(std::time::Duration::from_millis(500), body.next()).await;
+        assert!(next.is_err(), "where nothing changes, nothing is said: {next:?}");
+        crate::access::revoke(&desk.office, &made.id).unwrap();
+        let next = tokio::time::timeout(std::time::Duration::from_secs(10), body.next()).await;
+        assert!(next.unwrap().is_none(), "who is shut out hears no more");
+    });
+}
