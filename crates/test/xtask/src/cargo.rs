@@ -34,8 +34,13 @@ pub(crate) fn build_release(packages: &[&str]) -> anyhow::Result<PathBuf> {
     arguments.extend(packages.iter().flat_map(|package| ["--package", package]));
     let status = cargo(&arguments)?.status().context("cannot run cargo")?;
     anyhow::ensure!(status.success(), "the build failed");
+    Ok(target()?.join("release"))
+}
+
+/// Where cargo puts what it builds.
+pub(crate) fn target() -> anyhow::Result<PathBuf> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    Ok(target.map_or_else(|| root().map(|root| root.join("target")), Ok)?.join("release"))
+    target.map_or_else(|| root().map(|root| root.join("target")), Ok)
 }
 
 /// Takes away what `cargo run` has set for this program.

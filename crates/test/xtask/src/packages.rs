@@ -32,6 +32,10 @@ const ENGINE: [Peer; 3] = [
     Peer { program: "busybox", package: "busybox-static", purpose: "is what the container runs" },
 ];
 
+/// What only the show with a browser needs.
+const BROWSER: [Peer; 1] =
+    [Peer { program: "chromium", package: "chromium", purpose: "opens the dashboard" }];
+
 /// Folders of programs that are not on every user's path.
 const SYSTEM_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
@@ -65,6 +69,24 @@ fn provide_all(peers: &'static [Peer], install: bool) {
     }
 }
 
+/// Makes sure that a program is there, which a show cannot do without.
+pub(crate) fn require(program: &str) -> anyhow::Result<()> {
+    if is_installed(program) {
+        return Ok(());
+    }
+    let mut known = PEERS.iter().chain(&BROWSER);
+    let peer = known.find(|peer| peer.program == program).context("it is in no list")?;
+    ensure!(
+        is_root(),
+        "{program} ({}) is missing; install the Debian package {}",
+        peer.purpose,
+        peer.package
+    );
+    install_packages(&[peer])?;
+    ensure!(is_installed(program), "{program} is still missing; is it on the path?");
+    Ok(())
+}
+
 fn missing(peers: &'static [Peer]) -> Vec<&'static Peer> {
     peers.iter().filter(|peer| !is_installed(peer.program)).collect()
 }
@@ -76,13 +98,13 @@ fn is_installed(program: &str) -> bool {
 }
 
 /// The folder of this process belongs to the user it acts as.
-fn is_root() -> bool {
+pub(crate) fn is_root() -> bool {
     std::fs::metadata("/proc/self").is_ok_and(|folder| folder.uid() == 0)
 }
 
 fn install_packages(peers: &[&Peer]) -> anyhow::Result<()> {
     let packages: Vec<&str> = peers.iter().map(|peer| peer.package).collect();
-    output::progress(&format!("installing {} for the tests", packages.join(", ")));
+    output::progress(&format!("installing {}", packages.join(", ")));
     apt(&["update"])?;
     apt(&[&["install", "--yes", "--no-install-recommends"], packages.as_slice()].concat())
 }

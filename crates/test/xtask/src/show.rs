@@ -1,6 +1,7 @@
 //! `cargo xtask show`: each show runs the real thing and reports figures and whether they suffice.
 
 mod bad_files;
+mod dashboard;
 mod drift;
 mod figures;
 mod kill_storm;
@@ -31,7 +32,7 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 11] = [
+const SHOWS: [Show; 13] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
@@ -44,6 +45,7 @@ const SHOWS: [Show; 11] = [
     store_conformance::SHOW,
     scale_control::SHOW,
     upgrade::SHOW,
+    dashboard::SHOW,
 ];
 
 /// Arguments of `show`.
