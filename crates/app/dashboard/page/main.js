@@ -128,7 +128,7 @@ function tell(now, error) {
 async function introduce() {
   try {
     const me = await ask("GET", "/v1/me");
-    plan.know({ role: me.role });
+    plan.know({ role: me.role, name: me.name });
     const until = me.expires_s ? `, until ${new Date(me.expires_s * 1000).toLocaleString()}` : "";
     by("me").textContent = `${me.name}: ${me.role}${until}`;
   } catch {

@@ -10,6 +10,7 @@ let roots = ["fabric.yaml"];
 let texts = new Map([["fabric.yaml", ""]]);
 let current = "fabric.yaml";
 let role = "viewer";
+let author = "dashboard";
 let revision = 0;
 
 const text = () => by("plan-text");
@@ -18,6 +19,7 @@ const sources = () => ({ roots, texts: Object.fromEntries(texts) });
 /** Whether the caller may apply, and what is in force. */
 export function know(facts) {
   role = facts.role ?? role;
+  author = facts.name ?? author;
   revision = facts.revision ?? revision;
 }
 
@@ -190,7 +192,7 @@ function apply(proposed, planned) {
 }
 
 async function make(proposed, planned, message) {
-  const body = { sources: planned, message, author: "dashboard", expected_revision: proposed.base_revision, wait_ms: 30_000 };
+  const body = { sources: planned, message, author, expected_revision: proposed.base_revision, wait_ms: 30_000 };
   const applied = await ask("POST", "/v1/apply", body);
   const line = (nodes, kind, what) => nodes.length > 0 && h("p", { class: kind }, `${nodes.join(", ")} ${what}`);
   result(
