@@ -65,6 +65,9 @@ pub struct Proposed {
     pub base_revision: u64,
     /// What changes on each node; nodes on which nothing does are left out.
     pub nodes: BTreeMap<String, NodeChange>,
+    /// Nodes beyond those, which were too many to plan.
+    #[serde(default)]
+    pub nodes_not_planned: usize,
     /// Flows that open or close.
     pub flows: Vec<Flow>,
     /// Pairs of ends that were too many to compare.

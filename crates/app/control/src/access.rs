@@ -7,7 +7,6 @@
 
 use crate::http::{Caller, Role};
 use crate::office::{Office, OfficeError, now_ms, put};
-use crate::world;
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -172,7 +171,7 @@ pub(crate) fn holder(office: &Office, secret: &str) -> Option<Caller> {
 /// Records by hash.
 fn records(snapshot: &Snapshot) -> Result<BTreeMap<String, AccessRecord>, AccessError> {
     let known: BTreeMap<String, AccessRecord> =
-        world::records(snapshot, RECORDS).map_err(OfficeError::from)?;
+        crate::read::records(snapshot, RECORDS).map_err(OfficeError::from)?;
     Ok(known.into_iter().filter(|(hash, _)| hash.len() > ID_DIGITS && hash.is_ascii()).collect())
 }
 

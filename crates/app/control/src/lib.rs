@@ -20,6 +20,7 @@ pub mod keys;
 pub mod observed;
 pub mod office;
 pub mod proposal;
+mod read;
 pub mod record;
 pub mod server;
 pub mod session;

@@ -6,7 +6,7 @@ use crate::record::{
 };
 use crate::world::World;
 use netloom_cbor::to_bytes;
-use netloom_change::{Flows, NodeChange};
+use netloom_change::{Flows, NODES_MAX, NodeChange, Operations};
 use netloom_model::lease::{self, Leases};
 use netloom_model::{Diagnostic, Fabric, Severity};
 use netloom_plan::assumed::Assumed;
@@ -55,6 +55,8 @@ pub struct Proposal {
     pub leases: Leases,
     /// What changes on each node.
     pub nodes: BTreeMap<String, NodeChange>,
+    /// Nodes beyond those, which were too many to plan.
+    pub not_planned: usize,
     /// Which flows open or close.
     pub flows: Flows,
     /// How many tests the file has; all hold.
@@ -98,7 +100,7 @@ pub fn propose(world: &World, declared: Declared, now_ms: u64) -> Result<Proposa
         memberships: &memberships,
     };
     let before = world.whole();
-    let nodes = netloom_change::operations(&before, &after);
+    let Operations { nodes, not_planned } = netloom_change::operations(&before, &after, NODES_MAX);
     let flows = netloom_change::flows(&before, &after);
     let warnings = loaded
         .diagnostics
@@ -106,7 +108,7 @@ pub fn propose(world: &World, declared: Declared, now_ms: u64) -> Result<Proposa
         .filter(|found| found.severity == Severity::Warning)
         .collect();
     let tests = fabric.tests.len();
-    Ok(Proposal { declared, fabric, warnings, leases, nodes, flows, tests })
+    Ok(Proposal { declared, fabric, warnings, leases, nodes, not_planned, flows, tests })
 }
 
 /// Addresses from those kept so far; what has rested long enough may be given again.

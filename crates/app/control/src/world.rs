@@ -1,11 +1,12 @@
 //! All that control knows at one commit of the store, in memory.
 
 use crate::declared::Declared;
+use crate::read::{optional, records, required};
 use crate::record::{
     CURRENT, Current, FABRIC, FabricRecord, LeaseRecord, NodeRecord, RestRecord, RevisionRecord,
     Standing, revision_name,
 };
-use netloom_cbor::{Decode, DecodeError, from_bytes};
+use netloom_cbor::DecodeError;
 use netloom_control_protocol::{Resource, ResourceError, ResourceKey};
 use netloom_model::Fabric;
 use netloom_model::lease::Leases;
@@ -275,33 +276,4 @@ fn directory_entry(node: &NodeRecord) -> Option<NodeEntry> {
 fn resting(name: &str) -> Option<(String, std::net::IpAddr)> {
     let (network, address) = name.split_once('/')?;
     Some((network.to_owned(), address.parse().ok()?))
-}
-
-/// The record of a name that must be there.
-pub(crate) fn required<T: Decode>(snapshot: &Snapshot, name: &str) -> Result<T, WorldError> {
-    let bytes = snapshot.get(name)?.ok_or_else(|| WorldError::Missing { name: name.to_owned() })?;
-    from_bytes(&bytes).map_err(|error| WorldError::Record { name: name.to_owned(), error })
-}
-
-/// The record of a name, if it is there.
-fn optional<T: Decode>(snapshot: &Snapshot, name: &str) -> Result<Option<T>, WorldError> {
-    let Some(bytes) = snapshot.get(name)? else { return Ok(None) };
-    let damaged = |error| WorldError::Record { name: name.to_owned(), error };
-    from_bytes(&bytes).map(Some).map_err(damaged)
-}
-
-/// All records below a prefix, by the rest of their names.
-pub(crate) fn records<T: Decode>(
-    snapshot: &Snapshot,
-    prefix: &str,
-) -> Result<BTreeMap<String, T>, WorldError> {
-    snapshot
-        .values(prefix)?
-        .into_iter()
-        .map(|(name, bytes)| {
-            let record = from_bytes(&bytes)
-                .map_err(|error| WorldError::Record { name: name.clone(), error })?;
-            Ok((name[prefix.len()..].to_owned(), record))
-        })
-        .collect()
 }

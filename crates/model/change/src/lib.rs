@@ -13,4 +13,4 @@ mod flows;
 mod operations;
 
 pub use flows::{FlowChange, Flows, flows};
-pub use operations::{NodeChange, operations};
+pub use operations::{NODES_MAX, NodeChange, Operations, operations};

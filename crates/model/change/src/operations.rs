@@ -29,15 +29,29 @@ impl NodeChange {
     }
 }
 
-/// What changes on each node; nodes on which nothing does are left out.
-pub fn operations(before: &Whole<'_>, after: &Whole<'_>) -> BTreeMap<Name, NodeChange> {
+/// Most nodes that are planned one by one; what is beyond is counted.
+pub const NODES_MAX: usize = 100;
+
+/// What a change does to the nodes that it concerns.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Operations {
+    /// What changes on each node; nodes on which nothing does are left out.
+    pub nodes: BTreeMap<Name, NodeChange>,
+    /// Nodes beyond those, which were too many to plan.
+    pub not_planned: usize,
+}
+
+/// What changes on each node, for the first `nodes_max` nodes that the change concerns.
+pub fn operations(before: &Whole<'_>, after: &Whole<'_>, nodes_max: usize) -> Operations {
     let concerned = concerned(before, after);
+    let not_planned = concerned.len().saturating_sub(nodes_max);
     let node = |name: Name| {
         let (old, new) = (plan(before, &name), plan(after, &name));
         let change = compare(&old, &new);
         (!change.is_empty()).then_some((name, change))
     };
-    concerned.into_iter().filter_map(node).collect()
+    let nodes = concerned.into_iter().take(nodes_max).filter_map(node).collect();
+    Operations { nodes, not_planned }
 }
 
 /// The nodes that follow a topic of something that changed.

@@ -1,6 +1,6 @@
 //! What is told before a change is what the change does.
 
-use netloom_change::{FlowChange, flows, operations};
+use netloom_change::{FlowChange, NODES_MAX, flows, operations};
 use netloom_model::Fabric;
 use netloom_model::fabric::Party;
 use netloom_model::lease::{self, Leases};
@@ -112,7 +112,7 @@ fn a_closed_port_is_told_and_only_the_nodes_that_it_concerns() {
         closed: vec!["tcp 5432".into()],
     };
     assert_eq!(found.changes, [expected]);
-    let nodes = operations(&before.whole(), &after.whole());
+    let nodes = operations(&before.whole(), &after.whole(), NODES_MAX).nodes;
     assert_eq!(nodes.keys().collect::<Vec<_>>(), ["two"]);
     assert_eq!(nodes["two"].started, Vec::<String>::new());
     assert!(nodes["two"].operations.iter().all(|text| text.contains("table")), "{nodes:?}");
@@ -138,8 +138,10 @@ fn a_new_workload_opens_its_flows_and_reaches_its_network_only() {
             to("web-2", "tcp 80", &["web-1"]),
         ]
     );
-    let nodes = operations(&before.whole(), &after.whole());
+    let nodes = operations(&before.whole(), &after.whole(), NODES_MAX).nodes;
     assert_eq!(nodes.keys().collect::<Vec<_>>(), ["one", "two"], "three is not concerned");
+    let fewer = operations(&before.whole(), &after.whole(), 1);
+    assert_eq!((fewer.nodes.len(), fewer.not_planned), (1, 1));
     assert_eq!(nodes["two"].started, ["web-2"]);
     assert_eq!(nodes["one"].peers, [("app".to_owned(), "two".to_owned())]);
     assert_eq!(nodes["one"].names, ["app"]);
@@ -149,7 +151,7 @@ fn a_new_workload_opens_its_flows_and_reaches_its_network_only() {
 fn nothing_changes_where_only_the_text_does() {
     let (before, after) = change(BEFORE, &BEFORE.replace("\nnodes:", "\n\n# moved\n\nnodes:"));
     assert_eq!(flows(&before.whole(), &after.whole()).changes, []);
-    assert!(operations(&before.whole(), &after.whole()).is_empty());
+    assert!(operations(&before.whole(), &after.whole(), NODES_MAX).nodes.is_empty());
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use crate::fabric::{Size, text};
 use crate::figure;
 use anyhow::Context as _;
+use netloom_change::NODES_MAX;
 use netloom_model::Fabric;
 use netloom_model::lease::{self, Leases};
 use netloom_plan::assumed::Assumed;
@@ -57,16 +58,16 @@ pub(crate) fn run(size: Size) -> anyhow::Result<()> {
     let before = World::of(fabric, &Leases::default());
     let nothing =
         World::of(Fabric { name: before.fabric.name.clone(), ..Fabric::default() }, &before.leases);
-    let all = netloom_change::operations(&nothing.whole(), &before.whole());
-    let operations: usize = all.values().map(|change| change.operations.len()).sum();
+    let all = netloom_change::operations(&nothing.whole(), &before.whole(), usize::MAX);
+    let operations: usize = all.nodes.values().map(|change| change.operations.len()).sum();
     figure("plan of all nodes ms", start.elapsed().as_millis());
     figure("operations of all nodes", operations);
     let start = Instant::now();
     let after = World::of(load(&second)?, &before.leases);
-    let nodes = netloom_change::operations(&before.whole(), &after.whole());
+    let nodes = netloom_change::operations(&before.whole(), &after.whole(), NODES_MAX);
     let flows = netloom_change::flows(&before.whole(), &after.whole());
     figure("plan of one change ms", start.elapsed().as_millis());
-    figure("nodes that it concerns", nodes.len());
+    figure("nodes that it concerns", nodes.nodes.len() + nodes.not_planned);
     figure("flows that it changes", flows.changes.len());
     figure("peak memory MiB", peak_mib()?);
     Ok(())

@@ -212,6 +212,9 @@ pub(super) fn shown(proposed: &Proposed) -> String {
             }
         }
     }
+    if proposed.nodes_not_planned > 0 {
+        text.push_str(&format!("… and {} more nodes\n", proposed.nodes_not_planned));
+    }
     if !proposed.flows.is_empty() {
         text.push_str("flows\n");
     }

@@ -1,6 +1,7 @@
 //! `netloom supervise`: keeps control and the node's agent of one fabric running.
 
 use super::place::{Host, Place};
+use crate::output;
 use anyhow::{Context as _, bail};
 use netloom_agent::joined::JOINED;
 use netloom_sys::poll::{Interest, PollSet};
@@ -9,6 +10,7 @@ use netloom_sys::signal::{Signal, SignalFd};
 use std::fs::OpenOptions;
 use std::os::fd::AsFd as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -119,6 +121,17 @@ fn log(place: &Place, of: &str) -> anyhow::Result<std::fs::File> {
         .with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// This executable, or what has taken its place since: an update replaces the file.
+fn executable() -> anyhow::Result<PathBuf> {
+    let path = std::env::current_exe().context("cannot find the netloom executable")?;
+    let text = path.to_string_lossy();
+    match text.strip_suffix(" (deleted)") {
+        Some(replaced) if Path::new(replaced).exists() => Ok(replaced.into()),
+        Some(_) => Ok("/proc/self/exe".into()),
+        None => Ok(path),
+    }
+}
+
 impl Daemon {
     fn new(name: &'static str) -> Self {
         let now = Instant::now();
@@ -147,15 +160,22 @@ impl Daemon {
         }
         if self.child.is_none() && Instant::now() >= self.due && self.is_wanted(place) {
             self.started = Instant::now();
-            self.child = Some(self.spawn(place)?);
+            match self.spawn(place) {
+                Ok(child) => self.child = Some(child),
+                Err(error) => {
+                    // The executable may be about to be replaced: it is tried again.
+                    output::error(&format!("{error:#}\n"));
+                    self.due = Instant::now() + self.delay;
+                    self.delay = (self.delay * 2).min(RESTART_MAX);
+                }
+            }
         }
         Ok(())
     }
 
     fn spawn(&self, place: &Place) -> anyhow::Result<Child> {
         let log = log(place, self.name)?;
-        let executable = std::env::current_exe().context("cannot find the netloom executable")?;
-        let mut command = Command::new(executable);
+        let mut command = Command::new(executable()?);
         match self.name {
             "control" => {
                 command.arg("control").arg("--state").arg(&place.state_root);

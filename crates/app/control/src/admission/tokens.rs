@@ -2,7 +2,6 @@
 
 use super::{Admission, AdmissionError, hex, read_token, token_name, waiting_name, wall_now};
 use crate::office::{Office, OfficeError, now_ms, put};
-use crate::world;
 use netloom_api::{MakeToken, Token as ShownToken, TokenMade};
 use netloom_cbor::to_bytes;
 use netloom_pki::{Token, TokenOrder, TokenRecord};
@@ -54,7 +53,7 @@ impl Admission {
     pub(crate) fn tokens(&self, office: &Office) -> Result<Vec<ShownToken>, AdmissionError> {
         let snapshot = office.store().snapshot().map_err(OfficeError::from)?;
         let records: BTreeMap<String, TokenRecord> =
-            world::records(&snapshot, "token/").map_err(OfficeError::from)?;
+            crate::read::records(&snapshot, "token/").map_err(OfficeError::from)?;
         let now_s = now_ms() / 1000;
         let usable = records.into_values().filter(|token| {
             !token.is_revoked && token.expiry > now_s && (token.is_reusable || token.uses == 0)

@@ -30,6 +30,7 @@ pub(super) fn proposed(base_revision: u64, proposal: &Proposal) -> Proposed {
     Proposed {
         base_revision,
         nodes: proposal.nodes.iter().map(|(name, one)| (name.clone(), node(one))).collect(),
+        nodes_not_planned: proposal.not_planned,
         flows: proposal.flows.changes.iter().map(flow).collect(),
         flows_not_compared: proposal.flows.not_compared,
         tests: proposal.tests,

@@ -39,7 +39,11 @@ fn run(options: &[String]) -> anyhow::Result<Report> {
     let factors: &[u64] = if options.small { &[1] } else { &[1, 10] };
     for (factor, limit_ms) in factors.iter().zip(ENFORCED_MS) {
         let nodes = options.nodes * factor;
-        let sizes = [("--nodes", nodes), ("--workloads", nodes * 10), ("--groups", nodes * 2)];
+        let sizes: Vec<String> =
+            [("--nodes", nodes), ("--workloads", nodes * 10), ("--groups", nodes * 2)]
+                .iter()
+                .flat_map(|(name, value)| [(*name).to_owned(), value.to_string()])
+                .collect();
         let mut command = Command::new(programs.join("netloom-scale"));
         command.arg("model").args(&sizes);
         let figures = Figures::of(&mut command)?;
