@@ -88,7 +88,10 @@ pub(crate) struct Binding(pub(crate) [u8; 32]);
 pub(crate) struct Desk {
     pub(crate) office: Arc<Office>,
     pub(crate) admission: Arc<Admission>,
+    /// Changes with each commit, and with each word of a node.
     pub(crate) published: watch::Receiver<u64>,
+    /// Changes with each commit.
+    pub(crate) versions: watch::Receiver<u64>,
     pub(crate) events: Arc<Events>,
 }
 

@@ -71,8 +71,11 @@ pub async fn run(
     let path = options.folder.join("store.redb");
     let store = Store::open(RedbBackend::open(&path)?)
         .with_context(|| format!("cannot open {}", path.display()))?;
+    // Sessions wake for commits only: what one node says of itself is nothing to a thousand others.
+    let (version_sender, versions) = watch::channel(0);
     let (published_sender, published) = watch::channel(0);
     let notify = Box::new(move |version: u64| {
+        version_sender.send_if_modified(|seen| std::mem::replace(seen, version) != version);
         published_sender.send_modify(|seen| *seen = version);
     });
     let signing = keys.signing.clone();
@@ -85,7 +88,7 @@ pub async fn run(
         Arc::clone(&office),
     ));
     let events = Events::start(Arc::clone(&office), published.clone());
-    let desk = Desk { office: Arc::clone(&office), admission, published, events };
+    let desk = Desk { office: Arc::clone(&office), admission, published, versions, events };
     let nodes = TcpListener::bind(options.listen).await.with_context(|| {
         format!("cannot listen on {}: is the port taken? choose another --listen", options.listen)
     })?;
@@ -210,5 +213,5 @@ async fn serve_tls(
     }
     let caller = Caller { node, from: Some(from), seed: Seed(seed) };
     let admission: Arc<dyn NodeDesk> = desk.admission;
-    session::serve(stream, caller, desk.office, admission, desk.published).await;
+    session::serve(stream, caller, desk.office, admission, desk.versions).await;
 }

@@ -28,7 +28,8 @@ async fn desk() -> (Desk, std::path::PathBuf) {
     let public = keys.signing.public();
     let admission = Admission::new(keys.authority, public, Vec::new(), Arc::clone(&office));
     let events = Events::start(Arc::clone(&office), published.clone());
-    (Desk { office, admission: Arc::new(admission), published, events }, folder)
+    let versions = published.clone();
+    (Desk { office, admission: Arc::new(admission), published, versions, events }, folder)
 }
 
 /// Runs a test with the desk of a new fabric, and removes its folder in the end.
