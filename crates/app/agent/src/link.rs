@@ -8,7 +8,7 @@
 
 mod connection;
 mod session;
-mod tls;
+pub(crate) mod tls;
 
 use crate::joined::JoinedFacts;
 use anyhow::Context as _;

@@ -11,6 +11,8 @@ use std::net::{IpAddr, SocketAddr};
 pub enum Request {
     /// How the node is doing.
     Status,
+    /// What only the agent knows, for somebody who looks for what is wrong. Nothing is changed.
+    Examine,
     /// Read the files again and apply what changed.
     Reload,
 }
@@ -21,6 +23,8 @@ pub enum Request {
 pub enum Answer {
     /// To [`Request::Status`].
     Status(Box<Status>),
+    /// To [`Request::Examine`].
+    Examined(Box<Examined>),
     /// To [`Request::Reload`]: what was done.
     Applied(Applied),
     /// The request failed; nothing or only the beginning of it took effect.
@@ -59,6 +63,32 @@ pub struct Status {
     pub drift: DriftStatus,
     /// The last error, if what is in force is not what was asked for.
     pub error: Option<String>,
+}
+
+/// What only the agent knows, for somebody who looks for what is wrong.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Examined {
+    /// What the kernel holds otherwise than planned, in words.
+    pub differences: Vec<String>,
+    /// Prefixes of the fabric.
+    pub prefixes: Vec<String>,
+    /// When control signed what the node holds, in milliseconds since 1970.
+    pub signed_ms: Option<u64>,
+    /// Largest inner packet.
+    pub tunnel_mtu_bytes: u32,
+    /// Resolvers by network.
+    pub resolvers: BTreeMap<String, Examination>,
+}
+
+/// What to ask a network's resolvers.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Examination {
+    /// Path of the network's namespace.
+    pub namespace: String,
+    /// Where they listen.
+    pub servers: Vec<IpAddr>,
+    /// A workload's and a node's name, and what they must say.
+    pub names: BTreeMap<String, Vec<IpAddr>>,
 }
 
 /// What others changed of what the node holds, and what was done about it.
@@ -143,6 +173,9 @@ pub struct PeerStatus {
     pub keepalive: bool,
     /// Handshakes completed.
     pub handshakes: u64,
+    /// Seconds since the last one.
+    #[serde(default)]
+    pub handshake_age_s: Option<u64>,
     /// Bytes received, inner.
     pub rx_bytes: u64,
     /// Bytes sent, inner.

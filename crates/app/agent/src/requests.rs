@@ -111,6 +111,10 @@ fn answer(agent: &mut Agent, stream: &UnixStream) -> anyhow::Result<()> {
             Ok(status) => Answer::Status(Box::new(status)),
             Err(error) => Answer::Error(format!("{error:#}")),
         },
+        Ok(Request::Examine) => match agent.examine() {
+            Ok(examined) => Answer::Examined(Box::new(examined)),
+            Err(error) => Answer::Error(format!("{error:#}")),
+        },
         Ok(Request::Reload) => match agent.apply() {
             Ok(applied) => Answer::Applied(applied),
             Err(error) => Answer::Error(format!("{error:#}")),

@@ -60,7 +60,7 @@ impl Agent {
         status
     }
 
-    fn path(&self, namespace: &Namespace) -> String {
+    pub(crate) fn path(&self, namespace: &Namespace) -> String {
         match namespace {
             Namespace::Host => String::new(),
             Namespace::Own(name) => {

@@ -10,6 +10,7 @@ use netloom_node::{NetworkId, PeerConfig};
 use netloom_plan::peers::PeerPlan;
 use netloom_plan::{NetworkPlan, NodePlan, TUNNEL_MTU_BYTES};
 use netloom_sys::Executor;
+use netloom_sys::clock::monotonic_now;
 use netloom_sys::tunnel::TunnelKind;
 use netloom_tunnel::{NetworkSetup, TunnelStatus, Tunnels};
 use netloom_wireguard::{PublicKey, Tai64n};
@@ -153,6 +154,7 @@ fn peer_status(plan: &PeerPlan, now: &netloom_node::PeerStatus) -> PeerStatus {
         has_session: now.has_session,
         keepalive: plan.keepalive.is_some(),
         handshakes: now.handshakes,
+        handshake_age_s: now.last_handshake.map(|last| (monotonic_now() - last).as_secs()),
         rx_bytes: now.rx_bytes,
         tx_bytes: now.tx_bytes,
     }

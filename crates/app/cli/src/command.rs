@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Dashboard(host::Dashboard),
     /// Show fabric, nodes, tunnels and workloads.
     Status(host::Status),
+    /// Look for what is wrong on this host, and say what mends it.
+    Doctor(host::Doctor),
     /// List the nodes that are declared or have joined.
     Nodes(host::Nodes),
     /// Let a node take part that waits for it.
@@ -105,6 +107,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Access(command) => host::access(&command),
         Command::Dashboard(arguments) => host::dashboard(&arguments),
         Command::Status(arguments) => host::status(&arguments),
+        Command::Doctor(arguments) => host::doctor(&arguments),
         Command::Nodes(arguments) => host::list(&arguments),
         Command::Approve(arguments) => host::approve(&arguments),
         Command::Revoke(arguments) => host::revoke(&arguments),

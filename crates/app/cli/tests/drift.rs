@@ -9,7 +9,10 @@ use netloom_drift::outside::{self, Task};
 use std::path::Path;
 use std::process::ExitCode;
 
-const NAME: &str = "what_others_undo_comes_back_and_is_told";
+/// The one test: its name and what it does.
+const TEST: (&str, fn() -> (&'static str, bool)) =
+    ("what_others_undo_comes_back_and_is_told", what_others_undo_comes_back_and_is_told);
+const NAME: &str = TEST.0;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -26,7 +29,7 @@ fn main() -> ExitCode {
     if filter.is_some_and(|part| !NAME.contains(part.as_str())) {
         return ExitCode::SUCCESS;
     }
-    let (word, is_good) = what_others_undo_comes_back_and_is_told();
+    let (word, is_good) = TEST.1();
     println!("test {NAME} ... {word}");
     if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -15,6 +15,7 @@ mod address;
 pub mod clock;
 pub mod conntrack;
 pub mod descriptor;
+pub mod disk;
 pub mod executor;
 pub mod facility;
 #[doc(hidden)]

@@ -45,7 +45,7 @@ async fn attempt(ends: &mut Ends, memory: &mut Memory, member: &str) -> Result<(
     // Read anew each time: a certificate may have been renewed.
     let identity = Identity::read(&ends.folder, &ends.facts)
         .map_err(|error| format!("{error:#}; join again"))?;
-    let connecting = tls::connect(&identity, member, memory.clock_floor_ms);
+    let connecting = tls::connect(&identity, member, memory.clock_floor_ms, tls::ALPN);
     let (stream, local) = match tokio::time::timeout(CONNECT_TIMEOUT, connecting).await {
         Ok(connected) => connected?,
         Err(_) => return Err(format!("no answer in {} s", CONNECT_TIMEOUT.as_secs())),

@@ -6,7 +6,7 @@ use netloom_base::WallTime;
 use netloom_pki::identity::sign_keys;
 use netloom_pki::tls::{TlsIdentity, Trust, client_config, control_server_name, explain};
 use netloom_pki::{
-    Certificate, Clock, FabricId, NodeKeys, Renewal, SigningSecret, StoredKey, renewal,
+    Certificate, Clock, FabricId, NodeKeys, Renewal, SigningSecret, StoredKey, Validity, renewal,
 };
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -18,10 +18,12 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// The protocol's name in the handshake.
-const ALPN: &[u8] = b"netloom-control/1";
+pub(crate) const ALPN: &[u8] = b"netloom-control/1";
+/// The API's name in the handshake: who says it takes nobody's session over.
+pub(crate) const ALPN_API: &[u8] = b"http/1.1";
 
 /// What proves who the node is.
-pub(super) struct Identity {
+pub(crate) struct Identity {
     node: String,
     fabric: FabricId,
     secret: SigningSecret,
@@ -31,7 +33,7 @@ pub(super) struct Identity {
 
 impl Identity {
     /// Reads a state folder.
-    pub(super) fn read(folder: &Path, facts: &JoinedFacts) -> anyhow::Result<Self> {
+    pub(crate) fn read(folder: &Path, facts: &JoinedFacts) -> anyhow::Result<Self> {
         let file = |name: &str| {
             let path = folder.join(name);
             std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))
@@ -45,6 +47,11 @@ impl Identity {
             certificate: Certificate::new(file(CERTIFICATE)?)?,
             authority: Certificate::new(file(CA)?)?,
         })
+    }
+
+    /// From when until when the node's certificate is valid.
+    pub(crate) fn validity(&self) -> Option<Validity> {
+        self.certificate.validity().ok()
     }
 
     /// Signs the node's keys.
@@ -81,17 +88,18 @@ pub(super) fn generation() -> u64 {
 }
 
 /// Connects to a member of control, and proves who the node is. Gives this end's address too.
-pub(super) async fn connect(
+pub(crate) async fn connect(
     identity: &Identity,
     member: &str,
     clock_floor_ms: u64,
+    alpn: &[u8],
 ) -> Result<(TlsStream<TcpStream>, IpAddr), String> {
     let shown = TlsIdentity {
         certificate: identity.certificate.clone(),
         key: identity.secret.stored().clone(),
     };
     let trust = Trust::Authority(identity.authority.clone());
-    let config = client_config(&trust, Some(&shown), &[ALPN], &clock(clock_floor_ms))
+    let config = client_config(&trust, Some(&shown), &[alpn], &clock(clock_floor_ms))
         .map_err(|error| error.to_string())?;
     let stream = TcpStream::connect(member).await.map_err(|error| error.to_string())?;
     let _ = stream.set_nodelay(true);

@@ -121,7 +121,7 @@ fn end_strays(place: &Place) -> anyhow::Result<()> {
 }
 
 /// Whether a command line is one of this fabric's daemons, as the supervisor starts them.
-fn is_daemon(command: &[u8], place: &Place) -> bool {
+pub(super) fn is_daemon(command: &[u8], place: &Place) -> bool {
     let words: Vec<&[u8]> = command.split(|byte| *byte == 0).collect();
     let has = |name: &str, value: &str| {
         words.windows(2).any(|pair| pair[0] == name.as_bytes() && pair[1] == value.as_bytes())

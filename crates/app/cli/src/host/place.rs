@@ -35,6 +35,22 @@ pub(crate) struct Place {
 }
 
 impl Host {
+    /// The arguments that say the same, where they are not what everybody has.
+    pub(crate) fn words(&self) -> String {
+        let mut words = String::new();
+        for (flag, path, usual) in
+            [("--state", &self.state, "/var/lib/netloom"), ("--run", &self.run, "/run/netloom")]
+        {
+            if path != Path::new(usual) {
+                words.push_str(&format!(" {flag} {}", path.display()));
+            }
+        }
+        if let Some(fabric) = &self.fabric {
+            words.push_str(&format!(" --fabric {fabric}"));
+        }
+        words
+    }
+
     /// The folders of a fabric.
     pub(crate) fn place(&self, fabric: &str) -> Place {
         Place {

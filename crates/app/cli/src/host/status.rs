@@ -6,7 +6,7 @@ use super::wait_for;
 use crate::output;
 use anyhow::bail;
 use netloom::api;
-use netloom_agent::protocol::DriftStatus;
+use netloom_agent::protocol::{Answer, DriftStatus, Request};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -48,7 +48,17 @@ pub(crate) fn status(arguments: &Status) -> anyhow::Result<ExitCode> {
 
 /// What this host's agent says of itself.
 pub(super) fn of_agent(place: &Place) -> anyhow::Result<netloom_agent::protocol::Status> {
-    use netloom_agent::protocol::{Answer, Request};
+    match ask_agent(place, &Request::Status)? {
+        Answer::Status(status) => Ok(*status),
+        Answer::Applied(_) | Answer::Examined(_) => {
+            bail!("the agent gave another answer than was asked for")
+        }
+        Answer::Error(text) => bail!("{text}"),
+    }
+}
+
+/// Asks this host's agent.
+pub(super) fn ask_agent(place: &Place, request: &Request) -> anyhow::Result<Answer> {
     let socket = place.node().join("agent.sock");
     let Ok(mut stream) = netloom_sys::unix_socket::connect(&socket) else {
         bail!(
@@ -59,16 +69,12 @@ pub(super) fn of_agent(place: &Place) -> anyhow::Result<netloom_agent::protocol:
         );
     };
     stream.set_read_timeout(Some(AGENT_TIMEOUT))?;
-    let mut request = serde_json::to_string(&Request::Status)?;
+    let mut request = serde_json::to_string(request)?;
     request.push('\n');
     stream.write_all(request.as_bytes())?;
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line)?;
-    match serde_json::from_str(&line)? {
-        Answer::Status(status) => Ok(*status),
-        Answer::Applied(_) => bail!("the agent gave another answer than was asked for"),
-        Answer::Error(text) => bail!("{text}"),
-    }
+    Ok(serde_json::from_str(&line)?)
 }
 
 /// A fabric's status in words.

@@ -6,12 +6,14 @@ mod decode;
 mod element;
 mod encode;
 mod expression;
+mod foreign;
 mod observe;
 mod ownership;
 mod transaction;
 mod uapi;
 mod userdata;
 
+pub use foreign::{DropChain, read_drop_chains};
 pub use observe::{Counter, ObservedTable, read_counters, read_tables};
 pub use ownership::{TableOwnership, adopt_table, find_table, ownership_for_new_table};
 pub use transaction::{TransactionError, commit};

@@ -18,6 +18,8 @@ const RTA_PRIORITY: u16 = 6;
 const RTA_PREFSRC: u16 = 7;
 const RTA_TABLE: u16 = 15;
 const RTA_VIA: u16 = 18;
+/// `RT_TABLE_MAIN`.
+const TABLE_MAIN: u32 = 254;
 const RTN_UNICAST: u8 = 1;
 const RTN_UNREACHABLE: u8 = 7;
 const RT_SCOPE_UNIVERSE: u8 = 0;
@@ -161,6 +163,46 @@ pub fn dump_routes(
     let parsed = replies.iter().map(|reply| parse(&reply.payload));
     let routes = parsed.collect::<Result<Vec<_>, _>>()?.into_iter().flatten();
     Ok(routes.filter(|route| route.protocol == ROUTE_PROTOCOL).collect())
+}
+
+/// All unicast routes of somebody else's in the table `main`, of one family.
+pub fn dump_foreign_routes(
+    socket: &mut NetlinkSocket,
+    ipv6: bool,
+) -> Result<Vec<ObservedRoute>, NetlinkError> {
+    let mut message = Message::new(RTM_GETROUTE, 0);
+    let mut header = [0u8; RTMSG_BYTES];
+    header[0] = family(ipv6);
+    message.fixed(&header);
+    let replies = socket.dump(&mut message)?;
+    let parsed = replies.iter().map(|reply| parse(&reply.payload));
+    let routes = parsed.collect::<Result<Vec<_>, _>>()?.into_iter().flatten();
+    let foreign = |route: &ObservedRoute| {
+        route.protocol != ROUTE_PROTOCOL && route.kind == RTN_UNICAST && route.table == TABLE_MAIN
+    };
+    Ok(routes.filter(foreign).collect())
+}
+
+/// The link by which packets to an address leave; none if there is no way.
+pub fn link_towards(
+    socket: &mut NetlinkSocket,
+    to: IpAddr,
+) -> Result<Option<LinkIndex>, NetlinkError> {
+    let mut message = Message::new(RTM_GETROUTE, 0);
+    let mut header = [0u8; RTMSG_BYTES];
+    header[0] = family(to.is_ipv6());
+    header[1] = if to.is_ipv6() { 128 } else { 32 };
+    message.fixed(&header).bytes(RTA_DST, &octets(to));
+    match socket.request(&mut message) {
+        Err(error) if matches!(error.errno(), Some(libc::ENETUNREACH | libc::EHOSTUNREACH)) => {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+        Ok(replies) => match replies.first() {
+            Some(reply) => Ok(parse(&reply.payload)?.and_then(|route| route.link)),
+            None => Ok(None),
+        },
+    }
 }
 
 pub(crate) fn parse(payload: &[u8]) -> Result<Option<ObservedRoute>, NetlinkError> {

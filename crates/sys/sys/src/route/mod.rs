@@ -7,7 +7,9 @@ mod neighbour;
 mod rule;
 
 pub use address::{ObservedAddress, add_address, delete_address, dump_addresses};
-pub use entry::{ObservedRoute, add_route, delete_route, dump_routes};
+pub use entry::{
+    ObservedRoute, add_route, delete_route, dump_foreign_routes, dump_routes, link_towards,
+};
 pub use link::{
     ObservedLink, configure_link, create_veth, delete_link, dump_links, find_link, netns_id,
     set_link_alias, set_link_noarp, set_link_up, set_linklocal_generation,

@@ -1,0 +1,50 @@
+//! What only the agent knows, for somebody who looks for what is wrong; nothing is changed.
+
+use crate::agent::Agent;
+use crate::desired::Source;
+use crate::protocol::{Examination, Examined};
+use netloom_plan::{NetworkPlan, TUNNEL_MTU_BYTES};
+use netloom_state::diff;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+impl Agent {
+    /// Compares plan and kernel, and gives what can be asked of the node's resolvers.
+    pub(crate) fn examine(&mut self) -> anyhow::Result<Examined> {
+        let observed = self.executor.observe(&self.plan.host)?;
+        let operations = diff(&self.plan.host, &observed);
+        let fabric = &self.desired.slice.fabric;
+        let signed_ms = match &self.source {
+            Source::Control(control) => Some(control.time_ms).filter(|time| *time > 0),
+            Source::Files { .. } => None,
+        };
+        let cidrs = fabric.networks.values().flat_map(|network| &network.cidrs);
+        let networks = self.plan.networks.iter();
+        let resolvers = networks.map(|(name, plan)| (name.clone(), self.examination(name, plan)));
+        Ok(Examined {
+            differences: operations.iter().map(ToString::to_string).collect(),
+            prefixes: cidrs.map(ToString::to_string).collect(),
+            signed_ms,
+            tunnel_mtu_bytes: TUNNEL_MTU_BYTES,
+            resolvers: resolvers.collect(),
+        })
+    }
+
+    /// A workload's and a node's name in a network, and their addresses.
+    fn examination(&self, network: &str, plan: &NetworkPlan) -> Examination {
+        let fabric = &self.desired.slice.fabric;
+        let is_of = |name: &str, first: &str| name.split('.').next() == Some(first);
+        let workload = fabric.workloads.iter().find(|(_, one)| fabric.network_of(one) == network);
+        let wanted = [workload.map(|(name, _)| name.as_str()), Some(self.options.node.as_str())];
+        let mut names: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
+        for first in wanted.into_iter().flatten() {
+            let found = plan.names.addresses.iter().find(|(name, _)| is_of(name, first));
+            names.extend(found.map(|(name, addresses)| (name.clone(), addresses.clone())));
+        }
+        Examination {
+            namespace: self.path(&plan.namespace),
+            servers: plan.resolver_addresses.clone(),
+            names,
+        }
+    }
+}

@@ -1,0 +1,43 @@
+//! `netloom doctor`: what is wrong on this host, why, and the command that mends it.
+//!
+//! ```text
+//! gather (looks, changes nothing) ─► Facts ─► judge (pure) ─► findings
+//! ```
+
+mod facts;
+mod finding;
+mod gather;
+mod gather_network;
+mod judge;
+mod judge_network;
+mod sockets;
+#[cfg(test)]
+mod tests;
+
+use super::place::Host;
+use crate::output;
+use finding::Severity;
+use std::process::ExitCode;
+
+/// Looks for what is wrong on this host: kernel, folders, daemons, ports, clock, control, tunnels,
+/// names, routes, rules, MTU. Nothing is changed; the exit code is 1 if there is an error.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Doctor {
+    #[command(flatten)]
+    host: Host,
+    /// Print the findings as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(crate) fn doctor(arguments: &Doctor) -> anyhow::Result<ExitCode> {
+    let place = arguments.host.chosen()?;
+    let findings = judge::judge(&gather::gather(&place, arguments.host.words()));
+    if arguments.json {
+        output::print(&format!("{}\n", serde_json::to_string_pretty(&findings)?));
+    } else {
+        output::print(&finding::shown(&findings));
+    }
+    let has_error = findings.iter().any(|found| found.severity == Severity::Error);
+    Ok(if has_error { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}

@@ -1,0 +1,136 @@
+//! Looks at the host: nothing is changed, and nothing takes long.
+
+use super::facts::{Clock, Daemon, Facility, Facts, Folder, Holder, Member, Port, Reached};
+use super::sockets::Sockets;
+use super::{gather_network, sockets};
+use crate::host::place::Place;
+use crate::host::{status, up, wait_for};
+use netloom_agent::reach::{Reach, Tried, try_control};
+use netloom_sys::facility::{self, Facility as Kind, Finding as Found};
+use netloom_sys::{disk, process, unix_socket};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Lines that an error's text may have in a finding.
+const LAST_LINE_BYTES: usize = 300;
+
+/// Everything that can be seen of a fabric on this host.
+pub(super) fn gather(place: &Place, arguments: String) -> Facts {
+    let sockets = Sockets::read();
+    let mut facts = Facts {
+        is_root: process::effective_user() == 0,
+        host_arguments: arguments,
+        facilities: facilities(),
+        folders: folders(place),
+        clock: Clock { now_ms: now_ms(), ..Clock::default() },
+        ..Facts::default()
+    };
+    daemons(place, &mut facts);
+    control(place, &sockets, &mut facts);
+    gather_network::gather(place, &mut facts);
+    facts
+}
+
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn facilities() -> Vec<Facility> {
+    let one = |probe: facility::Probe| {
+        let missing = match probe.finding {
+            Found::Present => None,
+            Found::Absent { reason } => Some(reason),
+            Found::Untried { needs } => Some(format!("it needs {needs}")),
+        };
+        // The others serve labs, captures and older kernels.
+        let is_needed = matches!(
+            probe.facility,
+            Kind::NetworkNamespaces | Kind::Veth | Kind::NfTables | Kind::Conntrack
+        );
+        Facility { name: probe.facility.to_string(), is_needed, missing }
+    };
+    facility::probe().into_iter().map(one).collect()
+}
+
+/// What is within these is closed by them.
+fn folders(place: &Place) -> Vec<Folder> {
+    let one = |path: &PathBuf| Folder {
+        path: path.display().to_string(),
+        mode: std::fs::metadata(path).ok().map(|found| found.permissions().mode() & 0o777),
+        free_bytes: disk::free_bytes(path).ok(),
+    };
+    [place.state(), place.run()].iter().map(one).collect()
+}
+
+fn daemons(place: &Place, facts: &mut Facts) {
+    let answers = |path: &Path| match unix_socket::connect(path) {
+        Ok(_) => Some(true),
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => None,
+        Err(_) => Some(false),
+    };
+    let last_line = |log: &Path| {
+        let text = std::fs::read_to_string(log).unwrap_or_default();
+        let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+        line.chars().take(LAST_LINE_BYTES).collect()
+    };
+    let mut add = |name, of: &str, socket: &Path| {
+        let log = place.log(of);
+        let (runs, last_line) = (answers(socket), last_line(&log));
+        facts.daemons.push(Daemon { name, runs, log: log.display().to_string(), last_line });
+    };
+    if place.control().exists() {
+        add("control", "control", &place.control_socket());
+    }
+    if place.node().exists() {
+        add("agent", "node", &place.node().join("agent.sock"));
+    }
+}
+
+fn control(place: &Place, sockets: &Sockets, facts: &mut Facts) {
+    let runs = |name: &str| {
+        facts.daemons.iter().any(|daemon| daemon.name == name && daemon.runs == Some(true))
+    };
+    let (has_agent, has_control) = (runs("agent"), runs("control"));
+    let port = |what, protocol, number, is_up, sockets: &Sockets| {
+        let holder = match sockets.holder(protocol, number) {
+            sockets::Held::Nobody => Holder::Nobody,
+            sockets::Held::By(pid, _) if sockets::is_daemon(pid, place) => Holder::Ours,
+            sockets::Held::By(pid, name) => Holder::Other { process: Some((pid, name)) },
+            // Who may not look at it takes it for the one that answers.
+            sockets::Held::Unseen if is_up => Holder::Ours,
+            sockets::Held::Unseen => Holder::Other { process: None },
+        };
+        Port { what, protocol, number, holder }
+    };
+    if let Ok(settings) = up::read_settings(place) {
+        facts.ports.push(port("control", "tcp", settings.listen.port(), has_control, sockets));
+        if let Ok(status) = wait_for(place.client().status()) {
+            let own = format!("netloom {}", env!("CARGO_PKG_VERSION"));
+            facts.versions = Some((own, status.software));
+        }
+    }
+    let Ok(Tried { facts: joined, certificate_ms, members }) = try_control(&place.node()) else {
+        return;
+    };
+    facts.ports.push(port("tunnels", "udp", joined.listen_port, has_agent, sockets));
+    facts.clock.certificate_ms = certificate_ms;
+    facts.members = members
+        .into_iter()
+        .map(|(endpoint, reach)| {
+            let reached = match reach {
+                Reach::Secure => Reached::Secure,
+                Reach::Open(why) => Reached::Open(why),
+                Reach::Shut(why) => Reached::Shut(why),
+            };
+            Member { endpoint, reached }
+        })
+        .collect();
+    if let Ok(own) = status::of_agent(place) {
+        facts.link = own.control;
+        facts.agent_error = own.error;
+        facts.mended = own.drift.count;
+        facts.peers = gather_network::peers(&own.networks);
+    }
+}

@@ -1,0 +1,298 @@
+//! Each fault, planted in what was seen, is found by name; a host that is well has no fault.
+
+use super::facts::{
+    Clock, Daemon, Facility, Facts, Folder, ForeignChain, ForeignRoute, Holder, Member, NameAnswer,
+    Peer, Port, Reached, Way,
+};
+use super::finding::{Severity, shown};
+use super::judge::judge;
+use super::judge_network::overhead_bytes;
+
+const HOUR_MS: u64 = 3_600_000;
+const NOW_MS: u64 = 1_800_000_000_000;
+
+/// A node that is well.
+fn healthy() -> Facts {
+    let endpoint = "192.0.2.7:51820".parse().unwrap();
+    let folder = Folder { path: "/s".into(), mode: Some(0o700), free_bytes: Some(1 << 40) };
+    let daemon =
+        Daemon { name: "agent", runs: Some(true), log: "/s/log".into(), last_line: String::new() };
+    Facts {
+        is_root: true,
+        host_arguments: " --fabric shop".into(),
+        facilities: vec![Facility { name: "nf_tables".into(), is_needed: true, missing: None }],
+        folders: vec![folder],
+        daemons: vec![daemon],
+        ports: vec![Port { what: "tunnels", protocol: "udp", number: 51820, holder: Holder::Ours }],
+        clock: Clock {
+            now_ms: NOW_MS,
+            signed_ms: Some(NOW_MS - HOUR_MS),
+            certificate_ms: Some((NOW_MS - HOUR_MS, NOW_MS + HOUR_MS)),
+        },
+        members: vec![Member { endpoint: "c:7946".into(), reached: Reached::Secure }],
+        link: Some("connected to c:7946".into()),
+        versions: Some(("netloom 0.1.0".into(), "netloom 0.1.0".into())),
+        peers: vec![Peer {
+            network: "app".into(),
+            name: "beta".into(),
+            endpoint: Some(endpoint),
+            has_session: true,
+            keepalive: true,
+            handshake_age_s: Some(12),
+        }],
+        names: vec![NameAnswer {
+            network: "app".into(),
+            server: "10.0.1.2".parse().unwrap(),
+            name: "web.app.internal".into(),
+            wrong: None,
+        }],
+        differences: Some(Vec::new()),
+        prefixes: vec!["10.0.0.0/16".parse().unwrap()],
+        foreign_routes: vec![
+            ForeignRoute { destination: "0.0.0.0/0".parse().unwrap(), link: "eth0".into() },
+            ForeignRoute { destination: "10.0.0.0/8".parse().unwrap(), link: "vpn0".into() },
+        ],
+        chains: Some(Vec::new()),
+        ways: vec![Way { peer: "beta".into(), endpoint, link: Some(("eth0".into(), 1500)) }],
+        tunnel_mtu_bytes: 1420,
+        sysctls: [("ipv4/ip_forward", "0"), ("ipv4/conf/all/rp_filter", "2")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
+        agent_error: None,
+        mended: 0,
+    }
+}
+
+#[test]
+fn a_host_that_is_well_has_no_fault() {
+    let findings = judge(&healthy());
+    let text = shown(&findings);
+    assert!(findings.iter().all(|found| found.severity == Severity::Ok), "{text}");
+    assert!(text.ends_with("0 errors, 0 warnings\n"), "{text}");
+    let checks: Vec<&str> = findings.iter().map(|found| found.check).collect();
+    for check in [
+        "kernel", "folders", "daemons", "ports", "clock", "control", "tunnels", "names", "routes",
+        "rules", "stack",
+    ] {
+        assert!(checks.contains(&check), "{check} is told also where it is well: {checks:?}");
+    }
+}
+
+/// A fault: how it is planted, where and how badly it must be found, with which words of the
+/// finding and of the command that mends it.
+type Fault = (fn(&mut Facts), &'static str, Severity, &'static str, &'static str);
+
+const FAULTS: &[Fault] = &[
+    (
+        |f| f.is_root = false,
+        "rights",
+        Severity::Warning,
+        "not all",
+        "sudo netloom doctor --fabric shop",
+    ),
+    (
+        |f| f.facilities[0].missing = Some("no module".into()),
+        "kernel",
+        Severity::Error,
+        "nf_tables",
+        "",
+    ),
+    (
+        |f| {
+            f.facilities[0].is_needed = false;
+            f.facilities[0].missing = Some("old".into());
+        },
+        "kernel",
+        Severity::Warning,
+        "nf_tables",
+        "",
+    ),
+    (|f| f.folders[0].mode = Some(0o755), "folders", Severity::Error, "755", "chmod 700 /s"),
+    (|f| f.folders[0].mode = None, "folders", Severity::Warning, "cannot be seen", ""),
+    (
+        |f| f.folders[0].free_bytes = Some(5 << 20),
+        "folders",
+        Severity::Warning,
+        "5120 KiB",
+        "df -h /s",
+    ),
+    (|f| f.folders[0].free_bytes = Some(0), "folders", Severity::Error, "0 KiB", "df -h /s"),
+    (
+        |f| f.daemons[0].runs = Some(false),
+        "daemons",
+        Severity::Error,
+        "agent does not answer",
+        "netloom start --fabric shop",
+    ),
+    (|f| f.daemons[0].runs = None, "daemons", Severity::Warning, "cannot be seen", ""),
+    (|f| f.agent_error = Some("no room".into()), "daemons", Severity::Error, "not do all", ""),
+    (
+        |f| f.ports[0].holder = Holder::Other { process: Some((42, "wireguard-go".into())) },
+        "ports",
+        Severity::Error,
+        "taken by wireguard-go (process 42)",
+        "kill 42",
+    ),
+    (
+        |f| f.ports[0].holder = Holder::Other { process: None },
+        "ports",
+        Severity::Warning,
+        "51820",
+        "sudo",
+    ),
+    (|f| f.ports[0].holder = Holder::Nobody, "ports", Severity::Warning, "nobody", ""),
+    (|f| f.clock.now_ms -= 3 * HOUR_MS, "clock", Severity::Error, "behind by 2.0 h", "timedatectl"),
+    (|f| f.clock.now_ms += 2 * HOUR_MS, "clock", Severity::Error, "run out", "timedatectl"),
+    (
+        |f| {
+            f.clock.signed_ms = None;
+            f.clock.now_ms -= 2 * HOUR_MS;
+        },
+        "clock",
+        Severity::Error,
+        "before its certificate",
+        "timedatectl",
+    ),
+    (
+        |f| f.members[0].reached = Reached::Shut("refused".into()),
+        "control",
+        Severity::Error,
+        "c:7946 does not answer",
+        "netloom connect c:7946",
+    ),
+    (
+        |f| {
+            let reached = Reached::Shut("refused".into());
+            f.members.push(Member { endpoint: "d:7946".into(), reached });
+        },
+        "control",
+        Severity::Warning,
+        "d:7946 does not answer",
+        "netloom connect d:7946",
+    ),
+    (
+        |f| f.members[0].reached = Reached::Open("another name".into()),
+        "control",
+        Severity::Error,
+        "not this fabric's control",
+        "netloom join TOKEN",
+    ),
+    (|f| f.link = Some("refused".into()), "control", Severity::Error, "no session", ""),
+    (
+        |f| f.versions = Some(("netloom 0.1.0".into(), "netloom 0.2.0".into())),
+        "control",
+        Severity::Warning,
+        "control is netloom 0.2.0",
+        "",
+    ),
+    (
+        |f| f.peers[0].has_session = false,
+        "tunnels",
+        Severity::Warning,
+        "app/beta has no session with 192.0.2.7:51820",
+        "netloom nodes",
+    ),
+    (
+        |f| {
+            f.peers[0].has_session = false;
+            f.peers[0].endpoint = None;
+        },
+        "tunnels",
+        Severity::Warning,
+        "nobody knows where app/beta is",
+        "",
+    ),
+    (
+        |f| f.names[0].wrong = Some("timeout".into()),
+        "names",
+        Severity::Error,
+        "web.app.internal at 10.0.1.2 in network app",
+        "netloom start --fabric shop",
+    ),
+    (|f| f.differences = None, "routes", Severity::Warning, "cannot be compared", ""),
+    (
+        |f| f.differences = Some(vec!["+ route x".into()]),
+        "routes",
+        Severity::Error,
+        "not as planned: + route x",
+        "netloom status --fabric shop",
+    ),
+    (
+        |f| {
+            let destination = "10.0.1.0/24".parse().unwrap();
+            f.foreign_routes.push(ForeignRoute { destination, link: "docker0".into() });
+        },
+        "routes",
+        Severity::Error,
+        "10.0.1.0/24 on docker0 takes packets for 10.0.0.0/16 away",
+        "ip route del 10.0.1.0/24 dev docker0",
+    ),
+    (|f| f.chains = None, "rules", Severity::Warning, "cannot be seen", ""),
+    (
+        |f| chain(f, "forward"),
+        "rules",
+        Severity::Warning,
+        "ip filter C drops",
+        "nft insert rule ip filter C accept",
+    ),
+    (|f| chain(f, "input"), "rules", Severity::Warning, "(input)", "udp dport 51820 accept"),
+    (
+        |f| f.ways[0].link = Some(("ppp0".into(), 1400)),
+        "mtu",
+        Severity::Warning,
+        "ppp0 to beta takes 1400 bytes, a full packet needs 1480",
+        "ip link set ppp0 mtu 1480",
+    ),
+    (|f| f.ways[0].link = None, "mtu", Severity::Error, "no way to beta", "ip route get 192.0.2.7"),
+    (
+        |f| drop(f.sysctls.insert("ipv4/conf/all/rp_filter".into(), "1".into())),
+        "stack",
+        Severity::Warning,
+        "drops packets",
+        "sysctl -w net.ipv4.conf.all.rp_filter=2",
+    ),
+    (
+        |f| drop(f.sysctls.insert("ipv6/conf/all/disable_ipv6".into(), "1".into())),
+        "stack",
+        Severity::Warning,
+        "IPv6 is switched off",
+        "disable_ipv6=0",
+    ),
+];
+
+fn chain(facts: &mut Facts, hook: &str) {
+    let (family, table, chain) = ("ip".to_owned(), "filter".to_owned(), "C".to_owned());
+    facts.chains = Some(vec![ForeignChain { family, table, chain, hook: hook.to_owned() }]);
+}
+
+#[test]
+fn each_planted_fault_is_found_by_name_with_cause_and_command_and_nothing_else_is() {
+    for (number, (plant, check, severity, words, command)) in FAULTS.iter().enumerate() {
+        let mut facts = healthy();
+        plant(&mut facts);
+        let findings = judge(&facts);
+        let faults: Vec<_> =
+            findings.iter().filter(|found| found.severity != Severity::Ok).collect();
+        assert_eq!(faults.len(), 1, "{number}: {words}: {faults:?}");
+        let fault = faults[0];
+        assert_eq!((fault.check, fault.severity), (*check, *severity), "{number}: {fault:?}");
+        assert!(fault.what.contains(words), "{number}: {fault:?}");
+        assert!(fault.command.contains(command), "{number}: {fault:?}");
+        assert!(!fault.cause.is_empty(), "{number}: {fault:?}");
+    }
+}
+
+#[test]
+fn an_idle_peer_is_no_fault() {
+    let mut facts = healthy();
+    facts.peers[0].has_session = false;
+    facts.peers[0].keepalive = false;
+    facts.peers[0].handshake_age_s = None;
+    assert!(judge(&facts).iter().all(|found| found.severity == Severity::Ok));
+}
+
+#[test]
+fn a_tunnel_adds_what_wireguard_over_udp_does() {
+    assert_eq!(overhead_bytes("192.0.2.1:1".parse().unwrap()), 60);
+    assert_eq!(overhead_bytes("[2001:db8::1]:1".parse().unwrap()), 80);
+}

@@ -1,0 +1,200 @@
+//! `netloom doctor` on a host of its own: one that is well has no fault, and planted faults are found
+//! by name.
+//!
+//! The host is a sandbox of namespaces, in which the harness runs this program again. Where that
+//! cannot be had, the test is skipped loudly, or fails if `NETLOOM_REQUIRE_LAB` or `CI` is set.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![expect(clippy::print_stdout, reason = "a test program of its own harness")]
+
+use netloom_sys::namespace::{SandboxOptions, spawn_sandbox};
+use serde_json::Value;
+use std::net::UdpSocket;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode, Output, Stdio};
+use std::time::{Duration, Instant};
+
+/// The one test: its name and what it does in the sandbox.
+const TEST: (&str, fn(&Path)) =
+    ("planted_faults_are_found_by_name", planted_faults_are_found_by_name);
+const NAME: &str = TEST.0;
+
+const FABRIC: &str = "
+version: 1
+fabric: solo
+regions: { here: {} }
+networks: { net: { cidr: [10.1.0.0/16, 'fd00:1::/48'] } }
+subnets: { s: { network: net, cidr: [10.1.1.0/24, 'fd00:1:0:1::/64'] } }
+nodes: { one: { region: here } }
+security_groups: { open: { ingress: [{ from: all }], egress: [{ to: all }] } }
+workloads:
+  a: { node: one, subnet: s, security_groups: [open], attach: { serve: { tcp: 80 } } }
+";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if let [flag, folder] = arguments.as_slice()
+        && flag == "--inside"
+    {
+        TEST.1(Path::new(folder));
+        return ExitCode::SUCCESS;
+    }
+    if arguments.iter().any(|argument| argument == "--list") {
+        println!("{NAME}: test");
+        return ExitCode::SUCCESS;
+    }
+    let filter = arguments.iter().find(|argument| !argument.starts_with('-'));
+    if filter.is_some_and(|part| !NAME.contains(part.as_str())) {
+        return ExitCode::SUCCESS;
+    }
+    let folder = std::env::temp_dir().join(format!("netloom-doctor-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let (word, passed) = outside(&folder);
+    let _ = std::fs::remove_dir_all(&folder);
+    println!("test {NAME} ... {word}");
+    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn outside(folder: &Path) -> (&'static str, bool) {
+    let required =
+        ["NETLOOM_REQUIRE_LAB", "CI"].iter().any(|name| std::env::var_os(name).is_some());
+    if installed("ip").is_none() {
+        println!("SKIPPED {NAME}: ip is not installed");
+        return ("SKIPPED", !required);
+    }
+    let mut command = Command::new(std::env::current_exe().unwrap());
+    command.arg("--inside").arg(folder);
+    let options = SandboxOptions { user_namespace: true, ..SandboxOptions::default() };
+    match spawn_sandbox(command, &options) {
+        Ok(mut sandbox) => {
+            let passed = sandbox.child.wait().unwrap().success();
+            (if passed { "ok" } else { "FAILED" }, passed)
+        }
+        Err(error) => {
+            println!("SKIPPED {NAME}: {error}");
+            ("SKIPPED", !required)
+        }
+    }
+}
+
+/// The host.
+struct Host {
+    folder: PathBuf,
+}
+
+impl Host {
+    fn run(&self, words: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_netloom"));
+        command.args(words).stdin(Stdio::null());
+        command.env("NETLOOM_STATE", self.folder.join("state"));
+        command.env("NETLOOM_RUN", self.folder.join("run")).output().unwrap()
+    }
+
+    fn succeed(&self, words: &[&str]) -> String {
+        let output = self.run(words);
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success(),
+            "{words:?}: {text}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        text
+    }
+
+    /// What the doctor finds wrong: check, severity, what, command.
+    fn faults(&self) -> Vec<[String; 4]> {
+        let output = self.run(&["doctor", "--json"]);
+        let findings: Vec<Value> = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        let word =
+            |finding: &Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
+        let faults: Vec<[String; 4]> = findings
+            .iter()
+            .map(|found| ["check", "severity", "what", "command"].map(|key| word(found, key)))
+            .filter(|[_, severity, ..]| severity != "ok")
+            .collect();
+        let has_error = faults.iter().any(|[_, severity, ..]| severity == "error");
+        assert_eq!(output.status.code(), Some(i32::from(has_error)), "{faults:?}");
+        faults
+    }
+}
+
+fn has(faults: &[[String; 4]], check: &str, severity: &str, what: &str, command: &str) {
+    let found = faults.iter().any(|[c, s, w, how]| {
+        c == check && s == severity && w.contains(what) && how.contains(command)
+    });
+    assert!(found, "{check} {severity} {what}: {faults:?}");
+}
+
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !holds() {
+        assert!(Instant::now() < deadline, "{what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn installed(name: &str) -> Option<PathBuf> {
+    let folders = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(|f| Path::new(f).join(name));
+    folders.into_iter().find(|path| path.is_file())
+}
+
+/// Runs a program of others; whether it is installed and has succeeded.
+fn program(line: &str) -> bool {
+    let mut words = line.split(' ');
+    let Some(path) = installed(words.next().unwrap()) else { return false };
+    Command::new(path).args(words).status().unwrap().success()
+}
+
+fn planted_faults_are_found_by_name(folder: &Path) {
+    let host = Host { folder: folder.to_owned() };
+    for line in [
+        "ip link set lo up",
+        "ip link add up0 type veth peer name up1",
+        "ip link set up1 up",
+        "ip link set up0 up",
+        "ip addr add 192.0.2.1/24 dev up0",
+    ] {
+        assert!(program(line), "{line}");
+    }
+    let file = folder.join("solo.yaml");
+    std::fs::write(&file, FABRIC).unwrap();
+    host.succeed(&["up", &file.to_string_lossy(), "--name", "one", "--endpoint", "192.0.2.1:7766"]);
+    // TUN may be missing here, which is told, and is no error.
+    let errors = |faults: &[[String; 4]]| {
+        faults.iter().filter(|[_, severity, ..]| severity == "error").count()
+    };
+    wait_until("a host that is well has no error", || errors(&host.faults()) == 0);
+    let before: Value = serde_json::from_str(&host.succeed(&["status", "--json"])).unwrap();
+    assert_eq!(before["nodes"]["one"]["state"], "connected", "looking ends no session");
+
+    let state = folder.join("state/solo");
+    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o755)).unwrap();
+    assert!(program("ip route add 10.1.7.0/24 dev up0"));
+    let has_nft = installed("nft").is_some();
+    for line in [
+        "nft add table ip theirs",
+        "nft add chain ip theirs ways { type filter hook forward priority 0; policy drop; }",
+    ] {
+        assert!(!has_nft || program(line), "{line}");
+    }
+    let faults = host.faults();
+    has(&faults, "folders", "error", "open to others (755)", "chmod 700");
+    has(&faults, "routes", "error", "10.1.7.0/24 on up0", "ip route del 10.1.7.0/24 dev up0");
+    if has_nft {
+        has(&faults, "rules", "warning", "ip theirs ways drops", "nft insert rule ip theirs ways");
+    }
+    std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o700)).unwrap();
+
+    let port = 51_820;
+    host.succeed(&["stop"]);
+    let thief = UdpSocket::bind(("0.0.0.0", port)).unwrap();
+    let faults = host.faults();
+    has(&faults, "daemons", "error", "the agent does not answer", "netloom start");
+    has(&faults, "daemons", "error", "the control does not answer", "netloom start");
+    has(&faults, "control", "error", "does not answer", "netloom connect");
+    let own = format!("(process {})", std::process::id());
+    has(&faults, "ports", "error", &own, &format!("kill {}", std::process::id()));
+    drop(thief);
+    host.succeed(&["down", "--yes"]);
+}
