@@ -8,7 +8,7 @@ use crate::feeds::{Feeds, Sign};
 use crate::observed::Observed;
 use crate::proposal::{self, Origin, Proposal};
 use crate::record::{CURRENT, Current, FABRIC, FabricRecord, RevisionRecord, revision_name};
-use crate::world::{self, World, WorldError};
+use crate::world::{self, Accepted, World, WorldError};
 use netloom_cbor::to_bytes;
 use netloom_store::{Change, CommitError, Snapshot, Store, UpdateError};
 use std::collections::BTreeMap;
@@ -92,7 +92,7 @@ impl Office {
         sign: Box<Sign>,
         notify: Box<dyn Fn(u64) + Send + Sync>,
     ) -> Result<Self, OfficeError> {
-        let world = Arc::new(World::read(&store.snapshot()?, None)?);
+        let world = Arc::new(World::read(&store.snapshot()?, None, None)?);
         let inner = Inner { world, feeds: Feeds::new(sign), observed: BTreeMap::new() };
         Ok(Self { store, inner: Mutex::new(inner), notify })
     }
@@ -138,7 +138,7 @@ impl Office {
     ) -> Result<Applied, OfficeError> {
         for _ in 0..ATTEMPTS_MAX {
             let snapshot = self.store.snapshot()?;
-            let world = self.advance_to(&snapshot)?;
+            let world = self.advance_to(&snapshot, None)?;
             if let Some(expected) = expected
                 && expected != world.revision
             {
@@ -155,7 +155,8 @@ impl Office {
             let changes = proposal::changes(&world, &proposal, origin, now);
             match self.store.commit(&snapshot, changes) {
                 Ok(after) => {
-                    let world = self.advance_to(&after)?;
+                    let accepted = Some(Arc::clone(&proposal.accepted));
+                    let world = self.advance_to(&after, accepted)?;
                     return Ok(Applied { revision: world.revision, proposal, changed });
                 }
                 Err(CommitError::Conflict { .. }) => {}
@@ -223,18 +224,22 @@ impl Office {
     pub fn follow(&self, timeout: std::time::Duration) -> Result<bool, OfficeError> {
         let version = self.world().version;
         match self.store.wait_for_change(version, timeout)? {
-            Some(snapshot) => self.advance_to(&snapshot).map(|_| true),
+            Some(snapshot) => self.advance_to(&snapshot, None).map(|_| true),
             None => Ok(false),
         }
     }
 
     /// Takes a snapshot into memory and publishes what it changes, if it is newer.
-    fn advance_to(&self, snapshot: &Snapshot) -> Result<Arc<World>, OfficeError> {
+    fn advance_to(
+        &self,
+        snapshot: &Snapshot,
+        accepted: Option<Arc<Accepted>>,
+    ) -> Result<Arc<World>, OfficeError> {
         let before = self.world();
         if snapshot.version() <= before.version {
             return Ok(before);
         }
-        let after = Arc::new(World::read(snapshot, Some(&before))?);
+        let after = Arc::new(World::read(snapshot, Some(&before), accepted)?);
         let mut inner = self.inner();
         if inner.world.version >= after.version {
             return Ok(Arc::clone(&inner.world));

@@ -4,18 +4,18 @@ use crate::declared::Declared;
 use crate::record::{
     CURRENT, Current, LeaseRecord, RestRecord, RevisionRecord, lease_name, rest_name, revision_name,
 };
-use crate::world::World;
+use crate::world::{Accepted, World};
 use netloom_cbor::to_bytes;
 use netloom_change::{Flows, NODES_MAX, NodeChange, Operations};
 use netloom_model::lease::{self, Leases};
 use netloom_model::{Diagnostic, Fabric, Severity};
 use netloom_plan::assumed::Assumed;
-use netloom_plan::membership::Memberships;
 use netloom_plan::promises::{self, Broken};
 use netloom_resource::Whole;
 use netloom_store::Change;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// How long a released address rests, in milliseconds: whoever still knows it must not reach
 /// somebody else.
@@ -45,10 +45,8 @@ pub enum Refused {
 /// A change that could be made.
 #[derive(Debug)]
 pub struct Proposal {
-    /// What would be declared.
-    pub declared: Declared,
-    /// The same, checked.
-    pub fabric: Fabric,
+    /// What would be declared, checked.
+    pub accepted: Arc<Accepted>,
     /// Warnings.
     pub warnings: Vec<Diagnostic>,
     /// Addresses as they would be.
@@ -91,13 +89,13 @@ pub fn propose(world: &World, declared: Declared, now_ms: u64) -> Result<Proposa
     if !broken.is_empty() {
         return Err(Refused::BrokenTests(broken));
     }
-    let memberships = Memberships::of(&fabric);
+    let accepted = Accepted::new(declared, fabric);
     let after = Whole {
-        fabric: &fabric,
+        fabric: &accepted.fabric,
         fabric_id: world.fabric_id(),
         leases: &leases,
         directory: &world.directory,
-        memberships: &memberships,
+        memberships: &accepted.memberships,
     };
     let before = world.whole();
     let Operations { nodes, not_planned } = netloom_change::operations(&before, &after, NODES_MAX);
@@ -107,8 +105,9 @@ pub fn propose(world: &World, declared: Declared, now_ms: u64) -> Result<Proposa
         .into_iter()
         .filter(|found| found.severity == Severity::Warning)
         .collect();
-    let tests = fabric.tests.len();
-    Ok(Proposal { declared, fabric, warnings, leases, nodes, not_planned, flows, tests })
+    let tests = accepted.fabric.tests.len();
+    let accepted = Arc::new(accepted);
+    Ok(Proposal { accepted, warnings, leases, nodes, not_planned, flows, tests })
 }
 
 /// Addresses from those kept so far; what has rested long enough may be given again.
@@ -131,11 +130,11 @@ pub fn changes(world: &World, proposal: &Proposal, origin: &Origin, now_ms: u64)
         time_ms: now_ms,
         author: origin.author.clone(),
         message: origin.message.clone(),
-        roots: proposal.declared.roots.clone(),
-        texts: proposal.declared.texts.clone(),
-        api: proposal.declared.api.clone(),
+        roots: proposal.accepted.declared.roots.clone(),
+        texts: proposal.accepted.declared.texts.clone(),
+        api: proposal.accepted.declared.api.clone(),
         rollback_of: origin.rollback_of,
-        workloads: proposal.fabric.workloads.len() as u64,
+        workloads: proposal.accepted.fabric.workloads.len() as u64,
     };
     let put = |name: String, value: Vec<u8>| Change::Put { name, value };
     let mut changes = vec![
@@ -153,7 +152,7 @@ fn lease_changes(world: &World, proposal: &Proposal, now_ms: u64) -> Vec<Change>
         Some(fabric.network_of(workload).clone())
     };
     for (name, addresses) in &proposal.leases.workloads {
-        let of = network(&proposal.fabric, name).unwrap_or_default();
+        let of = network(&proposal.accepted.fabric, name).unwrap_or_default();
         let same = world.leases.workloads.get(name) == Some(addresses)
             && network(&world.accepted.fabric, name).as_ref() == Some(&of);
         if !same {
@@ -166,7 +165,8 @@ fn lease_changes(world: &World, proposal: &Proposal, now_ms: u64) -> Vec<Change>
         if kept.is_none() {
             changes.push(Change::Delete { name: lease_name(name) });
         }
-        let moved = network(&world.accepted.fabric, name) != network(&proposal.fabric, name);
+        let moved =
+            network(&world.accepted.fabric, name) != network(&proposal.accepted.fabric, name);
         let Some(of) = network(&world.accepted.fabric, name) else { continue };
         for address in addresses {
             if moved || kept.is_none_or(|kept| !kept.contains(address)) {
@@ -181,7 +181,9 @@ fn lease_changes(world: &World, proposal: &Proposal, now_ms: u64) -> Vec<Change>
         .leases
         .workloads
         .iter()
-        .filter_map(|(name, addresses)| Some((network(&proposal.fabric, name)?, addresses)))
+        .filter_map(|(name, addresses)| {
+            Some((network(&proposal.accepted.fabric, name)?, addresses))
+        })
         .flat_map(|(network, addresses)| addresses.iter().map(move |one| (network.clone(), *one)))
         .collect();
     for (key, rest) in &world.rests {

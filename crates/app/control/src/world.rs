@@ -73,6 +73,15 @@ pub struct Accepted {
     pub topics: BTreeMap<String, BTreeSet<Topic>>,
 }
 
+impl Accepted {
+    /// What follows from a checked fabric.
+    pub(crate) fn new(declared: Declared, fabric: Fabric) -> Self {
+        let memberships = Memberships::of(&fabric);
+        let topics = netloom_resource::all_topics(&fabric, &memberships);
+        Self { declared, fabric, memberships, topics }
+    }
+}
+
 /// The state of one commit.
 #[derive(Clone, Debug)]
 pub struct World {
@@ -99,26 +108,31 @@ pub struct World {
 }
 
 impl World {
-    /// Reads a snapshot. What `before` has of the same revision is taken from there.
+    /// Reads a snapshot. What `before` has and the snapshot does not change is taken from there;
+    /// `accepted` is what the snapshot's revision declares, where that has been checked already.
     ///
     /// # Errors
     /// The store fails or does not hold what it should.
-    pub fn read(snapshot: &Snapshot, before: Option<&Self>) -> Result<Self, WorldError> {
-        let identity: FabricRecord = required(snapshot, FABRIC)?;
+    pub fn read(
+        snapshot: &Snapshot,
+        before: Option<&Self>,
+        accepted: Option<Arc<Accepted>>,
+    ) -> Result<Self, WorldError> {
         let Current { revision } = required(snapshot, CURRENT)?;
-        match before {
-            Some(before) if before.revision == revision => before.followed_by(snapshot),
-            _ => Self::read_whole(snapshot, identity, revision, before),
+        let Some(before) = before else { return Self::read_whole(snapshot, revision) };
+        if before.revision == revision {
+            return before.followed_by(snapshot, Arc::clone(&before.accepted), revision);
         }
+        let accepted = match accepted {
+            Some(accepted) => accepted,
+            None => Arc::new(accept(snapshot, revision)?),
+        };
+        before.followed_by(snapshot, accepted, revision)
     }
 
     /// Reads all of a commit.
-    fn read_whole(
-        snapshot: &Snapshot,
-        identity: FabricRecord,
-        revision: u64,
-        before: Option<&Self>,
-    ) -> Result<Self, WorldError> {
+    fn read_whole(snapshot: &Snapshot, revision: u64) -> Result<Self, WorldError> {
+        let identity: FabricRecord = required(snapshot, FABRIC)?;
         let accepted = Arc::new(accept(snapshot, revision)?);
         let leases = records::<LeaseRecord>(snapshot, "lease/")?;
         let rests = records::<RestRecord>(snapshot, "resting/")?;
@@ -140,14 +154,25 @@ impl World {
             directory,
             table: BTreeMap::new(),
         };
-        world.table = world.shared(netloom_resource::resources(&world.whole()), before)?;
+        world.table = world.shared(netloom_resource::resources(&world.whole()), None)?;
         Ok(world)
     }
 
-    /// The next commit of the same revision: only what it changes is read, and made anew.
-    fn followed_by(&self, snapshot: &Snapshot) -> Result<Self, WorldError> {
-        let mut after =
-            Self { snapshot: snapshot.clone(), version: snapshot.version(), ..self.clone() };
+    /// The next commit: only what it changes is read, and only another revision is taken apart anew.
+    fn followed_by(
+        &self,
+        snapshot: &Snapshot,
+        accepted: Arc<Accepted>,
+        revision: u64,
+    ) -> Result<Self, WorldError> {
+        let same = Arc::ptr_eq(&accepted, &self.accepted);
+        let mut after = Self {
+            snapshot: snapshot.clone(),
+            version: snapshot.version(),
+            accepted,
+            revision,
+            ..self.clone()
+        };
         let (mut nodes, mut workloads) = (BTreeSet::new(), BTreeSet::new());
         for name in snapshot.changed_since(&self.snapshot)? {
             if let Some(node) = name.strip_prefix("node/") {
@@ -166,6 +191,11 @@ impl World {
         for node in &nodes {
             let entry = after.nodes.get(node).and_then(directory_entry);
             change(&mut after.directory.nodes, node, entry);
+        }
+        if !same {
+            let all = netloom_resource::resources(&after.whole());
+            after.table = after.shared(all, Some(self))?;
+            return Ok(after);
         }
         let made = netloom_resource::resources_of(&after.whole(), &nodes, &workloads);
         let made = after.shared(made, Some(self))?;
@@ -235,9 +265,7 @@ fn accept(snapshot: &Snapshot, revision: u64) -> Result<Accepted, WorldError> {
         revision,
         findings: netloom_model::diagnostic::render(&loaded.diagnostics, &loaded.sources),
     })?;
-    let memberships = Memberships::of(&fabric);
-    let topics = netloom_resource::all_topics(&fabric, &memberships);
-    Ok(Accepted { declared, fabric, memberships, topics })
+    Ok(Accepted::new(declared, fabric))
 }
 
 /// What was declared at a revision.

@@ -2,7 +2,6 @@
 
 use super::*;
 use crate::declared::Declared;
-use netloom_plan::membership::Memberships;
 
 const FILE: &str = "
 version: 1
@@ -27,9 +26,7 @@ fn accepted(api: Option<String>) -> Accepted {
     let fabric = loaded.fabric.take();
     let findings = netloom_model::diagnostic::render(&loaded.diagnostics, &loaded.sources);
     let fabric = fabric.unwrap_or_else(|| panic!("{findings}"));
-    let memberships = Memberships::of(&fabric);
-    let topics = netloom_resource::all_topics(&fabric, &memberships);
-    Accepted { declared, fabric, memberships, topics }
+    Accepted::new(declared, fabric)
 }
 
 fn wanted(workload: &str) -> Connect {

@@ -24,10 +24,10 @@ impl Office {
     ) -> Result<Arc<World>, E> {
         for _ in 0..ATTEMPTS_MAX {
             let snapshot = self.store.snapshot().map_err(OfficeError::from)?;
-            let world = self.advance_to(&snapshot)?;
+            let world = self.advance_to(&snapshot, None)?;
             let changes = change(&world, &snapshot)?;
             match self.store.commit(&snapshot, changes) {
-                Ok(after) => return Ok(self.advance_to(&after)?),
+                Ok(after) => return Ok(self.advance_to(&after, None)?),
                 Err(CommitError::Conflict { .. }) => {}
                 Err(error) => return Err(OfficeError::from(error).into()),
             }
