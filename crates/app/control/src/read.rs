@@ -1,7 +1,9 @@
 //! Records read from a snapshot.
 
+use crate::record::{NodeRecord, Standing};
 use crate::world::WorldError;
 use netloom_cbor::{Decode, from_bytes};
+use netloom_plan::input::{Directory, NodeEntry};
 use netloom_store::Snapshot;
 use std::collections::BTreeMap;
 
@@ -35,4 +37,25 @@ pub(crate) fn records<T: Decode>(
             Ok((name[prefix.len()..].to_owned(), record))
         })
         .collect()
+}
+
+pub(crate) fn directory(nodes: &BTreeMap<String, NodeRecord>) -> Directory {
+    let entries =
+        nodes.iter().filter_map(|(name, node)| Some((name.clone(), directory_entry(node)?)));
+    Directory { nodes: entries.collect() }
+}
+
+/// What others need to call a node, if it takes part.
+pub(crate) fn directory_entry(node: &NodeRecord) -> Option<NodeEntry> {
+    (node.standing == Standing::Approved).then(|| NodeEntry {
+        public_keys: node.public_keys.clone(),
+        endpoint: node.endpoint,
+        local_endpoint: node.local_endpoint,
+    })
+}
+
+/// Network and address of `NETWORK/ADDRESS`.
+pub(crate) fn resting(name: &str) -> Option<(String, std::net::IpAddr)> {
+    let (network, address) = name.split_once('/')?;
+    Some((network.to_owned(), address.parse().ok()?))
 }

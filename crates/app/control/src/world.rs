@@ -1,7 +1,7 @@
 //! All that control knows at one commit of the store, in memory.
 
 use crate::declared::Declared;
-use crate::read::{optional, records, required};
+use crate::read::{directory, directory_entry, optional, records, required, resting};
 use crate::record::{
     CURRENT, Current, FABRIC, FabricRecord, LeaseRecord, NodeRecord, RestRecord, RevisionRecord,
     Standing, revision_name,
@@ -10,7 +10,7 @@ use netloom_cbor::DecodeError;
 use netloom_control_protocol::{Resource, ResourceError, ResourceKey};
 use netloom_model::Fabric;
 use netloom_model::lease::Leases;
-use netloom_plan::input::{Directory, NodeEntry};
+use netloom_plan::input::Directory;
 use netloom_plan::membership::Memberships;
 use netloom_resource::{Entry, Key, Topic, Whole};
 use netloom_store::{Snapshot, StoreError};
@@ -283,25 +283,4 @@ pub fn read_declared(snapshot: &Snapshot, revision: u64) -> Result<Declared, Wor
 /// The store fails, or has no such revision.
 pub fn read_revision(snapshot: &Snapshot, revision: u64) -> Result<RevisionRecord, WorldError> {
     required(snapshot, &revision_name(revision))
-}
-
-fn directory(nodes: &BTreeMap<String, NodeRecord>) -> Directory {
-    let entries =
-        nodes.iter().filter_map(|(name, node)| Some((name.clone(), directory_entry(node)?)));
-    Directory { nodes: entries.collect() }
-}
-
-/// What others need to call a node, if it takes part.
-fn directory_entry(node: &NodeRecord) -> Option<NodeEntry> {
-    (node.standing == Standing::Approved).then(|| NodeEntry {
-        public_keys: node.public_keys.clone(),
-        endpoint: node.endpoint,
-        local_endpoint: node.local_endpoint,
-    })
-}
-
-/// Network and address of `NETWORK/ADDRESS`.
-fn resting(name: &str) -> Option<(String, std::net::IpAddr)> {
-    let (network, address) = name.split_once('/')?;
-    Some((network.to_owned(), address.parse().ok()?))
 }

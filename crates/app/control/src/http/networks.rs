@@ -14,6 +14,9 @@ use axum::http::StatusCode;
 use netloom_api::{Applied, Connect, Disconnect, MakeNetwork, Member, Network};
 use std::sync::Arc;
 
+/// How long making a network waits for the nodes, in milliseconds.
+const MAKE_WAIT_MS: u64 = 30_000;
+
 pub(super) async fn list(State(desk): State<Desk>) -> Json<Vec<Network>> {
     let world = desk.office.world();
     Json(world.accepted.fabric.networks.keys().map(|name| network(&world, name)).collect())
@@ -66,7 +69,10 @@ pub(super) async fn make(
     Body(wanted): Body<MakeNetwork>,
 ) -> Result<Json<Applied>, Failure> {
     let origin = origin(&wanted.author, format!("network create {}", wanted.name));
-    edit(desk, origin, 0, move |accepted, api| api_part::make_network(accepted, api, &wanted)).await
+    edit(desk, origin, MAKE_WAIT_MS, move |accepted, api| {
+        api_part::make_network(accepted, api, &wanted)
+    })
+    .await
 }
 
 pub(super) async fn remove(
