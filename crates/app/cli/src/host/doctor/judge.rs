@@ -37,11 +37,20 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
 
 fn facilities(facts: &Facts, findings: &mut Vec<Finding>) {
     let missing: Vec<_> = facts.facilities.iter().filter(|one| one.missing.is_some()).collect();
+    if !facts.is_root && !missing.is_empty() {
+        let what = format!("{} facilities cannot be tried", missing.len());
+        findings.push(
+            Finding::warning("kernel", what)
+                .because("trying them takes namespaces, which are root's to make here"),
+        );
+        return;
+    }
     for facility in &missing {
         let what = format!("{} cannot be had", facility.name);
-        let finding = match (facility.is_needed, facts.is_root) {
-            (true, true) => Finding::error("kernel", what),
-            _ => Finding::warning("kernel", what),
+        let finding = if facility.is_needed {
+            Finding::error("kernel", what)
+        } else {
+            Finding::warning("kernel", what)
         };
         let solution = if facility.is_needed {
             "use a kernel, or a container with rights, that has it"

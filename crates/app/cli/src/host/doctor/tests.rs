@@ -283,6 +283,18 @@ fn each_planted_fault_is_found_by_name_with_cause_and_command_and_nothing_else_i
 }
 
 #[test]
+fn without_root_what_cannot_be_tried_is_no_error() {
+    let mut facts = healthy();
+    facts.is_root = false;
+    facts.facilities[0].missing = Some("not permitted".into());
+    let findings = judge(&facts);
+    let kernel: Vec<_> = findings.iter().filter(|found| found.check == "kernel").collect();
+    assert_eq!(kernel.len(), 1);
+    assert_eq!(kernel[0].severity, Severity::Warning);
+    assert!(kernel[0].what.contains("1 facilities cannot be tried"), "{kernel:?}");
+}
+
+#[test]
 fn an_idle_peer_is_no_fault() {
     let mut facts = healthy();
     facts.peers[0].has_session = false;
