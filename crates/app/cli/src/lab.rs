@@ -8,7 +8,7 @@ mod show;
 pub(crate) use enter::{Enter, enter};
 
 use crate::{output, source};
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use folder::Folder;
 use netloom_lab::protocol::{Event, Report, Request, Sources};
 use session::{Ending, Session};
@@ -203,15 +203,6 @@ fn find(which: &Which) -> anyhow::Result<Folder> {
 
 /// The fabric's name and its files with absolute paths, after a check here and now.
 fn sources(files: &[String]) -> anyhow::Result<(String, Sources)> {
-    let files: Vec<String> = files
-        .iter()
-        .map(|file| {
-            let path = std::fs::canonicalize(file)
-                .with_context(|| format!("cannot read {file}; check the path"))?;
-            Ok(path.to_string_lossy().into_owned())
-        })
-        .collect::<anyhow::Result<_>>()?;
-    let fabric = source::fabric(&files)?;
-    let texts = source::load(&files).sources;
-    Ok((fabric.name, Sources { files, texts }))
+    let (name, files, texts) = source::read(files)?;
+    Ok((name, Sources { files, texts }))
 }

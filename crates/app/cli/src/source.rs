@@ -1,7 +1,9 @@
 //! Loading the files that the user names, and showing what is wrong with them.
 
 use crate::output;
+use anyhow::Context as _;
 use netloom_model::{Diagnostic, Fabric, Loaded, Severity, diagnostic};
+use std::collections::BTreeMap;
 use std::io::Read as _;
 
 /// Most findings that are shown; the number of all is always told.
@@ -28,6 +30,23 @@ pub(crate) fn fabric(files: &[String]) -> anyhow::Result<Fabric> {
             anyhow::bail!("{} cannot be used: see the errors above", files.join(", "));
         }
     }
+}
+
+/// A fabric's name, its files with absolute paths, and their texts, after a check here and now.
+pub(crate) fn read(
+    files: &[String],
+) -> anyhow::Result<(String, Vec<String>, BTreeMap<String, String>)> {
+    let files: Vec<String> = files
+        .iter()
+        .map(|file| {
+            let path = std::fs::canonicalize(file)
+                .with_context(|| format!("cannot read {file}; check the path"))?;
+            Ok(path.to_string_lossy().into_owned())
+        })
+        .collect::<anyhow::Result<_>>()?;
+    let fabric = fabric(&files)?;
+    let texts = load(&files).sources;
+    Ok((fabric.name, files, texts))
 }
 
 /// The findings as text, errors before warnings.

@@ -4,7 +4,6 @@ use super::place::Host;
 use super::time::utc;
 use super::{author, wait_for};
 use crate::{output, source};
-use anyhow::Context as _;
 use netloom::api::{self, Applied, Proposed, Sources};
 use std::process::ExitCode;
 
@@ -82,17 +81,8 @@ pub(crate) struct Rollback {
 
 /// The files as they are, and the fabric's name; their errors are shown before anything is sent.
 pub(super) fn sources(files: &[String]) -> anyhow::Result<(String, Sources)> {
-    let roots: Vec<String> = files
-        .iter()
-        .map(|file| {
-            let path = std::fs::canonicalize(file)
-                .with_context(|| format!("cannot read {file}; check the path"))?;
-            Ok(path.to_string_lossy().into_owned())
-        })
-        .collect::<anyhow::Result<_>>()?;
-    let fabric = source::fabric(&roots)?;
-    let texts = source::load(&roots).sources;
-    Ok((fabric.name, Sources { roots, texts }))
+    let (name, roots, texts) = source::read(files)?;
+    Ok((name, Sources { roots, texts }))
 }
 
 fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
