@@ -1,7 +1,7 @@
 //! What a plan is made from, beside the fabric: leases, keys and endpoints.
 
 use crate::membership::Memberships;
-use netloom_model::fabric::{Fabric, Name};
+use netloom_model::fabric::{Fabric, Name, Workload};
 use netloom_model::lease::{self, Leases};
 use netloom_state::Namespace;
 use std::collections::{BTreeMap, BTreeSet};
@@ -84,5 +84,32 @@ impl<'a> PlanInput<'a> {
     /// The nodes that take part in a network.
     pub fn nodes_in(&self, network: &str) -> &'a BTreeSet<Name> {
         self.memberships.of_network(network).unwrap_or(&NONE)
+    }
+
+    /// The workloads of a network.
+    pub fn workloads_in(&self, network: &str) -> impl Iterator<Item = (&'a Name, &'a Workload)> {
+        self.named(self.memberships.workloads_in(network))
+    }
+
+    /// The workloads of a network on a node, in order.
+    pub fn workloads_of(
+        &self,
+        network: &str,
+        node: &str,
+    ) -> impl Iterator<Item = (&'a Name, &'a Workload)> {
+        self.named(self.memberships.workloads_of(network, node))
+    }
+
+    /// The workloads on a node, network by network.
+    pub fn workloads_on(&self, node: &str) -> impl Iterator<Item = (&'a Name, &'a Workload)> {
+        self.named(self.memberships.workloads_on(node))
+    }
+
+    fn named<'n>(
+        &self,
+        names: impl Iterator<Item = &'n Name>,
+    ) -> impl Iterator<Item = (&'a Name, &'a Workload)> {
+        let workloads = &self.fabric.workloads;
+        names.filter_map(|name| workloads.get_key_value(name))
     }
 }

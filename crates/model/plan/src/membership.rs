@@ -1,4 +1,4 @@
-//! Which nodes take part in which networks: those that run a workload there.
+//! Which nodes take part in which networks, and with which workloads: those that run one there.
 
 use netloom_model::fabric::{Fabric, Name};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,12 +13,15 @@ pub struct Membership {
     pub stack: BTreeSet<Name>,
 }
 
-/// The networks of nodes, and the nodes of networks.
+/// The networks of nodes, the nodes of networks, and the workloads of both, each found without
+/// looking at the others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Memberships {
     nodes: BTreeMap<Name, Membership>,
     networks: BTreeMap<Name, BTreeSet<Name>>,
     stacks: BTreeMap<Name, BTreeSet<Name>>,
+    /// Workloads by network and node.
+    workloads: BTreeMap<Name, BTreeMap<Name, BTreeSet<Name>>>,
 }
 
 impl Memberships {
@@ -32,7 +35,32 @@ impl Memberships {
             stack: stack(fabric, &joined),
             networks: joined.into_iter().cloned().collect(),
         };
-        networks.into_iter().map(|(node, joined)| (node.clone(), membership(joined))).collect()
+        let nodes = networks.into_iter().map(|(node, joined)| (node.clone(), membership(joined)));
+        Self::of_part(fabric, nodes)
+    }
+
+    /// Those of a part of a fabric, where it is known which networks its nodes take part in.
+    pub fn of_part(fabric: &Fabric, nodes: impl IntoIterator<Item = (Name, Membership)>) -> Self {
+        let mut memberships = Self::default();
+        for (node, membership) in nodes {
+            for network in &membership.networks {
+                memberships.networks.entry(network.clone()).or_default().insert(node.clone());
+            }
+            for network in &membership.stack {
+                memberships.stacks.entry(network.clone()).or_default().insert(node.clone());
+            }
+            memberships.nodes.insert(node, membership);
+        }
+        for (name, workload) in &fabric.workloads {
+            let network = fabric.network_of(workload);
+            if !memberships.workloads.contains_key(network) {
+                memberships.workloads.insert(network.clone(), BTreeMap::new());
+            }
+            if let Some(nodes) = memberships.workloads.get_mut(network) {
+                nodes.entry(workload.node.clone()).or_default().insert(name.clone());
+            }
+        }
+        memberships
     }
 
     /// The networks of a node.
@@ -49,21 +77,20 @@ impl Memberships {
     pub fn stacks_in(&self, network: &str) -> Option<&BTreeSet<Name>> {
         self.stacks.get(network)
     }
-}
 
-impl FromIterator<(Name, Membership)> for Memberships {
-    fn from_iter<I: IntoIterator<Item = (Name, Membership)>>(nodes: I) -> Self {
-        let mut memberships = Self::default();
-        for (node, membership) in nodes {
-            for network in &membership.networks {
-                memberships.networks.entry(network.clone()).or_default().insert(node.clone());
-            }
-            for network in &membership.stack {
-                memberships.stacks.entry(network.clone()).or_default().insert(node.clone());
-            }
-            memberships.nodes.insert(node, membership);
-        }
-        memberships
+    /// The workloads of a network.
+    pub fn workloads_in(&self, network: &str) -> impl Iterator<Item = &Name> {
+        self.workloads.get(network).into_iter().flat_map(BTreeMap::values).flatten()
+    }
+
+    /// The workloads of a network on a node, in order.
+    pub fn workloads_of(&self, network: &str, node: &str) -> impl Iterator<Item = &Name> {
+        self.workloads.get(network).and_then(|nodes| nodes.get(node)).into_iter().flatten()
+    }
+
+    /// The workloads on a node, network by network.
+    pub fn workloads_on(&self, node: &str) -> impl Iterator<Item = &Name> {
+        self.workloads.values().filter_map(move |nodes| nodes.get(node)).flatten()
     }
 }
 

@@ -51,12 +51,7 @@ pub fn names(input: &PlanInput<'_>, network: &str) -> Names {
         forwarders: declared.resolvers.clone(),
         ..Names::default()
     };
-    for (workload, _) in input
-        .fabric
-        .workloads
-        .iter()
-        .filter(|(_, workload)| input.fabric.network_of(workload) == network)
-    {
+    for (workload, _) in input.workloads_in(network) {
         let name = workload_name(workload, &names.domain);
         names.insert(name, input.addresses(workload).to_vec());
     }

@@ -67,9 +67,7 @@ fn needs_keepalive(input: &PlanInput<'_>, node: &str, other: &str) -> bool {
 
 /// The addresses of a node and its workloads in a network, as single-address prefixes.
 pub fn owned(input: &PlanInput<'_>, node: &str, network: &str) -> Vec<IpNet> {
-    let workloads = input.fabric.workloads.iter().filter(|(_, workload)| {
-        workload.node == node && input.fabric.network_of(workload) == network
-    });
+    let workloads = input.workloads_of(network, node);
     let addresses = workloads.flat_map(|(name, _)| input.addresses(name).iter().copied());
     let stack = input.stack_networks_of(node).contains(network);
     let own = stack.then(|| input.node_address(node).into());

@@ -35,8 +35,7 @@ impl<'a> Topology<'a> {
             let hosts_it = on_host.contains(network);
             plan.networks.insert(network.clone(), self.network(network, hosts_it));
         }
-        let (fabric, node) = (self.input.fabric, self.node);
-        for (name, workload) in fabric.workloads.iter().filter(|(_, w)| w.node == node) {
+        for (name, workload) in self.input.workloads_on(self.node) {
             match self.namespace_of(name, workload) {
                 Some(namespace) => {
                     let planned = self.workload(name, workload, &namespace);
@@ -83,9 +82,7 @@ impl<'a> Topology<'a> {
     }
 
     pub(super) fn local_workloads(&self, network: &'a str) -> Vec<(&'a Name, &'a Workload)> {
-        let fabric = self.input.fabric;
-        let here = fabric.workloads.iter().filter(|(_, workload)| workload.node == self.node);
-        here.filter(|(_, workload)| fabric.network_of(workload) == network).collect()
+        self.input.workloads_of(network, self.node).collect()
     }
 
     pub(super) fn local_subnets(&self, network: &'a str) -> Vec<&'a Subnet> {

@@ -213,7 +213,7 @@ impl Assembly {
             membership.networks.retain(|network| fabric.networks.contains_key(network));
             membership.stack.retain(|network| fabric.networks.contains_key(network));
         }
-        self.slice.memberships = self.memberships.into_iter().collect();
+        self.slice.memberships = Memberships::of_part(fabric, self.memberships);
         (self.slice, self.refused)
     }
 }

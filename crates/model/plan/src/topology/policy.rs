@@ -40,8 +40,8 @@ pub(super) fn policy(
 /// The groups of every address in a network.
 pub(crate) fn members(input: &PlanInput<'_>, network: &str) -> Members {
     let fabric = input.fabric;
-    let workloads = fabric.workloads.iter().filter(|(_, w)| fabric.network_of(w) == network);
-    let mut members: Members = workloads
+    let mut members: Members = input
+        .workloads_in(network)
         .flat_map(|(name, workload)| {
             let addresses = input.addresses(name).iter();
             addresses.map(|address| (*address, workload.security_groups.clone()))
@@ -78,9 +78,9 @@ impl IdentityDesk<'_> {
     /// Numbers every set of groups in a network: by its hash, or the next number that is free.
     fn number_all(&mut self, network: &str) {
         let fabric = self.input.fabric;
-        let workloads = fabric.workloads.values().filter(|w| fabric.network_of(w) == network);
+        let workloads = self.input.workloads_in(network);
         let mut sets: BTreeSet<(bool, BTreeSet<Name>)> =
-            workloads.map(|workload| (false, workload.security_groups.clone())).collect();
+            workloads.map(|(_, workload)| (false, workload.security_groups.clone())).collect();
         sets.extend(self.input.nodes_in(network).iter().map(|node| {
             let groups = &fabric.nodes[node].security_groups;
             (groups.is_empty(), groups.clone())
