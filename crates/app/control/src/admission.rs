@@ -153,7 +153,7 @@ impl Admission {
             }
             Some(known) if known.identity != asked.key.0 => Err(AdmissionError::NameTaken { name }),
             // It asks again since it has not heard the answer.
-            Some(known) => Ok(known.clone()),
+            Some(known) => Ok(NodeRecord::clone(known)),
             None => Ok(NodeRecord {
                 identity: asked.key.0,
                 standing: if waits { Standing::Waiting } else { Standing::Approved },

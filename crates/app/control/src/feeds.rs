@@ -1,7 +1,7 @@
 //! What each node shall have, kept up to date at the cost of a change.
 
-use crate::world::{Shared, World};
-use netloom_control_protocol::{Changes, Feed, ResourceKey, ResourceSet, delta_between};
+use crate::world::{Shared, Table, World};
+use netloom_control_protocol::{Changes, Feed, Resource, ResourceKey, ResourceSet, delta_between};
 use netloom_resource::Topic;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,8 +13,20 @@ pub type Sign = dyn Fn(&[u8]) -> [u8; 64] + Send + Sync;
 /// The feeds of the nodes that have asked for theirs.
 pub struct Feeds {
     sign: Box<Sign>,
-    feeds: BTreeMap<String, Feed>,
+    feeds: BTreeMap<String, NodeFeed>,
     followers: BTreeMap<Topic, BTreeSet<String>>,
+    /// Resources by topic, of the world that was advanced to last.
+    by_topic: BTreeMap<Topic, BTreeMap<ResourceKey, Arc<Resource>>>,
+}
+
+/// A feed, and what has changed since somebody looked at it: a thousand nodes that come back at once
+/// change each other's feeds a thousand times, and each is brought up to date and signed once.
+struct NodeFeed {
+    feed: Feed,
+    /// What it takes to bring the feed to the newest world; gone resources are nothing.
+    pending: BTreeMap<ResourceKey, Option<Arc<Resource>>>,
+    /// The version of that world.
+    version: u64,
 }
 
 impl fmt::Debug for Feeds {
@@ -24,9 +36,16 @@ impl fmt::Debug for Feeds {
 }
 
 impl Feeds {
-    /// No feeds yet.
-    pub fn new(sign: Box<Sign>) -> Self {
-        Self { sign, feeds: BTreeMap::new(), followers: BTreeMap::new() }
+    /// No feeds yet, of a world that begins.
+    pub fn new(world: &World, sign: Box<Sign>) -> Self {
+        let mut by_topic: BTreeMap<Topic, BTreeMap<ResourceKey, Arc<Resource>>> = BTreeMap::new();
+        for (key, shared) in &world.table {
+            for topic in shared.topics.iter() {
+                let below = by_topic.entry(topic.clone()).or_default();
+                below.insert(key.clone(), Arc::clone(&shared.resource));
+            }
+        }
+        Self { sign, feeds: BTreeMap::new(), followers: BTreeMap::new(), by_topic }
     }
 
     /// The feed of a node, made if it is the first time. None for who is not to have any.
@@ -37,75 +56,64 @@ impl Feeds {
         }
         if !self.feeds.contains_key(node) {
             let topics = world.accepted.topics.get(node).cloned().unwrap_or_default();
-            let set = wanted(world, &topics);
+            let set = self.wanted(&topics);
             let fabric = world.identity.id;
             let feed = Feed::new(fabric, node, set, world.version, now_ms, &self.sign);
+            let feed = NodeFeed { feed, pending: BTreeMap::new(), version: world.version };
             self.feeds.insert(node.to_owned(), feed);
             for topic in topics {
                 self.followers.entry(topic).or_default().insert(node.to_owned());
             }
         }
-        self.feeds.get(node)
+        self.feeds.get_mut(node).map(|feed| feed.now(now_ms, &self.sign))
     }
 
     /// Goes from one world to the next; gives the nodes that have something to fetch.
-    pub fn advance(&mut self, before: &World, after: &World, now_ms: u64) -> BTreeSet<String> {
+    pub fn advance(&mut self, before: &World, after: &World) -> BTreeSet<String> {
         let gone: Vec<String> =
             self.feeds.keys().filter(|node| !after.is_member(node)).cloned().collect();
         gone.iter().for_each(|node| self.forget(node));
-        let mut concerned = self.follow_otherwise(before, after, now_ms);
-        let mut changes: BTreeMap<&String, Changes> = BTreeMap::new();
+        let mut concerned = BTreeSet::new();
         for (key, old, new) in differences(&before.table, &after.table) {
-            let of = |shared: Option<&Shared>| {
-                let topics = shared.into_iter().flat_map(|shared| &shared.topics);
-                let nodes = topics.filter_map(|topic| self.followers.get(topic)).flatten();
-                nodes.collect::<BTreeSet<&String>>()
-            };
-            let (had, has) = (of(old), of(new));
-            if let Some(shared) = new {
-                for node in &has {
-                    let upserts = &mut changes.entry(node).or_default().upserts;
-                    upserts.push(Arc::clone(&shared.resource));
+            self.index(key, old, new);
+            let (had, has) = (self.followers_of(old), self.followers_of(new));
+            let resource = new.map(|shared| &shared.resource);
+            for (nodes, wanted) in [(&had, None), (&has, resource)] {
+                for node in nodes {
+                    if let Some(feed) = self.feeds.get_mut(node) {
+                        feed.pending.insert(key.clone(), wanted.cloned());
+                        feed.version = after.version;
+                    }
                 }
             }
-            for node in had.difference(&has) {
-                changes.entry(node).or_default().removals.push(key.clone());
-            }
+            concerned.extend(had.union(&has).cloned());
         }
-        for (node, changes) in changes {
-            if let Some(feed) = self.feeds.get_mut(node)
-                && feed.revision() < after.version
-                && feed.apply(after.version, changes, now_ms, &self.sign).is_ok()
-            {
-                concerned.insert(node.clone());
-            }
-        }
+        concerned.extend(self.follow_otherwise(before, after));
         concerned
     }
 
     /// Nodes whose topics are others now: what they shall have is looked up as a whole.
-    fn follow_otherwise(&mut self, before: &World, after: &World, now_ms: u64) -> BTreeSet<String> {
+    fn follow_otherwise(&mut self, before: &World, after: &World) -> BTreeSet<String> {
         let mut concerned = BTreeSet::new();
         if Arc::ptr_eq(&before.accepted, &after.accepted) {
             return concerned;
         }
-        for (node, feed) in &mut self.feeds {
-            let (old, new) = (before.accepted.topics.get(node), after.accepted.topics.get(node));
-            if old == new {
-                continue;
-            }
-            for topic in old.into_iter().flatten() {
+        let (old, new) = (&before.accepted.topics, &after.accepted.topics);
+        let moved: Vec<String> =
+            self.feeds.keys().filter(|node| old.get(*node) != new.get(*node)).cloned().collect();
+        for node in moved {
+            for topic in old.get(&node).into_iter().flatten() {
                 if let Some(followers) = self.followers.get_mut(topic) {
-                    followers.remove(node);
+                    followers.remove(&node);
                 }
             }
-            for topic in new.into_iter().flatten() {
+            for topic in new.get(&node).into_iter().flatten() {
                 self.followers.entry(topic.clone()).or_default().insert(node.clone());
             }
-            let target = wanted(after, &new.cloned().unwrap_or_default());
-            let changes = delta_between(feed.set(), &target);
-            if feed.apply(after.version, changes, now_ms, &self.sign).is_ok() {
-                concerned.insert(node.clone());
+            let target = self.wanted(&new.get(&node).cloned().unwrap_or_default());
+            if let Some(feed) = self.feeds.get_mut(&node) {
+                feed.want(&target, after.version);
+                concerned.insert(node);
             }
         }
         concerned
@@ -118,35 +126,74 @@ impl Feeds {
             }
         }
     }
-}
 
-/// What a node that follows `topics` shall have.
-fn wanted(world: &World, topics: &BTreeSet<Topic>) -> ResourceSet {
-    let entries = world.table.values();
-    entries
-        .filter(|shared| shared.topics.iter().any(|topic| topics.contains(topic)))
-        .map(|shared| Arc::clone(&shared.resource))
-        .collect()
-}
+    /// What a node that follows `topics` shall have.
+    fn wanted(&self, topics: &BTreeSet<Topic>) -> ResourceSet {
+        let below = topics.iter().filter_map(|topic| self.by_topic.get(topic));
+        let found: BTreeMap<&ResourceKey, &Arc<Resource>> = below.flatten().collect();
+        found.into_values().map(Arc::clone).collect()
+    }
 
-/// Keys whose resources differ, with what they were and are.
-fn differences<'a>(
-    old: &'a BTreeMap<ResourceKey, Shared>,
-    new: &'a BTreeMap<ResourceKey, Shared>,
-) -> Vec<(&'a ResourceKey, Option<&'a Shared>, Option<&'a Shared>)> {
-    let same =
-        |a: &Shared, b: &Shared| Arc::ptr_eq(&a.resource, &b.resource) && a.topics == b.topics;
-    let mut found = Vec::new();
-    for (key, is) in new {
-        let was = old.get(key);
-        if was.is_none_or(|was| !same(was, is)) {
-            found.push((key, was, Some(is)));
+    fn followers_of(&self, shared: Option<&Shared>) -> BTreeSet<String> {
+        let topics = shared.into_iter().flat_map(|shared| shared.topics.iter());
+        topics.filter_map(|topic| self.followers.get(topic)).flatten().cloned().collect()
+    }
+
+    /// Takes a resource that has changed into its topics, and out of those that it has left.
+    fn index(&mut self, key: &ResourceKey, old: Option<&Shared>, new: Option<&Shared>) {
+        for topic in old.into_iter().flat_map(|shared| shared.topics.iter()) {
+            if let Some(below) = self.by_topic.get_mut(topic) {
+                below.remove(key);
+                if below.is_empty() {
+                    self.by_topic.remove(topic);
+                }
+            }
+        }
+        let Some(shared) = new else { return };
+        for topic in shared.topics.iter() {
+            let below = self.by_topic.entry(topic.clone()).or_default();
+            below.insert(key.clone(), Arc::clone(&shared.resource));
         }
     }
-    found.extend(
-        old.iter()
-            .filter(|(key, _)| !new.contains_key(*key))
-            .map(|(key, was)| (key, Some(was), None)),
-    );
-    found
+}
+
+impl NodeFeed {
+    /// The feed, brought up to date.
+    fn now(&mut self, now_ms: u64, sign: &Sign) -> &Feed {
+        if self.version > self.feed.revision() {
+            let mut changes = Changes::default();
+            for (key, resource) in std::mem::take(&mut self.pending) {
+                match resource {
+                    Some(resource) => changes.upserts.push(resource),
+                    None => changes.removals.push(key),
+                }
+            }
+            let applied = self.feed.apply(self.version, changes, now_ms, sign);
+            debug_assert!(applied.is_ok(), "the version was compared");
+        }
+        &self.feed
+    }
+
+    /// Wants exactly `target` from `version` on.
+    fn want(&mut self, target: &ResourceSet, version: u64) {
+        let Changes { upserts, removals } = delta_between(self.feed.set(), target);
+        let upserts = upserts.into_iter().map(|one| (one.key().clone(), Some(one)));
+        self.pending = upserts.chain(removals.into_iter().map(|key| (key, None))).collect();
+        self.version = version;
+    }
+}
+
+/// Keys whose resources differ, with what they were and are. What the tables share is not looked at.
+fn differences<'a>(
+    old: &'a Table,
+    new: &'a Table,
+) -> Vec<(&'a ResourceKey, Option<&'a Shared>, Option<&'a Shared>)> {
+    use imbl::ordmap::DiffItem;
+    old.diff(new)
+        .map(|difference| match difference {
+            DiffItem::Add(key, is) => (key, None, Some(is)),
+            DiffItem::Remove(key, was) => (key, Some(was), None),
+            DiffItem::Update { old: (_, was), new: (key, is) } => (key, Some(was), Some(is)),
+        })
+        .collect()
 }

@@ -93,7 +93,8 @@ impl Office {
         notify: Box<dyn Fn(u64) + Send + Sync>,
     ) -> Result<Self, OfficeError> {
         let world = Arc::new(World::read(&store.snapshot()?, None, None)?);
-        let inner = Inner { world, feeds: Feeds::new(sign), observed: BTreeMap::new() };
+        let feeds = Feeds::new(&world, sign);
+        let inner = Inner { world, feeds, observed: BTreeMap::new() };
         Ok(Self { store, inner: Mutex::new(inner), notify })
     }
 
@@ -245,7 +246,7 @@ impl Office {
             return Ok(Arc::clone(&inner.world));
         }
         let before = std::mem::replace(&mut inner.world, Arc::clone(&after));
-        inner.feeds.advance(&before, &after, now_ms());
+        inner.feeds.advance(&before, &after);
         drop(inner);
         (self.notify)(after.version);
         Ok(after)

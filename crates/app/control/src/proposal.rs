@@ -116,7 +116,7 @@ fn leases(world: &World, fabric: &Fabric, now_ms: u64) -> Leases {
         let key = format!("{network}/{address}");
         world.rests.get(&key).is_none_or(|rest| rest.until_ms > now_ms)
     };
-    let mut before = world.leases.clone();
+    let mut before = Leases::clone(&world.leases);
     before.resting.retain(rests);
     // A workload that has moved to another network leaves its addresses behind.
     lease::assign(fabric, &before).0
@@ -186,7 +186,7 @@ fn lease_changes(world: &World, proposal: &Proposal, now_ms: u64) -> Vec<Change>
         })
         .flat_map(|(network, addresses)| addresses.iter().map(move |one| (network.clone(), *one)))
         .collect();
-    for (key, rest) in &world.rests {
+    for (key, rest) in world.rests.iter() {
         let Some((network, address)) = key.split_once('/') else { continue };
         let is_taken = address
             .parse()

@@ -12,7 +12,7 @@ use netloom_model::Fabric;
 use netloom_model::lease::Leases;
 use netloom_plan::input::Directory;
 use netloom_plan::membership::Memberships;
-use netloom_resource::{Entry, Key, Topic, Whole};
+use netloom_resource::{Entry, Key, Kind, Topic, Whole};
 use netloom_store::{Snapshot, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -57,8 +57,18 @@ pub struct Shared {
     /// Encoded once for all.
     pub resource: Arc<Resource>,
     /// Nodes that follow any of these get it.
-    pub topics: Vec<Topic>,
+    pub topics: Arc<[Topic]>,
 }
+
+impl PartialEq for Shared {
+    /// Whether it is the very same: a resource that has not changed is kept.
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.resource, &other.resource) && self.topics == other.topics
+    }
+}
+
+/// What nodes need. A commit's table shares with the one before all that has not changed.
+pub type Table = imbl::OrdMap<ResourceKey, Shared>;
 
 /// A revision, and what follows from it alone.
 #[derive(Debug)]
@@ -96,15 +106,15 @@ pub struct World {
     /// What is declared, checked.
     pub accepted: Arc<Accepted>,
     /// Addresses.
-    pub leases: Leases,
+    pub leases: Arc<Leases>,
     /// Until when addresses rest.
-    pub rests: BTreeMap<String, RestRecord>,
+    pub rests: Arc<BTreeMap<String, RestRecord>>,
     /// Nodes that have joined.
-    pub nodes: BTreeMap<String, NodeRecord>,
+    pub nodes: imbl::OrdMap<String, Arc<NodeRecord>>,
     /// Keys and endpoints of those that take part.
-    pub directory: Directory,
+    pub directory: Arc<Directory>,
     /// What nodes need.
-    pub table: BTreeMap<ResourceKey, Shared>,
+    pub table: Table,
 }
 
 impl World {
@@ -148,13 +158,14 @@ impl World {
             identity,
             revision,
             accepted,
-            leases,
-            rests,
-            nodes,
-            directory,
-            table: BTreeMap::new(),
+            leases: Arc::new(leases),
+            rests: Arc::new(rests),
+            nodes: nodes.into_iter().map(|(name, node)| (name, Arc::new(node))).collect(),
+            directory: Arc::new(directory),
+            table: Table::new(),
         };
-        world.table = world.shared(netloom_resource::resources(&world.whole()), None)?;
+        let all = netloom_resource::resources(&world.whole());
+        world.table = changed_table(&world.table, all)?;
         Ok(world)
     }
 
@@ -176,30 +187,42 @@ impl World {
         let (mut nodes, mut workloads) = (BTreeSet::new(), BTreeSet::new());
         for name in snapshot.changed_since(&self.snapshot)? {
             if let Some(node) = name.strip_prefix("node/") {
-                change(&mut after.nodes, node, optional(snapshot, &name)?);
+                let record: Option<NodeRecord> = optional(snapshot, &name)?;
+                let entry = record.as_ref().and_then(directory_entry);
+                if after.directory.nodes.get(node) != entry.as_ref() {
+                    change(&mut Arc::make_mut(&mut after.directory).nodes, node, entry);
+                }
+                match record {
+                    Some(record) => drop(after.nodes.insert(node.to_owned(), Arc::new(record))),
+                    None => drop(after.nodes.remove(node)),
+                }
                 nodes.insert(node.to_owned());
             } else if let Some(workload) = name.strip_prefix("lease/") {
                 let lease: Option<LeaseRecord> = optional(snapshot, &name)?;
                 let addresses = lease.map(|lease| lease.addresses);
-                change(&mut after.leases.workloads, workload, addresses);
+                change(&mut Arc::make_mut(&mut after.leases).workloads, workload, addresses);
                 workloads.insert(workload.to_owned());
             } else if let Some(rest) = name.strip_prefix("resting/") {
-                change(&mut after.rests, rest, optional(snapshot, &name)?);
+                change(Arc::make_mut(&mut after.rests), rest, optional(snapshot, &name)?);
             }
         }
-        after.leases.resting = after.rests.keys().filter_map(|name| resting(name)).collect();
-        for node in &nodes {
-            let entry = after.nodes.get(node).and_then(directory_entry);
-            change(&mut after.directory.nodes, node, entry);
+        if !Arc::ptr_eq(&after.rests, &self.rests) {
+            let resting = after.rests.keys().filter_map(|name| resting(name)).collect();
+            Arc::make_mut(&mut after.leases).resting = resting;
         }
         if !same {
             let all = netloom_resource::resources(&after.whole());
-            after.table = after.shared(all, Some(self))?;
+            let is_gone = |key: &&ResourceKey| {
+                let kind = Kind::of(key.kind);
+                kind.is_none_or(|kind| !all.contains_key(&(kind, key.name.clone())))
+            };
+            let gone: Vec<ResourceKey> = self.table.keys().filter(is_gone).cloned().collect();
+            gone.iter().for_each(|key| drop(after.table.remove(key)));
+            after.table = changed_table(&after.table, all)?;
             return Ok(after);
         }
         let made = netloom_resource::resources_of(&after.whole(), &nodes, &workloads);
-        let made = after.shared(made, Some(self))?;
-        after.table.extend(made);
+        after.table = changed_table(&after.table, made)?;
         Ok(after)
     }
 
@@ -225,29 +248,22 @@ impl World {
             self.nodes.get(node).is_some_and(|record| record.standing == Standing::Approved);
         approved && self.accepted.fabric.nodes.contains_key(node)
     }
+}
 
-    /// Resources to be shared; one that is the same as before is that of `before`.
-    fn shared(
-        &self,
-        entries: BTreeMap<Key, Entry>,
-        before: Option<&Self>,
-    ) -> Result<BTreeMap<ResourceKey, Shared>, ResourceError> {
-        let known = |key: &ResourceKey, payload: &[u8]| {
-            let found = before?.table.get(key)?;
-            (found.resource.payload() == payload).then(|| Arc::clone(&found.resource))
+/// A table with what was made anew; a resource that is the same as before stays that.
+fn changed_table(before: &Table, made: BTreeMap<Key, Entry>) -> Result<Table, ResourceError> {
+    let mut table = before.clone();
+    for ((kind, name), entry) in made {
+        let key = ResourceKey { kind: kind as u16, name };
+        let former = before.get(&key);
+        let resource = match former.filter(|one| one.resource.payload() == entry.payload) {
+            Some(former) if *former.topics == *entry.topics => continue,
+            Some(former) => Arc::clone(&former.resource),
+            None => Arc::new(Resource::new(key.kind, key.name.clone(), &entry.payload)?),
         };
-        entries
-            .into_iter()
-            .map(|((kind, name), entry)| {
-                let key = ResourceKey { kind: kind as u16, name };
-                let resource = match known(&key, &entry.payload) {
-                    Some(resource) => resource,
-                    None => Arc::new(Resource::new(key.kind, key.name.clone(), &entry.payload)?),
-                };
-                Ok((key, Shared { resource, topics: entry.topics }))
-            })
-            .collect()
+        table.insert(key, Shared { resource, topics: entry.topics.into() });
     }
+    Ok(table)
 }
 
 /// Sets or removes an entry.

@@ -2,15 +2,22 @@
 
 use crate::digest::{Digest, Lanes};
 use crate::resource::{Resource, ResourceKey};
-use std::collections::BTreeMap;
+use std::borrow::Borrow;
+use std::cmp::Ordering;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Resources by kind and name. Adding or removing one costs the same however many there are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResourceSet {
-    resources: BTreeMap<ResourceKey, Arc<Resource>>,
+    resources: BTreeSet<Keyed>,
     lanes: Lanes,
 }
+
+/// A resource in its place among others. Its key is its own: control holds a set for each node, and
+/// a name in each of them would be most of what they need.
+#[derive(Clone, Debug)]
+struct Keyed(Arc<Resource>);
 
 /// What leads from one set to another: first the removals, then the resources that take their places
 /// or those of others.
@@ -45,25 +52,25 @@ impl ResourceSet {
 
     /// The resource with a key.
     pub fn get(&self, key: &ResourceKey) -> Option<&Arc<Resource>> {
-        self.resources.get(key)
+        self.resources.get(key).map(|keyed| &keyed.0)
     }
 
     /// All resources, by key.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Arc<Resource>> {
-        self.resources.values()
+        self.resources.iter().map(|keyed| &keyed.0)
     }
 
     /// Adds a resource, in place of that with the same key.
     pub fn insert(&mut self, resource: Arc<Resource>) -> Option<Arc<Resource>> {
         let key = resource.key();
         self.lanes.add(key.kind, &key.name, resource.version());
-        let former = self.resources.insert(key.clone(), resource);
-        former.inspect(|former| Self::leave(&mut self.lanes, former))
+        let former = self.resources.replace(Keyed(resource));
+        former.map(|former| former.0).inspect(|former| Self::leave(&mut self.lanes, former))
     }
 
     /// Removes the resource with a key, if there is one.
     pub fn remove(&mut self, key: &ResourceKey) -> Option<Arc<Resource>> {
-        let former = self.resources.remove(key);
+        let former = self.resources.take(key).map(|former| former.0);
         former.inspect(|former| Self::leave(&mut self.lanes, former))
     }
 
@@ -86,7 +93,7 @@ impl ResourceSet {
         }
         let replaced = changes.upserts.iter().map(|resource| resource.key());
         for key in replaced.chain(&changes.removals) {
-            if let Some(former) = self.resources.get(key) {
+            if let Some(former) = self.get(key) {
                 Self::leave(&mut lanes, former);
             }
         }
@@ -95,6 +102,34 @@ impl ResourceSet {
 
     fn leave(lanes: &mut Lanes, former: &Resource) {
         lanes.take_away(former.key().kind, &former.key().name, former.version());
+    }
+}
+
+impl Borrow<ResourceKey> for Keyed {
+    fn borrow(&self) -> &ResourceKey {
+        self.0.key()
+    }
+}
+
+// A key borrows like the resource that it belongs to, so both order and compare by it alone. Where
+// whole sets are compared, their digests tell contents apart.
+impl PartialEq for Keyed {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.key() == other.0.key()
+    }
+}
+
+impl Eq for Keyed {}
+
+impl PartialOrd for Keyed {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Keyed {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.0.key().cmp(other.0.key())
     }
 }
 
@@ -130,6 +165,6 @@ pub fn delta_between(held: &ResourceSet, target: &ResourceSet) -> Changes {
     let is_gone = |key: &&ResourceKey| target.get(key).is_none();
     Changes {
         upserts: target.iter().filter(differs).cloned().collect(),
-        removals: held.resources.keys().filter(is_gone).cloned().collect(),
+        removals: held.iter().map(|resource| resource.key()).filter(is_gone).cloned().collect(),
     }
 }

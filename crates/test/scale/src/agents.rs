@@ -82,6 +82,7 @@ async fn measure(size: Size, control: &Control, changes: u16) -> anyhow::Result<
     figure("resources to each concerned agent", (after.resources - before.resources) / concerned);
     figure("work of each concerned agent us", (after.work_us - before.work_us) / concerned);
     figure("agents", shared.connected.load(Ordering::Relaxed));
+    figure("sessions lost", shared.lost.load(Ordering::Relaxed));
     figure("refused signatures", shared.distrusted.load(Ordering::Relaxed));
     Ok(())
 }

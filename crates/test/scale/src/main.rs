@@ -42,6 +42,10 @@ struct Agents {
     changes: u16,
 }
 
+/// That of the executable.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     let size = |sizes: &Sizes| Size {
         nodes: sizes.nodes,

@@ -47,9 +47,9 @@ impl Office {
         self.update(|world, _| {
             let changed = names.clone().filter_map(|name| {
                 let before = world.nodes.get(name)?;
-                let mut record = before.clone();
+                let mut record = NodeRecord::clone(before);
                 change(name, &mut record);
-                (record != *before).then(|| put(node_name(name), to_bytes(&record)))
+                (record != **before).then(|| put(node_name(name), to_bytes(&record)))
             });
             Ok(changed.collect())
         })
@@ -66,10 +66,12 @@ impl Office {
     ) -> Result<Arc<World>, OfficeError> {
         self.update(|world, _| {
             let record = world.nodes.get(name);
-            let mut changed =
-                record.cloned().ok_or_else(|| OfficeError::NoNode { name: name.to_owned() })?;
+            let Some(record) = record else {
+                return Err(OfficeError::NoNode { name: name.to_owned() });
+            };
+            let mut changed = NodeRecord::clone(record);
             change(&mut changed);
-            if Some(&changed) == record {
+            if changed == **record {
                 return Ok(Vec::new());
             }
             Ok(vec![put(node_name(name), to_bytes(&changed))])

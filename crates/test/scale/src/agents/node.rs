@@ -27,6 +27,11 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
+/// Wait before a session is begun again.
+const RECONNECT: Duration = Duration::from_millis(500);
+/// Lost sessions that are told of one by one.
+const TOLD_MAX: u64 = 5;
+
 /// What all agents count together.
 #[derive(Debug, Default)]
 pub(super) struct Shared {
@@ -36,6 +41,8 @@ pub(super) struct Shared {
     pub(super) resources: AtomicU64,
     pub(super) work_us: AtomicU64,
     pub(super) distrusted: AtomicU64,
+    /// Sessions that ended before their time.
+    pub(super) lost: AtomicU64,
     /// When the last change was asked for, and how long after that the last agent enforced it.
     pub(super) start: Mutex<Option<Instant>>,
     pub(super) last_ms: AtomicU64,
@@ -69,6 +76,7 @@ pub(super) struct Node {
     certificate: Certificate,
     authority: Certificate,
     signing_key: PublicKey,
+    is_connected: bool,
 }
 
 pub(super) fn wall_now() -> WallTime {
@@ -113,16 +121,26 @@ impl Node {
             certificate: Certificate::new(BASE64.decode(&joined.certificate)?)?,
             authority: Certificate::new(BASE64.decode(&joined.ca)?)?,
             signing_key: PublicKey(key.try_into().ok().context("no signing key")?),
+            is_connected: false,
         })
     }
 
-    /// Follows control until it is gone.
-    pub(super) async fn serve(self, shared: Arc<Shared>) {
-        // The end is seen by who counts.
-        let _ = self.follow(&shared).await;
+    /// Follows control; a session that ends is begun again, as agents do.
+    pub(super) async fn serve(mut self, shared: Arc<Shared>) {
+        loop {
+            if let Err(error) = self.follow(&shared).await
+                && shared.lost.fetch_add(1, Ordering::Relaxed) < TOLD_MAX
+            {
+                eprintln!("{}: {error:#}", self.name);
+            }
+            if std::mem::take(&mut self.is_connected) {
+                shared.connected.fetch_sub(1, Ordering::Relaxed);
+            }
+            tokio::time::sleep(RECONNECT).await;
+        }
     }
 
-    async fn follow(self, shared: &Shared) -> anyhow::Result<()> {
+    async fn follow(&mut self, shared: &Shared) -> anyhow::Result<()> {
         let identity = TlsIdentity {
             certificate: self.certificate.clone(),
             key: self.secret.stored().clone(),
@@ -148,6 +166,7 @@ impl Node {
             while let Some(event) = machine.poll_event() {
                 match event {
                     AgentEvent::Welcomed(_) => {
+                        self.is_connected = true;
                         shared.connected.fetch_add(1, Ordering::Relaxed);
                     }
                     AgentEvent::Delta(delta) => {
