@@ -35,6 +35,9 @@ pub struct Applied {
 pub struct Office {
     store: Store,
     inner: Mutex<Inner>,
+    /// Held from a commit until memory has followed it, so that what was checked for the commit is
+    /// not read and checked a second time by who follows the store.
+    commits: Mutex<()>,
     notify: Box<dyn Fn(u64) + Send + Sync>,
 }
 
@@ -95,7 +98,7 @@ impl Office {
         let world = Arc::new(World::read(&store.snapshot()?, None, None)?);
         let feeds = Feeds::new(&world, sign);
         let inner = Inner { world, feeds, observed: BTreeMap::new() };
-        Ok(Self { store, inner: Mutex::new(inner), notify })
+        Ok(Self { store, inner: Mutex::new(inner), commits: Mutex::new(()), notify })
     }
 
     /// What is in force.
@@ -110,6 +113,10 @@ impl Office {
 
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn commits(&self) -> MutexGuard<'_, ()> {
+        self.commits.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     // === declared state ===
@@ -154,6 +161,7 @@ impl Office {
                 return Ok(Applied { revision: world.revision, proposal, changed });
             }
             let changes = proposal::changes(&world, &proposal, origin, now);
+            let _commits = self.commits();
             match self.store.commit(&snapshot, changes) {
                 Ok(after) => {
                     let accepted = Some(Arc::clone(&proposal.accepted));
@@ -225,7 +233,10 @@ impl Office {
     pub fn follow(&self, timeout: std::time::Duration) -> Result<bool, OfficeError> {
         let version = self.world().version;
         match self.store.wait_for_change(version, timeout)? {
-            Some(snapshot) => self.advance_to(&snapshot, None).map(|_| true),
+            Some(snapshot) => {
+                let _commits = self.commits();
+                self.advance_to(&snapshot, None).map(|_| true)
+            }
             None => Ok(false),
         }
     }

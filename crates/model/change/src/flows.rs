@@ -37,16 +37,20 @@ pub struct FlowChange {
 ///
 /// What decides is policy alone: whether there is a way (a tunnel to a node that is up) is not asked.
 pub fn flows(before: &Whole<'_>, after: &Whole<'_>) -> Flows {
-    let (old, new) = (Side::of(before), Side::of(after));
+    let (mut old, mut new) = (Side::of(before), Side::of(after));
     let touched = touched(&old, &new);
+    old.keep_touched(&touched);
+    new.keep_touched(&touched);
     let mut found: BTreeMap<(Name, Vec<String>, Vec<String>), Vec<Name>> = BTreeMap::new();
     let (mut pairs, mut not_compared) = (0, 0);
     for to in old.ends.keys().chain(new.ends.keys()).copied().collect::<BTreeSet<&Name>>() {
         // Only ends of a common network can meet, and only where one of the two differs.
-        let near: BTreeSet<&Name> =
-            [&old, &new].into_iter().flat_map(|side| side.near(to)).collect();
         let differs = touched.contains(to);
-        for from in near.into_iter().filter(|from| differs || touched.contains(*from)) {
+        let near: BTreeSet<&Name> = [&old, &new]
+            .into_iter()
+            .flat_map(|side| side.near(to, if differs { &side.networks } else { &side.touched }))
+            .collect();
+        for from in near {
             if from == to {
                 continue;
             }
@@ -78,10 +82,16 @@ fn touched<'a>(old: &Side<'a>, new: &Side<'a>) -> BTreeSet<&'a Name> {
             rules.map(|rule| (rule.selector, rule.transport)).collect::<Vec<_>>()
         })
     };
+    // Many ends have the same groups, whose rules are compared once.
+    let mut ruled_otherwise: BTreeMap<&BTreeSet<Name>, bool> = BTreeMap::new();
+    let mut differ = |groups| {
+        let compare = || rules(old, groups) != rules(new, groups);
+        *ruled_otherwise.entry(groups).or_insert_with(compare)
+    };
     let names = old.ends.keys().chain(new.ends.keys()).copied();
     names
         .filter(|name| match (old.ends.get(*name), new.ends.get(*name)) {
-            (Some(was), Some(is)) => was != is || rules(old, was.groups) != rules(new, is.groups),
+            (Some(was), Some(is)) => was != is || differ(is.groups),
             _ => true,
         })
         .collect()
@@ -92,9 +102,13 @@ struct Side<'a> {
     fabric: &'a Fabric,
     ends: BTreeMap<&'a Name, End<'a>>,
     /// Ends by network.
-    networks: BTreeMap<&'a Name, Vec<&'a Name>>,
+    networks: EndsByNetwork<'a>,
+    /// Those of them that differ between the two sides.
+    touched: EndsByNetwork<'a>,
     none: BTreeSet<Name>,
 }
+
+type EndsByNetwork<'a> = BTreeMap<&'a Name, Vec<&'a Name>>;
 
 /// A workload or a node.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -128,19 +142,31 @@ impl<'a> Side<'a> {
             };
             ends.insert(name, end);
         }
-        let mut networks: BTreeMap<&Name, Vec<&Name>> = BTreeMap::new();
+        let mut networks = EndsByNetwork::new();
         for (name, end) in &ends {
             for network in &end.networks {
                 networks.entry(network).or_default().push(name);
             }
         }
-        Self { fabric: whole.fabric, ends, networks, none: BTreeSet::new() }
+        let touched = EndsByNetwork::new();
+        Self { fabric: whole.fabric, ends, networks, touched, none: BTreeSet::new() }
     }
 
-    /// The ends that have a network in common with this one.
-    fn near(&self, name: &Name) -> impl Iterator<Item = &'a Name> {
+    fn keep_touched(&mut self, touched: &BTreeSet<&'a Name>) {
+        for (network, ends) in &self.networks {
+            let those = ends.iter().copied().filter(|end| touched.contains(end));
+            self.touched.insert(network, those.collect());
+        }
+    }
+
+    /// Those of `ends` that have a network in common with this one.
+    fn near<'n>(
+        &self,
+        name: &Name,
+        ends: &'n EndsByNetwork<'a>,
+    ) -> impl Iterator<Item = &'a Name> + use<'a, 'n, '_> {
         let networks = self.ends.get(name).into_iter().flat_map(|end| &end.networks);
-        networks.filter_map(|network| self.networks.get(network)).flatten().copied()
+        networks.filter_map(|network| ends.get(network)).flatten().copied()
     }
 
     /// What may pass between any of two ends' addresses of one family.

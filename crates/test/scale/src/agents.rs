@@ -8,7 +8,7 @@
 mod control;
 mod node;
 
-use crate::fabric::{Size, text};
+use crate::fabric::{Edition, Size, text};
 use crate::figure;
 use anyhow::Context as _;
 use control::Control;
@@ -33,9 +33,46 @@ pub(crate) fn run(size: Size, netloom: &Path, changes: u16) -> anyhow::Result<()
     Ok(())
 }
 
+/// What is changed, and how many nodes that concerns.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// A rule of a group: the nodes of its workloads.
+    Rule,
+    /// A workload goes and another comes: the nodes of a network.
+    Workload,
+    /// A node can be called elsewhere, and says so: the nodes of all its networks.
+    Endpoint,
+    /// A network that every node has to stop on its own stack: all of them.
+    Network,
+}
+
+impl Kind {
+    const ALL: [Self; 4] = [Self::Rule, Self::Workload, Self::Endpoint, Self::Network];
+
+    fn words(self) -> &'static str {
+        match self {
+            Self::Rule => "rule of a group",
+            Self::Workload => "workload replaced",
+            Self::Endpoint => "endpoint of a node",
+            Self::Network => "network for all",
+        }
+    }
+
+    fn edition(self, number: u16) -> Edition {
+        let mut edition = Edition::default();
+        match self {
+            Self::Rule => edition.port = number,
+            Self::Workload => edition.workload = number,
+            Self::Endpoint => {}
+            Self::Network => edition.network = number,
+        }
+        edition
+    }
+}
+
 async fn measure(size: Size, control: &Control, changes: u16) -> anyhow::Result<()> {
     let start = Instant::now();
-    let applied = control.client().apply(&apply(size, 0)).await?;
+    let applied = control.client().apply(&apply(size, Edition::default())).await?;
     anyhow::ensure!(applied.changed, "nothing was applied");
     figure("first apply ms", start.elapsed().as_millis());
     let wanted = MakeToken { reusable: true, ..MakeToken::default() };
@@ -55,35 +92,57 @@ async fn measure(size: Size, control: &Control, changes: u16) -> anyhow::Result<
     }
     settle(&shared, size.nodes, control).await?;
     figure("all agents connected and up to date ms", start.elapsed().as_millis());
+    for kind in Kind::ALL {
+        change(kind, size, control, &shared, changes).await?;
+        // Back to what it was, so that each kind changes one thing.
+        control.client().apply(&apply(size, Edition::default())).await?;
+        settle(&shared, size.nodes, control).await?;
+    }
+    figure("agents", shared.connected.load(Ordering::Relaxed));
+    figure("sessions lost", shared.lost.load(Ordering::Relaxed));
+    figure("refused signatures", shared.distrusted.load(Ordering::Relaxed));
+    Ok(())
+}
+
+/// Changes one thing again and again, and measures until the last agent that it concerns enforces it.
+async fn change(
+    kind: Kind,
+    size: Size,
+    control: &Control,
+    shared: &Shared,
+    changes: u16,
+) -> anyhow::Result<()> {
     let mut times = Vec::new();
-    let before = shared.sums();
-    for edition in 1..=changes {
+    let (before, cpu) = (shared.sums(), control.cpu_ms()?);
+    for number in 1..=changes {
         shared.last_ms.store(0, Ordering::Relaxed);
         let start = Instant::now();
         *shared.start.lock().map_err(|_| anyhow::anyhow!("a task failed"))? = Some(start);
         let held = shared.applied.load(Ordering::Relaxed);
-        control.client().apply(&apply(size, edition)).await?;
+        if let Kind::Endpoint = kind {
+            shared.listen_port.send_replace(40_000 + number);
+        } else {
+            control.client().apply(&apply(size, kind.edition(number))).await?;
+        }
         while shared.applied.load(Ordering::Relaxed) == held {
-            anyhow::ensure!(start.elapsed() < PATIENCE, "no agent has heard of change {edition}");
+            anyhow::ensure!(start.elapsed() < PATIENCE, "no agent has heard of change {number}");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        settle(&shared, size.nodes, control).await?;
+        settle(shared, size.nodes, control).await?;
         times.push(shared.last_ms.load(Ordering::Relaxed));
     }
-    let after = shared.sums();
+    let (after, cpu) = (shared.sums(), control.cpu_ms()? - cpu);
     times.sort_unstable();
-    let percent = |percent: usize| times[(times.len() - 1) * percent / 100];
-    figure("changes", times.len());
-    figure("change enforced p50 ms", percent(50));
-    figure("change enforced max ms", percent(100));
+    let named = |name: &str| format!("{}: {name}", kind.words());
+    figure(&named("changes"), times.len());
+    figure(&named("enforced p50 ms"), times[(times.len() - 1) / 2]);
+    figure(&named("enforced max ms"), times[times.len() - 1]);
     let concerned = (after.applied - before.applied).max(1);
-    figure("agents concerned by each change", concerned / u64::from(changes));
-    figure("bytes to each concerned agent", (after.bytes - before.bytes) / concerned);
-    figure("resources to each concerned agent", (after.resources - before.resources) / concerned);
-    figure("work of each concerned agent us", (after.work_us - before.work_us) / concerned);
-    figure("agents", shared.connected.load(Ordering::Relaxed));
-    figure("sessions lost", shared.lost.load(Ordering::Relaxed));
-    figure("refused signatures", shared.distrusted.load(Ordering::Relaxed));
+    figure(&named("agents concerned"), concerned / u64::from(changes));
+    figure(&named("bytes to each"), (after.bytes - before.bytes) / concerned);
+    figure(&named("resources to each"), (after.resources - before.resources) / concerned);
+    figure(&named("work of each us"), (after.work_us - before.work_us) / concerned);
+    figure(&named("CPU of control ms"), cpu / u64::from(changes));
     Ok(())
 }
 
@@ -106,7 +165,7 @@ async fn settle(shared: &Shared, nodes: usize, control: &Control) -> anyhow::Res
     }
 }
 
-fn apply(size: Size, edition: u16) -> Apply {
+fn apply(size: Size, edition: Edition) -> Apply {
     let path = "/scale.yaml".to_owned();
     let texts = BTreeMap::from([(path.clone(), text(size, edition))]);
     Apply { sources: Sources { roots: vec![path], texts }, ..Apply::default() }

@@ -20,14 +20,26 @@ impl Size {
 /// The name of the fabric.
 pub(crate) const FABRIC: &str = "scale";
 
-/// The text; `edition` changes the ports of one group, and with them what one workload admits.
-pub(crate) fn text(size: Size, edition: u16) -> String {
+/// What is declared beside a fabric of a size: one number for each kind of change.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Edition {
+    /// The port of one group, and with it what a handful of workloads admit.
+    pub(crate) port: u16,
+    /// Which extra workload there is on the first node.
+    pub(crate) workload: u16,
+    /// Which prefix an extra network has, that every node stops on its own stack.
+    pub(crate) network: u16,
+}
+
+/// The text of an edition.
+pub(crate) fn text(size: Size, edition: Edition) -> String {
     let networks = size.networks();
     let mut text = format!("version: 1\nfabric: {FABRIC}\nregions: {{ here: {{}} }}\nnetworks:\n");
     for network in 0..networks {
         let (a, b) = (network / 200, network % 200);
         let _ = writeln!(text, "  n{network}: {{ cidr: [10.{b}.{}.0/20] }}", a * 16);
     }
+    let _ = writeln!(text, "  extra: {{ cidr: [192.168.{}.0/24] }}", edition.network);
     text.push_str("subnets:\n");
     for network in 0..networks {
         let (a, b) = (network / 200, network % 200);
@@ -40,7 +52,7 @@ pub(crate) fn text(size: Size, edition: u16) -> String {
     }
     text.push_str("security_groups:\n");
     for group in 0..size.groups {
-        let port = if group == 0 { 10_000 + edition } else { 8080 };
+        let port = if group == 0 { 10_000 + edition.port } else { 8080 };
         let other = (group + 1) % size.groups;
         let _ = writeln!(
             text,
@@ -49,6 +61,11 @@ pub(crate) fn text(size: Size, edition: u16) -> String {
         );
     }
     text.push_str("workloads:\n");
+    let _ = writeln!(
+        text,
+        "  extra-{}: {{ node: node-0, subnet: s0, security_groups: [g0], attach: {{ serve: {{ tcp: 8080 }} }} }}",
+        edition.workload
+    );
     for workload in 0..size.workloads {
         // Neighbours in a network are on different nodes.
         let (node, network) = (workload % size.nodes, workload / 50 % networks);

@@ -1,17 +1,19 @@
 //! Check, plan and one change, in this process: time and memory.
 
-use crate::fabric::{Size, text};
+use crate::fabric::{Edition, Size, text};
 use crate::figure;
 use anyhow::Context as _;
 use netloom_change::NODES_MAX;
 use netloom_model::Fabric;
 use netloom_model::lease::{self, Leases};
 use netloom_plan::assumed::Assumed;
-use netloom_plan::input::{Directory, NodeEntry};
+use netloom_plan::input::{Directory, NodeEntry, PlanInput};
 use netloom_plan::membership::Memberships;
 use netloom_plan::promises;
 use netloom_resource::Whole;
-use std::time::Instant;
+use netloom_state::diff;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 struct World {
     fabric: Fabric,
@@ -48,7 +50,8 @@ impl World {
 }
 
 pub(crate) fn run(size: Size) -> anyhow::Result<()> {
-    let (first, second) = (text(size, 0), text(size, 1));
+    let (first, second) =
+        (text(size, Edition::default()), text(size, Edition { port: 1, ..Edition::default() }));
     let start = Instant::now();
     let fabric = load(&first)?;
     let broken = promises::broken(&fabric, &Assumed::of(&fabric));
@@ -70,7 +73,48 @@ pub(crate) fn run(size: Size) -> anyhow::Result<()> {
     figure("nodes that it concerns", nodes.nodes.len() + nodes.not_planned);
     figure("flows that it changes", flows.changes.len());
     figure("peak memory MiB", peak_mib()?);
+    work_of_a_node(&after);
     Ok(())
+}
+
+/// What a node does with its part when something in it changes: puts it together, plans, compares.
+fn work_of_a_node(world: &World) {
+    const ROUNDS: u32 = 20;
+    let whole = world.whole();
+    let topics = netloom_resource::all_topics(&world.fabric, &world.memberships);
+    let Some(topics) = topics.get("node-0") else { return };
+    let all = netloom_resource::resources(&whole);
+    let own: Vec<_> = all
+        .iter()
+        .filter(|(_, entry)| entry.topics.iter().any(|topic| topics.contains(topic)))
+        .map(|((kind, name), entry)| (*kind as u16, name.as_str(), entry.payload.as_slice()))
+        .collect();
+    figure("resources of a node", own.len());
+    let (mut assembling, mut planning, mut comparing) =
+        (Duration::ZERO, Duration::ZERO, Duration::ZERO);
+    for _ in 0..ROUNDS {
+        let start = Instant::now();
+        let (slice, _) = netloom_resource::assemble(own.iter().copied());
+        assembling += start.elapsed();
+        let start = Instant::now();
+        let input = PlanInput {
+            fabric: &slice.fabric,
+            fabric_id: slice.fabric_id,
+            leases: &slice.leases,
+            directory: &slice.directory,
+            memberships: &slice.memberships,
+            attachments: &BTreeMap::new(),
+        };
+        let plan = netloom_plan::plan(&input, "node-0").unwrap_or_default();
+        planning += start.elapsed();
+        let start = Instant::now();
+        let operations = diff(&plan.host, &plan.host);
+        comparing += start.elapsed();
+        assert!(operations.is_empty(), "nothing differs");
+    }
+    figure("node: putting together us", (assembling / ROUNDS).as_micros());
+    figure("node: planning us", (planning / ROUNDS).as_micros());
+    figure("node: comparing us", (comparing / ROUNDS).as_micros());
 }
 
 fn load(text: &str) -> anyhow::Result<Fabric> {

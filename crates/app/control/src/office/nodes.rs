@@ -26,6 +26,7 @@ impl Office {
             let snapshot = self.store.snapshot().map_err(OfficeError::from)?;
             let world = self.advance_to(&snapshot, None)?;
             let changes = change(&world, &snapshot)?;
+            let _commits = self.commits();
             match self.store.commit(&snapshot, changes) {
                 Ok(after) => return Ok(self.advance_to(&after, None)?),
                 Err(CommitError::Conflict { .. }) => {}

@@ -8,6 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// What the kernel counts processor time in, on every platform that Linux shows to programs.
+const TICKS_PER_SECOND: u64 = 100;
+
 /// A control that runs, ended with its folders.
 pub(super) struct Control {
     folder: PathBuf,
@@ -54,6 +57,15 @@ impl Control {
 
     pub(super) fn client(&self) -> Client {
         Client::unix(self.socket())
+    }
+
+    /// The processor time that it has used, in milliseconds.
+    pub(super) fn cpu_ms(&self) -> anyhow::Result<u64> {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.process.id()))?;
+        // After the name in parentheses come the fields from the third on (proc(5)).
+        let fields = stat.rsplit(") ").next().context("no fields")?;
+        let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<u64>);
+        Ok(ticks.sum::<Result<u64, _>>()? * 1000 / TICKS_PER_SECOND)
     }
 
     /// The most memory that it has had.

@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -33,7 +34,7 @@ const RECONNECT: Duration = Duration::from_millis(500);
 const TOLD_MAX: u64 = 5;
 
 /// What all agents count together.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Shared {
     pub(super) connected: AtomicU64,
     pub(super) applied: AtomicU64,
@@ -46,6 +47,25 @@ pub(super) struct Shared {
     /// When the last change was asked for, and how long after that the last agent enforced it.
     pub(super) start: Mutex<Option<Instant>>,
     pub(super) last_ms: AtomicU64,
+    /// The port at which the first node can be called.
+    pub(super) listen_port: watch::Sender<u16>,
+}
+
+impl Default for Shared {
+    fn default() -> Self {
+        Self {
+            connected: AtomicU64::new(0),
+            applied: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            resources: AtomicU64::new(0),
+            work_us: AtomicU64::new(0),
+            distrusted: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            start: Mutex::new(None),
+            last_ms: AtomicU64::new(0),
+            listen_port: watch::Sender::new(51820),
+        }
+    }
 }
 
 /// What has been counted so far.
@@ -161,7 +181,9 @@ impl Node {
         let mut machine = AgentSession::new(config, ResourceSet::new(), 0, Seed([7; 32]), now());
         let mut kernel = HostState::default();
         let mut buffer = vec![0; 64 << 10];
-        let (mut bytes, mut told) = (0_u64, false);
+        let (mut bytes, mut told) = (0_u64, None);
+        let mut listen_port = shared.listen_port.subscribe();
+        let is_first = self.name == "node-0";
         loop {
             while let Some(event) = machine.poll_event() {
                 match event {
@@ -175,9 +197,10 @@ impl Node {
                         machine.acknowledge(now(), sequence, Vec::new())?;
                         shared.bytes.fetch_add(bytes, Ordering::Relaxed);
                         bytes = 0;
-                        if !told {
-                            told = true;
-                            machine.request(now(), self.keys(networks))?;
+                        if told.is_none() {
+                            let port = *listen_port.borrow_and_update();
+                            machine.request(now(), self.keys(networks.clone(), port))?;
+                            told = Some(networks);
                         }
                     }
                     AgentEvent::Ended(end) => anyhow::bail!("{end:?}"),
@@ -195,6 +218,12 @@ impl Node {
                     anyhow::ensure!(count > 0, "control is gone");
                     bytes += count as u64;
                     machine.handle_input(now(), &buffer[..count]);
+                }
+                changed = listen_port.changed(), if is_first && told.is_some() => {
+                    changed?;
+                    let port = *listen_port.borrow_and_update();
+                    let networks = told.clone().unwrap_or_default();
+                    machine.request(now(), self.keys(networks, port))?;
                 }
                 () = tokio::time::sleep(due + Duration::from_millis(1)) => machine.handle_timeout(now()),
             }
@@ -251,7 +280,7 @@ impl Node {
     }
 
     /// The node's keys, signed.
-    fn keys(&self, networks: BTreeSet<String>) -> Vec<u8> {
+    fn keys(&self, networks: BTreeSet<String>, listen_port: u16) -> Vec<u8> {
         let public_keys: BTreeMap<String, [u8; 32]> =
             networks.into_iter().map(|network| (network, self.secret.public().0)).collect();
         let statement =
@@ -259,7 +288,7 @@ impl Node {
         let signature = sign_keys(&self.secret, self.token.fabric, &statement);
         to_bytes(&Call::Keys {
             public_keys,
-            listen_port: 51820,
+            listen_port,
             addresses: vec![[127, 0, 0, 1].into()],
             generation: 1,
             signature,
