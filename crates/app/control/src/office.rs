@@ -6,7 +6,7 @@ mod nodes;
 use crate::declared::Declared;
 use crate::feeds::{Feeds, Sign};
 use crate::observed::Observed;
-use crate::proposal::{self, Origin, Proposal};
+use crate::proposal::{self, Effects, Origin, Proposal};
 use crate::record::{CURRENT, Current, FABRIC, FabricRecord, RevisionRecord, revision_name};
 use crate::world::{self, Accepted, World, WorldError};
 use netloom_cbor::to_bytes;
@@ -25,8 +25,10 @@ const ATTEMPTS_MAX: usize = 64;
 pub struct Applied {
     /// The revision in force now.
     pub revision: u64,
-    /// What it did.
+    /// What was declared.
     pub proposal: Proposal,
+    /// What that does.
+    pub effects: Effects,
     /// Whether there was anything to change.
     pub changed: bool,
 }
@@ -125,11 +127,12 @@ impl Office {
     ///
     /// # Errors
     /// It cannot be accepted.
-    pub fn plan(&self, declared: Declared) -> Result<(u64, Proposal), OfficeError> {
+    pub fn plan(&self, declared: Declared) -> Result<(u64, Proposal, Effects), OfficeError> {
         let world = self.world();
         let proposal =
             proposal::propose(&world, declared, now_ms()).map_err(OfficeError::Refused)?;
-        Ok((world.revision, proposal))
+        let effects = proposal::effects(&world, &proposal);
+        Ok((world.revision, proposal, effects))
     }
 
     /// Makes what is declared the next revision. With `expected`, only if that revision is in force.
@@ -158,15 +161,18 @@ impl Office {
             let proposal =
                 proposal::propose(&world, declared, now).map_err(OfficeError::Refused)?;
             if !changed {
-                return Ok(Applied { revision: world.revision, proposal, changed });
+                let (revision, effects) = (world.revision, Effects::default());
+                return Ok(Applied { revision, proposal, effects, changed });
             }
             let changes = proposal::changes(&world, &proposal, origin, now);
-            let _commits = self.commits();
+            let commits = self.commits();
             match self.store.commit(&snapshot, changes) {
                 Ok(after) => {
                     let accepted = Some(Arc::clone(&proposal.accepted));
-                    let world = self.advance_to(&after, accepted)?;
-                    return Ok(Applied { revision: world.revision, proposal, changed });
+                    let revision = self.advance_to(&after, accepted)?.revision;
+                    drop(commits);
+                    let effects = proposal::effects(&world, &proposal);
+                    return Ok(Applied { revision, proposal, effects, changed });
                 }
                 Err(CommitError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),

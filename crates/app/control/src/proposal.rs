@@ -51,14 +51,20 @@ pub struct Proposal {
     pub warnings: Vec<Diagnostic>,
     /// Addresses as they would be.
     pub leases: Leases,
+    /// How many tests the file has; all hold.
+    pub tests: usize,
+}
+
+/// What a proposal does to nodes and flows. It decides nothing, so an apply finds it out while the
+/// nodes are at work already.
+#[derive(Debug, Default)]
+pub struct Effects {
     /// What changes on each node.
     pub nodes: BTreeMap<String, NodeChange>,
     /// Nodes beyond those, which were too many to plan.
     pub not_planned: usize,
     /// Which flows open or close.
     pub flows: Flows,
-    /// How many tests the file has; all hold.
-    pub tests: usize,
 }
 
 /// Who changes something, and why.
@@ -89,25 +95,29 @@ pub fn propose(world: &World, declared: Declared, now_ms: u64) -> Result<Proposa
     if !broken.is_empty() {
         return Err(Refused::BrokenTests(broken));
     }
-    let accepted = Accepted::new(declared, fabric);
-    let after = Whole {
-        fabric: &accepted.fabric,
-        fabric_id: world.fabric_id(),
-        leases: &leases,
-        directory: &world.directory,
-        memberships: &accepted.memberships,
-    };
-    let before = world.whole();
-    let Operations { nodes, not_planned } = netloom_change::operations(&before, &after, NODES_MAX);
-    let flows = netloom_change::flows(&before, &after);
+    let accepted = Arc::new(Accepted::new(declared, fabric));
     let warnings = loaded
         .diagnostics
         .into_iter()
         .filter(|found| found.severity == Severity::Warning)
         .collect();
     let tests = accepted.fabric.tests.len();
-    let accepted = Arc::new(accepted);
-    Ok(Proposal { accepted, warnings, leases, nodes, not_planned, flows, tests })
+    Ok(Proposal { accepted, warnings, leases, tests })
+}
+
+/// What a proposal does to `world`, which it was made for.
+pub fn effects(world: &World, proposal: &Proposal) -> Effects {
+    let Proposal { accepted, leases, .. } = proposal;
+    let after = Whole {
+        fabric: &accepted.fabric,
+        fabric_id: world.fabric_id(),
+        leases,
+        directory: &world.directory,
+        memberships: &accepted.memberships,
+    };
+    let before = world.whole();
+    let Operations { nodes, not_planned } = netloom_change::operations(&before, &after, NODES_MAX);
+    Effects { nodes, not_planned, flows: netloom_change::flows(&before, &after) }
 }
 
 /// Addresses from those kept so far; what has rested long enough may be given again.

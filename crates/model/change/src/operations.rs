@@ -45,8 +45,8 @@ pub struct Operations {
 pub fn operations(before: &Whole<'_>, after: &Whole<'_>, nodes_max: usize) -> Operations {
     let concerned = concerned(before, after);
     let not_planned = concerned.len().saturating_sub(nodes_max);
-    let node = |name: Name| {
-        let (old, new) = (plan(before, &name), plan(after, &name));
+    let node = |(name, concern): (Name, Concern)| {
+        let (old, new) = (plan(before, &name, &concern), plan(after, &name, &concern));
         let change = compare(&old, &new);
         (!change.is_empty()).then_some((name, change))
     };
@@ -54,8 +54,29 @@ pub fn operations(before: &Whole<'_>, after: &Whole<'_>, nodes_max: usize) -> Op
     Operations { nodes, not_planned }
 }
 
+/// How much of a node a change may concern.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Concern {
+    Whole,
+    /// Only what it has for these networks.
+    Networks(BTreeSet<Name>),
+}
+
+impl Concern {
+    /// What a change of something with this topic concerns of a node that follows it.
+    fn add(&mut self, topic: &Topic) {
+        match (&mut *self, topic) {
+            (Self::Networks(networks), Topic::Network(network)) => {
+                networks.insert(network.clone());
+            }
+            // Its own memberships and workloads, groups wherever they are used, and what all get.
+            _ => *self = Self::Whole,
+        }
+    }
+}
+
 /// The nodes that follow a topic of something that changed.
-fn concerned(before: &Whole<'_>, after: &Whole<'_>) -> BTreeSet<Name> {
+fn concerned(before: &Whole<'_>, after: &Whole<'_>) -> BTreeMap<Name, Concern> {
     let (old, new) = (resources(before), resources(after));
     let mut changed: BTreeSet<Topic> = BTreeSet::new();
     for (key, entry) in &new {
@@ -71,15 +92,17 @@ fn concerned(before: &Whole<'_>, after: &Whole<'_>) -> BTreeSet<Name> {
     let nodes = before.fabric.nodes.keys().chain(after.fabric.nodes.keys());
     let follows = [before, after].map(|whole| all_topics(whole.fabric, whole.memberships));
     nodes
-        .filter(|node| {
-            let topics = follows.iter().filter_map(|all| all.get(*node)).flatten();
-            topics.into_iter().any(|topic| changed.contains(topic))
+        .filter_map(|node| {
+            let topics = follows.iter().filter_map(|all| all.get(node)).flatten();
+            let mut concern = Concern::Networks(BTreeSet::new());
+            topics.filter(|topic| changed.contains(*topic)).for_each(|topic| concern.add(topic));
+            let nothing = concern == Concern::Networks(BTreeSet::new());
+            (!nothing).then(|| (node.clone(), concern))
         })
-        .cloned()
         .collect()
 }
 
-fn plan(whole: &Whole<'_>, node: &str) -> NodePlan {
+fn plan(whole: &Whole<'_>, node: &str, concern: &Concern) -> NodePlan {
     let input = PlanInput {
         fabric: whole.fabric,
         fabric_id: whole.fabric_id,
@@ -88,7 +111,11 @@ fn plan(whole: &Whole<'_>, node: &str) -> NodePlan {
         memberships: whole.memberships,
         attachments: &BTreeMap::new(),
     };
-    netloom_plan::plan(&input, node).unwrap_or_default()
+    let planned = match concern {
+        Concern::Whole => netloom_plan::plan(&input, node),
+        Concern::Networks(networks) => netloom_plan::plan_networks(&input, node, networks),
+    };
+    planned.unwrap_or_default()
 }
 
 fn compare(old: &NodePlan, new: &NodePlan) -> NodeChange {

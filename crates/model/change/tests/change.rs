@@ -195,6 +195,46 @@ fn flows_are_those_that_explain_would_answer_otherwise() {
 }
 
 #[test]
+fn operations_are_those_between_whole_plans_of_every_node() {
+    let mut compared = 0;
+    for seed in 0..120 {
+        let before = World::of(netloom_testkit::fabric(&yaml(seed, Size::default())), None);
+        let mut fabric = before.fabric.clone();
+        let pick = usize::try_from(seed).unwrap();
+        let workload = fabric.workloads.keys().nth(pick % fabric.workloads.len()).unwrap().clone();
+        let node = fabric.nodes.keys().nth(pick % fabric.nodes.len()).unwrap().clone();
+        match seed % 4 {
+            0 => drop(fabric.workloads.remove(&workload)),
+            1 => fabric.workloads.get_mut(&workload).unwrap().node = node,
+            2 => fabric.workloads.get_mut(&workload).unwrap().security_groups.clear(),
+            _ => fabric.security_groups.values_mut().for_each(|group| group.egress.clear()),
+        }
+        let after = World::of(fabric, Some(&before));
+        let told = operations(&before.whole(), &after.whole(), usize::MAX);
+        for node in before.fabric.nodes.keys() {
+            let host = |world: &World| {
+                let whole = world.whole();
+                let input = PlanInput {
+                    fabric: whole.fabric,
+                    fabric_id: whole.fabric_id,
+                    leases: whole.leases,
+                    directory: whole.directory,
+                    memberships: whole.memberships,
+                    attachments: &BTreeMap::new(),
+                };
+                netloom_plan::plan(&input, node).unwrap().host
+            };
+            let expected = netloom_state::diff(&host(&after), &host(&before));
+            let expected: Vec<String> = expected.iter().map(ToString::to_string).collect();
+            let found = told.nodes.get(node).map(|change| change.operations.clone());
+            assert_eq!(found.unwrap_or_default(), expected, "{seed}: {node}");
+            compared += expected.len();
+        }
+    }
+    assert!(compared > 500, "{compared} operations compared");
+}
+
+#[test]
 fn leases_are_kept() {
     let (before, after) = change(BEFORE, &BEFORE.replace("web-1:", "a-first: { node: two, subnet: s, security_groups: [web], attach: { serve: { http: 80 } } }\n  web-1:"));
     assert_eq!(before.leases.workloads["web-1"], after.leases.workloads["web-1"]);

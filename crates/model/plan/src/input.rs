@@ -100,11 +100,6 @@ impl<'a> PlanInput<'a> {
         self.named(self.memberships.workloads_of(network, node))
     }
 
-    /// The workloads on a node, network by network.
-    pub fn workloads_on(&self, node: &str) -> impl Iterator<Item = (&'a Name, &'a Workload)> {
-        self.named(self.memberships.workloads_on(node))
-    }
-
     fn named<'n>(
         &self,
         names: impl Iterator<Item = &'n Name>,

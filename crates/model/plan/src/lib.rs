@@ -26,7 +26,7 @@ use names::Names;
 use netloom_model::fabric::{Attach, Name};
 use netloom_state::{HostState, LinkEnd, Namespace};
 use peers::PeerPlan;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// Largest inner packet: an outer IPv6 header (40), UDP (8) and WireGuard (32) fit into 1500 bytes.
@@ -79,4 +79,15 @@ pub struct WorkloadPlan {
 pub fn plan(input: &PlanInput<'_>, node: &str) -> Option<NodePlan> {
     input.fabric.nodes.get(node)?;
     Some(topology::Topology::new(input, node).plan())
+}
+
+/// Plans what `node` needs for some of its networks, for who knows that nothing else of it differs
+/// from another plan: the same parts of both plans are compared at a fraction of the cost.
+pub fn plan_networks(
+    input: &PlanInput<'_>,
+    node: &str,
+    networks: &BTreeSet<Name>,
+) -> Option<NodePlan> {
+    input.fabric.nodes.get(node)?;
+    Some(topology::Topology::new(input, node).plan_networks(networks))
 }

@@ -87,11 +87,6 @@ impl Memberships {
     pub fn workloads_of(&self, network: &str, node: &str) -> impl Iterator<Item = &Name> {
         self.workloads.get(network).and_then(|nodes| nodes.get(node)).into_iter().flatten()
     }
-
-    /// The workloads on a node, network by network.
-    pub fn workloads_on(&self, node: &str) -> impl Iterator<Item = &Name> {
-        self.workloads.values().filter_map(move |nodes| nodes.get(node)).flatten()
-    }
 }
 
 fn stack(fabric: &Fabric, networks: &BTreeSet<&Name>) -> BTreeSet<Name> {

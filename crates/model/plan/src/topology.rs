@@ -30,12 +30,32 @@ impl<'a> Topology<'a> {
 
     pub(crate) fn plan(mut self) -> NodePlan {
         let mut plan = NodePlan::default();
-        let on_host = self.input.stack_networks_of(self.node);
         for network in self.input.networks_of(self.node) {
-            let hosts_it = on_host.contains(network);
-            plan.networks.insert(network.clone(), self.network(network, hosts_it));
+            self.plan_network(network, &mut plan);
         }
-        for (name, workload) in self.input.workloads_on(self.node) {
+        self.stop_on_host();
+        self.guard_host(self.input.stack_networks_of(self.node));
+        plan.host = self.host;
+        plan
+    }
+
+    pub(crate) fn plan_networks(mut self, networks: &BTreeSet<Name>) -> NodePlan {
+        let mut plan = NodePlan::default();
+        let own = self.input.networks_of(self.node).iter();
+        for network in own.filter(|network| networks.contains(*network)) {
+            self.plan_network(network, &mut plan);
+        }
+        let stacks = self.input.stack_networks_of(self.node).intersection(networks);
+        self.guard_host(&stacks.cloned().collect());
+        plan.host = self.host;
+        plan
+    }
+
+    /// A network, and the workloads that this node has in it.
+    fn plan_network(&mut self, network: &'a Name, plan: &mut NodePlan) {
+        let hosts_it = self.input.stack_networks_of(self.node).contains(network);
+        plan.networks.insert(network.clone(), self.network(network, hosts_it));
+        for (name, workload) in self.input.workloads_of(network, self.node) {
             match self.namespace_of(name, workload) {
                 Some(namespace) => {
                     let planned = self.workload(name, workload, &namespace);
@@ -44,10 +64,6 @@ impl<'a> Topology<'a> {
                 None => self.stop_absent(name, workload),
             }
         }
-        self.stop_on_host();
-        self.guard_host(on_host);
-        plan.host = self.host;
-        plan
     }
 
     /// The table of the node's own stack, if that is in any network.

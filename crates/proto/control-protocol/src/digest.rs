@@ -44,7 +44,13 @@ impl Lanes {
 
     /// The lanes of a resource: two bytes each, little-endian, of BLAKE3's extendable output over
     /// kind (2 bytes, big-endian), length of the name (2 bytes, big-endian), name and version.
-    fn each(&mut self, kind: u16, name: &str, version: &[u8; 32], change: impl Fn(u16, u16) -> u16) {
+    fn each(
+        &mut self,
+        kind: u16,
+        name: &str,
+        version: &[u8; 32],
+        change: impl Fn(u16, u16) -> u16,
+    ) {
         let length = u16::try_from(name.len()).expect("names are limited");
         let mut hasher = blake3::Hasher::new_derive_key(ELEMENT_CONTEXT);
         hasher.update(&kind.to_be_bytes()).update(&length.to_be_bytes());

@@ -1,11 +1,7 @@
-//! Many requests at a time become one commit: whoever comes first waits a moment for the others.
+//! Many requests at a time become one commit: who comes while one is under way waits for the next.
 
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
-
-/// How long the first one waits. A thousand nodes that come back at once make a few commits.
-const GATHER: Duration = Duration::from_millis(20);
 
 /// Requests by key; a later one of a key takes the place of an earlier one.
 #[derive(Debug)]
@@ -17,13 +13,13 @@ pub(super) struct Batch<T> {
 #[derive(Debug)]
 struct State<T> {
     gathered: BTreeMap<String, T>,
-    /// Number of the batch that is being gathered.
+    /// Number of the batch that is being gathered, and how many wait for its result.
     number: u64,
-    /// Whether somebody gathers it.
-    has_leader: bool,
-    /// Results of batches that somebody still waits for.
-    results: BTreeMap<u64, (Result<(), String>, usize)>,
     waiting: usize,
+    /// Whether a batch is being committed.
+    is_committing: bool,
+    /// Results of batches, and how many have not heard them yet.
+    results: BTreeMap<u64, (Result<(), String>, usize)>,
 }
 
 impl<T> Default for Batch<T> {
@@ -31,16 +27,17 @@ impl<T> Default for Batch<T> {
         let state = State {
             gathered: BTreeMap::new(),
             number: 0,
-            has_leader: false,
-            results: BTreeMap::new(),
             waiting: 0,
+            is_committing: false,
+            results: BTreeMap::new(),
         };
         Self { state: Mutex::new(state), done: Condvar::new() }
     }
 }
 
 impl<T> Batch<T> {
-    /// Puts a request into the batch that is gathered, and gives what came of that batch.
+    /// Puts a request into the batch that is gathered, and gives what came of that batch. `commit` is
+    /// called by one of those in it.
     pub(super) fn join(
         &self,
         key: &str,
@@ -49,29 +46,8 @@ impl<T> Batch<T> {
     ) -> Result<(), String> {
         let mut state = self.state();
         state.gathered.insert(key.to_owned(), request);
+        state.waiting += 1;
         let number = state.number;
-        if state.has_leader {
-            state.waiting += 1;
-            return self.follow(state, number);
-        }
-        state.has_leader = true;
-        drop(state);
-        std::thread::sleep(GATHER);
-        let mut state = self.state();
-        let gathered = std::mem::take(&mut state.gathered);
-        let followers = std::mem::take(&mut state.waiting);
-        state.number += 1;
-        state.has_leader = false;
-        drop(state);
-        let result = commit(gathered);
-        if followers > 0 {
-            self.state().results.insert(number, (result.clone(), followers));
-            self.done.notify_all();
-        }
-        result
-    }
-
-    fn follow(&self, mut state: MutexGuard<'_, State<T>>, number: u64) -> Result<(), String> {
         loop {
             if let Some((result, left)) = state.results.get_mut(&number) {
                 *left -= 1;
@@ -81,12 +57,44 @@ impl<T> Batch<T> {
                 }
                 return result;
             }
+            if !state.is_committing {
+                break;
+            }
             state = self.done.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        state.is_committing = true;
+        let gathered = std::mem::take(&mut state.gathered);
+        let others = std::mem::take(&mut state.waiting) - 1;
+        state.number += 1;
+        drop(state);
+        let result = Err("control failed while it committed this".to_owned());
+        let mut commitment = Commitment { batch: self, number, others, result };
+        commitment.result = commit(gathered);
+        commitment.result.clone()
     }
 
     fn state(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A commit under way. Its end is told also where it panics, or all that come later would wait for good.
+struct Commitment<'b, T> {
+    batch: &'b Batch<T>,
+    number: u64,
+    others: usize,
+    result: Result<(), String>,
+}
+
+impl<T> Drop for Commitment<'_, T> {
+    fn drop(&mut self) {
+        let mut state = self.batch.state();
+        state.is_committing = false;
+        if self.others > 0 {
+            state.results.insert(self.number, (self.result.clone(), self.others));
+        }
+        drop(state);
+        self.batch.done.notify_all();
     }
 }
 
@@ -114,6 +122,38 @@ mod tests {
         });
         assert_eq!(members.load(Ordering::Relaxed), 200);
         assert!((1..=200).contains(&commits.load(Ordering::Relaxed)));
+        assert!(batch.state().results.is_empty(), "nothing is kept for anybody");
+    }
+
+    #[test]
+    fn who_comes_during_a_commit_is_in_the_next_one_also_if_that_commit_fails() {
+        let batch = Batch::default();
+        let (began, begun) = std::sync::mpsc::channel();
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        std::thread::scope(|scope| {
+            let batch = &batch;
+            let first = scope.spawn(move || {
+                batch.join("a", 0, |_| {
+                    began.send(()).unwrap();
+                    released.recv().unwrap();
+                    panic!("the disk is gone");
+                })
+            });
+            begun.recv().unwrap();
+            let next = ["b", "c"].map(|key| {
+                scope.spawn(move || {
+                    batch.join(key, 1, |gathered| Err(format!("{}", gathered.len())))
+                })
+            });
+            while batch.state().waiting < 2 {
+                std::thread::yield_now();
+            }
+            release.send(()).unwrap();
+            assert!(first.join().is_err());
+            for one in next {
+                assert_eq!(one.join().unwrap(), Err("2".to_owned()), "both in one commit");
+            }
+        });
         assert!(batch.state().results.is_empty(), "nothing is kept for anybody");
     }
 

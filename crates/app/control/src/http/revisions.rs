@@ -27,8 +27,9 @@ pub(super) async fn plan(
     Body(plan): Body<Plan>,
 ) -> Result<Json<Proposed>, Failure> {
     blocking(move || {
-        let (revision, proposal) = desk.office.plan(declared(&desk.office, plan.sources))?;
-        Ok::<_, OfficeError>(Json(view::proposed(revision, &proposal)))
+        let (revision, proposal, effects) =
+            desk.office.plan(declared(&desk.office, plan.sources))?;
+        Ok::<_, OfficeError>(Json(view::proposed(revision, &proposal, &effects)))
     })
     .await
 }
@@ -107,7 +108,7 @@ pub(super) async fn waited(
         return Applied {
             revision: done.revision,
             changed: done.changed,
-            proposed: view::proposed(base_revision, &done.proposal),
+            proposed: view::proposed(base_revision, &done.proposal, &done.effects),
             applied: here.into_iter().filter(|name| !behind.contains(name)).collect(),
             behind: behind.into_iter().collect(),
             away,

@@ -3,7 +3,7 @@
 use super::answer::finding;
 use crate::observed::Observed;
 use crate::office::Office;
-use crate::proposal::Proposal;
+use crate::proposal::{Effects, Proposal};
 use crate::record::{RevisionRecord, Standing};
 use crate::world::World;
 use netloom_api::{
@@ -13,7 +13,7 @@ use netloom_model::lease::node_address;
 use netloom_resource::Kind;
 use std::collections::BTreeMap;
 
-pub(super) fn proposed(base_revision: u64, proposal: &Proposal) -> Proposed {
+pub(super) fn proposed(base_revision: u64, proposal: &Proposal, effects: &Effects) -> Proposed {
     let node = |change: &netloom_change::NodeChange| NodeChange {
         operations: change.operations.clone(),
         started: change.started.clone(),
@@ -29,10 +29,10 @@ pub(super) fn proposed(base_revision: u64, proposal: &Proposal) -> Proposed {
     };
     Proposed {
         base_revision,
-        nodes: proposal.nodes.iter().map(|(name, one)| (name.clone(), node(one))).collect(),
-        nodes_not_planned: proposal.not_planned,
-        flows: proposal.flows.changes.iter().map(flow).collect(),
-        flows_not_compared: proposal.flows.not_compared,
+        nodes: effects.nodes.iter().map(|(name, one)| (name.clone(), node(one))).collect(),
+        nodes_not_planned: effects.not_planned,
+        flows: effects.flows.changes.iter().map(flow).collect(),
+        flows_not_compared: effects.flows.not_compared,
         tests: proposal.tests,
         warnings: proposal.warnings.iter().map(finding).collect(),
     }
