@@ -92,6 +92,7 @@ impl Source {
                     fabric_id: facts.fabric_id,
                     leases: facts.leases,
                     directory: facts.directory,
+                    control: Vec::new(),
                 };
                 let (private_keys, listen_port) = (facts.private_keys, facts.listen_port);
                 Ok(Desired { slice, private_keys, listen_port, refused: Vec::new() })
@@ -113,6 +114,7 @@ impl FromControl {
             slice.fabric.name.clone_from(&self.joined.facts.fabric);
             slice.fabric_id = self.joined.fabric_id();
         }
+        self.joined.keep_control(&slice.control).context("control's addresses cannot be kept")?;
         let networks = slice.memberships.of_node(node);
         let networks = networks.into_iter().flat_map(|membership| &membership.networks);
         self.joined.make_keys(networks).context("the node's keys cannot be kept")?;

@@ -26,6 +26,8 @@ pub(crate) struct Follower {
     link: ControlLink,
     state: LinkState,
     keys: Option<KeyFacts>,
+    /// Where control answers, as the link knows.
+    members: Vec<String>,
     status_due: Time,
     retry_due: Time,
     /// Why what control sent is not kept on disk, if it is not.
@@ -38,12 +40,14 @@ impl Follower {
         let Source::Control(control) = source else { return Ok(None) };
         let FromControl { joined, held, revision, time_ms } = control.as_ref();
         let facts = joined.facts.clone();
+        let members = facts.control.clone();
         let link = ControlLink::start(folder, facts, held.clone(), *revision, *time_ms)?;
         let now = monotonic_now();
         Ok(Some(Self {
             link,
             state: LinkState::Away("not tried yet".to_owned()),
             keys: None,
+            members,
             status_due: now,
             retry_due: now,
             not_kept: None,
@@ -161,6 +165,12 @@ impl Agent {
                 .collect(),
             listen_port: self.desired.listen_port,
         };
+        if let (Source::Control(control), Some(follower)) = (&self.source, &mut self.follower)
+            && follower.members != control.joined.facts.control
+        {
+            follower.members.clone_from(&control.joined.facts.control);
+            follower.link.tell(Command::Members(follower.members.clone()));
+        }
         let due = self.follower.as_ref().is_some_and(|follower| now >= follower.status_due);
         let status = (at_once || due).then(|| self.status());
         let Some(follower) = &mut self.follower else { return };

@@ -85,6 +85,17 @@ impl Joined {
         u128::from_str_radix(&self.facts.fabric_id, 16).unwrap_or_default()
     }
 
+    /// Keeps where the members of control answer, if control says so and it is news.
+    pub(crate) fn keep_control(&mut self, control: &[String]) -> anyhow::Result<()> {
+        if control.is_empty() || self.facts.control == control {
+            return Ok(());
+        }
+        let facts = JoinedFacts { control: control.to_vec(), ..self.facts.clone() };
+        write_secret(&self.folder.join(JOINED), &serde_json::to_vec_pretty(&facts)?)?;
+        self.facts = facts;
+        Ok(())
+    }
+
     /// Makes keys for networks that have none, and keeps them.
     pub(crate) fn make_keys<'a>(
         &mut self,

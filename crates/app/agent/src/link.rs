@@ -55,6 +55,8 @@ pub(crate) enum Command {
     Status(Vec<u8>),
     /// What others need to call this node.
     Keys(KeyFacts),
+    /// Where the members of control answer from now on, each `host:port`.
+    Members(Vec<String>),
 }
 
 /// What others need to call this node.

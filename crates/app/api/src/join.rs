@@ -24,6 +24,9 @@ pub struct MakeToken {
     /// Where nodes reach control, each `host:port`, if not where control thinks.
     #[serde(default)]
     pub endpoints: Vec<String>,
+    /// Whether the node becomes a member of control: it gets the keys of the fabric's CA.
+    #[serde(default)]
+    pub control: bool,
 }
 
 /// The answer to [`MakeToken`]. The token is shown once and kept nowhere.
@@ -90,4 +93,46 @@ pub struct Joined {
     pub waiting: bool,
     /// Whether the fabric's file declares the node.
     pub declared: bool,
+    /// What a member of control needs, where the token makes the node one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub member: Option<MemberKeys>,
+}
+
+/// What makes a host a member of control.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct MemberKeys {
+    /// The key of the fabric's CA (PKCS #8, DER).
+    pub ca_key: String,
+    /// Control's Ed25519 key for what it signs (PKCS #8, DER).
+    pub signing_key: String,
+    /// Where the store is.
+    pub etcd: Etcd,
+}
+
+impl std::fmt::Debug for MemberKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("MemberKeys").field("etcd", &self.etcd).finish_non_exhaustive()
+    }
+}
+
+/// How an etcd is reached.
+#[derive(Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Etcd {
+    /// URLs of its members.
+    pub endpoints: Vec<String>,
+    /// Certificates of the authorities that sign its certificates (PEM), where the URLs are `https`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authorities: Option<String>,
+    /// What control shows it (PEM).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub certificate: Option<String>,
+    /// The key of that (PEM).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+impl std::fmt::Debug for Etcd {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Etcd").field("endpoints", &self.endpoints).finish_non_exhaustive()
+    }
 }

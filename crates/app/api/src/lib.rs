@@ -16,9 +16,9 @@ pub use change::{
     Applied, Apply, Flow, NodeChange, NodeRefusal, Plan, Proposed, Revision, Rollback, Sources,
 };
 pub use error::{Error, Finding};
-pub use join::{Join, Joined, MakeToken, Token, TokenMade};
+pub use join::{Etcd, Join, Joined, MakeToken, MemberKeys, Token, TokenMade};
 pub use network::{Connect, Disconnect, MakeNetwork, Member, Network};
-pub use status::{Node, Status, Workload};
+pub use status::{ControlMember, Node, Status, Workload};
 
 /// Before every path.
 pub const PREFIX: &str = "/v1";

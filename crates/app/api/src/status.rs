@@ -22,6 +22,18 @@ pub struct Status {
     pub workloads: BTreeMap<String, Workload>,
     /// Networks and their prefixes.
     pub networks: BTreeMap<String, Vec<String>>,
+    /// Members of control by node, where there can be several.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub control: BTreeMap<String, ControlMember>,
+}
+
+/// How a member of control is.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ControlMember {
+    /// Where it answers, each `host:port`.
+    pub endpoints: Vec<String>,
+    /// Whether the member that was asked hears it, or is it.
+    pub heard: bool,
 }
 
 /// How a node is.

@@ -100,9 +100,12 @@ fn schemas_have_the_fields_that_are_sent_and_taken() {
     check::<api::Applied>("Applied", false, known);
     check::<api::Apply>("Apply", true, known);
     check::<api::Connect>("Connect", true, known);
+    check::<api::ControlMember>("ControlMember", false, known);
     check::<api::Disconnect>("Disconnect", true, known);
+    check::<api::Etcd>("Etcd", false, known);
     check::<api::MakeNetwork>("MakeNetwork", true, known);
     check::<api::Member>("Member", false, known);
+    check::<api::MemberKeys>("MemberKeys", false, known);
     check::<api::Network>("Network", false, known);
     check::<api::Error>("Error", false, known);
     check::<api::Finding>("Finding", false, known);

@@ -11,6 +11,7 @@ mod join;
 mod network;
 mod nodes;
 mod place;
+mod seat;
 mod status;
 mod supervise;
 mod time;

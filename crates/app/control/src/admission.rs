@@ -4,6 +4,7 @@ mod batch;
 mod members;
 mod tokens;
 
+use crate::keys::ControlKeys;
 use crate::office::{Office, OfficeError, now_ms, put};
 use crate::record::{NodeRecord, Standing, node_name};
 use crate::world::{self, World};
@@ -11,9 +12,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use batch::Batch;
 use members::SaidKeys;
-use netloom_api::{Join, Joined};
+use netloom_api::{Etcd, Join, Joined, MemberKeys};
 use netloom_base::WallTime;
 use netloom_cbor::{from_bytes, to_bytes};
+use netloom_model::fabric::Role;
 use netloom_pki::authority::LIFETIME;
 use netloom_pki::identity::verify_possession;
 use netloom_pki::redemption::token_id;
@@ -46,6 +48,21 @@ pub(crate) enum AdmissionError {
         /// The name.
         name: String,
     },
+    /// Only this host reads the store.
+    #[error(
+        "the fabric's store is a file of this host, so it can have one member of control only; begin \
+         it with `netloom up FILE --etcd URL …` for several"
+    )]
+    NotShared,
+    /// The file does not make the node a member of control.
+    #[error(
+        "the fabric's file does not say that node `{node}` is a member of control; add `roles: \
+         [control]` to it, then `netloom apply`, and join again"
+    )]
+    NoRole {
+        /// The node.
+        node: String,
+    },
     /// The request makes no sense.
     #[error("{0}; use `netloom join`")]
     Invalid(String),
@@ -56,11 +73,11 @@ pub(crate) enum AdmissionError {
 
 /// Admits.
 pub(crate) struct Admission {
-    authority: Authority,
-    /// Control's key for what it signs.
-    signing_key: PublicKey,
-    /// Where nodes reach control.
+    keys: ControlKeys,
+    /// Where nodes reach this member of control.
     endpoints: Vec<String>,
+    /// Where the store is, if several members can share it.
+    etcd: Option<Etcd>,
     office: Arc<Office>,
     /// Keys that nodes have said, on their way into one commit.
     batch: Batch<(SaidKeys, Option<SocketAddr>)>,
@@ -73,14 +90,39 @@ impl std::fmt::Debug for Admission {
 }
 
 impl Admission {
-    /// With the fabric's authority.
+    /// With the fabric's keys.
     pub(crate) fn new(
-        authority: Authority,
-        signing_key: PublicKey,
+        keys: ControlKeys,
         endpoints: Vec<String>,
+        etcd: Option<Etcd>,
         office: Arc<Office>,
     ) -> Self {
-        Self { authority, signing_key, endpoints, office, batch: Batch::default() }
+        Self { keys, endpoints, etcd, office, batch: Batch::default() }
+    }
+
+    fn authority(&self) -> &Authority {
+        &self.keys.authority
+    }
+
+    /// Where control answers: this member first, since it is there.
+    fn endpoints(&self, world: &World) -> Vec<String> {
+        let others = world.members.values().flat_map(|member| &member.endpoints);
+        let others = others.filter(|endpoint| !self.endpoints.contains(endpoint));
+        self.endpoints.iter().chain(others).cloned().collect()
+    }
+
+    /// What a token that makes members needs: a store that several can share.
+    fn shared_store(&self) -> Result<&Etcd, AdmissionError> {
+        self.etcd.as_ref().ok_or(AdmissionError::NotShared)
+    }
+
+    /// What makes a node a member of control, if the fabric's file says that it is one.
+    fn member_keys(&self, world: &World, node: &str) -> Result<MemberKeys, AdmissionError> {
+        let declared = world.accepted.fabric.nodes.get(node);
+        if declared.is_none_or(|node| !node.roles.contains(&Role::Control)) {
+            return Err(AdmissionError::NoRole { node: node.to_owned() });
+        }
+        Ok(self.keys.for_member(self.shared_store()?.clone()))
     }
 
     // === joining ===
@@ -93,7 +135,7 @@ impl Admission {
         binding: Option<[u8; 32]>,
     ) -> Result<Joined, AdmissionError> {
         let asked = Asked::read(join)?;
-        let fabric = self.authority.fabric();
+        let fabric = self.authority().fabric();
         let proven = binding.is_some_and(|binding| {
             verify_possession(&asked.key, asked.fabric, &join.node, &binding, &asked.proof).is_ok()
         });
@@ -103,6 +145,7 @@ impl Admission {
         }
         let id = token_id(&asked.secret);
         let name = token_name(&id);
+        let mut member = None;
         let world = office.update(|world, snapshot| {
             let record = read_token(snapshot, &name)?.ok_or(RedeemError::Forged)?;
             let attempt = Attempt {
@@ -112,7 +155,13 @@ impl Admission {
                 key: asked.key,
             };
             let redeemed = redeem(&record, &attempt, wall_now())?;
-            let waits = snapshot.entry(&waiting_name(&id)).map_err(OfficeError::from)?.is_some();
+            let marked =
+                |name: &str| Ok::<_, OfficeError>(snapshot.entry(name)?.is_some());
+            let waits = marked(&waiting_name(&id))?;
+            member = match marked(&control_name(&id))? {
+                true => Some(self.member_keys(world, &join.node)?),
+                false => None,
+            };
             let node = self.admitted(world, join, &asked, redeemed.tags, waits)?;
             let mut changes = vec![put(node_name(&join.node), to_bytes(&node))];
             if redeemed.record != record {
@@ -121,7 +170,7 @@ impl Admission {
             Ok::<Vec<Change>, AdmissionError>(changes)
         })?;
         let certificate = self
-            .authority
+            .authority()
             .issue_node(&join.node, &asked.key, wall_now(), LIFETIME)
             .map_err(|error| AdmissionError::Invalid(error.to_string()))?;
         debug_assert_eq!(fabric, FabricId(world.identity.id));
@@ -129,12 +178,13 @@ impl Admission {
             fabric: world.identity.name.clone(),
             node: join.node.clone(),
             certificate: BASE64.encode(certificate.as_bytes()),
-            ca: BASE64.encode(self.authority.certificate().as_bytes()),
-            signing_key: hex(&self.signing_key.0),
-            control: self.endpoints.clone(),
+            ca: BASE64.encode(self.authority().certificate().as_bytes()),
+            signing_key: hex(&self.keys.signing.public().0),
+            control: self.endpoints(&world),
             waiting: world.nodes.get(&join.node).map(|node| node.standing)
                 == Some(Standing::Waiting),
             declared: world.accepted.fabric.nodes.contains_key(&join.node),
+            member,
         })
     }
 
@@ -207,6 +257,11 @@ fn token_name(id: &[u8; 8]) -> String {
 /// Its presence says that nodes which join with the token wait for approval.
 fn waiting_name(id: &[u8; 8]) -> String {
     format!("token-waits/{}", hex(id))
+}
+
+/// Its presence says that nodes which join with the token become members of control.
+fn control_name(id: &[u8; 8]) -> String {
+    format!("token-control/{}", hex(id))
 }
 
 fn wall_now() -> WallTime {

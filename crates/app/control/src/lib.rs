@@ -15,6 +15,7 @@ mod admission;
 pub mod api_part;
 pub mod declared;
 pub mod feeds;
+mod exchange;
 mod http;
 pub mod keys;
 pub mod observed;
@@ -24,6 +25,7 @@ mod read;
 pub mod record;
 pub mod server;
 pub mod session;
+pub mod store_place;
 pub mod world;
 
 pub use http::Role;

@@ -22,4 +22,14 @@ pub struct Observed {
     pub refused: Vec<Refusal>,
     /// Its own report.
     pub status: Option<Value>,
+    /// Number of the last change of any of this, among the changes of all nodes.
+    pub sequence: u64,
+}
+
+impl Observed {
+    /// Whether this says more of the node as it is now than what another member of control has heard.
+    /// A node is connected to one of them; for a while after it has changed over, two believe that.
+    pub fn is_newer_than(&self, other: &Self) -> bool {
+        (self.connected, self.last_seen_ms) > (other.connected, other.last_seen_ms)
+    }
 }

@@ -11,7 +11,7 @@ use crate::record::{CURRENT, Current, FABRIC, FabricRecord, RevisionRecord, revi
 use crate::world::{self, Accepted, World, WorldError};
 use netloom_cbor::to_bytes;
 use netloom_store::{Change, CommitError, Snapshot, Store, UpdateError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -46,7 +46,14 @@ pub struct Office {
 struct Inner {
     world: Arc<World>,
     feeds: Feeds,
+    /// What nodes say that are connected here.
     observed: BTreeMap<String, Observed>,
+    /// Number of the last change of that.
+    sequence: u64,
+    /// What nodes have said to other members, by member.
+    elsewhere: BTreeMap<String, BTreeMap<String, Observed>>,
+    /// Members that are heard: this one, and those whose exchange is open.
+    heard: BTreeSet<String>,
 }
 
 impl std::fmt::Debug for Office {
@@ -99,7 +106,9 @@ impl Office {
     ) -> Result<Self, OfficeError> {
         let world = Arc::new(World::read(&store.snapshot()?, None, None)?);
         let feeds = Feeds::new(&world, sign);
-        let inner = Inner { world, feeds, observed: BTreeMap::new() };
+        let (observed, elsewhere) = (BTreeMap::new(), BTreeMap::new());
+        let heard = BTreeSet::new();
+        let inner = Inner { world, feeds, observed, sequence: 0, elsewhere, heard };
         Ok(Self { store, inner: Mutex::new(inner), commits: Mutex::new(()), notify })
     }
 

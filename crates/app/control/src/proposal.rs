@@ -108,14 +108,15 @@ pub fn propose(world: &World, declared: Declared, now_ms: u64) -> Result<Proposa
 /// What a proposal does to `world`, which it was made for.
 pub fn effects(world: &World, proposal: &Proposal) -> Effects {
     let Proposal { accepted, leases, .. } = proposal;
+    let before = world.whole();
     let after = Whole {
         fabric: &accepted.fabric,
         fabric_id: world.fabric_id(),
         leases,
         directory: &world.directory,
         memberships: &accepted.memberships,
+        control: before.control,
     };
-    let before = world.whole();
     let Operations { nodes, not_planned } = netloom_change::operations(&before, &after, NODES_MAX);
     Effects { nodes, not_planned, flows: netloom_change::flows(&before, &after) }
 }

@@ -8,6 +8,7 @@
 //! | `lease/WORKLOAD` | [`LeaseRecord`] |
 //! | `resting/NETWORK/ADDRESS` | [`RestRecord`] |
 //! | `node/NAME` | [`NodeRecord`] |
+//! | `member/NAME` | [`MemberRecord`] of the member of control on that node |
 //! | `token/ID`, `access/ID` | what admits nodes, and what admits people and programs |
 //!
 //! What nodes report of themselves never comes here: a heartbeat is not worth a commit.
@@ -47,6 +48,20 @@ pub fn rest_name(network: &str, address: IpAddr) -> String {
 /// Name of a node's record.
 pub fn node_name(node: &str) -> String {
     format!("node/{node}")
+}
+
+/// Name of a member's record.
+pub fn member_name(member: &str) -> String {
+    format!("member/{member}")
+}
+
+netloom_cbor::record! {
+    /// A member of control.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    pub struct MemberRecord {
+        /// Where nodes and other members reach it, each `host:port`.
+        0 => pub endpoints: Vec<String> [max LIST_MAX],
+    }
 }
 
 netloom_cbor::record! {

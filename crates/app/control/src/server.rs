@@ -4,14 +4,18 @@
 //! |---|---|---|
 //! | TCP port, TLS, ALPN `netloom-control/1` | nodes with a certificate | the delta protocol |
 //! | the same port, ALPN `http/1.1` | joiners; holders of access tokens | the API |
+//! | the same port, ALPN `netloom-member/1` | other members of control | what nodes say here |
 //! | Unix socket | root on this host | the API, as admin |
 //! | TCP port on loopback, HTTP | browsers and programs on this host | API and dashboard |
 
 use crate::admission::Admission;
+use crate::exchange::{self, ALPN_MEMBER, Listener};
 use crate::http::{Binding, Desk, Door, Events, Hosts, browser_router, router};
 use crate::keys::ControlKeys;
 use crate::office::Office;
+use crate::record::MemberRecord;
 use crate::session::{self, Caller, NodeDesk};
+use crate::store_place;
 use anyhow::Context as _;
 use axum::Router;
 use hyper_util::rt::TokioIo;
@@ -20,7 +24,6 @@ use netloom_base::Seed;
 use netloom_pki::authority::LIFETIME;
 use netloom_pki::tls::{TlsIdentity, binding, peer, server_config};
 use netloom_pki::{Clock, Subject, TlsKey};
-use netloom_store::{RedbBackend, Store};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -40,12 +43,18 @@ const GRACE: Duration = Duration::from_secs(30 * 24 * 3600);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How often control looks for what other members have committed.
 const FOLLOW_INTERVAL: Duration = Duration::from_millis(500);
+/// How often the store is tidied up.
+const GARBAGE_INTERVAL: Duration = Duration::from_secs(600);
+/// How long commits are kept whole that are not the newest any more: other members may read them.
+const GARBAGE_GRACE: Duration = Duration::from_secs(3600);
 
 /// How control is started.
 #[derive(Clone, Debug)]
 pub struct Options {
     /// Folder of the store and of control's keys.
     pub folder: PathBuf,
+    /// The node that this member of control is on.
+    pub member: String,
     /// The Unix socket of the API.
     pub socket: PathBuf,
     /// Where nodes connect to.
@@ -68,9 +77,8 @@ pub async fn run(
     ready: impl FnOnce(),
 ) -> anyhow::Result<()> {
     let keys = ControlKeys::read(&options.folder)?;
-    let path = options.folder.join("store.redb");
-    let store = Store::open(RedbBackend::open(&path)?)
-        .with_context(|| format!("cannot open {}", path.display()))?;
+    let etcd = store_place::etcd(&options.folder)?;
+    let store = store_place::open(&options.folder, keys.authority.fabric())?;
     // Sessions wake for commits only: what one node says of itself is nothing to a thousand others.
     let (version_sender, versions) = watch::channel(0);
     let (published_sender, published) = watch::channel(0);
@@ -81,10 +89,14 @@ pub async fn run(
     let signing = keys.signing.clone();
     let office = Arc::new(Office::open(store, Box::new(move |bytes| signing.sign(bytes)), notify)?);
     let acceptor = acceptor(&keys)?;
+    let now = Clock::system().now();
+    let listener =
+        Listener::new(Arc::clone(&office), options.member.clone(), &keys.authority, now)?;
+    let is_member_of_several = etcd.is_some();
     let admission = Arc::new(Admission::new(
-        keys.authority,
-        keys.signing.public(),
+        keys,
         options.endpoints.clone(),
+        etcd,
         Arc::clone(&office),
     ));
     let events = Events::start(Arc::clone(&office), published.clone());
@@ -102,7 +114,14 @@ pub async fn run(
         })?),
         None => None,
     };
+    if is_member_of_several {
+        let (office, member) = (Arc::clone(&office), options.member.clone());
+        let record = MemberRecord { endpoints: options.endpoints.clone() };
+        tokio::task::spawn_blocking(move || office.keep_member(&member, Some(&record))).await??;
+        tokio::spawn(Arc::new(listener).listen());
+    }
     tokio::spawn(follow(Arc::clone(&office)));
+    tokio::spawn(collect_garbage(Arc::clone(&office)));
     tokio::spawn(serve_local(local, router(&desk, Door::Local)));
     if let Some(dashboard) = dashboard {
         let hosts = Hosts::new(dashboard.local_addr()?, &options.dashboard_hosts);
@@ -123,7 +142,7 @@ fn acceptor(keys: &ControlKeys) -> anyhow::Result<TlsAcceptor> {
         keys.authority.issue_control("control", &key, &[], clock.now(), LIFETIME * 365)?;
     let identity = TlsIdentity { certificate, key: key.stored().clone() };
     let authority = keys.authority.certificate();
-    let config = server_config(authority, &identity, &[ALPN_AGENT, ALPN_HTTP], &clock, GRACE)?;
+    let config = server_config(authority, &identity, &[ALPN_AGENT, ALPN_HTTP, ALPN_MEMBER], &clock, GRACE)?;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
@@ -135,6 +154,17 @@ async fn follow(office: Arc<Office>) {
         if !matches!(followed, Ok(Ok(_))) {
             tokio::time::sleep(FOLLOW_INTERVAL).await;
         }
+    }
+}
+
+/// Removes what no revision and no commit of the last hour needs any more.
+async fn collect_garbage(office: Arc<Office>) {
+    loop {
+        tokio::time::sleep(GARBAGE_INTERVAL).await;
+        let office = Arc::clone(&office);
+        // What fails now is tried again next time; a damaged store is told by all that reads it.
+        let collecting = move || office.store().collect_garbage(GARBAGE_GRACE).is_ok();
+        let _ = tokio::task::spawn_blocking(collecting).await;
     }
 }
 
@@ -192,6 +222,15 @@ async fn serve_tls(
     desk: Desk,
 ) {
     let connection = stream.get_ref().1;
+    if connection.alpn_protocol() == Some(ALPN_MEMBER) {
+        if let Ok(Some(peer)) = peer(connection.peer_certificates(), &Clock::system())
+            && matches!(peer.subject, Subject::Control(..))
+            && !peer.is_expired
+        {
+            exchange::tell(stream, desk.office, desk.published).await;
+        }
+        return;
+    }
     if connection.alpn_protocol() != Some(ALPN_AGENT) {
         let mut router = router(&desk, Door::Net);
         if let Some(binding) = binding(connection) {

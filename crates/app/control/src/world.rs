@@ -3,8 +3,8 @@
 use crate::declared::Declared;
 use crate::read::{directory, directory_entry, optional, records, required, resting};
 use crate::record::{
-    CURRENT, Current, FABRIC, FabricRecord, LeaseRecord, NodeRecord, RestRecord, RevisionRecord,
-    Standing, revision_name,
+    CURRENT, Current, FABRIC, FabricRecord, LeaseRecord, MemberRecord, NodeRecord, RestRecord,
+    RevisionRecord, Standing, revision_name,
 };
 use netloom_cbor::DecodeError;
 use netloom_control_protocol::{Resource, ResourceError, ResourceKey};
@@ -113,6 +113,10 @@ pub struct World {
     pub nodes: imbl::OrdMap<String, Arc<NodeRecord>>,
     /// Keys and endpoints of those that take part.
     pub directory: Arc<Directory>,
+    /// Members of control.
+    pub members: Arc<BTreeMap<String, MemberRecord>>,
+    /// Where they answer, if there are several.
+    control: Arc<[String]>,
     /// What nodes need.
     pub table: Table,
 }
@@ -148,6 +152,7 @@ impl World {
         let rests = records::<RestRecord>(snapshot, "resting/")?;
         let nodes = records::<NodeRecord>(snapshot, "node/")?;
         let directory = directory(&nodes);
+        let members = records::<MemberRecord>(snapshot, "member/")?;
         let leases = Leases {
             workloads: leases.into_iter().map(|(name, lease)| (name, lease.addresses)).collect(),
             resting: rests.keys().filter_map(|name| resting(name)).collect(),
@@ -162,6 +167,8 @@ impl World {
             rests: Arc::new(rests),
             nodes: nodes.into_iter().map(|(name, node)| (name, Arc::new(node))).collect(),
             directory: Arc::new(directory),
+            control: endpoints(&members),
+            members: Arc::new(members),
             table: Table::new(),
         };
         let all = netloom_resource::resources(&world.whole());
@@ -204,8 +211,11 @@ impl World {
                 workloads.insert(workload.to_owned());
             } else if let Some(rest) = name.strip_prefix("resting/") {
                 change(Arc::make_mut(&mut after.rests), rest, optional(snapshot, &name)?);
+            } else if let Some(member) = name.strip_prefix("member/") {
+                change(Arc::make_mut(&mut after.members), member, optional(snapshot, &name)?);
             }
         }
+        after.control = endpoints(&after.members);
         if !Arc::ptr_eq(&after.rests, &self.rests) {
             let resting = after.rests.keys().filter_map(|name| resting(name)).collect();
             Arc::make_mut(&mut after.leases).resting = resting;
@@ -221,7 +231,10 @@ impl World {
             after.table = changed_table(&after.table, all)?;
             return Ok(after);
         }
-        let made = netloom_resource::resources_of(&after.whole(), &nodes, &workloads);
+        let mut made = netloom_resource::resources_of(&after.whole(), &nodes, &workloads);
+        if after.control != self.control {
+            made.extend(netloom_resource::resource_of_fabric(&after.whole()));
+        }
         after.table = changed_table(&after.table, made)?;
         Ok(after)
     }
@@ -234,6 +247,7 @@ impl World {
             leases: &self.leases,
             directory: &self.directory,
             memberships: &self.accepted.memberships,
+            control: &self.control,
         }
     }
 
@@ -264,6 +278,14 @@ fn changed_table(before: &Table, made: BTreeMap<Key, Entry>) -> Result<Table, Re
         table.insert(key, Shared { resource, topics: entry.topics.into() });
     }
     Ok(table)
+}
+
+/// What nodes are told of where control answers. The only member is known to all of its nodes.
+fn endpoints(members: &BTreeMap<String, MemberRecord>) -> Arc<[String]> {
+    if members.len() < 2 {
+        return Arc::new([]);
+    }
+    members.values().flat_map(|member| member.endpoints.iter().cloned()).collect()
 }
 
 /// Sets or removes an entry.

@@ -180,6 +180,11 @@ impl Client {
         self.post(&format!("/v1/nodes/{}/remove", escaped(node)), &()).await
     }
 
+    /// Forgets a member of control, by its node.
+    pub async fn leave(&self, member: &str) -> Result<Status, ClientError> {
+        self.post(&format!("/v1/members/{}/leave", escaped(member)), &()).await
+    }
+
     /// Asks to be admitted, over a connection that the caller has made and trusts.
     pub async fn join_over<S>(stream: S, place: &str, join: &Join) -> Result<Joined, ClientError>
     where

@@ -43,6 +43,7 @@ impl World {
             leases: &self.leases,
             directory: &self.directory,
             memberships: &self.memberships,
+            control: &[],
         }
     }
 

@@ -30,6 +30,8 @@ pub struct Slice {
     pub directory: Directory,
     /// Which nodes take part in which networks.
     pub memberships: Memberships,
+    /// Where the members of control answer, each `host:port`; empty where there is only one.
+    pub control: Vec<String>,
 }
 
 /// A resource that cannot be used, and why.
@@ -77,6 +79,7 @@ impl Assembly {
             Kind::Fabric => {
                 let form: FabricForm = from_bytes(payload)?;
                 fabric.name = form.name;
+                self.slice.control = form.control.unwrap_or_default();
                 self.slice.fabric_id = u128::from_be_bytes(form.id);
             }
             Kind::Region => {

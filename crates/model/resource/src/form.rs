@@ -24,6 +24,8 @@ netloom_cbor::record! {
         0 => pub(crate) id: [u8; 16],
         /// Its name.
         1 => pub(crate) name: String [max NAME_BYTES_MAX],
+        /// Where the members of control answer, each `host:port`, where there are several.
+        2 => pub(crate) control: Option<Vec<String>> [max LIST_MAX],
     }
 }
 

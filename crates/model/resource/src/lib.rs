@@ -22,7 +22,7 @@ mod take_apart;
 mod topic;
 
 pub use assemble::{Refused, Slice, assemble};
-pub use take_apart::{Entry, Whole, resources, resources_of};
+pub use take_apart::{Entry, Whole, resource_of_fabric, resources, resources_of};
 pub use topic::{Topic, all_topics, topics};
 
 /// What a resource is about. The numbers are part of the wire.

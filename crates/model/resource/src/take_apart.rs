@@ -28,6 +28,8 @@ pub struct Whole<'a> {
     pub directory: &'a Directory,
     /// Which nodes take part in which networks.
     pub memberships: &'a Memberships,
+    /// Where the members of control answer, each `host:port`; empty where there is only one.
+    pub control: &'a [String],
 }
 
 /// A resource: its bytes, and who gets it.
@@ -43,9 +45,7 @@ pub struct Entry {
 pub fn resources(whole: &Whole<'_>) -> BTreeMap<Key, Entry> {
     let fabric = whole.fabric;
     let mut found = Collected(BTreeMap::new());
-    let id = whole.fabric_id.to_be_bytes();
-    let form = FabricForm { id, name: fabric.name.clone() };
-    found.add(Kind::Fabric, &fabric.name, &form, vec![Topic::All]);
+    found.fabric(whole);
     for (name, region) in &fabric.regions {
         found.add(Kind::Region, name, &RegionForm { nat: region.nat }, vec![Topic::All]);
     }
@@ -83,6 +83,13 @@ pub fn resources(whole: &Whole<'_>) -> BTreeMap<Key, Entry> {
     found.0
 }
 
+/// The resource of the fabric itself: what another member of control changes.
+pub fn resource_of_fabric(whole: &Whole<'_>) -> BTreeMap<Key, Entry> {
+    let mut found = Collected(BTreeMap::new());
+    found.fabric(whole);
+    found.0
+}
+
 /// The resources of some nodes and workloads: what another record of theirs changes.
 pub fn resources_of<'n>(
     whole: &Whole<'_>,
@@ -108,6 +115,13 @@ struct Collected(BTreeMap<Key, Entry>);
 impl Collected {
     fn add(&mut self, kind: Kind, name: &str, form: &impl Encode, topics: Vec<Topic>) {
         self.0.insert((kind, name.to_owned()), Entry { payload: to_bytes(form), topics });
+    }
+
+    fn fabric(&mut self, whole: &Whole<'_>) {
+        let name = &whole.fabric.name;
+        let control = (!whole.control.is_empty()).then(|| whole.control.to_vec());
+        let form = FabricForm { id: whole.fabric_id.to_be_bytes(), name: name.clone(), control };
+        self.add(Kind::Fabric, name, &form, vec![Topic::All]);
     }
 
     fn node(&mut self, whole: &Whole<'_>, name: &Name, node: &Node) {

@@ -45,6 +45,7 @@ impl World {
             leases: &self.leases,
             directory: &self.directory,
             memberships: &self.memberships,
+            control: &[],
         }
     }
 

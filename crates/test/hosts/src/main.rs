@@ -7,6 +7,7 @@ mod dump;
 mod flows;
 mod ground;
 mod kill_storm;
+mod members;
 mod real_hosts;
 mod say;
 mod upgrade;
@@ -31,6 +32,8 @@ enum Trial {
     RealHosts(real_hosts::Options),
     /// Daemons are killed in the middle of applies, again and again.
     KillStorm(kill_storm::Options),
+    /// A member of control on each of three hosts, and members lost one after the other.
+    Members(members::Options),
     /// Two versions in one fabric.
     Upgrade(upgrade::Options),
 }
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
     let result = match trial {
         Trial::RealHosts(options) => real_hosts::run(&netloom, &options),
         Trial::KillStorm(options) => kill_storm::run(&netloom, &options),
+        Trial::Members(options) => members::run(&netloom, &options),
         Trial::Upgrade(options) => upgrade::run(&netloom, &options),
     };
     match result {

@@ -19,7 +19,7 @@ pub(super) async fn keep(mut ends: Ends, held: ResourceSet, revision: u64, clock
         Memory { held, revision, keys: None, status: None, clock_floor_ms, has_spoken: false };
     let mut delay = RETRY_MIN;
     loop {
-        for member in ends.facts.control.clone() {
+        for member in in_turn(&ends.facts.control, &ends.facts.node) {
             memory.has_spoken = false;
             let why = match attempt(&mut ends, &mut memory, &member).await {
                 Ok(()) => return,
@@ -38,6 +38,17 @@ pub(super) async fn keep(mut ends: Ends, held: ResourceSet, revision: u64, clock
         }
         delay = (delay * 2).min(RETRY_MAX);
     }
+}
+
+/// The members of control in the order in which a node tries them: each node begins with another one,
+/// so that they share the work.
+fn in_turn(members: &[String], node: &str) -> Vec<String> {
+    let sum = node.bytes().fold(0_usize, |sum, byte| sum.wrapping_mul(31) + usize::from(byte));
+    let mut members = members.to_vec();
+    if let Some(first) = sum.checked_rem(members.len()) {
+        members.rotate_left(first);
+    }
+    members
 }
 
 /// One connection, from its beginning to its end. `Ok` if the agent has gone away.
@@ -62,6 +73,7 @@ async fn pause(ends: &mut Ends, memory: &mut Memory, delay: Duration) -> bool {
     loop {
         tokio::select! {
             command = ends.commands.recv() => match command {
+                Some(Command::Members(members)) => ends.facts.control = members,
                 Some(command) => memory.remember(command),
                 None => return false,
             },
@@ -77,7 +89,7 @@ impl Memory {
             Command::Keys(keys) => self.keys = Some(keys),
             Command::Status(status) => self.status = Some(status),
             // Of a session that has ended.
-            Command::Acknowledge { .. } | Command::Distrust => {}
+            Command::Acknowledge { .. } | Command::Distrust | Command::Members(_) => {}
         }
     }
 }

@@ -123,6 +123,8 @@ impl Session<'_> {
                     Err(error) => return Err(error.to_string()),
                 },
                 command = ends.commands.recv() => match command {
+                    // The session goes on; the next one may be with another member.
+                    Some(Command::Members(members)) => ends.facts.control = members,
                     Some(command) => self.obey(command, memory),
                     None => return Ok(()),
                 },
@@ -189,6 +191,8 @@ impl Session<'_> {
                 memory.keys = Some(keys);
                 self.report_keys(memory);
             }
+            // Taken before.
+            Command::Members(_) => {}
         }
     }
 

@@ -32,6 +32,13 @@ pub(super) struct Settings {
     pub(super) dashboard_hosts: Vec<String>,
     /// Where nodes reach control.
     pub(super) endpoints: Vec<String>,
+    /// The node that this host is; settings of earlier versions do not say it.
+    #[serde(default = "unnamed")]
+    pub(super) member: String,
+}
+
+fn unnamed() -> String {
+    "control".to_owned()
 }
 
 impl Settings {
@@ -59,6 +66,7 @@ pub(crate) fn control(arguments: &Control) -> anyhow::Result<ExitCode> {
         dashboard: settings.dashboard,
         dashboard_hosts: settings.dashboard_hosts,
         endpoints: settings.endpoints,
+        member: settings.member,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -1,7 +1,8 @@
 //! `netloom stop` and `netloom down`: a host without the fabric, for a while or for good.
 
 use super::place::{Host, Place};
-use super::supervise;
+use super::up::read_settings;
+use super::{supervise, wait_for};
 use crate::output;
 use anyhow::Context as _;
 use netloom_sys::poll::{Interest, PollSet};
@@ -67,6 +68,7 @@ pub(crate) fn down(arguments: &Down) -> anyhow::Result<ExitCode> {
     if place.control().exists() && !arguments.yes && !confirmed(&place)? {
         return Ok(ExitCode::FAILURE);
     }
+    leave_control(&place)?;
     super::install::remove(&place, Path::new(UNITS))?;
     for operation in halt(&place)? {
         output::print(&format!("- {operation}\n"));
@@ -76,6 +78,32 @@ pub(crate) fn down(arguments: &Down) -> anyhow::Result<ExitCode> {
     let _ = std::fs::remove_dir(&place.state_root);
     output::print(&format!("fabric {} is gone from this host\n", place.fabric));
     Ok(ExitCode::SUCCESS)
+}
+
+/// A member of control that goes tells the others; what it leaves in etcd is told to the user.
+fn leave_control(place: &Place) -> anyhow::Result<()> {
+    let Some(etcd) = netloom_control::store_place::etcd(&place.control())? else { return Ok(()) };
+    let left = read_settings(place).and_then(|settings| {
+        wait_for(place.client().leave(&settings.member))
+    });
+    let others = match left {
+        Ok(status) => !status.control.is_empty(),
+        Err(error) => {
+            let why = output::chain(&error);
+            output::error(&format!(
+                "the other members of control are not told ({why}); tell them: netloom remove NODE\n"
+            ));
+            true
+        }
+    };
+    if !others {
+        output::print(&format!(
+            "this was the last member of control; the declared state stays in etcd ({}) below \
+             netloom/, for etcdctl to remove\n",
+            etcd.endpoints.join(", ")
+        ));
+    }
+    Ok(())
 }
 
 fn confirmed(place: &Place) -> anyhow::Result<bool> {

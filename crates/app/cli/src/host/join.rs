@@ -1,7 +1,8 @@
 //! `netloom join TOKEN`: makes this host a node of a fabric.
 
 use super::place::{Host, Place};
-use super::{supervise, wait_for};
+use super::seat::Seat;
+use super::{supervise, up, wait_for};
 use crate::output;
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
@@ -39,6 +40,8 @@ pub(crate) struct Join {
     /// UDP port of the tunnels.
     #[arg(long, default_value_t = 51820)]
     port: u16,
+    #[command(flatten, next_help_heading = "Where the token makes this host a member of control")]
+    seat: Seat,
 }
 
 pub(crate) fn join(arguments: &Join) -> anyhow::Result<ExitCode> {
@@ -54,7 +57,16 @@ pub(crate) fn join(arguments: &Join) -> anyhow::Result<ExitCode> {
     };
     let joined = enrol(&place, &token, &name, arguments.port)?;
     output::print(&format!("{name} has joined {}\n", joined.fabric));
+    if let Some(member) = &joined.member {
+        let authority = BASE64.decode(&joined.ca).context("control's authority makes no sense")?;
+        arguments.seat.settings(&name).write(&place.control())?;
+        netloom_control::keys::take_part(&place.control(), &authority, member)?;
+    }
     supervise::start(&place)?;
+    if joined.member.is_some() {
+        up::wait_for_control(&place)?;
+        output::print("this host is a member of control now\n");
+    }
     wait_until_heard(&place)?;
     if joined.waiting {
         output::print(&format!("it waits for approval: netloom approve {name}\n"));

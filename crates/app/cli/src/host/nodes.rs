@@ -60,6 +60,9 @@ pub(crate) struct Create {
     /// Where nodes reach control, if not where this host thinks: HOST:PORT.
     #[arg(long = "endpoint", value_name = "HOST:PORT")]
     endpoints: Vec<String>,
+    /// Make the node a member of control, with the keys of the fabric's CA; needs a store in etcd.
+    #[arg(long, requires = "node", conflicts_with = "reusable")]
+    control: bool,
     /// Print it as JSON.
     #[arg(long)]
     json: bool,
@@ -113,6 +116,7 @@ pub(crate) fn token(command: &TokenCommand) -> anyhow::Result<ExitCode> {
                 lifetime_s: Some(create.expires),
                 needs_approval: create.needs_approval,
                 endpoints: create.endpoints.clone(),
+                control: create.control,
             };
             let made = wait_for(create.host.chosen()?.client().make_token(&wanted))?;
             if create.json {

@@ -84,6 +84,14 @@ pub(super) fn shown(status: &api::Status) -> String {
         status.fabric, status.fabric_id, status.revision, status.software
     );
     text.push_str(&nodes(status));
+    if !status.control.is_empty() {
+        let row = |(name, member): (&String, &api::ControlMember)| {
+            let state = if member.heard { "answers" } else { "does not answer" };
+            vec![name.clone(), state.to_owned(), member.endpoints.join(" ")]
+        };
+        let rows: Vec<Vec<String>> = status.control.iter().map(row).collect();
+        text.push_str(&format!("\ncontrol\n{}", output::table(&rows)));
+    }
     text.push_str("\ntunnels\n");
     text.push_str(&tunnels(status));
     text.push_str(&drift(status));

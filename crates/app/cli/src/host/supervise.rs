@@ -141,7 +141,11 @@ impl Daemon {
     /// Whether this host has what the daemon serves.
     fn is_wanted(&self, place: &Place) -> bool {
         match self.name {
-            "control" => place.control().join("store.redb").exists(),
+            "control" => {
+                // The certificate of the authority comes last.
+                netloom_control::store_place::exists(&place.control())
+                    && place.control().join("ca.crt").exists()
+            }
             _ => place.node().join(JOINED).exists(),
         }
     }

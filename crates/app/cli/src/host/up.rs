@@ -2,15 +2,14 @@
 
 use super::changes::{result, sources};
 use super::place::{Host, Place};
+use super::seat::Seat;
 use super::{access, author, daemons, join, supervise, wait_for};
 use crate::{output, source};
 use anyhow::{Context as _, bail, ensure};
 use netloom::api;
 use netloom_model::Fabric;
 use netloom_model::fabric::Role;
-use netloom_sys::netlink::{NetlinkSocket, Protocol};
-use netloom_sys::route::dump_addresses;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -28,18 +27,21 @@ pub(crate) struct Up {
     /// Which node of the file this host is; else the one with role `control`, else this host's name.
     #[arg(long)]
     name: Option<String>,
-    /// Where nodes connect to control.
-    #[arg(long, default_value = "[::]:7766", value_name = "ADDRESS:PORT")]
-    listen: SocketAddr,
-    /// Where other nodes reach control, if not at this host's address: HOST:PORT.
-    #[arg(long = "endpoint", value_name = "HOST:PORT")]
-    endpoints: Vec<String>,
-    /// Where the dashboard answers, on this host only.
-    #[arg(long, default_value = "127.0.0.1:7767", value_name = "ADDRESS:PORT", value_parser = loopback)]
-    dashboard: SocketAddr,
-    /// Another name under which browsers call the dashboard, as behind a proxy: HOST:PORT.
-    #[arg(long = "dashboard-host", value_name = "HOST:PORT")]
-    dashboard_hosts: Vec<String>,
+    #[command(flatten)]
+    seat: Seat,
+    /// Keep the declared state in this etcd, which several members of control can share: the URL of
+    /// one of its members; once for each.
+    #[arg(long = "etcd", value_name = "URL")]
+    etcd: Vec<String>,
+    /// Certificates of the authorities that sign etcd's (PEM), where its URLs are https.
+    #[arg(long, requires = "etcd", value_name = "FILE")]
+    etcd_ca: Option<PathBuf>,
+    /// The certificate that etcd is shown (PEM).
+    #[arg(long, requires_all = ["etcd_ca", "etcd_key"], value_name = "FILE")]
+    etcd_cert: Option<PathBuf>,
+    /// The key of that (PEM).
+    #[arg(long, requires = "etcd_cert", value_name = "FILE")]
+    etcd_key: Option<PathBuf>,
     /// UDP port of the tunnels.
     #[arg(long, default_value_t = 51820)]
     port: u16,
@@ -61,17 +63,15 @@ pub(crate) fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
         arguments.files.join(" ")
     );
     place.make()?;
+    if let Some(etcd) = etcd(arguments)? {
+        netloom_control::store_place::keep_etcd(&place.control(), &etcd)?;
+    }
     netloom_control::keys::found(&place.control(), &name)
         .or_else(|error| if place.has_control() { Ok(()) } else { Err(error) })?;
     if is_new {
         output::print(&format!("fabric {name} begins on this host\n"));
     }
-    let settings = daemons::Settings {
-        listen: arguments.listen,
-        dashboard: Some(arguments.dashboard),
-        dashboard_hosts: arguments.dashboard_hosts.clone(),
-        endpoints: endpoints(arguments)?,
-    };
+    let settings = arguments.seat.settings(&node);
     settings.write(&place.control())?;
     supervise::start(&place)?;
     wait_for_control(&place)?;
@@ -99,16 +99,29 @@ pub(crate) fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// An address of this host's own: what is said there is not encrypted.
-fn loopback(text: &str) -> Result<SocketAddr, String> {
-    let address: SocketAddr =
-        text.parse().map_err(|_| format!("`{text}` is no address such as 127.0.0.1:7767"))?;
-    if address.ip().is_loopback() {
-        return Ok(address);
+/// The etcd that is named, if one is.
+fn etcd(arguments: &Up) -> anyhow::Result<Option<api::Etcd>> {
+    if arguments.etcd.is_empty() {
+        return Ok(None);
     }
-    Err("the dashboard speaks HTTP without encryption, so it answers on this host only; from \
-         another one: ssh -L 7767:127.0.0.1:7767 HOST"
-        .to_owned())
+    for url in &arguments.etcd {
+        ensure!(
+            url.starts_with("http://") || url.starts_with("https://"),
+            "`{url}` is no URL of an etcd, such as http://10.0.0.1:2379"
+        );
+    }
+    let read = |path: &Option<PathBuf>| {
+        let read = |path: &PathBuf| {
+            std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+        };
+        path.as_ref().map(read).transpose()
+    };
+    Ok(Some(api::Etcd {
+        endpoints: arguments.etcd.clone(),
+        authorities: read(&arguments.etcd_ca)?,
+        certificate: read(&arguments.etcd_cert)?,
+        key: read(&arguments.etcd_key)?,
+    }))
 }
 
 /// Which node of the file this host is.
@@ -137,43 +150,7 @@ fn node_name(fabric: &Fabric, given: Option<&str>) -> anyhow::Result<String> {
     )
 }
 
-/// What tokens name: as given, else this host's address on the way out.
-fn endpoints(arguments: &Up) -> anyhow::Result<Vec<String>> {
-    if !arguments.endpoints.is_empty() {
-        return Ok(arguments.endpoints.clone());
-    }
-    let port = arguments.listen.port();
-    let address =
-        if arguments.listen.ip().is_unspecified() { own_address() } else { arguments.listen.ip() };
-    Ok(vec![SocketAddr::new(address, port).to_string()])
-}
-
-/// The address that packets to other hosts leave from; nothing is sent to find it.
-fn own_address() -> IpAddr {
-    let ask = |local: &str, towards: &str| {
-        let socket = UdpSocket::bind(local).ok()?;
-        socket.connect(towards).ok()?;
-        Some(socket.local_addr().ok()?.ip())
-    };
-    // Addresses for documentation (RFC 5737, RFC 3849): what matters is the default route.
-    ask("0.0.0.0:0", "192.0.2.1:9")
-        .or_else(|| ask("[::]:0", "[2001:db8::1]:9"))
-        .or_else(first_address)
-        .unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
-}
-
-/// The first address of any link but the loopback, on a host without a default route.
-fn first_address() -> Option<IpAddr> {
-    let mut socket = NetlinkSocket::open(Protocol::Route).ok()?;
-    let found = dump_addresses(&mut socket).ok()?;
-    let addresses = found.into_iter().filter(|found| !found.is_ours());
-    addresses.map(|found| found.address.addr()).find(|address| match address {
-        IpAddr::V4(address) => !address.is_loopback() && !address.is_link_local(),
-        IpAddr::V6(address) => !address.is_loopback() && !address.is_unicast_link_local(),
-    })
-}
-
-fn wait_for_control(place: &Place) -> anyhow::Result<()> {
+pub(super) fn wait_for_control(place: &Place) -> anyhow::Result<()> {
     let deadline = Instant::now() + READY_TIMEOUT;
     while !place.has_control() {
         if Instant::now() > deadline {

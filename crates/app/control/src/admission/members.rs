@@ -51,7 +51,7 @@ impl Admission {
         let statement =
             NodeKeys { node: node.to_owned(), generation: *generation, keys: keys.clone() };
         let own = PublicKey(record.identity);
-        let fabric = self.authority.fabric();
+        let fabric = self.authority().fabric();
         let signed = verify_keys(&own, fabric, &statement, signature).is_ok();
         if !signed || *generation < record.generation {
             return;
@@ -85,7 +85,7 @@ impl NodeDesk for Admission {
                 let member = record.filter(|record| record.standing != Standing::Revoked);
                 let issued = member.and_then(|record| {
                     let key = PublicKey(record.identity);
-                    self.authority.issue_node(node, &key, wall_now(), LIFETIME).ok()
+                    self.authority().issue_node(node, &key, wall_now(), LIFETIME).ok()
                 });
                 match issued {
                     Some(certificate) => {

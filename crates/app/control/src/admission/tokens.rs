@@ -1,6 +1,8 @@
 //! Join tokens: made, listed, revoked.
 
-use super::{Admission, AdmissionError, hex, read_token, token_name, waiting_name, wall_now};
+use super::{
+    Admission, AdmissionError, control_name, hex, read_token, token_name, waiting_name, wall_now,
+};
 use crate::office::{Office, OfficeError, now_ms, put};
 use netloom_api::{MakeToken, Token as ShownToken, TokenMade};
 use netloom_cbor::to_bytes;
@@ -17,17 +19,25 @@ impl Admission {
         office: &Office,
         wanted: &MakeToken,
     ) -> Result<TokenMade, AdmissionError> {
+        if wanted.control {
+            self.shared_store()?;
+            if wanted.node.is_none() || wanted.reusable {
+                let text = "a token that makes a member of control gives away the keys of the CA, so it \
+                            is for one node and one use; name the node with --node";
+                return Err(AdmissionError::Invalid(text.to_owned()));
+            }
+        }
         let lifetime = wanted.lifetime_s.map_or(TOKEN_LIFETIME, Duration::from_secs);
         let endpoints = if wanted.endpoints.is_empty() {
-            self.endpoints.clone()
+            self.endpoints(&office.world())
         } else {
             wanted.endpoints.clone()
         };
         let order = TokenOrder {
-            fabric: self.authority.fabric(),
+            fabric: self.authority().fabric(),
             fabric_name: office.world().identity.name.clone(),
             endpoints,
-            authority: self.authority.hash(),
+            authority: self.authority().hash(),
             lifetime,
             node: wanted.node.clone(),
             tags: wanted.tags.clone(),
@@ -35,11 +45,14 @@ impl Admission {
         let token = Token::new(order, wall_now());
         let record = TokenRecord::of(&token, wanted.reusable);
         let name = token_name(&record.id);
-        let waits = waiting_name(&record.id);
+        let (waits, makes_member) = (waiting_name(&record.id), control_name(&record.id));
         office.update(|_, _| {
             let mut changes = vec![put(name.clone(), to_bytes(&record))];
             if wanted.needs_approval {
                 changes.push(put(waits.clone(), Vec::new()));
+            }
+            if wanted.control {
+                changes.push(put(makes_member.clone(), Vec::new()));
             }
             Ok::<_, AdmissionError>(changes)
         })?;

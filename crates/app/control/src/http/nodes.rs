@@ -40,6 +40,19 @@ pub(super) async fn remove(
 ) -> Result<Json<Status>, Failure> {
     blocking(move || {
         desk.office.remove_node(&name)?;
+        // A member of control on it is none any more.
+        desk.office.keep_member(&name, None)?;
+        Ok::<_, OfficeError>(Json(view::status(&desk.office)))
+    })
+    .await
+}
+
+pub(super) async fn leave(
+    State(desk): State<Desk>,
+    Path(name): Path<String>,
+) -> Result<Json<Status>, Failure> {
+    blocking(move || {
+        desk.office.keep_member(&name, None)?;
         Ok::<_, OfficeError>(Json(view::status(&desk.office)))
     })
     .await

@@ -25,6 +25,7 @@ pub(super) fn all(routes: Routes) -> Routes {
         .post("/v1/nodes/{name}/approve", Role::Admin, nodes::approve)
         .post("/v1/nodes/{name}/revoke", Role::Admin, nodes::revoke)
         .post("/v1/nodes/{name}/remove", Role::Admin, nodes::remove)
+        .post("/v1/members/{name}/leave", Role::Admin, nodes::leave)
         .get("/v1/tokens", Role::Admin, nodes::tokens)
         .post("/v1/tokens", Role::Admin, nodes::make_token)
         .post("/v1/tokens/{id}/revoke", Role::Admin, nodes::revoke_token)

@@ -4,10 +4,10 @@ use super::answer::finding;
 use crate::observed::Observed;
 use crate::office::Office;
 use crate::proposal::{Effects, Proposal};
-use crate::record::{RevisionRecord, Standing};
+use crate::record::{MemberRecord, RevisionRecord, Standing};
 use crate::world::World;
 use netloom_api::{
-    Flow, Node, NodeChange, NodeRefusal, Proposed, Revision, Sources, Status, Workload,
+    ControlMember, Flow, Node, NodeChange, NodeRefusal, Proposed, Revision, Sources, Status, Workload,
 };
 use netloom_model::lease::node_address;
 use netloom_resource::Kind;
@@ -87,8 +87,18 @@ pub(super) fn status(office: &Office) -> Status {
                 (name.clone(), network.cidrs.iter().map(ToString::to_string).collect())
             })
             .collect(),
+        control: members(office, &world),
         nodes,
     }
+}
+
+fn members(office: &Office, world: &World) -> BTreeMap<String, ControlMember> {
+    let heard = office.heard_members();
+    let one = |(name, member): (&String, &MemberRecord)| {
+        let endpoints = member.endpoints.clone();
+        (name.clone(), ControlMember { endpoints, heard: heard.contains(name) })
+    };
+    world.members.iter().map(one).collect()
 }
 
 fn node(world: &World, name: &str, seen: &Observed, current: bool) -> Node {

@@ -2,10 +2,10 @@
 
 use super::{ATTEMPTS_MAX, Inner, Office, OfficeError, now_ms, put};
 use crate::observed::Observed;
-use crate::record::{NodeRecord, node_name};
+use crate::record::{MemberRecord, NodeRecord, member_name, node_name};
 use crate::world::World;
 use netloom_cbor::to_bytes;
-use netloom_control_protocol::Feed;
+use netloom_control_protocol::{Digest, Feed};
 use netloom_store::{Change, CommitError, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -90,7 +90,10 @@ impl Office {
             }
             Ok(vec![Change::Delete { name: node_name(name) }])
         })?;
-        self.inner().observed.remove(name);
+        let mut inner = self.inner();
+        inner.observed.remove(name);
+        inner.elsewhere.values_mut().for_each(|heard| drop(heard.remove(name)));
+        drop(inner);
         Ok(world)
     }
 
@@ -103,29 +106,116 @@ impl Office {
         inner.feeds.of(&world, node, now_ms()).map(use_feed)
     }
 
-    /// Changes what is known of a node's state.
+    /// Changes what is known of the state of a node that is connected here.
     pub fn observe(&self, node: &str, change: impl FnOnce(&mut Observed)) {
-        change(self.inner().observed.entry(node.to_owned()).or_default());
-        (self.notify)(self.world().version);
+        let mut inner = self.inner();
+        inner.sequence += 1;
+        let sequence = inner.sequence;
+        let observed = inner.observed.entry(node.to_owned()).or_default();
+        change(observed);
+        observed.sequence = sequence;
+        let version = inner.world.version;
+        drop(inner);
+        (self.notify)(version);
     }
 
-    /// What nodes have said of themselves.
+    /// What nodes have said of themselves, to whichever member of control.
     pub fn observed(&self) -> BTreeMap<String, Observed> {
-        self.inner().observed.clone()
+        let inner = self.inner();
+        let everything = inner.everything_observed().into_iter();
+        everything.map(|(name, observed)| (name.clone(), observed.clone())).collect()
     }
 
     /// Connected nodes that do not hold what they shall have yet.
     pub fn behind(&self) -> BTreeSet<String> {
         let mut inner = self.inner();
         let world = Arc::clone(&inner.world);
-        let Inner { feeds, observed, .. } = &mut *inner;
-        let connected = observed.iter().filter(|(_, node)| node.connected);
-        connected
-            .filter(|(name, node)| {
-                let feed = feeds.of(&world, name, now_ms());
-                feed.is_some_and(|feed| node.held != Some(feed.digest()))
+        let everything = inner.everything_observed();
+        let connected = everything.into_iter().filter(|(_, node)| node.connected);
+        let held: Vec<(String, Option<Digest>)> =
+            connected.map(|(name, node)| (name.clone(), node.held)).collect();
+        let mut is_behind = |(name, held): &(String, Option<Digest>)| {
+            inner.feeds.of(&world, name, now_ms()).is_some_and(|feed| *held != Some(feed.digest()))
+        };
+        held.into_iter().filter(|one| is_behind(one)).map(|(name, _)| name).collect()
+    }
+
+    // === other members ===
+
+    /// Keeps where a member of control answers, or forgets the member.
+    ///
+    /// # Errors
+    /// The store fails.
+    pub fn keep_member(
+        &self,
+        name: &str,
+        record: Option<&MemberRecord>,
+    ) -> Result<(), OfficeError> {
+        self.update(|world, _| {
+            let name = member_name(name);
+            Ok::<_, OfficeError>(match record {
+                _ if world.members.get(&name["member/".len()..]) == record => Vec::new(),
+                Some(record) => vec![put(name, to_bytes(record))],
+                None => vec![Change::Delete { name }],
             })
-            .map(|(name, _)| name.clone())
-            .collect()
+        })
+        .map(drop)
+    }
+
+    /// What nodes have said here since change number `sequence`, and the number of the newest.
+    pub fn said_since(&self, sequence: u64) -> (Vec<(String, Observed)>, u64) {
+        let inner = self.inner();
+        let newer = inner.observed.iter().filter(|(_, observed)| observed.sequence > sequence);
+        let said = newer.map(|(name, observed)| (name.clone(), observed.clone())).collect();
+        (said, inner.sequence)
+    }
+
+    /// A member answers: another one, or this one itself.
+    pub fn find(&self, member: &str) {
+        let mut inner = self.inner();
+        inner.heard.insert(member.to_owned());
+        let version = inner.world.version;
+        drop(inner);
+        (self.notify)(version);
+    }
+
+    /// Members that answer.
+    pub fn heard_members(&self) -> BTreeSet<String> {
+        self.inner().heard.clone()
+    }
+
+    /// Takes in what a node has said to another member.
+    pub fn hear(&self, member: &str, node: String, observed: Observed) {
+        let mut inner = self.inner();
+        inner.elsewhere.entry(member.to_owned()).or_default().insert(node, observed);
+        let version = inner.world.version;
+        drop(inner);
+        (self.notify)(version);
+    }
+
+    /// Another member is not heard any more: its nodes are away until they are connected elsewhere.
+    pub fn lose(&self, member: &str) {
+        let mut inner = self.inner();
+        let mut lost = inner.heard.remove(member);
+        for observed in inner.elsewhere.get_mut(member).into_iter().flat_map(BTreeMap::values_mut) {
+            lost |= std::mem::take(&mut observed.connected);
+        }
+        let version = inner.world.version;
+        drop(inner);
+        if lost {
+            (self.notify)(version);
+        }
+    }
+}
+
+impl Inner {
+    fn everything_observed(&self) -> BTreeMap<&String, &Observed> {
+        let mut all: BTreeMap<&String, &Observed> = self.observed.iter().collect();
+        for (node, heard) in self.elsewhere.values().flatten() {
+            if all.get(node).is_none_or(|known| heard.is_newer_than(known)) {
+                all.insert(node, heard);
+            }
+        }
+        all
     }
 }
