@@ -155,8 +155,7 @@ impl Admission {
                 key: asked.key,
             };
             let redeemed = redeem(&record, &attempt, wall_now())?;
-            let marked =
-                |name: &str| Ok::<_, OfficeError>(snapshot.entry(name)?.is_some());
+            let marked = |name: &str| Ok::<_, OfficeError>(snapshot.entry(name)?.is_some());
             let waits = marked(&waiting_name(&id))?;
             member = match marked(&control_name(&id))? {
                 true => Some(self.member_keys(world, &join.node)?),

@@ -63,7 +63,15 @@ netloom_cbor::record! {
 impl Said {
     fn of(node: String, observed: Observed) -> Self {
         let Observed {
-            connected, last_seen_ms, address, software, held, applied, refused, status, ..
+            connected,
+            last_seen_ms,
+            address,
+            software,
+            held,
+            applied,
+            refused,
+            status,
+            ..
         } = observed;
         let status = status.and_then(|status| serde_json::to_vec(&status).ok());
         let status = status.filter(|status| status.len() <= STATUS_BYTES_MAX).map(Bytes);

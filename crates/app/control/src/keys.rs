@@ -100,7 +100,11 @@ pub fn take_part(folder: &Path, authority: &[u8], member: &MemberKeys) -> anyhow
     ControlKeys::read(folder).map(drop)
 }
 
-pub(crate) fn make_folder(folder: &Path) -> anyhow::Result<()> {
+/// Makes control's folder, if it is not there.
+///
+/// # Errors
+/// It cannot be made.
+pub fn make_folder(folder: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new()
         .recursive(true)

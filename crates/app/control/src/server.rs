@@ -93,12 +93,8 @@ pub async fn run(
     let listener =
         Listener::new(Arc::clone(&office), options.member.clone(), &keys.authority, now)?;
     let is_member_of_several = etcd.is_some();
-    let admission = Arc::new(Admission::new(
-        keys,
-        options.endpoints.clone(),
-        etcd,
-        Arc::clone(&office),
-    ));
+    let admission =
+        Arc::new(Admission::new(keys, options.endpoints.clone(), etcd, Arc::clone(&office)));
     let events = Events::start(Arc::clone(&office), published.clone());
     let desk = Desk { office: Arc::clone(&office), admission, published, versions, events };
     let nodes = TcpListener::bind(options.listen).await.with_context(|| {
@@ -142,7 +138,8 @@ fn acceptor(keys: &ControlKeys) -> anyhow::Result<TlsAcceptor> {
         keys.authority.issue_control("control", &key, &[], clock.now(), LIFETIME * 365)?;
     let identity = TlsIdentity { certificate, key: key.stored().clone() };
     let authority = keys.authority.certificate();
-    let config = server_config(authority, &identity, &[ALPN_AGENT, ALPN_HTTP, ALPN_MEMBER], &clock, GRACE)?;
+    let config =
+        server_config(authority, &identity, &[ALPN_AGENT, ALPN_HTTP, ALPN_MEMBER], &clock, GRACE)?;
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 

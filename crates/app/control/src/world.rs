@@ -1,5 +1,9 @@
 //! All that control knows at one commit of the store, in memory.
 
+mod table;
+
+pub use table::{Shared, Table};
+
 use crate::declared::Declared;
 use crate::read::{directory, directory_entry, optional, records, required, resting};
 use crate::record::{
@@ -7,15 +11,16 @@ use crate::record::{
     RevisionRecord, Standing, revision_name,
 };
 use netloom_cbor::DecodeError;
-use netloom_control_protocol::{Resource, ResourceError, ResourceKey};
+use netloom_control_protocol::{ResourceError, ResourceKey};
 use netloom_model::Fabric;
 use netloom_model::lease::Leases;
 use netloom_plan::input::Directory;
 use netloom_plan::membership::Memberships;
-use netloom_resource::{Entry, Key, Kind, Topic, Whole};
+use netloom_resource::{Kind, Topic, Whole};
 use netloom_store::{Snapshot, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use table::changed_table;
 
 /// Why the store's content cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -50,25 +55,6 @@ pub enum WorldError {
     #[error(transparent)]
     Resource(#[from] ResourceError),
 }
-
-/// A resource and who gets it.
-#[derive(Clone, Debug)]
-pub struct Shared {
-    /// Encoded once for all.
-    pub resource: Arc<Resource>,
-    /// Nodes that follow any of these get it.
-    pub topics: Arc<[Topic]>,
-}
-
-impl PartialEq for Shared {
-    /// Whether it is the very same: a resource that has not changed is kept.
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.resource, &other.resource) && self.topics == other.topics
-    }
-}
-
-/// What nodes need. A commit's table shares with the one before all that has not changed.
-pub type Table = imbl::OrdMap<ResourceKey, Shared>;
 
 /// A revision, and what follows from it alone.
 #[derive(Debug)]
@@ -262,22 +248,6 @@ impl World {
             self.nodes.get(node).is_some_and(|record| record.standing == Standing::Approved);
         approved && self.accepted.fabric.nodes.contains_key(node)
     }
-}
-
-/// A table with what was made anew; a resource that is the same as before stays that.
-fn changed_table(before: &Table, made: BTreeMap<Key, Entry>) -> Result<Table, ResourceError> {
-    let mut table = before.clone();
-    for ((kind, name), entry) in made {
-        let key = ResourceKey { kind: kind as u16, name };
-        let former = before.get(&key);
-        let resource = match former.filter(|one| one.resource.payload() == entry.payload) {
-            Some(former) if *former.topics == *entry.topics => continue,
-            Some(former) => Arc::clone(&former.resource),
-            None => Arc::new(Resource::new(key.kind, key.name.clone(), &entry.payload)?),
-        };
-        table.insert(key, Shared { resource, topics: entry.topics.into() });
-    }
-    Ok(table)
 }
 
 /// What nodes are told of where control answers. The only member is known to all of its nodes.

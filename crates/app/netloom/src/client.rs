@@ -1,6 +1,7 @@
 //! The client: one request at a time, over control's Unix socket or over HTTP on this host.
 
 mod access;
+mod nodes;
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
@@ -163,26 +164,6 @@ impl Client {
     /// Makes a join token useless.
     pub async fn revoke_token(&self, id: &str) -> Result<Vec<Token>, ClientError> {
         self.post(&format!("/v1/tokens/{}/revoke", escaped(id)), &()).await
-    }
-
-    /// Lets a node take part that waits for it.
-    pub async fn approve(&self, node: &str) -> Result<Status, ClientError> {
-        self.post(&format!("/v1/nodes/{}/approve", escaped(node)), &()).await
-    }
-
-    /// Shuts a node out for good, with the key that it has.
-    pub async fn revoke(&self, node: &str) -> Result<Status, ClientError> {
-        self.post(&format!("/v1/nodes/{}/revoke", escaped(node)), &()).await
-    }
-
-    /// Forgets a node; it may join again.
-    pub async fn remove(&self, node: &str) -> Result<Status, ClientError> {
-        self.post(&format!("/v1/nodes/{}/remove", escaped(node)), &()).await
-    }
-
-    /// Forgets a member of control, by its node.
-    pub async fn leave(&self, member: &str) -> Result<Status, ClientError> {
-        self.post(&format!("/v1/members/{}/leave", escaped(member)), &()).await
     }
 
     /// Asks to be admitted, over a connection that the caller has made and trusts.

@@ -26,12 +26,13 @@ pub(crate) fn run(netloom: &Path, options: &Options) -> anyhow::Result<bool> {
     good &= say::step("three members over etcd", trial.begin());
     if good {
         good &= say::step("only nodes with the role become members", trial.refuses_others());
-        good &= say::step("every member takes changes and sees all nodes", trial.everyone_applies());
+        good &=
+            say::step("every member takes changes and sees all nodes", trial.everyone_applies());
     }
     for loss in 0..options.losses {
         if good {
             let host = loss % NODES.len();
-            let (what, result) = if loss / NODES.len() % 2 == 0 {
+            let (what, result) = if (loss / NODES.len()).is_multiple_of(2) {
                 ("control and etcd killed", trial.lose_processes(host))
             } else {
                 ("host cut off", trial.lose_link(host))
@@ -234,7 +235,7 @@ workloads:
         for other in &others {
             let taken = self.apply_at(*other)?;
             self.slowest_ms = self.slowest_ms.max(taken.as_millis());
-            let members = others.clone().map(|other| NODES[other]);
+            let members = others.map(|other| NODES[other]);
             self.wait_for(*other, &nodes, &members)?;
         }
         self.start_etcd(host)?;
@@ -250,7 +251,7 @@ workloads:
         for other in &others {
             let taken = self.apply_at(*other)?;
             self.slowest_ms = self.slowest_ms.max(taken.as_millis());
-            let members = others.clone().map(|other| NODES[other]);
+            let members = others.map(|other| NODES[other]);
             self.wait_for(*other, &members, &members)?;
         }
         ip(&["-n", self.ground.bridge(), "link", "set", &port, "up"]).map_err(text)?;

@@ -6,6 +6,7 @@ mod drift;
 mod figures;
 mod kill_storm;
 mod main_job;
+mod members;
 mod no_cleartext;
 mod policy_vs_packets;
 mod real_hosts;
@@ -32,7 +33,7 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 13] = [
+const SHOWS: [Show; 14] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
@@ -42,6 +43,7 @@ const SHOWS: [Show; 13] = [
     bad_files::SHOW,
     real_hosts::SHOW,
     kill_storm::SHOW,
+    members::SHOW,
     store_conformance::SHOW,
     scale_control::SHOW,
     upgrade::SHOW,

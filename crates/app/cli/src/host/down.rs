@@ -83,9 +83,8 @@ pub(crate) fn down(arguments: &Down) -> anyhow::Result<ExitCode> {
 /// A member of control that goes tells the others; what it leaves in etcd is told to the user.
 fn leave_control(place: &Place) -> anyhow::Result<()> {
     let Some(etcd) = netloom_control::store_place::etcd(&place.control())? else { return Ok(()) };
-    let left = read_settings(place).and_then(|settings| {
-        wait_for(place.client().leave(&settings.member))
-    });
+    let left =
+        read_settings(place).and_then(|settings| wait_for(place.client().leave(&settings.member)));
     let others = match left {
         Ok(status) => !status.control.is_empty(),
         Err(error) => {

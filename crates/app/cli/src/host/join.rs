@@ -59,6 +59,7 @@ pub(crate) fn join(arguments: &Join) -> anyhow::Result<ExitCode> {
     output::print(&format!("{name} has joined {}\n", joined.fabric));
     if let Some(member) = &joined.member {
         let authority = BASE64.decode(&joined.ca).context("control's authority makes no sense")?;
+        netloom_control::keys::make_folder(&place.control())?;
         arguments.seat.settings(&name).write(&place.control())?;
         netloom_control::keys::take_part(&place.control(), &authority, member)?;
     }

@@ -7,7 +7,8 @@ use crate::proposal::{Effects, Proposal};
 use crate::record::{MemberRecord, RevisionRecord, Standing};
 use crate::world::World;
 use netloom_api::{
-    ControlMember, Flow, Node, NodeChange, NodeRefusal, Proposed, Revision, Sources, Status, Workload,
+    ControlMember, Flow, Node, NodeChange, NodeRefusal, Proposed, Revision, Sources, Status,
+    Workload,
 };
 use netloom_model::lease::node_address;
 use netloom_resource::Kind;

@@ -151,7 +151,7 @@ impl Node {
             if let Err(error) = self.follow(&shared).await
                 && shared.lost.fetch_add(1, Ordering::Relaxed) < TOLD_MAX
             {
-                eprintln!("{}: {error:#}", self.name);
+                println!("a session of {} was lost: {error:#}", self.name);
             }
             if std::mem::take(&mut self.is_connected) {
                 shared.connected.fetch_sub(1, Ordering::Relaxed);
