@@ -9,12 +9,10 @@
 
 use anyhow::Context as _;
 use netloom_base::Seed;
+use netloom_pki::write_secret_file;
 use netloom_wireguard::PrivateKey;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{File, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 /// File of [`JoinedFacts`].
@@ -141,14 +139,5 @@ fn read_keys(path: &Path) -> anyhow::Result<BTreeMap<String, PrivateKey>> {
 /// # Errors
 /// It cannot be written; what was there before is still there.
 pub fn write_secret(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let fresh = path.with_extension("new");
-    let write = || {
-        let _ = std::fs::remove_file(&fresh);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&fresh, path)?;
-        File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    write_secret_file(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -15,10 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use netloom_api::{Etcd, MemberKeys};
 use netloom_base::WallTime;
-use netloom_pki::{Authority, Certificate, FabricId, SigningSecret, StoredKey};
-use std::fs::{File, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
+use netloom_pki::{Authority, Certificate, FabricId, SigningSecret, StoredKey, write_secret_file};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -115,14 +112,5 @@ pub fn make_folder(folder: &Path) -> anyhow::Result<()> {
 
 /// Writes a file that only its owner reads: whole or not at all, also if the power fails.
 pub(crate) fn write_secret(path: &Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let fresh = path.with_extension("new");
-    let write = || {
-        let _ = std::fs::remove_file(&fresh);
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&fresh)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&fresh, path)?;
-        File::open(path.parent().unwrap_or_else(|| Path::new(".")))?.sync_all()
-    };
-    write().with_context(|| format!("cannot write {}", path.display()))
+    write_secret_file(path, bytes).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -247,7 +247,7 @@ async fn serve_tls(
     if aws_lc_rs::rand::fill(&mut seed).is_err() {
         return;
     }
-    let caller = Caller { node, from: Some(from), seed: Seed(seed) };
+    let caller = Caller { node, from: Some(from), is_expired: peer.is_expired, seed: Seed(seed) };
     let admission: Arc<dyn NodeDesk> = desk.admission;
     session::serve(stream, caller, desk.office, admission, desk.versions).await;
 }

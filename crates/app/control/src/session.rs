@@ -32,6 +32,8 @@ pub struct Caller {
     pub node: String,
     /// Where it comes from.
     pub from: Option<SocketAddr>,
+    /// Whether its certificate has expired: it gets a new one, and nothing else.
+    pub is_expired: bool,
     /// Randomness for pings.
     pub seed: Seed,
 }
@@ -46,7 +48,7 @@ pub async fn serve<S>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let Caller { node, from, seed } = caller;
+    let Caller { node, from, is_expired, seed } = caller;
     let started = Instant::now();
     let config = ControlConfig {
         fabric: office.world().identity.id,
@@ -57,7 +59,8 @@ pub async fn serve<S>(
     };
     let machine = ControlSession::new(config, seed, Time::ZERO);
     let (mut reader, mut writer) = tokio::io::split(stream);
-    let mut session = Session { machine, started, node, from, office, desk, ended: false };
+    let mut session =
+        Session { machine, started, node, from, is_expired, office, desk, ended: false };
     let mut buffer = vec![0; READ_BYTES];
     loop {
         session.handle_events().await;
@@ -90,7 +93,9 @@ pub async fn serve<S>(
             }
         }
     }
-    session.office.observe(&session.node, |node| node.connected = false);
+    if !session.is_expired {
+        session.office.observe(&session.node, |node| node.connected = false);
+    }
 }
 
 struct Session {
@@ -98,6 +103,7 @@ struct Session {
     started: Instant,
     node: String,
     from: Option<SocketAddr>,
+    is_expired: bool,
     office: Arc<Office>,
     desk: Arc<dyn NodeDesk>,
     ended: bool,
@@ -115,6 +121,9 @@ impl Session {
 
     /// Sends what the node lacks; who is shut out is told so.
     fn publish(&mut self) {
+        if self.is_expired {
+            return;
+        }
         let (now, node) = (self.now(), self.node.clone());
         let office = Arc::clone(&self.office);
         if office.with_feed(&node, |feed| self.machine.publish(now, feed)).is_none() {
@@ -132,6 +141,14 @@ impl Session {
         while let Some(event) = self.machine.poll_event() {
             let now = self.now();
             match event {
+                ControlEvent::Hello(_) if self.is_expired => {
+                    // One that has ended meanwhile says so by its last event.
+                    let _ = self.machine.greet(now, now_ms());
+                }
+                ControlEvent::Call(Call::Asked { id, body }) => self.answer(id, body).await,
+                ControlEvent::Ended(_) => self.ended = true,
+                // What it holds and how it is counts only once it has shown a valid certificate.
+                _ if self.is_expired => {}
                 ControlEvent::Hello(hello) => {
                     let from = self.from.map(|from| from.to_string());
                     self.office.observe(&self.node, |node| {
@@ -162,15 +179,15 @@ impl Session {
                     node.status = serde_json::from_slice(&body).ok();
                     node.last_seen_ms = now_ms();
                 }),
-                ControlEvent::Call(Call::Asked { id, body }) => self.answer(id, body).await,
                 ControlEvent::Call(_) => {}
-                ControlEvent::Ended(_) => self.ended = true,
             }
         }
     }
 
     async fn answer(&mut self, id: u32, body: Vec<u8>) {
         let answer = match from_bytes::<NodeCall>(&body) {
+            // It says that again in the session that it opens with a new certificate.
+            Ok(call) if self.is_expired && call != (NodeCall::Renew {}) => return,
             Ok(call) => {
                 let (desk, node, from) = (Arc::clone(&self.desk), self.node.clone(), self.from);
                 let answered =
@@ -182,6 +199,8 @@ impl Session {
         let now = self.now();
         // A session that has ended needs no answer.
         let _ = self.machine.respond(now, id, to_bytes(&answer));
+        // It comes back with what it has got. The answer is still sent.
+        self.ended |= self.is_expired && matches!(answer, Answer::Certificate { .. });
     }
 }
 

@@ -123,6 +123,24 @@ impl ControlSession {
     /// Greets the agent, and begins to bring it to what the feed wants. `time_ms` is what control's
     /// clock shows: milliseconds since 1970.
     pub fn accept(&mut self, now: Time, time_ms: u64, feed: &Feed) -> Result<(), SendError> {
+        let hello = self.welcome(now, time_ms, Some(feed.revision()))?;
+        self.held = Some((hello.digest, hello.revision));
+        self.publish(now, feed);
+        Ok(())
+    }
+
+    /// Greets an agent that is brought nothing, and may only ask.
+    pub fn greet(&mut self, now: Time, time_ms: u64) -> Result<(), SendError> {
+        self.welcome(now, time_ms, None).map(drop)
+    }
+
+    /// Welcomes the agent; to one that is brought nothing, what it holds counts as the newest.
+    fn welcome(
+        &mut self,
+        now: Time,
+        time_ms: u64,
+        revision: Option<u64>,
+    ) -> Result<Hello, SendError> {
         self.link.advance(now);
         if self.link.has_ended() {
             return Err(SendError::Ended);
@@ -131,12 +149,10 @@ impl ControlSession {
         let versions = self.config.versions.highest_shared(&hello.versions());
         let version = versions.expect("a hello without a shared version is not offered");
         let features = self.config.features.intersection(&hello.features).cloned().collect();
-        let revision = feed.revision();
+        let revision = revision.unwrap_or(hello.revision);
         self.link.send(&Message::Welcome(Welcome { version, features, time_ms, revision }));
         self.link.open();
-        self.held = Some((hello.digest, hello.revision));
-        self.publish(now, feed);
-        Ok(())
+        Ok(hello)
     }
 
     /// Sends what the agent lacks of what the feed wants, unless a delta is under way. To be called

@@ -30,7 +30,7 @@
 //!
 //! # Keys
 //! Secrets come from the system's randomness, are wiped when they are dropped, and are not shown by
-//! `Debug`. The caller stores them where only their owner can read them (mode 0600), certificates
+//! `Debug`. The caller stores them with [`write_secret_file`], certificates
 //! wherever it likes.
 #![forbid(unsafe_code)]
 
@@ -44,6 +44,7 @@ mod key;
 mod random;
 pub mod redemption;
 mod renewal;
+mod secret_file;
 pub mod tls;
 pub mod token;
 
@@ -56,4 +57,5 @@ pub use identity::NodeKeys;
 pub use key::{KeyError, PublicKey, SignatureError, SigningSecret, StoredKey, TlsKey};
 pub use redemption::{Attempt, RedeemError, Redeemed, TokenRecord, redeem};
 pub use renewal::{Renewal, renew_at, renewal};
+pub use secret_file::write_secret_file;
 pub use token::{Secret, Token, TokenError, TokenOrder};

@@ -9,6 +9,7 @@ use axum::Json;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use netloom_api::{Applied, Apply, NodeRefusal, Plan, Proposed, Revision, Rollback, Sources};
+use netloom_control_protocol::Refusal;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +47,7 @@ pub(super) async fn apply(
 ) -> Result<Json<Applied>, Failure> {
     let Apply { sources, message, author, expected_revision, wait_ms, keep_refused } = apply;
     let before = desk.office.world().revision;
+    let refused_before = refusals(&desk.office);
     let office = Arc::clone(&desk.office);
     let origin = Origin { author: author.clone(), message, rollback_of: None };
     let done = blocking(move || {
@@ -58,7 +60,9 @@ pub(super) async fn apply(
     })
     .await?;
     let mut answer = waited(&desk, &done, before, wait_ms).await;
-    if !answer.refused.is_empty() && done.changed && !keep_refused {
+    // What a node refused before is not this change's fault, and going back would not mend it.
+    let is_new = refusals(&desk.office).iter().any(|refusal| !refused_before.contains(refusal));
+    if is_new && done.changed && !keep_refused {
         let office = Arc::clone(&desk.office);
         let message = format!("nodes refused revision {}", done.revision);
         let origin = Origin { author, message, rollback_of: None };
@@ -119,9 +123,15 @@ pub(super) async fn waited(
 }
 
 fn refused(office: &Office) -> Vec<NodeRefusal> {
-    let observed = office.observed();
-    let connected = observed.iter().filter(|(_, node)| node.connected);
-    connected.flat_map(|(name, node)| view::refusals(name, node)).collect()
+    refusals(office).iter().map(|(node, refusal)| view::refusal(node, refusal)).collect()
+}
+
+/// What connected nodes refuse, by node.
+fn refusals(office: &Office) -> Vec<(String, Refusal)> {
+    let observed = office.observed().into_iter().filter(|(_, node)| node.connected);
+    observed
+        .flat_map(|(name, node)| node.refused.into_iter().map(move |one| (name.clone(), one)))
+        .collect()
 }
 
 pub(super) async fn list(

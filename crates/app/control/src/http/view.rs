@@ -10,6 +10,7 @@ use netloom_api::{
     ControlMember, Flow, Node, NodeChange, NodeRefusal, Proposed, Revision, Sources, Status,
     Workload,
 };
+use netloom_control_protocol::Refusal;
 use netloom_model::lease::node_address;
 use netloom_resource::Kind;
 use std::collections::BTreeMap;
@@ -53,15 +54,16 @@ pub(super) fn revision(record: RevisionRecord, with_sources: bool) -> Revision {
 }
 
 pub(super) fn refusals(node: &str, observed: &Observed) -> Vec<NodeRefusal> {
-    let one = |refused: &netloom_control_protocol::Refusal| {
-        let what = match Kind::of(refused.kind) {
-            Some(Kind::Fabric) => "the change".to_owned(),
-            Some(kind) => format!("{} {}", kind.word(), refused.name),
-            None => format!("resource {}", refused.name),
-        };
-        NodeRefusal { node: node.to_owned(), what, reason: refused.reason.clone() }
+    observed.refused.iter().map(|refused| refusal(node, refused)).collect()
+}
+
+pub(super) fn refusal(node: &str, refused: &Refusal) -> NodeRefusal {
+    let what = match Kind::of(refused.kind) {
+        Some(Kind::Fabric) => "the change".to_owned(),
+        Some(kind) => format!("{} {}", kind.word(), refused.name),
+        None => format!("resource {}", refused.name),
     };
-    observed.refused.iter().map(one).collect()
+    NodeRefusal { node: node.to_owned(), what, reason: refused.reason.clone() }
 }
 
 pub(super) fn status(office: &Office) -> Status {
