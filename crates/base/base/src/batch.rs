@@ -1,4 +1,4 @@
-//! Packets travel in batches: one buffer, fixed slots, room before and after each packet.
+//! Packets travel in batches: one buffer, equal regions, room before and after what they hold.
 
 use std::fmt;
 
@@ -7,10 +7,11 @@ pub const HEADROOM_BYTES: usize = 16;
 /// Room after a packet for padding (up to 15 bytes) and an authentication tag (16 bytes).
 pub const TAILROOM_BYTES: usize = 32;
 
-/// Up to `capacity` packets of up to `packet_bytes_max` bytes in one allocation.
+/// Up to `capacity` packets in one allocation of equal regions.
 ///
 /// ```text
-/// slot i:  | headroom 16 | packet (start..start+len) ... | tailroom 32 |
+/// region i:  | headroom 16 | packet (start..start+len) ... | tailroom 32 |
+///        or  | headroom 16 | packet | packet | ... | packet | tailroom 32 |   (what came at once, in parts)
 /// ```
 /// `start` moves when a header is put before a packet or taken off it; bytes are never copied.
 pub struct PacketBatch {
@@ -18,23 +19,35 @@ pub struct PacketBatch {
     slots: Vec<Slot>,
     stride_bytes: usize,
     capacity: usize,
+    /// Regions that hold packets.
+    used: usize,
 }
 
 #[derive(Clone, Copy)]
 struct Slot {
     start: usize,
     len: usize,
+    /// What is its own to grow into.
+    floor: usize,
+    ceiling: usize,
 }
 
 impl PacketBatch {
     /// An empty batch for `capacity` packets of at most `packet_bytes_max` bytes each.
     pub fn new(capacity: usize, packet_bytes_max: usize) -> Self {
-        let stride_bytes = HEADROOM_BYTES + packet_bytes_max + TAILROOM_BYTES;
+        Self::in_regions(capacity, packet_bytes_max, capacity)
+    }
+
+    /// An empty batch of `regions` regions of `region_bytes` each, for `capacity` packets: a region
+    /// takes one packet, or as many as came at once.
+    pub fn in_regions(regions: usize, region_bytes: usize, capacity: usize) -> Self {
+        let stride_bytes = HEADROOM_BYTES + region_bytes + TAILROOM_BYTES;
         Self {
-            storage: vec![0; stride_bytes * capacity].into_boxed_slice(),
+            storage: vec![0; stride_bytes * regions].into_boxed_slice(),
             slots: Vec::with_capacity(capacity),
             stride_bytes,
             capacity,
+            used: 0,
         }
     }
 
@@ -50,7 +63,17 @@ impl PacketBatch {
 
     /// Whether no further packet fits.
     pub fn is_full(&self) -> bool {
-        self.slots.len() == self.capacity
+        self.slots.len() == self.capacity || self.free_regions() == 0
+    }
+
+    /// How many more packets fit, each in a region of its own.
+    pub fn room_for(&self) -> usize {
+        self.free_regions().min(self.capacity - self.slots.len())
+    }
+
+    /// How many regions hold nothing yet.
+    pub fn free_regions(&self) -> usize {
+        self.storage.len() / self.stride_bytes - self.used
     }
 
     /// The longest packet that a slot takes.
@@ -61,6 +84,7 @@ impl PacketBatch {
     /// Forgets all packets; the storage stays.
     pub fn clear(&mut self) {
         self.slots.clear();
+        self.used = 0;
     }
 
     /// Copies `packet` into the next slot; `false` if the batch is full or the packet too long.
@@ -74,55 +98,86 @@ impl PacketBatch {
         true
     }
 
-    /// The next free slot's room for a packet, to be filled and then announced by [`Self::commit`].
+    /// The next free region's room for a packet, to be filled and then announced by [`Self::commit`].
     pub fn spare(&mut self) -> Option<&mut [u8]> {
         if self.is_full() {
             return None;
         }
-        let start = self.slots.len() * self.stride_bytes + HEADROOM_BYTES;
-        let end = start + self.packet_bytes_max();
-        Some(&mut self.storage[start..end])
+        self.spare_regions().next()
     }
 
-    /// Makes the first `len` bytes of the slot from [`Self::spare`] the next packet.
+    /// The room in each free region, to be filled and announced in this order: by [`Self::commit`],
+    /// [`Self::commit_parts`] or [`Self::skip`].
+    pub fn spare_regions(&mut self) -> impl Iterator<Item = &mut [u8]> {
+        let end = self.stride_bytes - TAILROOM_BYTES;
+        let free = &mut self.storage[self.used * self.stride_bytes..];
+        free.chunks_exact_mut(self.stride_bytes).map(move |region| &mut region[HEADROOM_BYTES..end])
+    }
+
+    /// Makes the first `len` bytes of the next free region the next packet.
     ///
     /// # Panics
     /// If the batch is full or `len` exceeds [`Self::packet_bytes_max`]: a bug of the caller.
     pub fn commit(&mut self, len: usize) {
         assert!(!self.is_full() && len <= self.packet_bytes_max(), "commit without spare room");
-        let start = self.slots.len() * self.stride_bytes + HEADROOM_BYTES;
-        self.slots.push(Slot { start, len });
+        let floor = self.used * self.stride_bytes;
+        let (start, ceiling) = (floor + HEADROOM_BYTES, floor + self.stride_bytes);
+        self.slots.push(Slot { start, len, floor, ceiling });
+        self.used += 1;
+    }
+
+    /// Makes the first `len` bytes of the next free region packets of `part_bytes` each, but for the
+    /// last, which may be shorter; gives how many. They cannot grow. What exceeds the batch's capacity
+    /// is left out.
+    ///
+    /// # Panics
+    /// If no region is free, `len` exceeds it, or `part_bytes` is 0: a bug of the caller.
+    pub fn commit_parts(&mut self, len: usize, part_bytes: usize) -> usize {
+        let fits = self.free_regions() > 0 && len <= self.packet_bytes_max();
+        assert!(fits && part_bytes > 0, "commit without spare room");
+        let first = self.used * self.stride_bytes + HEADROOM_BYTES;
+        self.used += 1;
+        let room = self.capacity - self.slots.len();
+        let parts = (0..len).step_by(part_bytes).take(room);
+        let before = self.slots.len();
+        self.slots.extend(parts.map(|at| {
+            let (start, len) = (first + at, part_bytes.min(len - at));
+            Slot { start, len, floor: start, ceiling: start + len }
+        }));
+        self.slots.len() - before
+    }
+
+    /// Leaves the next free region out.
+    pub fn skip(&mut self) {
+        self.used += 1;
     }
 
     /// Packet `index`.
     pub fn packet(&self, index: usize) -> &[u8] {
-        let Slot { start, len } = self.slots[index];
+        let Slot { start, len, .. } = self.slots[index];
         &self.storage[start..start + len]
     }
 
     /// Packet `index`, to be changed in place.
     pub fn packet_mut(&mut self, index: usize) -> &mut [u8] {
-        let Slot { start, len } = self.slots[index];
+        let Slot { start, len, .. } = self.slots[index];
         &mut self.storage[start..start + len]
     }
 
     /// How many bytes packet `index` can grow at its front and at its end.
     pub fn room(&self, index: usize) -> (usize, usize) {
-        let Slot { start, len } = self.slots[index];
-        let slot_start = index * self.stride_bytes;
-        (start - slot_start, slot_start + self.stride_bytes - start - len)
+        let Slot { start, len, floor, ceiling } = self.slots[index];
+        (start - floor, ceiling - start - len)
     }
 
     /// Grows packet `index` by `before` and `after` bytes in place and gives the whole.
     /// `None`, with nothing changed, if the slot lacks the room.
     pub fn grow(&mut self, index: usize, before: usize, after: usize) -> Option<&mut [u8]> {
-        let Slot { start, len } = self.slots[index];
-        let slot_start = index * self.stride_bytes;
-        let slot_end = slot_start + self.stride_bytes;
-        if start < slot_start + before || start + len + after > slot_end {
+        let Slot { start, len, floor, ceiling } = self.slots[index];
+        if start < floor + before || start + len + after > ceiling {
             return None;
         }
-        let slot = Slot { start: start - before, len: len + before + after };
+        let slot = Slot { start: start - before, len: len + before + after, floor, ceiling };
         self.slots[index] = slot;
         Some(&mut self.storage[slot.start..slot.start + slot.len])
     }
@@ -132,9 +187,10 @@ impl PacketBatch {
     /// # Panics
     /// If the range is not within the packet: a bug of the caller.
     pub fn narrow(&mut self, index: usize, range: std::ops::Range<usize>) {
-        let Slot { start, len } = self.slots[index];
+        let Slot { start, len, floor, ceiling } = self.slots[index];
         assert!(range.start <= range.end && range.end <= len, "narrow outside the packet");
-        self.slots[index] = Slot { start: start + range.start, len: range.end - range.start };
+        let (start, len) = (start + range.start, range.end - range.start);
+        self.slots[index] = Slot { start, len, floor, ceiling };
     }
 
     /// The packets in order.
@@ -169,6 +225,29 @@ mod tests {
         batch.narrow(0, 16..21);
         assert_eq!(batch.packet(0), b"hello");
         assert_eq!(batch.packet(1), &[7; 100], "the neighbour is untouched");
+    }
+
+    #[test]
+    fn what_came_at_once_is_parts_that_do_not_grow() {
+        let mut batch = PacketBatch::in_regions(2, 10, 4);
+        for (region, byte) in batch.spare_regions().zip(1..) {
+            region.fill(byte);
+        }
+        assert_eq!(batch.commit_parts(10, 4), 3);
+        assert_eq!(batch.commit_parts(10, 4), 1, "no more fit");
+        assert!(batch.is_full() && batch.spare().is_none());
+        let parts: Vec<&[u8]> = batch.iter().collect();
+        assert_eq!(parts, [&[1; 4][..], &[1; 4], &[1; 2], &[2; 4]]);
+        assert_eq!(batch.room(1), (0, 0));
+        assert!(batch.grow(1, 1, 0).is_none() && batch.grow(1, 0, 1).is_none());
+        batch.narrow(1, 1..3);
+        assert_eq!(batch.grow(1, 1, 1).map(|part| part.len()), Some(4));
+        batch.clear();
+        batch.skip();
+        batch.spare().unwrap().fill(7);
+        batch.commit(3);
+        assert_eq!(batch.packet(0), [7; 3]);
+        assert!(batch.is_full(), "both regions are used");
     }
 
     #[test]

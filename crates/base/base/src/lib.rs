@@ -3,7 +3,9 @@
 
 pub mod batch;
 pub mod checksum;
+pub mod coalesce;
 pub mod hash;
+pub mod offload;
 pub mod packet;
 pub mod seed;
 pub mod time;

@@ -148,7 +148,7 @@ impl Link {
                 batch.iter().for_each(|packet| self.ways[side].handle_input(now, packet));
             }
             while let Some(packet) = self.ways[side].poll_transmit(now) {
-                self.ends[1 - side].write([packet.as_slice()]);
+                self.ends[1 - side].write_packet(&packet);
             }
         }
     }

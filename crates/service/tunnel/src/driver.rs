@@ -5,7 +5,7 @@ use netloom_base::{PacketBatch, Seed};
 use netloom_node::{Inbound, NetworkConfig, NetworkId, Node, NodeConfig, Outbound};
 use netloom_sys::clock::{monotonic_now, wall_now};
 use netloom_sys::poll::{Interest, PollSet, Waker};
-use netloom_sys::tunnel::TunnelDevice;
+use netloom_sys::tunnel::{TunnelDevice, TunnelOffloads};
 use netloom_sys::udp::UdpSocket;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,10 +14,15 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, TryRecvError};
 use std::time::Duration;
 
-/// Packets of one turn at one descriptor.
-const BATCH_PACKETS: usize = 64;
+/// Packets of one turn at a device.
+const INNER_PACKETS_MAX: usize = 128;
 /// Longest packet: larger ones never fit the MTU of a tunnel or of the ground.
 const PACKET_BYTES_MAX: usize = 2048;
+/// What the socket gives at once, each up to 64 KiB of datagrams of one flow.
+const OUTER_REGIONS: usize = 8;
+const OUTER_REGION_BYTES: usize = 65_535;
+/// Packets of one turn at the socket.
+const OUTER_PACKETS_MAX: usize = 1024;
 /// Turns at one descriptor before the others get theirs.
 const TURNS_MAX: usize = 8;
 
@@ -34,7 +39,10 @@ pub(crate) struct Driver {
     devices: BTreeMap<NetworkId, TunnelDevice>,
     waker: Arc<Waker>,
     inbox: Receiver<Command>,
-    batch: PacketBatch,
+    /// From devices.
+    inner: PacketBatch,
+    /// From the socket.
+    outer: PacketBatch,
     sources: Vec<SocketAddr>,
     outbound: Outbound,
     inbound: Inbound,
@@ -46,19 +54,21 @@ pub(crate) struct Driver {
 
 impl Driver {
     pub(crate) fn new(
-        socket: UdpSocket,
+        mut socket: UdpSocket,
         waker: Arc<Waker>,
         inbox: Receiver<Command>,
         seed: Seed,
     ) -> Self {
+        socket.set_receive_offload(true);
         Self {
             node: Node::new(NodeConfig::default(), seed, monotonic_now()),
             socket,
             devices: BTreeMap::new(),
             waker,
             inbox,
-            batch: PacketBatch::new(BATCH_PACKETS, PACKET_BYTES_MAX),
-            sources: Vec::with_capacity(BATCH_PACKETS),
+            inner: PacketBatch::new(INNER_PACKETS_MAX, PACKET_BYTES_MAX),
+            outer: PacketBatch::in_regions(OUTER_REGIONS, OUTER_REGION_BYTES, OUTER_PACKETS_MAX),
+            sources: Vec::with_capacity(OUTER_PACKETS_MAX),
             outbound: Outbound::new(),
             inbound: Inbound::new(),
             device_drops: 0,
@@ -112,21 +122,20 @@ impl Driver {
     /// From the UDP port to the devices.
     fn receive(&mut self) {
         for _ in 0..TURNS_MAX {
-            self.batch.clear();
+            self.outer.clear();
             self.sources.clear();
-            match self.socket.receive_batch(&mut self.batch, &mut self.sources) {
+            match self.socket.receive_batch(&mut self.outer, &mut self.sources) {
                 Ok(0) | Err(_) => return,
                 Ok(_) => {}
             }
             let now = monotonic_now();
             let sources = &self.sources;
-            self.node.plan_outer(now, |index| sources[index], &self.batch, &mut self.inbound);
-            self.inbound.open(&mut self.batch);
-            self.node.finish_outer(now, &mut self.batch, &mut self.inbound);
+            self.node.plan_outer(now, |index| sources[index], &self.outer, &mut self.inbound);
+            self.inbound.open(&mut self.outer);
+            self.node.finish_outer(now, &mut self.outer, &mut self.inbound);
             for arrival in self.inbound.arrivals() {
                 let Some(device) = self.devices.get_mut(&arrival.network) else { continue };
-                let packets = arrival.packets.iter();
-                let written = device.write(packets.map(|i| self.batch.packet(*i as usize)));
+                let written = device.write(&self.outer, arrival.packets.iter().copied());
                 self.device_drops += written.dropped as u64;
             }
             self.flush();
@@ -136,9 +145,9 @@ impl Driver {
     /// From a network's device to the UDP port.
     fn send_from(&mut self, network: NetworkId) {
         for _ in 0..TURNS_MAX {
-            self.batch.clear();
+            self.inner.clear();
             let Some(device) = self.devices.get_mut(&network) else { return };
-            match device.read_batch(&mut self.batch) {
+            match device.read_batch(&mut self.inner) {
                 Ok(0) => return,
                 Ok(_) => {}
                 Err(_) => {
@@ -148,8 +157,8 @@ impl Driver {
                 }
             }
             let now = monotonic_now();
-            self.node.handle_inner(now, network, &mut self.batch, &mut self.outbound);
-            let batch = &self.batch;
+            self.node.handle_inner(now, network, &mut self.inner, &mut self.outbound);
+            let batch = &self.inner;
             let packets = self.outbound.destinations().flat_map(|destination| {
                 let packets = destination.packets.iter();
                 packets.map(move |index| (destination.to, batch.packet(*index as usize)))
@@ -204,7 +213,8 @@ impl Driver {
         self.node
             .set_network(now, id, &config)
             .map_err(|source| TunnelServiceError::Network { network: name.clone(), source })?;
-        if let Some(device) = device {
+        if let Some(mut device) = device {
+            device.set_offloads(TunnelOffloads { tcp: true, udp: true });
             self.devices.insert(id, device);
         }
         let stay: Vec<_> = peers.values().map(|peer| peer.public_key).collect();

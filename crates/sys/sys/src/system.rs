@@ -94,6 +94,7 @@ plain!(
     libc::sockaddr_ll,
     libc::sockaddr_in,
     libc::sockaddr_in6,
+    libc::cmsghdr,
     libc::ifreq,
     libc::iovec,
     libc::mmsghdr,

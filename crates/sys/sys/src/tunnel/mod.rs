@@ -11,6 +11,7 @@ use crate::route::ObservedLink;
 use netloom_base::PacketBatch;
 use stand_in::StandIn;
 pub(crate) use stand_in::link_address;
+pub use tun::TunnelOffloads;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use tun::Tun;
@@ -143,45 +144,71 @@ impl TunnelDevice {
         }
     }
 
+    /// Has the kernel hand over and take packets in one piece that stand for many, as far as it can;
+    /// gives what is on. Reading splits them and writing puts them together.
+    pub fn set_offloads(&mut self, wanted: TunnelOffloads) -> TunnelOffloads {
+        match &mut self.backend {
+            Backend::Tun(tun) => tun.set_offloads(wanted),
+            Backend::StandIn(_) => TunnelOffloads::default(),
+        }
+    }
+
+    /// What is on.
+    pub fn offloads(&self) -> TunnelOffloads {
+        match &self.backend {
+            Backend::Tun(tun) => tun.offloads(),
+            Backend::StandIn(_) => TunnelOffloads::default(),
+        }
+    }
+
     /// Appends the packets that wait, as far as they fit; gives how many.
     pub fn read_batch(&mut self, batch: &mut PacketBatch) -> io::Result<usize> {
         let before = batch.len();
-        while let Some(slot) = batch.spare() {
-            let read = match &self.backend {
-                Backend::Tun(tun) => tun.read(slot),
-                Backend::StandIn(stand_in) => stand_in.read(slot),
-            };
-            match read {
-                Ok(Some(length)) => batch.commit(length),
-                // Not a packet for the engine, or longer than a slot.
-                Ok(None) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
+        match &mut self.backend {
+            Backend::Tun(tun) => tun.read_batch(batch)?,
+            Backend::StandIn(stand_in) => stand_in.read_batch(batch)?,
         }
         Ok(batch.len() - before)
     }
 
     /// Hands a whole batch to the kernel, as if its packets had arrived on the link.
     pub fn write_batch(&mut self, batch: &PacketBatch) -> Written {
-        self.write(batch.iter())
+        // A batch has far fewer packets than 32 bits count.
+        self.write(batch, 0..batch.len() as u32)
     }
 
-    /// Hands packets to the kernel, as if they had arrived on the link.
-    pub fn write<'a>(&mut self, packets: impl IntoIterator<Item = &'a [u8]>) -> Written {
-        let mut written = Written::default();
-        for packet in packets {
-            let taken = match &self.backend {
-                Backend::Tun(tun) => tun.write(packet),
-                Backend::StandIn(stand_in) => stand_in.write(packet),
-            };
-            match taken {
-                Ok(()) => written.packets += 1,
-                Err(_) => written.dropped += 1,
+    /// Hands one packet to the kernel; gives whether it took it.
+    pub fn write_packet(&mut self, packet: &[u8]) -> bool {
+        match &mut self.backend {
+            Backend::Tun(tun) => tun.write_packet(packet).is_ok(),
+            Backend::StandIn(stand_in) => stand_in.write(packet).is_ok(),
+        }
+    }
+
+    /// Hands packets of a batch to the kernel, in their order within each flow, as if they had
+    /// arrived on the link.
+    pub fn write(
+        &mut self,
+        batch: &PacketBatch,
+        packets: impl IntoIterator<Item = u32>,
+    ) -> Written {
+        match &mut self.backend {
+            Backend::Tun(tun) => tun.write(batch, packets.into_iter()),
+            Backend::StandIn(stand_in) => {
+                let mut written = Written::default();
+                for packet in packets {
+                    written.count(1, stand_in.write(batch.packet(packet as usize)).is_ok());
+                }
+                written
             }
         }
-        written
+    }
+}
+
+impl Written {
+    /// Counts packets that the kernel took, or did not.
+    pub(crate) fn count(&mut self, packets: usize, taken: bool) {
+        *(if taken { &mut self.packets } else { &mut self.dropped }) += packets;
     }
 }
 

@@ -7,6 +7,7 @@ use super::TunnelError;
 use crate::namespace::{self, NamespaceHandle};
 use crate::netlink::{NetlinkSocket, Protocol};
 use crate::{route, system};
+use netloom_base::PacketBatch;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 
@@ -62,8 +63,23 @@ impl StandIn {
         })?
     }
 
+    /// Appends the packets that wait, as far as they fit.
+    pub(super) fn read_batch(&self, batch: &mut PacketBatch) -> io::Result<()> {
+        while let Some(slot) = batch.spare() {
+            match self.read(slot) {
+                Ok(Some(length)) => batch.commit(length),
+                // Not a packet for the engine, or longer than a slot.
+                Ok(None) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
     /// Reads one packet; `None` for a frame that is no IP packet or does not fit.
-    pub(super) fn read(&self, slot: &mut [u8]) -> io::Result<Option<usize>> {
+    fn read(&self, slot: &mut [u8]) -> io::Result<Option<usize>> {
         let mut sender: libc::sockaddr_ll = system::zeroed();
         let mut sender_bytes = system::length_of::<libc::sockaddr_ll>();
         // SAFETY: slot and address live through the call, and their lengths are passed.

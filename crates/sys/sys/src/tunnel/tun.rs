@@ -1,19 +1,48 @@
-//! TUN (`Documentation/networking/tuntap.rst`): packets without any header.
+//! TUN (`Documentation/networking/tuntap.rst`): packets behind a header that says what is left to a device.
+//!
+//! With offloads on, the kernel hands over TCP and UDP payload of up to 64 KiB as one packet, which is
+//! split here as a device would, and takes such packets, which are put together here. Without, each
+//! packet is one.
 
-use super::TunnelError;
+use super::{TunnelError, Written};
 use crate::namespace::NamespaceHandle;
 use crate::system;
+use netloom_base::PacketBatch;
+use netloom_base::coalesce::{Coalescer, HEADER_BYTES_MAX, RUN_PACKETS_MAX, Run};
+use netloom_base::offload::{
+    LARGE_PACKET_BYTES_MAX, OFFLOAD_HEADER_BYTES, OffloadHeader, Splitter, complete_checksum,
+};
 use std::fs::{File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, IoSlice, Read as _, Write as _};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd};
 use std::os::unix::fs::OpenOptionsExt as _;
 
 const DEVICE: &str = "/dev/net/tun";
+/// `TUNSETOFFLOAD` (`linux/if_tun.h`): `_IOW('T', 208, unsigned int)`.
+const SET_OFFLOADS: libc::Ioctl = 0x4004_54d0;
+/// Checksums and TCP of both IP versions; UDP of both, from Linux 6.2 on.
+const OFFLOADS_TCP: libc::c_uint = 0x01 | 0x02 | 0x04;
+const OFFLOADS_UDP: libc::c_uint = 0x20 | 0x40;
+
+/// What a device takes and gives in one piece.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct TunnelOffloads {
+    /// TCP segments of one stream (TSO, GRO).
+    pub tcp: bool,
+    /// UDP datagrams of one flow (USO).
+    pub udp: bool,
+}
 
 /// The engine side of a TUN device.
 #[derive(Debug)]
 pub(super) struct Tun {
     file: File,
+    offloads: TunnelOffloads,
+    /// The packet that was read last, behind its header.
+    staged: Box<[u8]>,
+    /// What of it is left to be split, and its length.
+    splitting: Option<(Splitter, usize)>,
+    coalescer: Coalescer,
 }
 
 impl Tun {
@@ -25,20 +54,146 @@ impl Tun {
             options.read(true).write(true).custom_flags(libc::O_NONBLOCK);
             let file = options.open(DEVICE).map_err(failed("open /dev/net/tun"))?;
             attach(&file, name).map_err(failed("attach"))?;
-            Ok(Self { file })
+            Ok(Self {
+                file,
+                offloads: TunnelOffloads::default(),
+                staged: vec![0; OFFLOAD_HEADER_BYTES + LARGE_PACKET_BYTES_MAX].into_boxed_slice(),
+                splitting: None,
+                coalescer: Coalescer::new(false),
+            })
         })?
     }
 
-    /// Reads one packet; `None` for one that does not fit.
-    pub(super) fn read(&self, slot: &mut [u8]) -> io::Result<Option<usize>> {
-        // The kernel cuts what does not fit without saying so; the engine's slots exceed the MTU,
-        // and a cut packet fails its own length check.
-        (&self.file).read(slot).map(Some)
+    /// Asks for these offloads, and fewer where the kernel has not all of them; gives those that are on.
+    pub(super) fn set_offloads(&mut self, wanted: TunnelOffloads) -> TunnelOffloads {
+        let less = TunnelOffloads { udp: false, ..wanted };
+        for offloads in [wanted, less, TunnelOffloads::default()] {
+            let tcp = if offloads.tcp { OFFLOADS_TCP } else { 0 };
+            let udp = if offloads.udp && offloads.tcp { OFFLOADS_UDP } else { 0 };
+            // SAFETY: the argument of this request is a number, not a pointer.
+            let result = unsafe {
+                libc::ioctl(self.file.as_raw_fd(), SET_OFFLOADS, libc::c_ulong::from(tcp | udp))
+            };
+            if system::check(result).is_ok() {
+                self.offloads = TunnelOffloads { tcp: tcp != 0, udp: udp != 0 };
+                break;
+            }
+        }
+        self.coalescer = Coalescer::new(self.offloads.udp);
+        self.offloads
     }
 
-    pub(super) fn write(&self, packet: &[u8]) -> io::Result<()> {
-        (&self.file).write(packet).map(drop)
+    pub(super) fn offloads(&self) -> TunnelOffloads {
+        self.offloads
     }
+
+    /// Appends the packets that wait, as far as they fit.
+    pub(super) fn read_batch(&mut self, batch: &mut PacketBatch) -> io::Result<()> {
+        while !batch.is_full() {
+            if self.splitting.is_none() {
+                match self.read_one(batch) {
+                    Ok(()) => continue,
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(error) => return Err(error),
+                }
+            }
+            let Some((splitter, length)) = &mut self.splitting else { continue };
+            let packet = &self.staged[OFFLOAD_HEADER_BYTES..][..*length];
+            let Some(slot) = batch.spare() else { return Ok(()) };
+            match splitter.next(packet, slot) {
+                Some(length) => batch.commit(length),
+                None => self.splitting = None,
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what the kernel has: a packet for the batch, or one that is to be split.
+    fn read_one(&mut self, batch: &mut PacketBatch) -> io::Result<()> {
+        let read = (&self.file).read(&mut self.staged)?;
+        let Some((header, packet)) =
+            self.staged[..read].split_first_chunk_mut::<OFFLOAD_HEADER_BYTES>()
+        else {
+            return Ok(());
+        };
+        // What was not asked for does not come.
+        let Some(said) = OffloadHeader::read(header) else { return Ok(()) };
+        if said.segments.is_some() {
+            let fits = |splitter: &Splitter| splitter.part_bytes_max() <= batch.packet_bytes_max();
+            let length = packet.len();
+            self.splitting = Splitter::new(&said, packet).filter(fits).map(|one| (one, length));
+            return Ok(());
+        }
+        if said.checksum.is_none_or(|place| complete_checksum(packet, place)) {
+            batch.push(packet);
+        }
+        Ok(())
+    }
+
+    pub(super) fn write_packet(&self, packet: &[u8]) -> io::Result<()> {
+        write_packet(&self.file, OffloadHeader::default(), packet)
+    }
+
+    /// Hands packets of a batch to the kernel, flow by flow where it takes them so.
+    pub(super) fn write(
+        &mut self,
+        batch: &PacketBatch,
+        packets: impl Iterator<Item = u32>,
+    ) -> Written {
+        let mut written = Written::default();
+        if !self.offloads.tcp {
+            for packet in packets {
+                let taken = self.write_packet(batch.packet(packet as usize));
+                written.count(1, taken.is_ok());
+            }
+            return written;
+        }
+        self.coalescer.clear();
+        for packet in packets {
+            self.coalescer.add(packet, batch.packet(packet as usize));
+        }
+        for run in self.coalescer.runs() {
+            match write_run(&self.file, run, batch) {
+                // A kernel that does not take what it has agreed to: one by one, as on any wire.
+                Err(error) if run.packets().len() > 1 && is_refusal(&error) => {
+                    for packet in run.packets() {
+                        let taken = self.write_packet(batch.packet(*packet as usize));
+                        written.count(1, taken.is_ok());
+                    }
+                }
+                result => written.count(run.packets().len(), result.is_ok()),
+            }
+        }
+        written
+    }
+}
+
+fn is_refusal(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EMSGSIZE | libc::EOPNOTSUPP))
+}
+
+fn write_packet(mut file: &File, said: OffloadHeader, packet: &[u8]) -> io::Result<()> {
+    let is_ipv6 = packet.first().is_some_and(|byte| byte >> 4 == 6);
+    let header = said.write(is_ipv6);
+    file.write_vectored(&[IoSlice::new(&header), IoSlice::new(packet)]).map(drop)
+}
+
+/// Writes a run as one packet: a header of its own, and the payloads where they are.
+fn write_run(mut file: &File, run: &Run, batch: &PacketBatch) -> io::Result<()> {
+    let mut headers = [0; HEADER_BYTES_MAX];
+    let (said, is_ipv6) = run.header(&mut headers);
+    if let [packet] = run.packets() {
+        return write_packet(file, said, batch.packet(*packet as usize));
+    }
+    let offload = said.write(is_ipv6);
+    let mut slices = [IoSlice::new(&[]); RUN_PACKETS_MAX + 2];
+    slices[0] = IoSlice::new(&offload);
+    slices[1] = IoSlice::new(&headers[..run.header_bytes()]);
+    for (slice, packet) in slices[2..].iter_mut().zip(run.packets()) {
+        *slice = IoSlice::new(&batch.packet(*packet as usize)[run.header_bytes()..]);
+    }
+    file.write_vectored(&slices[..run.packets().len() + 2]).map(drop)
 }
 
 impl AsFd for Tun {
@@ -49,8 +204,9 @@ impl AsFd for Tun {
 
 fn attach(file: &File, name: &str) -> io::Result<()> {
     let mut request = system::interface_request(name);
-    // Both flags fit the field by definition of the interface.
-    request.ifr_ifru.ifru_flags = (libc::IFF_TUN | libc::IFF_NO_PI) as libc::c_short;
+    // The flags fit the field by definition of the interface.
+    request.ifr_ifru.ifru_flags =
+        (libc::IFF_TUN | libc::IFF_NO_PI | libc::IFF_VNET_HDR) as libc::c_short;
     // SAFETY: `request` is a whole `struct ifreq` and lives through the call.
     system::check(unsafe { libc::ioctl(file.as_raw_fd(), libc::TUNSETIFF, &mut request) }).map(drop)
 }

@@ -1,0 +1,252 @@
+//! Large packets that stand for many: what the kernel says of them, and splitting them as a device would.
+//!
+//! ```text
+//! struct virtio_net_hdr (virtio 1.2 §5.1.6), 10 bytes, native byte order:
+//!  0 flags  1 gso_type  2 hdr_len  4 gso_size  6 csum_start  8 csum_offset
+//! ```
+
+use crate::checksum;
+use crate::packet::{PROTOCOL_TCP, PROTOCOL_UDP};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Bytes of the header before each packet.
+pub const OFFLOAD_HEADER_BYTES: usize = 10;
+/// Longest packet with its IP header.
+pub const LARGE_PACKET_BYTES_MAX: usize = 65_535;
+
+const NEEDS_CHECKSUM: u8 = 1;
+const CHECKSUM_VALID: u8 = 2;
+const GSO_NONE: u8 = 0;
+const GSO_TCP_V4: u8 = 1;
+const GSO_TCP_V6: u8 = 4;
+const GSO_UDP: u8 = 5;
+const GSO_ECN: u8 = 0x80;
+const IPV4_HEADER_BYTES: usize = 20;
+const IPV6_HEADER_BYTES: usize = 40;
+const UDP_HEADER_BYTES: usize = 8;
+const TCP_FIN: u8 = 0x01;
+const TCP_PSH: u8 = 0x08;
+const TCP_CWR: u8 = 0x80;
+
+/// What a large packet is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Gso {
+    /// One TCP stream.
+    Tcp,
+    /// UDP datagrams of one flow.
+    Udp,
+}
+
+/// What is said of a packet.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct OffloadHeader {
+    /// Where the checksum begins, and how far behind that it is to be put; none if it is there.
+    pub checksum: Option<(u16, u16)>,
+    /// Whether the checksum is known to be right.
+    pub is_valid: bool,
+    /// Of what the packet is made, and how many bytes of payload each part has.
+    pub segments: Option<(Gso, u16)>,
+    /// Bytes of IP and transport header, where there are segments.
+    pub header_bytes: u16,
+}
+
+impl OffloadHeader {
+    /// Reads what stands before a packet. `None` for a kind that was not asked for.
+    pub fn read(bytes: &[u8; OFFLOAD_HEADER_BYTES]) -> Option<Self> {
+        let word = |at: usize| u16::from_ne_bytes([bytes[at], bytes[at + 1]]);
+        let gso = match bytes[1] & !GSO_ECN {
+            GSO_NONE => None,
+            GSO_TCP_V4 | GSO_TCP_V6 => Some(Gso::Tcp),
+            GSO_UDP => Some(Gso::Udp),
+            _ => return None,
+        };
+        let segments = gso.map(|gso| (gso, word(4)));
+        if segments.is_some_and(|(_, bytes)| bytes == 0) {
+            return None;
+        }
+        Some(Self {
+            checksum: (bytes[0] & NEEDS_CHECKSUM != 0).then(|| (word(6), word(8))),
+            is_valid: bytes[0] & CHECKSUM_VALID != 0,
+            segments,
+            header_bytes: word(2),
+        })
+    }
+
+    /// What is to stand before a packet of an IP version.
+    pub fn write(&self, is_ipv6: bool) -> [u8; OFFLOAD_HEADER_BYTES] {
+        let mut bytes = [0; OFFLOAD_HEADER_BYTES];
+        let (start, offset) = self.checksum.unwrap_or_default();
+        bytes[0] = if self.checksum.is_some() { NEEDS_CHECKSUM } else { 0 }
+            | if self.is_valid { CHECKSUM_VALID } else { 0 };
+        bytes[1] = match self.segments {
+            None => GSO_NONE,
+            Some((Gso::Tcp, _)) if is_ipv6 => GSO_TCP_V6,
+            Some((Gso::Tcp, _)) => GSO_TCP_V4,
+            Some((Gso::Udp, _)) => GSO_UDP,
+        };
+        let segment_bytes = self.segments.map_or(0, |(_, bytes)| bytes);
+        for (at, word) in [(2, self.header_bytes), (4, segment_bytes), (6, start), (8, offset)] {
+            bytes[at..at + 2].copy_from_slice(&word.to_ne_bytes());
+        }
+        bytes
+    }
+}
+
+/// Splits one large packet, part after part.
+#[derive(Clone, Copy, Debug)]
+pub struct Splitter {
+    gso: Gso,
+    transport_at: usize,
+    header_bytes: usize,
+    segment_bytes: usize,
+    /// The next byte of payload, and the number of the next part.
+    at: usize,
+    number: u16,
+}
+
+impl Splitter {
+    /// For a packet of which `header` is said. `None` if that makes no sense of this packet.
+    pub fn new(header: &OffloadHeader, packet: &[u8]) -> Option<Self> {
+        let (gso, segment_bytes) = header.segments?;
+        // What the header says of lengths is not relied on: kernels have been seen to leave it out.
+        let (transport_at, protocol) = transport(packet)?;
+        let transport_bytes = match (gso, protocol) {
+            (Gso::Tcp, PROTOCOL_TCP) => usize::from(packet.get(transport_at + 12)? >> 4) * 4,
+            (Gso::Udp, PROTOCOL_UDP) => UDP_HEADER_BYTES,
+            _ => return None,
+        };
+        let header_bytes = transport_at + transport_bytes;
+        let is_whole = transport_bytes >= UDP_HEADER_BYTES
+            && (gso == Gso::Udp || transport_bytes >= 20)
+            && packet.len() > header_bytes;
+        let segment_bytes = usize::from(segment_bytes);
+        is_whole.then_some(Self {
+            gso,
+            transport_at,
+            header_bytes,
+            segment_bytes,
+            at: header_bytes,
+            number: 0,
+        })
+    }
+
+    /// Bytes of the longest part.
+    pub fn part_bytes_max(&self) -> usize {
+        self.header_bytes + self.segment_bytes
+    }
+
+    /// Writes the next part into `slot`; gives its length, or nothing after the last one.
+    ///
+    /// # Panics
+    /// If the slot is shorter than [`Self::part_bytes_max`], or `packet` is another one: bugs of the
+    /// caller.
+    pub fn next(&mut self, packet: &[u8], slot: &mut [u8]) -> Option<usize> {
+        let payload = packet.get(self.at..).filter(|rest| !rest.is_empty())?;
+        let payload = &payload[..payload.len().min(self.segment_bytes)];
+        let length = self.header_bytes + payload.len();
+        let part = &mut slot[..length];
+        part[..self.header_bytes].copy_from_slice(&packet[..self.header_bytes]);
+        part[self.header_bytes..].copy_from_slice(payload);
+        let (first, sent) = (self.number == 0, self.at - self.header_bytes);
+        self.at += payload.len();
+        let last = self.at == packet.len();
+        let (ip, transport) = part.split_at_mut(self.transport_at);
+        set_ip_length(ip, length, self.number);
+        match self.gso {
+            Gso::Tcp => {
+                let sequence =
+                    u32::from_be_bytes([transport[4], transport[5], transport[6], transport[7]]);
+                // Sent bytes are below 2^16.
+                let sequence = sequence.wrapping_add(sent as u32);
+                transport[4..8].copy_from_slice(&sequence.to_be_bytes());
+                if !last {
+                    transport[13] &= !(TCP_FIN | TCP_PSH);
+                }
+                if !first {
+                    transport[13] &= !TCP_CWR;
+                }
+            }
+            Gso::Udp => {
+                let bytes = transport.len() as u16;
+                transport[4..6].copy_from_slice(&bytes.to_be_bytes());
+            }
+        }
+        let at = if self.gso == Gso::Tcp { 16 } else { 6 };
+        set_transport_checksum(ip, transport, self.gso, at);
+        self.number += 1;
+        Some(length)
+    }
+}
+
+/// Puts a checksum that was left to the device into a packet that is not split. `false` if its place
+/// is not in the packet.
+pub fn complete_checksum(packet: &mut [u8], (start, offset): (u16, u16)) -> bool {
+    let (start, offset) = (usize::from(start), usize::from(offset));
+    let Some(rest) = packet.get_mut(start..) else { return false };
+    if rest.len() < offset + 2 {
+        return false;
+    }
+    // The sum of the pseudo-header stands there already, and is summed with the rest.
+    let mut checksum = checksum::internet(rest);
+    if checksum == 0 && offset == 6 {
+        // UDP: zero would say that there is none (RFC 768).
+        checksum = 0xffff;
+    }
+    rest[offset..offset + 2].copy_from_slice(&checksum.to_be_bytes());
+    true
+}
+
+/// Where the transport header of a packet without options and extensions begins, and its protocol.
+pub(crate) fn transport(packet: &[u8]) -> Option<(usize, u8)> {
+    match packet.first()? >> 4 {
+        4 => {
+            let header_bytes = usize::from(packet[0] & 0x0f) * 4;
+            (header_bytes >= IPV4_HEADER_BYTES && packet.len() > header_bytes)
+                .then(|| (header_bytes, packet[9]))
+        }
+        6 => (packet.len() > IPV6_HEADER_BYTES).then(|| (IPV6_HEADER_BYTES, packet[6])),
+        _ => None,
+    }
+}
+
+/// The addresses in an IP header.
+pub(crate) fn addresses(ip: &[u8]) -> (IpAddr, IpAddr) {
+    if ip[0] >> 4 == 4 {
+        let address =
+            |at: usize| IpAddr::from(Ipv4Addr::new(ip[at], ip[at + 1], ip[at + 2], ip[at + 3]));
+        return (address(12), address(16));
+    }
+    let address = |at: usize| {
+        let octets: [u8; 16] = ip[at..at + 16].try_into().expect("a whole IPv6 header");
+        IpAddr::from(Ipv6Addr::from(octets))
+    };
+    (address(8), address(24))
+}
+
+/// Sets what the IP header says of lengths: of IPv4 also the identification, which goes up by the
+/// number of the part, and the header's checksum.
+pub(crate) fn set_ip_length(ip: &mut [u8], packet_bytes: usize, number: u16) {
+    // A packet has at most 65,535 bytes.
+    if ip[0] >> 4 == 4 {
+        ip[2..4].copy_from_slice(&(packet_bytes as u16).to_be_bytes());
+        let identification = u16::from_be_bytes([ip[4], ip[5]]).wrapping_add(number);
+        ip[4..6].copy_from_slice(&identification.to_be_bytes());
+        ip[10..12].fill(0);
+        let checksum = checksum::internet(ip);
+        ip[10..12].copy_from_slice(&checksum.to_be_bytes());
+    } else {
+        let payload_bytes = (packet_bytes - IPV6_HEADER_BYTES) as u16;
+        ip[4..6].copy_from_slice(&payload_bytes.to_be_bytes());
+    }
+}
+
+fn set_transport_checksum(ip: &[u8], transport: &mut [u8], gso: Gso, at: usize) {
+    transport[at..at + 2].fill(0);
+    let (source, destination) = addresses(ip);
+    let protocol = if gso == Gso::Tcp { PROTOCOL_TCP } else { PROTOCOL_UDP };
+    let mut checksum = checksum::transport(source, destination, protocol, transport);
+    if checksum == 0 && gso == Gso::Udp {
+        checksum = 0xffff;
+    }
+    transport[at..at + 2].copy_from_slice(&checksum.to_be_bytes());
+}
