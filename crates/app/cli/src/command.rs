@@ -1,6 +1,6 @@
 //! The commands and their arguments.
 
-use crate::{check, documents, explain, host, lab, node, probe};
+use crate::{check, documents, explain, host, lab, node, probe, wireguard};
 use anyhow::Context as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -73,6 +73,8 @@ pub(crate) enum Command {
     Supervise(host::Supervise),
     /// Run the agent of one node.
     Node(node::Node),
+    /// Make a WireGuard interface that `wg` configures, as wireguard-go does.
+    Wireguard(wireguard::Wireguard),
     /// Send ICMP echo requests.
     Ping(probe::Ping),
     /// Connect to a port and say what happened.
@@ -125,6 +127,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Control(arguments) => host::control(&arguments),
         Command::Supervise(arguments) => host::supervise(&arguments),
         Command::Node(arguments) => node::run(arguments),
+        Command::Wireguard(arguments) => wireguard::run(&arguments),
         Command::Ping(arguments) => probe::ping(&arguments),
         Command::Connect(arguments) => probe::connect(&arguments),
         Command::Lookup(arguments) => probe::lookup(&arguments),

@@ -11,6 +11,7 @@ mod node;
 mod output;
 mod probe;
 mod source;
+mod wireguard;
 
 use clap::Parser as _;
 use std::process::ExitCode;

@@ -154,6 +154,11 @@ impl PresharedKey {
         Zeroizing::new(encode(&self.0))
     }
 
+    /// Its bytes, for storing it.
+    pub fn to_bytes(&self) -> Zeroizing<[u8; KEY_BYTES]> {
+        self.0.clone()
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8; KEY_BYTES] {
         &self.0
     }

@@ -30,6 +30,7 @@ const TURNS_MAX: usize = 8;
 pub(crate) enum Command {
     SetNetwork(NetworkId, Box<NetworkSetup>, Sender<Result<(), TunnelServiceError>>),
     RemoveNetwork(NetworkId, Sender<()>),
+    SetSocket(UdpSocket, Sender<()>),
     Status(Sender<TunnelStatus>),
 }
 
@@ -193,6 +194,11 @@ impl Driver {
                 Ok(Command::RemoveNetwork(id, reply)) => {
                     self.node.remove_network(id);
                     self.devices.remove(&id);
+                    let _ = reply.send(());
+                }
+                Ok(Command::SetSocket(mut socket, reply)) => {
+                    socket.set_receive_offload(true);
+                    self.socket = socket;
                     let _ = reply.send(());
                 }
                 Ok(Command::Status(reply)) => drop(reply.send(self.status())),

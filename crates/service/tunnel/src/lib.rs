@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! device of a network ─ read ─► Node::handle_inner ─► sendmmsg ─► UDP port
-//! UDP port ─ recvmmsg ─► Node::handle_outer ─► write ─► device of the packets' network
+//! UDP port ─ recvmmsg ─► Node::handle_outer ─► writev ─► device of the packets' network
 //! commands (set network, set peers, status) come in between batches, over a channel
 //! ```
-//! The driver is plain and correct: a packet is copied at each system call, and nothing is
-//! offloaded.
+//! Where the kernel can, packets come and go in pieces of up to 64 KiB: TCP and UDP payload at devices
+//! (TSO, USO, GRO), datagrams of one flow at the port (UDP_SEGMENT, UDP_GRO). They are sealed and opened
+//! in place; what a device gives is copied once, into the parts that it is cut into.
 #![forbid(unsafe_code)]
 
 mod driver;
@@ -101,7 +102,14 @@ impl Tunnels {
     /// # Errors
     /// The port is taken, or the thread cannot be started.
     pub fn start(port: u16, seed: Seed) -> Result<Self, TunnelServiceError> {
-        let socket = UdpSocket::bind_any(port)?;
+        Self::start_on(UdpSocket::bind_any(port)?, seed)
+    }
+
+    /// Starts the driver on a socket.
+    ///
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn start_on(socket: UdpSocket, seed: Seed) -> Result<Self, TunnelServiceError> {
         let waker = Arc::new(Waker::new().map_err(TunnelServiceError::Thread)?);
         let (commands, inbox) = mpsc::channel();
         let mut driver = Driver::new(socket, Arc::clone(&waker), inbox, seed);
@@ -122,6 +130,14 @@ impl Tunnels {
         setup: NetworkSetup,
     ) -> Result<(), TunnelServiceError> {
         self.ask(|reply| Command::SetNetwork(id, Box::new(setup), reply))?
+    }
+
+    /// Goes on with another socket; sessions stay, and peers follow to where packets come from.
+    ///
+    /// # Errors
+    /// The thread has ended.
+    pub fn set_socket(&self, socket: UdpSocket) -> Result<(), TunnelServiceError> {
+        self.ask(|reply| Command::SetSocket(socket, reply))
     }
 
     /// Removes a network and closes its device.

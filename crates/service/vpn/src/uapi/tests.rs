@@ -1,0 +1,103 @@
+//! Requests as `wg` sends them, and others.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::*;
+
+const KEY: &str = "e84b5a6d2717c1003a13b431570353dbaca9146cf150c5f8575680feba52027a";
+const ONE: &str = "b85996fecc9c7f1fc6d2572a76eda11d59bcd20be8e543b15ce4bd85a8e75a33";
+const TWO: &str = "58402e695ba1772b1cc9309755f043251ea77fdcf10fbe63989ceb7e19321376";
+
+fn set(interface: &mut Interface, lines: &str) -> Result<(), RequestError> {
+    match Request::parse(&format!("set=1\n{}\n\n", lines.replace(' ', "\n")))? {
+        Request::Set(change) => interface.apply(*change),
+        Request::Get => panic!("it is a change"),
+    }
+    Ok(())
+}
+
+fn shown_of(interface: &Interface) -> Vec<String> {
+    let text = shown(interface, &BTreeMap::new());
+    assert!(text.ends_with("errno=0\n\n"));
+    text.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn what_is_set_is_shown() {
+    let mut interface = Interface::default();
+    let lines = format!(
+        "private_key={KEY} listen_port=12912 fwmark=7 replace_peers=true public_key={ONE} \
+         endpoint=182.122.22.19:3233 persistent_keepalive_interval=111 replace_allowed_ips=true \
+         allowed_ip=192.168.4.6/32 allowed_ip=fd00::/64 public_key={TWO} preshared_key={ONE} \
+         allowed_ip=10.0.0.9/8"
+    );
+    set(&mut interface, &lines).unwrap();
+    let shown = shown_of(&interface);
+    for line in [
+        &format!("private_key={KEY}"),
+        "listen_port=12912",
+        "fwmark=7",
+        &format!("public_key={ONE}"),
+        "endpoint=182.122.22.19:3233",
+        "persistent_keepalive_interval=111",
+        "allowed_ip=192.168.4.6/32",
+        "allowed_ip=fd00::/64",
+        &format!("preshared_key={ONE}"),
+        "allowed_ip=10.0.0.0/8",
+    ] {
+        assert!(shown.iter().any(|one| one == line), "{line}: {shown:?}");
+    }
+}
+
+#[test]
+fn addresses_move_and_peers_go() {
+    let mut interface = Interface::default();
+    set(&mut interface, &format!("public_key={ONE} allowed_ip=10.0.0.1/32 allowed_ip=10.0.0.2/32"))
+        .unwrap();
+    set(&mut interface, &format!("public_key={TWO} allowed_ip=10.0.0.2/32")).unwrap();
+    let allowed = |interface: &Interface, key: &str| -> Vec<String> {
+        let key = PublicKey::from_bytes(secret("", key).unwrap());
+        interface.peers.get(&key).map_or_else(Vec::new, |peer| {
+            peer.allowed.iter().map(ToString::to_string).collect()
+        })
+    };
+    assert_eq!(allowed(&interface, ONE), ["10.0.0.1/32"]);
+    assert_eq!(allowed(&interface, TWO), ["10.0.0.2/32"]);
+    set(&mut interface, &format!("public_key={ONE} allowed_ip=-10.0.0.1/32")).unwrap();
+    assert!(allowed(&interface, ONE).is_empty());
+    set(&mut interface, &format!("public_key={ONE} remove=true")).unwrap();
+    assert_eq!(interface.peers.len(), 1);
+    set(&mut interface, &format!("public_key={ONE} update_only=true allowed_ip=10.0.0.5/32")).unwrap();
+    assert_eq!(interface.peers.len(), 1, "it was not there");
+    set(&mut interface, "replace_peers=true").unwrap();
+    assert!(interface.peers.is_empty());
+    let own = PrivateKey::from_bytes(secret("", KEY).unwrap()).public();
+    let own = hexadecimal(own.as_bytes());
+    set(&mut interface, &format!("private_key={KEY} public_key={own} allowed_ip=10.0.0.1/32")).unwrap();
+    assert!(interface.peers.is_empty(), "nobody is its own peer");
+    set(&mut interface, &format!("private_key={}", "0".repeat(64))).unwrap();
+    assert!(interface.private_key.is_none());
+}
+
+#[test]
+fn what_is_wrong_is_named_and_secrets_are_not() {
+    let mut interface = Interface::default();
+    let short = &KEY[..62];
+    for (lines, errno, told) in [
+        ("listen_port=70000".to_owned(), INVALID, "70000"),
+        ("listen_port".to_owned(), INVALID, "listen_port"),
+        (format!("private_key={short}"), INVALID, "private_key"),
+        (format!("public_key={ONE} endpoint=here:1"), INVALID, "here:1"),
+        (format!("public_key={ONE} allowed_ip=10.0.0.0/40"), INVALID, "10.0.0.0/40"),
+        (format!("public_key={ONE} listen_port=1"), INVALID, "listen_port"),
+        ("speed=9".to_owned(), INVALID, "speed"),
+        ("replace_peers=yes".to_owned(), INVALID, "yes"),
+    ] {
+        let error = set(&mut interface, &lines).unwrap_err();
+        assert_eq!(error.errno(), errno);
+        let text = error.to_string();
+        assert!(text.contains(told) && !text.contains(short), "{text}");
+        assert!(interface.peers.is_empty(), "nothing has changed");
+    }
+    assert_eq!(Request::parse("hello\n\n").unwrap_err().errno(), PROTOCOL);
+    assert!(matches!(Request::parse("get=1\n\n"), Ok(Request::Get)));
+}
