@@ -27,6 +27,8 @@
 //!   same rule is dropped.
 //! - Setting what is set already changes nothing. A changed endpoint, allowed list, keepalive,
 //!   preshared key or MTU leaves the session.
+//! - An initiation of a key that is not known yet is kept, and answered when its peer is set within
+//!   five seconds ([`Node::answer_early_call`]): verified then like any other.
 //! - Handshakes are started in [`Node::handle_timeout`] only, for they need the wall time: after
 //!   each call that may want one, [`Node::poll_timeout`] is due at once.
 //! - Datagrams whose first byte is 16 or more are no WireGuard and are left alone
@@ -43,6 +45,7 @@
 //! | [`limits::PEERS_MAX`] | 65536 | refused |
 //! | [`limits::ALLOWED_PREFIXES_MAX`] | 4096 for each peer | refused |
 //! | [`limits::OUTPUT_QUEUE_MAX`] | 16384 datagrams, 16384 events not fetched | dropped, counted |
+//! | [`limits::STRANGERS_MAX`] | 64 calls of keys not known yet | the oldest is forgotten |
 //! | [`NodeConfig::handshakes_per_second`] | 1000 | cookies are asked for |
 //!
 //! # Not implemented
@@ -62,6 +65,7 @@ pub mod limits;
 mod node;
 mod outbound;
 mod outer;
+mod strangers;
 mod update;
 
 pub use config::{

@@ -9,6 +9,8 @@ pub const ALLOWED_PREFIXES_MAX: usize = 4096;
 /// Datagrams and events kept for a driver that does not drain them; what comes then is lost and
 /// counted. Far above what one call makes.
 pub const OUTPUT_QUEUE_MAX: usize = 1 << 14;
+/// Initiations kept of keys that are not known yet.
+pub const STRANGERS_MAX: usize = 64;
 /// Smallest MTU of a network: IPv6's (RFC 8200 §5).
 pub const MTU_BYTES_MIN: usize = 1280;
 /// Handshake messages per second above which cookies are asked for, unless configured.

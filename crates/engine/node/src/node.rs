@@ -3,6 +3,7 @@
 use crate::config::{NetworkId, NodeConfig, PeerConfig, PeerId};
 use crate::counters::{Counters, DropReason};
 use crate::limits::OUTPUT_QUEUE_MAX;
+use crate::strangers::Strangers;
 use netloom_base::{PrefixTrie, Seed, Time, WallTime};
 use netloom_wireguard::{
     ErasingRng, Gate, Identity, IndexTable, PublicKey, Tai64n, Transmit, Tunnel, TunnelEvent,
@@ -54,6 +55,7 @@ pub struct Node {
     pub(crate) peers: BTreeMap<PeerId, Box<Peer>>,
     pub(crate) indexes: IndexTable,
     pub(crate) gate: Gate,
+    pub(crate) strangers: Strangers,
     pub(crate) counters: Counters,
     /// When each peer's machine is to be woken: never later than it asks for, perhaps sooner.
     deadlines: BTreeSet<(Time, PeerId)>,
@@ -89,6 +91,7 @@ impl Node {
             peers: BTreeMap::new(),
             indexes,
             gate,
+            strangers: Strangers::default(),
             counters: Counters::default(),
             deadlines: BTreeSet::new(),
             transmits: VecDeque::new(),

@@ -100,9 +100,10 @@ impl Node {
             .ok_or(WireguardDropReason::BadMac1)?;
         self.admit(now, from, &identity, &macs)?;
         let initiation = identity.open(message)?;
-        let network = self.networks.get(&network_id);
-        let id = network.and_then(|network| network.peers.get(&initiation.remote).copied());
-        let id = id.ok_or(DropReason::UnknownPeer)?;
+        let Some(id) = self.peer_id(network_id, &initiation.remote) else {
+            self.strangers.keep(now, from, network_id, initiation);
+            return Err(DropReason::UnknownPeer);
+        };
         let peer = self.peers.get_mut(&id).ok_or(DropReason::UnknownPeer)?;
         peer.tunnel.handle_initiation(now, from, initiation, &mut self.indexes)?;
         self.settle(id);

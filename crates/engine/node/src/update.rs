@@ -46,6 +46,7 @@ impl Node {
         let identity = Arc::new(Identity::new(private_key.clone()));
         if let Some(network) = self.networks.get_mut(&id) {
             network.identity = identity;
+            self.strangers.forget(id);
             self.set_mtu(id, *mtu_bytes);
             self.restart_tunnels(now, id);
         } else {
@@ -59,6 +60,7 @@ impl Node {
     /// Removes a network with its peers; whether there was one.
     pub fn remove_network(&mut self, id: NetworkId) -> bool {
         let Some(network) = self.networks.remove(&id) else { return false };
+        self.strangers.forget(id);
         for peer in network.peers.into_values() {
             self.forget(peer);
         }
@@ -136,7 +138,7 @@ impl Node {
         })
     }
 
-    fn peer_id(&self, network: NetworkId, key: &PublicKey) -> Option<PeerId> {
+    pub(crate) fn peer_id(&self, network: NetworkId, key: &PublicKey) -> Option<PeerId> {
         self.networks.get(&network)?.peers.get(key).copied()
     }
 

@@ -240,6 +240,9 @@ impl Driver {
         for (key, floor) in timestamp_floors {
             self.node.set_timestamp_floor(id, &key, floor);
         }
+        for key in stay {
+            self.node.answer_early_call(now, id, &key);
+        }
         Ok(())
     }
 

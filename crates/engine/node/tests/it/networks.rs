@@ -1,6 +1,6 @@
 //! Many networks on one port: who is who, and what belongs to whom.
 
-use crate::world::{MTU, NETWORK, World, inner_address, key, packet};
+use crate::world::{Link, MTU, NETWORK, World, inner_address, key, packet};
 use ipnet::IpNet;
 use netloom_base::{Seed, Time};
 use netloom_node::limits::NETWORKS_MAX;
@@ -11,6 +11,7 @@ use netloom_node::{
     SetPeerError,
 };
 use std::net::IpAddr;
+use std::time::Duration;
 
 const OTHER: NetworkId = NetworkId(8);
 
@@ -60,6 +61,57 @@ fn a_peer_of_one_network_is_a_stranger_in_the_other() {
     world.send(0, 1, 0..1);
     world.run_secs(1);
     assert_eq!(world.numbers(1), [0], "the other network is as it was");
+}
+
+#[test]
+fn who_calls_before_it_is_known_is_answered_as_soon_as_it_is() {
+    for (late_secs, answered) in [(3, true), (4, true), (6, false)] {
+        let mut world = World::empty(1, 2, &NodeConfig::default());
+        (0..2).for_each(|host| world.join(host, NETWORK));
+        let peer = world.peer_config(1);
+        world.set_peer(0, peer);
+        world.send(0, 1, 0..1);
+        world.run(Duration::from_millis(100));
+        let unknown = world.hosts[1].node.counters().dropped(DropReason::UnknownPeer);
+        assert_eq!(unknown, 1);
+        // No further call comes through: what is answered is the first.
+        world.link = Link { loss_per_mille: 1000, ..Link::GOOD };
+        world.run_secs(late_secs);
+        world.link = Link::GOOD;
+        // Where it is, only its call has told.
+        let (now, key) = (world.now, world.hosts[0].key);
+        let peer = PeerConfig { endpoint: None, ..world.peer_config(0) };
+        world.set_peer(1, peer.clone());
+        assert_eq!(world.hosts[1].node.answer_early_call(now, NETWORK, &key), answered);
+        world.set_peer(1, peer);
+        assert!(!world.hosts[1].node.answer_early_call(now, NETWORK, &key), "only once");
+        if answered {
+            world.run(Duration::from_millis(200));
+            assert_eq!(world.numbers(1), [0], "{late_secs}");
+        }
+    }
+}
+
+#[test]
+fn an_early_call_is_verified_like_any_other() {
+    let mut world = World::pair(1);
+    world.send(0, 1, 0..1);
+    world.run_secs(1);
+    let (from, to, initiation) = world.wire[0].clone();
+    let (now, peer) = (world.now, world.hosts[0].key);
+    let floor = world.hosts[1].node.peer_status(now, NETWORK, &peer).unwrap().newest_timestamp;
+    assert!(world.hosts[1].node.remove_peer(NETWORK, &peer));
+    world.deliver(from, to, &initiation);
+    world.set_peer(1, world.peer_config(0));
+    assert!(world.hosts[1].node.set_timestamp_floor(NETWORK, &peer, floor.unwrap()));
+    assert!(!world.hosts[1].node.answer_early_call(now, NETWORK, &peer), "it is a replay");
+    // A call to a key that the network has no more.
+    assert!(world.hosts[1].node.remove_peer(NETWORK, &peer));
+    world.deliver(from, to, &initiation);
+    let config = NetworkConfig { private_key: key(9, NETWORK), mtu_bytes: MTU };
+    world.hosts[1].node.set_network(now, NETWORK, &config).unwrap();
+    world.set_peer(1, world.peer_config(0));
+    assert!(!world.hosts[1].node.answer_early_call(now, NETWORK, &peer));
 }
 
 #[test]
