@@ -25,7 +25,7 @@ use netloom_pki::authority::LIFETIME;
 use netloom_pki::tls::{TlsIdentity, binding, peer, server_config};
 use netloom_pki::{Clock, Subject, TlsKey};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -48,8 +48,17 @@ const GARBAGE_INTERVAL: Duration = Duration::from_secs(600);
 /// How long commits are kept whole that are not the newest any more: other members may read them.
 const GARBAGE_GRACE: Duration = Duration::from_secs(3600);
 
+/// Where the dashboard answers.
+#[derive(Debug)]
+pub enum Dashboard {
+    /// At an address of this host.
+    At(SocketAddr),
+    /// On a socket that listens already; it keeps the network namespace in which it was made.
+    On(std::net::TcpListener),
+}
+
 /// How control is started.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Options {
     /// Folder of the store and of control's keys.
     pub folder: PathBuf,
@@ -60,7 +69,7 @@ pub struct Options {
     /// Where nodes connect to.
     pub listen: SocketAddr,
     /// Where browsers on this host connect to; nowhere if none.
-    pub dashboard: Option<SocketAddr>,
+    pub dashboard: Option<Dashboard>,
     /// Names besides this host's own, each `host:port`, under which browsers may call the dashboard.
     pub dashboard_hosts: Vec<String>,
     /// Where nodes reach control, each `host:port`; what tokens name.
@@ -102,12 +111,10 @@ pub async fn run(
     })?;
     // A socket left over from a killed control refuses connections, and is in the way.
     let _ = std::fs::remove_file(&options.socket);
-    let local = UnixListener::bind(&options.socket)
+    let local = listen_locally(&options.socket)
         .with_context(|| format!("cannot listen at {}", options.socket.display()))?;
     let dashboard = match options.dashboard {
-        Some(address) => Some(TcpListener::bind(address).await.with_context(|| {
-            format!("cannot listen on {address}: is the port taken? choose another --dashboard")
-        })?),
+        Some(dashboard) => Some(dashboard.open().await?),
         None => None,
     };
     if is_member_of_several {
@@ -128,6 +135,27 @@ pub async fn run(
     stop.await;
     let _ = std::fs::remove_file(&options.socket);
     Ok(())
+}
+
+/// A socket of the file system, also where its path is longer than an address holds.
+fn listen_locally(path: &Path) -> std::io::Result<UnixListener> {
+    let listener = netloom_sys::unix_socket::bind(path)?;
+    listener.set_nonblocking(true)?;
+    UnixListener::from_std(listener)
+}
+
+impl Dashboard {
+    async fn open(self) -> anyhow::Result<TcpListener> {
+        match self {
+            Self::At(address) => TcpListener::bind(address).await.with_context(|| {
+                format!("cannot listen on {address}: is the port taken? choose another --dashboard")
+            }),
+            Self::On(listener) => {
+                listener.set_nonblocking(true).context("the dashboard's socket cannot be used")?;
+                TcpListener::from_std(listener).context("the dashboard's socket cannot be used")
+            }
+        }
+    }
 }
 
 /// TLS with a certificate that this process issues for itself.

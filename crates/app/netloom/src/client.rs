@@ -2,6 +2,7 @@
 
 mod access;
 mod nodes;
+mod socket;
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
@@ -16,7 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::{Path, PathBuf};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
 
 /// Longest answer that is read.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
@@ -199,8 +200,7 @@ impl Client {
         let answered = match &self.place {
             Place::Unix(socket) => {
                 let place = socket.display().to_string();
-                let stream =
-                    UnixStream::connect(socket).await.map_err(unreachable(place.clone()))?;
+                let stream = socket::connect(socket).map_err(unreachable(place.clone()))?;
                 let request = request(method, path, "localhost", None, body);
                 exchange(stream, &place, request).await?
             }

@@ -41,18 +41,18 @@ pub fn peers(input: &PlanInput<'_>, node: &str, network: &str) -> BTreeMap<Name,
 }
 
 /// Where `node` calls `other`: on the local network of a common region, else where anyone can, which
-/// the directory says, or the file where the directory does not.
+/// the directory says, or the file where the directory does not. What control sees of a node behind
+/// a translator is where its packets leave, which lets nobody in who was not called.
 pub fn endpoint(input: &PlanInput<'_>, node: &str, other: &str) -> Option<SocketAddr> {
     let entry = input.directory.nodes.get(other)?;
     let fabric = input.fabric;
     let local = fabric.nodes[node].region == fabric.nodes[other].region;
+    let visible = !fabric.regions[&fabric.nodes[other].region].nat;
     let declared = || {
-        let other = &fabric.nodes[other];
-        let visible = !fabric.regions[&other.region].nat;
         // Names of hosts need a resolver, which is the agent's to ask and the directory's to hold.
-        other.endpoint.as_ref().filter(|_| visible)?.parse().ok()
+        fabric.nodes[other].endpoint.as_ref()?.parse().ok()
     };
-    let public = entry.endpoint.or_else(declared);
+    let public = entry.endpoint.or_else(declared).filter(|_| visible);
     if local { entry.local_endpoint.or(public) } else { public }
 }
 

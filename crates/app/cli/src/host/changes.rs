@@ -4,7 +4,9 @@ use super::place::Host;
 use super::time::utc;
 use super::{author, wait_for};
 use crate::{output, source};
+use anyhow::Context as _;
 use netloom::api::{self, Applied, Proposed, Sources};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// Most operations that are shown of one node.
@@ -29,8 +31,11 @@ pub(crate) struct Apply {
     #[command(flatten)]
     host: Host,
     /// Files of the fabric.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "sources", conflicts_with = "sources")]
     files: Vec<String>,
+    /// Take the files and their texts from a file of JSON, as `POST /v1/apply` has them.
+    #[arg(long, value_name = "FILE", requires = "fabric")]
+    sources: Option<PathBuf>,
     /// Why, for the history.
     #[arg(short, long, default_value = "")]
     message: String,
@@ -48,11 +53,13 @@ pub(crate) struct Apply {
     json: bool,
 }
 
-/// Lists the newest revisions.
+/// Lists the newest revisions, or shows one with its files.
 #[derive(Debug, clap::Args)]
 pub(crate) struct History {
     #[command(flatten)]
     host: Host,
+    /// Only this one, with its files.
+    revision: Option<u64>,
     /// How many.
     #[arg(short = 'n', long, default_value_t = 20)]
     count: usize,
@@ -85,6 +92,14 @@ pub(super) fn sources(files: &[String]) -> anyhow::Result<(String, Sources)> {
     Ok((name, Sources { roots, texts }))
 }
 
+/// Files as somebody else has read them.
+fn written_sources(file: &Path) -> anyhow::Result<Sources> {
+    let text = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    serde_json::from_slice(&text).with_context(|| {
+        format!("{} is not {{\"roots\": [NAME], \"texts\": {{NAME: TEXT}}}}", file.display())
+    })
+}
+
 fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     output::print(&format!("{}\n", serde_json::to_string_pretty(value)?));
     Ok(())
@@ -108,8 +123,13 @@ pub(crate) fn plan(arguments: &Plan) -> anyhow::Result<ExitCode> {
 }
 
 pub(crate) fn apply(arguments: &Apply) -> anyhow::Result<ExitCode> {
-    let (fabric, sources) = sources(&arguments.files)?;
-    let client = arguments.host.place(&fabric).client();
+    let (client, sources) = match &arguments.sources {
+        Some(file) => (arguments.host.chosen()?.client(), written_sources(file)?),
+        None => {
+            let (fabric, sources) = sources(&arguments.files)?;
+            (arguments.host.place(&fabric).client(), sources)
+        }
+    };
     let apply = api::Apply {
         sources,
         message: arguments.message.clone(),
@@ -227,11 +247,29 @@ pub(super) fn shown(proposed: &Proposed) -> String {
 
 pub(crate) fn history(arguments: &History) -> anyhow::Result<ExitCode> {
     let client = arguments.host.chosen()?.client();
+    if let Some(number) = arguments.revision {
+        let revision = wait_for(client.revision(number))?;
+        if arguments.json {
+            json(&revision)?;
+        } else {
+            output::print(&listed(std::slice::from_ref(&revision)));
+            for (name, text) in revision.sources.unwrap_or_default().texts {
+                output::print(&format!("\n# {name}\n{}\n", text.trim_end()));
+            }
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
     let revisions = wait_for(client.history(arguments.count))?;
     if arguments.json {
         json(&revisions)?;
-        return Ok(ExitCode::SUCCESS);
+    } else {
+        output::print(&listed(&revisions));
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Revisions, a line each.
+fn listed(revisions: &[api::Revision]) -> String {
     let row = |one: &api::Revision| {
         let message = match one.rollback_of {
             Some(number) => format!("(back to {number}) {}", one.message),
@@ -241,6 +279,5 @@ pub(crate) fn history(arguments: &History) -> anyhow::Result<ExitCode> {
         vec![one.number.to_string(), utc(one.time_ms), one.author.clone(), workloads, message]
     };
     let rows: Vec<Vec<String>> = revisions.iter().map(row).collect();
-    output::print(&output::table(&rows));
-    Ok(ExitCode::SUCCESS)
+    output::table(&rows)
 }

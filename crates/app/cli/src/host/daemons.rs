@@ -1,12 +1,15 @@
 //! `netloom control`: control's process, as the supervisor or systemd starts it.
 
 use super::place::Host;
+use super::seat::Seat;
 use super::up::read_settings;
 use crate::output;
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use netloom_agent::joined::write_secret;
+use netloom_control::server::Dashboard;
 use serde::{Deserialize, Serialize};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -18,6 +21,16 @@ const SETTINGS: &str = "control.json";
 pub(crate) struct Control {
     #[command(flatten)]
     host: Host,
+    /// Begin the fabric that --fabric names, if it is not there, with this host as this node of it, and
+    /// take the settings from here on instead of those of `netloom up`.
+    #[arg(long, requires = "fabric", value_name = "NODE")]
+    begin: Option<String>,
+    #[command(flatten, next_help_heading = "With --begin")]
+    seat: Seat,
+    /// Serve the dashboard on standard input, a TCP socket that listens on this host only, as
+    /// systemd's `StandardInput=socket` gives it.
+    #[arg(long)]
+    dashboard_stdin: bool,
 }
 
 /// Where control listens.
@@ -58,12 +71,20 @@ impl Settings {
 pub(crate) fn control(arguments: &Control) -> anyhow::Result<ExitCode> {
     let place = arguments.host.chosen()?;
     place.make()?;
+    let given = if arguments.dashboard_stdin { Some(standard_input()?) } else { None };
+    if let Some(node) = &arguments.begin {
+        let listens = given.as_ref().map(TcpListener::local_addr).transpose()?;
+        let settings = arguments.seat.settings(node);
+        netloom_control::keys::found(&place.control(), &place.fabric)?;
+        Settings { dashboard: listens.or(settings.dashboard), ..settings }
+            .write(&place.control())?;
+    }
     let settings = read_settings(&place)?;
     let options = netloom_control::server::Options {
         folder: place.control(),
         socket: place.control_socket(),
         listen: settings.listen,
-        dashboard: settings.dashboard,
+        dashboard: given.map(Dashboard::On).or_else(|| settings.dashboard.map(Dashboard::At)),
         dashboard_hosts: settings.dashboard_hosts,
         endpoints: settings.endpoints,
         member: settings.member,
@@ -89,4 +110,19 @@ pub(crate) fn control(arguments: &Control) -> anyhow::Result<ExitCode> {
     // Sessions that are open would hold the runtime up.
     runtime.shutdown_background();
     Ok(ExitCode::SUCCESS)
+}
+
+/// The socket that standard input is.
+fn standard_input() -> anyhow::Result<TcpListener> {
+    let socket = std::io::stdin().as_fd().try_clone_to_owned().map(TcpListener::from);
+    let socket = socket.context("cannot use standard input")?;
+    let address = socket
+        .local_addr()
+        .context("standard input is no TCP socket: leave --dashboard-stdin out, or give one")?;
+    ensure!(
+        address.ip().is_loopback(),
+        "the dashboard speaks HTTP without encryption, so it answers on this host only, and \
+         standard input listens on {address}"
+    );
+    Ok(socket)
 }

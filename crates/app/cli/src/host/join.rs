@@ -40,6 +40,9 @@ pub(crate) struct Join {
     /// UDP port of the tunnels.
     #[arg(long, default_value_t = 51820)]
     port: u16,
+    /// Only join; something else starts the node, with `netloom node`.
+    #[arg(long)]
+    no_start: bool,
     #[command(flatten, next_help_heading = "Where the token makes this host a member of control")]
     seat: Seat,
 }
@@ -62,6 +65,9 @@ pub(crate) fn join(arguments: &Join) -> anyhow::Result<ExitCode> {
         netloom_control::keys::make_folder(&place.control())?;
         arguments.seat.settings(&name).write(&place.control())?;
         netloom_control::keys::take_part(&place.control(), &authority, member)?;
+    }
+    if arguments.no_start {
+        return Ok(ExitCode::SUCCESS);
     }
     supervise::start(&place)?;
     if joined.member.is_some() {
