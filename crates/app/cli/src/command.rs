@@ -1,7 +1,6 @@
 //! The commands and their arguments.
 
 use crate::{check, documents, explain, host, lab, node, probe, wireguard};
-use anyhow::Context as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -95,6 +94,9 @@ pub(crate) enum Command {
     LabSupervisor {
         /// The lab's folder.
         folder: PathBuf,
+        /// Standard input is the socket of the dashboard.
+        #[arg(long)]
+        dashboard_stdin: bool,
     },
 }
 
@@ -135,10 +137,8 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Completions(arguments) => Ok(documents::completions(&arguments)),
         Command::Man(arguments) => documents::man(&arguments),
         Command::LabEnter(arguments) => lab::enter(arguments),
-        Command::LabSupervisor { folder } => {
-            let executable = std::env::current_exe().context("cannot find the executable")?;
-            netloom_lab::supervisor::run(&folder, &executable)?;
-            Ok(ExitCode::SUCCESS)
+        Command::LabSupervisor { folder, dashboard_stdin } => {
+            lab::supervise(folder, dashboard_stdin)
         }
     }
 }

@@ -8,10 +8,12 @@ mod show;
 pub(crate) use enter::{Enter, enter};
 
 use crate::{output, source};
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use folder::Folder;
 use netloom_lab::protocol::{Event, Report, Request, Sources};
 use session::{Ending, Session};
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Commands on labs.
@@ -92,6 +94,16 @@ pub(crate) fn run(command: Lab) -> anyhow::Result<ExitCode> {
     }
 }
 
+/// Process 1 of a lab.
+pub(crate) fn supervise(folder: PathBuf, has_dashboard: bool) -> anyhow::Result<ExitCode> {
+    let executable = std::env::current_exe().context("cannot find the executable")?;
+    let stdin = std::io::stdin();
+    let dashboard = has_dashboard.then(|| stdin.as_fd().try_clone_to_owned()).transpose()?;
+    let options = netloom_lab::supervisor::Options { folder, executable, dashboard };
+    netloom_lab::supervisor::run(options)?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn up(files: &[String]) -> anyhow::Result<ExitCode> {
     let (name, sources) = sources(files)?;
     let folder = Folder::of(&name)?;
@@ -105,6 +117,7 @@ fn up(files: &[String]) -> anyhow::Result<ExitCode> {
     match session.ask(&folder, &Request::Up(sources), &mut progress) {
         Ok(report) => {
             output::print(&show::report(&report, true));
+            output::print(&show::dashboard(&report));
             output::print(&show::next_steps(&report, files));
             Ok(verdict(&report))
         }
@@ -139,6 +152,7 @@ fn status(which: &Which, json: bool) -> anyhow::Result<ExitCode> {
         output::print(&format!("{}\n", serde_json::to_string_pretty(&report)?));
     } else {
         output::print(&show::report(&report, false));
+        output::print(&show::dashboard(&report));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -166,7 +180,9 @@ fn ask(folder: &Folder, request: &Request) -> anyhow::Result<Report> {
     match session.ask(folder, request, &mut progress) {
         Ok(report) => Ok(report),
         Err(Ending::Failed(why)) => bail!("{why}"),
-        Err(Ending::Interrupted) => bail!("interrupted; the lab goes on by itself"),
+        Err(Ending::Interrupted) => {
+            bail!("interrupted; the lab goes on, and goes back from a change that was under way")
+        }
     }
 }
 

@@ -6,10 +6,13 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 use serde_json::Value;
+use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+
+const NETLOOM: &str = env!("CARGO_BIN_EXE_netloom");
 
 /// A user's home, removed in the end; a lab left in it fails the test.
 struct Home(PathBuf);
@@ -112,6 +115,37 @@ tests:
 fn quickstart() -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../examples/quickstart.yaml");
     path.canonicalize().unwrap().to_string_lossy().into_owned()
+}
+
+/// Kills the `netloom COMMAND` that has this folder of the test's own among its arguments.
+fn kill(command: &str, folder: &str) {
+    let is_meant = |id: &str| {
+        let words = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        let words: Vec<&[u8]> = words.split(|byte| *byte == 0).collect();
+        words.get(1) == Some(&command.as_bytes()) && words.contains(&folder.as_bytes())
+    };
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let found: Vec<String> = names.filter(|name| is_meant(name)).collect();
+    assert_eq!(found.len(), 1, "{command} of {folder}");
+    let line = format!("kill -KILL {}", found[0]);
+    assert!(Command::new("/bin/sh").args(["-c", &line]).status().unwrap().success());
+}
+
+/// The body of an answer over HTTP; nothing if nobody answers, or not well.
+fn get(authority: &str, path: &str, token: Option<&str>) -> Option<String> {
+    let mut stream = std::net::TcpStream::connect(authority).ok()?;
+    stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+    let access = token.map(|token| format!("authorization: Bearer {token}\r\n"));
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: {authority}\r\nconnection: close\r\n{}\r\n",
+        access.unwrap_or_default()
+    );
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
 }
 
 /// Waits until `true`, for as long as something that works could ever take.
@@ -227,7 +261,7 @@ fn an_apply_that_a_node_refuses_goes_back_to_what_was() {
     home.succeed(&["lab", "up", &file]);
     let before = home.status()["workloads"].clone();
     // A node serves 64 networks at most, which it says itself.
-    let mut many = TINY.replace("expect: allow", "expect: deny");
+    let mut many = TINY.to_owned();
     for (key, entry) in [
         ("networks: {", " n#: { cidr: 10.#.0.0/16 },"),
         ("subnets: {", " s#: { network: n#, cidr: 10.#.1.0/24 },"),
@@ -243,6 +277,86 @@ fn an_apply_that_a_node_refuses_goes_back_to_what_was() {
     assert_eq!(home.status()["workloads"], before);
     let tests = home.succeed(&["lab", "test"]);
     assert!(tests.contains("1 of 1"), "{tests}");
+    let broken = home.write("broken.yaml", &TINY.replace("expect: allow", "expect: deny"));
+    let error = home.fail(&["lab", "apply", &broken]);
+    assert!(error.contains("nothing was changed") && !error.contains("taken back"), "{error}");
+    let history = home.succeed(&["lab", "exec", "one", "--", NETLOOM, "history", "--json"]);
+    let history: Value = serde_json::from_str(&history).unwrap();
+    let revisions: Vec<&Value> =
+        history.as_array().unwrap().iter().map(|one| &one["rollback_of"]).collect();
+    assert_eq!(revisions, [&Value::from(1), &Value::Null, &Value::Null, &Value::Null]);
+}
+
+#[test]
+fn control_is_asked_where_it_runs_and_its_dashboard_from_here() {
+    let home = Home::new();
+    if !labs_work(&home) {
+        return;
+    }
+    let file = home.write("tiny.yaml", TINY);
+    let text = home.succeed(&["lab", "up", &file]);
+    let address = text.lines().find_map(|line| line.strip_prefix("dashboard  ")).unwrap();
+    let (origin, token) = address.split_once("/#token=").unwrap();
+    let authority = origin.strip_prefix("http://").unwrap();
+    assert!(get(authority, "/", None).unwrap().contains("<html"), "the page");
+    let revision = || {
+        let status = get(authority, "/v1/status", Some(token))?;
+        Some(serde_json::from_str::<Value>(&status).ok()?["revision"].clone())
+    };
+    assert_eq!(revision(), Some(Value::from(1)));
+    let more = TINY
+        .replace("tests:", "  c: { node: two, subnet: s, attach: { serve: { tcp: 81 } } }\ntests:");
+    home.succeed(&["lab", "apply", &home.write("more.yaml", &more)]);
+    assert_eq!(revision(), Some(Value::from(2)));
+    let plan = home.succeed(&["lab", "exec", "one", "--", NETLOOM, "plan", &file]);
+    assert!(plan.contains("stops workload c"), "{plan}");
+    let own = home.succeed(&["lab", "exec", "two", "--", NETLOOM, "status"]);
+    assert!(own.contains("connected to 198.18.0.10:7766"), "{own}");
+    // Control comes back, at the same address, and the nodes have gone on without it.
+    let run = home.status()["nodes"]["one"]["run_folder"].as_str().unwrap().to_owned();
+    kill("control", &run);
+    assert!(home.run(&["lab", "test"]).status.success());
+    wait_until("control is back", || revision() == Some(Value::from(2)));
+    let status = home.succeed(&["lab", "status"]);
+    assert!(status.contains(&format!("\ndashboard  {address}\n")), "{status}");
+    home.succeed(&["lab", "apply", &file]);
+    assert_eq!(revision(), Some(Value::from(3)));
+    // What is changed on control's machine is followed by the lab.
+    home.succeed(&["lab", "exec", "one", "--", NETLOOM, "rollback", "2"]);
+    assert_eq!(home.status()["workloads"]["c"]["state"], "running");
+    home.succeed(&["lab", "down"]);
+    // The port may be another lab's by now.
+    assert_eq!(revision(), None, "nobody there knows the token any more");
+    assert_eq!(home.leftovers(), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn machines_come_and_go_and_control_stays_where_it_is() {
+    let home = Home::new();
+    if !labs_work(&home) {
+        return;
+    }
+    let file = home.write("tiny.yaml", TINY);
+    home.succeed(&["lab", "up", &file]);
+    let changed =
+        TINY.replace("two: { region: here }", "three: { region: far }, two: { region: far }");
+    let changed = changed.replace("here: {}", "here: {}, far: { nat: true }");
+    let changed = changed.replace(
+        "tests:",
+        "  c: { node: three, subnet: s, security_groups: [open], \
+                                  attach: { serve: { tcp: 80 } } }\ntests:\n  \
+                                  - { from: c, to: a, port: 80/tcp, expect: allow }",
+    );
+    // Node two moves behind a translator, and a new one beside it.
+    let text = home.succeed(&["lab", "apply", &home.write("changed.yaml", &changed)]);
+    assert!(text.contains("2 of 2 tests hold"), "{text}");
+    let text = home.succeed(&["lab", "apply", &file]);
+    assert!(text.contains("1 of 1 tests hold"), "{text}");
+    assert!(home.status()["nodes"]["three"].is_null());
+    let unseated = TINY.replace("one: { region: here }, ", "").replace("node: one", "node: two");
+    let error = home.fail(&["lab", "apply", &home.write("unseated.yaml", &unseated)]);
+    assert!(error.contains("control of this lab runs on one"), "{error}");
+    assert!(home.succeed(&["lab", "test"]).contains("1 of 1"));
 }
 
 #[test]
@@ -267,16 +381,7 @@ fn an_agent_that_is_killed_comes_back_and_sessions_with_it() {
     home.succeed(&["lab", "up", &quickstart()]);
     let socket = home.status()["nodes"]["alpha"]["socket"].as_str().unwrap().to_owned();
     let state = Path::new(&socket).parent().unwrap().to_string_lossy().into_owned();
-    let killed = Command::new("/bin/sh")
-        .args([
-            "-c",
-            "for p in /proc/[0-9]*; do tr '\\0' ' ' < $p/cmdline 2>/dev/null | \
-               grep -q -- \"node .*--state $0 \" && kill -9 ${p#/proc/}; done; true",
-            &state,
-        ])
-        .status()
-        .unwrap();
-    assert!(killed.success());
+    kill("node", &state);
     wait_until("all tests hold again", || home.run(&["lab", "test"]).status.success());
 }
 

@@ -1,252 +1,216 @@
 //! The nodes' agents: each is the `netloom` executable, run in its node's namespace.
 
 use crate::LabError;
-use netloom_base::Time;
+use crate::asker::Asker;
+use crate::daemon::{Daemon, DaemonSpec};
+use crate::machine::Machine;
+use crate::underlay::NodePlace;
+use netloom_model::fabric::Name;
+use netloom_plan::membership::Memberships;
 use netloom_sys::clock::monotonic_now;
-use netloom_sys::namespace::{NamespaceHandle, SpawnOptions, spawn_in};
+use netloom_sys::namespace::NamespaceHandle;
 use netloom_sys::unix_socket;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// How long an agent may take to come up, or to apply a change.
+/// How long an agent may take to answer.
 const AGENT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long nodes behind translators may take to call the others.
 const SESSIONS_TIMEOUT: Duration = Duration::from_secs(15);
-/// Wait between two looks.
-const LOOK: Duration = Duration::from_millis(20);
-/// Wait before an agent that ended is started again.
-const RESTART_DELAY: Duration = Duration::from_millis(500);
-
-/// What a node's agent is to be.
-#[derive(Debug)]
-pub(crate) struct NodeSpec {
-    /// The node's own namespace.
-    pub(crate) namespace: NamespaceHandle,
-    /// Files of the fabric.
-    pub(crate) fabric: Vec<String>,
-}
+/// Wait between two looks at whether an agent answers.
+const LOOK: Duration = Duration::from_millis(5);
+/// Wait between two questions how agents are doing, which cost them time that they need.
+const ASK: Duration = Duration::from_millis(40);
 
 /// The agents that run.
 #[derive(Debug)]
 pub(crate) struct Agents {
     executable: PathBuf,
-    run: PathBuf,
     running: BTreeMap<String, Agent>,
 }
 
 #[derive(Debug)]
 struct Agent {
-    spec: NodeSpec,
-    child: Option<Child>,
-    ended: Option<Time>,
+    machine: Machine,
+    /// Where the machine is.
+    place: NodePlace,
+    daemon: Daemon,
 }
 
 impl Agents {
-    pub(crate) fn new(executable: &Path, run: &Path) -> Self {
-        Self { executable: executable.to_owned(), run: run.to_owned(), running: BTreeMap::new() }
+    pub(crate) fn new(executable: &Path) -> Self {
+        Self { executable: executable.to_owned(), running: BTreeMap::new() }
     }
 
-    fn folder(&self, node: &str) -> PathBuf {
-        self.run.join("nodes").join(node)
+    /// Nodes whose machines are not where they were.
+    pub(crate) fn gone(&self, places: &BTreeMap<Name, NodePlace>) -> Vec<String> {
+        let gone =
+            self.running.iter().filter(|(name, agent)| places.get(*name) != Some(&agent.place));
+        gone.map(|(name, _)| name.clone()).collect()
     }
 
-    /// Where a node's keys and socket are.
-    pub(crate) fn state_folder(&self, node: &str) -> PathBuf {
-        self.folder(node).join("state")
+    /// Nodes that have no agent yet.
+    pub(crate) fn missing<'a>(
+        &self,
+        places: &'a BTreeMap<Name, NodePlace>,
+    ) -> Vec<(&'a Name, &'a NodePlace)> {
+        places.iter().filter(|(name, _)| !self.running.contains_key(*name)).collect()
     }
 
-    pub(crate) fn socket(&self, node: &str) -> PathBuf {
-        self.state_folder(node).join("agent.sock")
-    }
-
-    /// Makes the agents of `specs` run: stops others, starts new ones, tells the rest to apply.
-    /// Gives the operations of each.
-    pub(crate) fn set(
+    /// Starts the agent of a node that has joined.
+    pub(crate) fn start(
         &mut self,
-        specs: BTreeMap<String, NodeSpec>,
-    ) -> Result<BTreeMap<String, Vec<String>>, LabError> {
-        let gone: Vec<String> =
-            self.running.keys().filter(|name| !specs.contains_key(*name)).cloned().collect();
-        for name in gone {
-            if let Some(mut agent) = self.running.remove(&name) {
-                agent.stop();
-            }
-        }
-        let mut reload = Vec::new();
-        for (name, spec) in specs {
-            match self.running.get_mut(&name) {
-                Some(agent) => {
-                    agent.spec = spec;
-                    reload.push(name);
-                }
-                None => {
-                    let child = Some(self.spawn(&name, &spec)?);
-                    self.running.insert(name, Agent { spec, child, ended: None });
-                }
-            }
-        }
-        let names: Vec<String> = self.running.keys().cloned().collect();
-        names.iter().try_for_each(|name| self.wait_for(name))?;
-        let mut operations = BTreeMap::new();
-        for name in reload {
-            let answer = self.ask(&name, "\"reload\"")?;
-            let done = &answer["applied"]["operations"];
-            let list: Vec<String> = serde_json::from_value(done.clone()).unwrap_or_default();
-            operations.insert(name, list);
-        }
-        Ok(operations)
+        node: &str,
+        machine: Machine,
+        place: &NodePlace,
+        namespace: NamespaceHandle,
+    ) -> Result<(), LabError> {
+        let path = |path: &Path| path.to_string_lossy().into_owned();
+        let mut arguments = vec!["node".to_owned(), "--stand-ins".to_owned()];
+        arguments.extend(["--state".to_owned(), path(&machine.node_state())]);
+        arguments.extend(["--run".to_owned(), path(&machine.run_root())]);
+        let spec = DaemonSpec { namespace, arguments, input: None, log: machine.log("node") };
+        let daemon = Daemon::start(&self.executable, spec)?;
+        let agent = Agent { machine, place: place.clone(), daemon };
+        self.running.insert(node.to_owned(), agent);
+        Ok(())
     }
 
-    fn spawn(&self, node: &str, spec: &NodeSpec) -> Result<Child, LabError> {
-        let folder = self.folder(node);
-        let log = std::fs::create_dir_all(&folder)
-            .and_then(|()| std::fs::File::create(folder.join("log")))
-            .map_err(|source| LabError::io("make an agent's log", source))?;
-        let mut command = Command::new(&self.executable);
-        command.arg("node");
-        for file in &spec.fabric {
-            command.arg("--fabric").arg(file);
+    /// Ends the agent of a node, and throws away what its machine has kept.
+    pub(crate) fn remove(&mut self, node: &str) {
+        if let Some(agent) = self.running.remove(node) {
+            let machine = agent.machine.clone();
+            drop(agent);
+            // What is left is found by a machine of the same name, which joins anew.
+            let _ = std::fs::remove_dir_all(machine.node_state());
         }
-        command.args(["--name", node, "--stand-ins", "--state"]).arg(self.state_folder(node));
-        command.arg("--run").arg(&folder).stdin(Stdio::null());
-        let copy = log.try_clone().map_err(|source| LabError::io("make an agent's log", source))?;
-        command.stdout(copy).stderr(log);
-        let options = SpawnOptions { resolv_conf: None, die_with_parent: true };
-        Ok(spawn_in(&spec.namespace, command, &options)?)
     }
 
-    /// Waits until a node's agent answers.
-    fn wait_for(&mut self, node: &str) -> Result<(), LabError> {
+    /// Waits until every agent answers.
+    pub(crate) fn wait_until_ready(&mut self, asker: Asker<'_>) -> Result<(), LabError> {
         let deadline = monotonic_now() + AGENT_TIMEOUT;
-        loop {
-            if unix_socket::connect(&self.socket(node)).is_ok() {
-                return Ok(());
+        for (node, agent) in &mut self.running {
+            while unix_socket::connect(&agent.machine.agent_socket()).is_err() {
+                let ended = agent.daemon.has_ended();
+                if ended.is_some() || monotonic_now() > deadline {
+                    let why = ended.unwrap_or_else(|| "it does not answer".to_owned());
+                    let log = agent.daemon.last_words();
+                    return Err(LabError::Agent { node: node.clone(), why, log });
+                }
+                asker.pause(LOOK)?;
             }
-            let ended = self.running.get_mut(node).and_then(Agent::has_ended);
-            let late = monotonic_now() > deadline;
-            if ended.is_some() || late {
-                let why = ended.unwrap_or_else(|| "it does not answer".to_owned());
-                let log = self.last_words(node);
-                return Err(LabError::Agent { node: node.to_owned(), why, log });
-            }
-            std::thread::sleep(LOOK);
         }
-    }
-
-    fn last_words(&self, node: &str) -> String {
-        let text = std::fs::read_to_string(self.folder(node).join("log")).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(20)..].join("\n")
-    }
-
-    /// Asks a node's agent; the answer's error is an error.
-    fn ask(&self, node: &str, request: &str) -> Result<Value, LabError> {
-        let failed = |why: String| LabError::Agent {
-            node: node.to_owned(),
-            why,
-            log: self.last_words(node),
-        };
-        let answer = exchange(&self.socket(node), request).map_err(|e| failed(e.to_string()))?;
-        match answer.get("error").and_then(Value::as_str) {
-            Some(error) => Err(failed(error.to_owned())),
-            None => Ok(answer),
-        }
+        Ok(())
     }
 
     /// The status of every agent that answers.
     pub(crate) fn statuses(&self) -> BTreeMap<String, Value> {
-        let names = self.running.keys();
-        let answers = names.filter_map(|name| {
-            let mut answer = self.ask(name, "\"status\"").ok()?;
+        let answers = self.running.iter().filter_map(|(name, agent)| {
+            let mut answer = exchange(&agent.machine.agent_socket(), "\"status\"").ok()?;
             Some((name.clone(), answer["status"].take()))
         });
         answers.collect()
     }
 
+    /// Waits until every node hears from control and knows all nodes of its networks, as long as
+    /// `is_hopeless` gives no reason to give up.
+    pub(crate) fn wait_for_peers(
+        &self,
+        memberships: &Memberships,
+        asker: Asker<'_>,
+        mut is_hopeless: impl FnMut() -> Result<(), LabError>,
+    ) -> Result<(), LabError> {
+        let deadline = monotonic_now() + AGENT_TIMEOUT;
+        loop {
+            let statuses = self.statuses();
+            let missing = missing_peers(memberships, self.running.keys(), &statuses);
+            if missing.is_empty() {
+                return Ok(());
+            }
+            if statuses.values().any(|status| status["error"].is_string()) {
+                is_hopeless()?;
+            }
+            if monotonic_now() > deadline {
+                return Err(LabError::Peers(missing.join("\n")));
+            }
+            asker.pause(ASK)?;
+        }
+    }
+
     /// Waits until every session that a node keeps open by itself is up.
-    pub(crate) fn wait_for_sessions(&self) -> Result<(), LabError> {
+    pub(crate) fn wait_for_sessions(&self, asker: Asker<'_>) -> Result<(), LabError> {
         let deadline = monotonic_now() + SESSIONS_TIMEOUT;
         loop {
-            let missing = self.missing_sessions();
+            let missing = missing_sessions(&self.statuses());
             if missing.is_empty() {
                 return Ok(());
             }
             if monotonic_now() > deadline {
                 return Err(LabError::Sessions(missing.join(", ")));
             }
-            std::thread::sleep(LOOK);
+            asker.pause(ASK)?;
         }
-    }
-
-    fn missing_sessions(&self) -> Vec<String> {
-        let mut missing = Vec::new();
-        for (node, status) in self.statuses() {
-            for (network, state) in status["networks"].as_object().into_iter().flatten() {
-                for (peer, state) in state["peers"].as_object().into_iter().flatten() {
-                    if state["keepalive"] == true && state["has_session"] != true {
-                        missing.push(format!("{node} to {peer} in {network}"));
-                    }
-                }
-            }
-        }
-        missing
     }
 
     /// Starts agents again that have ended.
     pub(crate) fn tend(&mut self) {
-        let now = monotonic_now();
-        let mut due = Vec::new();
-        for (name, agent) in &mut self.running {
-            if agent.has_ended().is_some() {
-                let ended = *agent.ended.get_or_insert(now);
-                if now - ended >= RESTART_DELAY {
-                    due.push(name.clone());
-                }
-            }
-        }
-        for name in due {
-            let Some(mut agent) = self.running.remove(&name) else { continue };
-            // A failure is tried again after the same wait.
-            agent.child = self.spawn(&name, &agent.spec).ok();
-            agent.ended = None;
-            self.running.insert(name, agent);
-        }
+        self.running.values_mut().for_each(|agent| agent.daemon.tend());
     }
 
     /// Whether a node's agent runs.
     pub(crate) fn is_running(&self, node: &str) -> bool {
-        self.running.get(node).is_some_and(|agent| agent.child.is_some())
+        self.running.get(node).is_some_and(|agent| agent.daemon.is_running())
     }
 
     pub(crate) fn stop_all(&mut self) {
-        self.running.values_mut().for_each(Agent::stop);
         self.running.clear();
     }
 }
 
-impl Agent {
-    /// How the process ended, if it has.
-    fn has_ended(&mut self) -> Option<String> {
-        match &mut self.child {
-            None => Some("it could not be started".to_owned()),
-            Some(child) => match child.try_wait() {
-                Ok(Some(status)) => Some(format!("it ended: {status}")),
-                Ok(None) | Err(_) => None,
-            },
+fn missing_peers<'a>(
+    memberships: &Memberships,
+    nodes: impl Iterator<Item = &'a String>,
+    statuses: &BTreeMap<String, Value>,
+) -> Vec<String> {
+    let mut missing = Vec::new();
+    for node in nodes {
+        let Some(status) = statuses.get(node) else {
+            missing.push(format!("{node}: its agent does not answer"));
+            continue;
+        };
+        let control = status["control"].as_str().unwrap_or("nothing was said of control");
+        if !control.starts_with("connected") {
+            missing.push(format!("{node}: {control}"));
+        }
+        let networks = memberships.of_node(node).map(|membership| &membership.networks);
+        for network in networks.into_iter().flatten() {
+            let known = &status["networks"][network]["peers"];
+            let members = memberships.of_network(network).into_iter().flatten();
+            let unknown = members.filter(|peer| *peer != node && known[*peer].is_null());
+            let error = status["error"].as_str().map(|why| format!(" ({why})")).unwrap_or_default();
+            missing.extend(unknown.map(|peer| {
+                format!("{node}: has not heard of {peer} in network {network}{error}")
+            }));
         }
     }
+    missing
+}
 
-    fn stop(&mut self) {
-        if let Some(mut child) = self.child.take() {
-            // It may have ended by itself.
-            let _ = child.kill();
-            let _ = child.wait();
+fn missing_sessions(statuses: &BTreeMap<String, Value>) -> Vec<String> {
+    let mut missing = Vec::new();
+    for (node, status) in statuses {
+        for (network, state) in status["networks"].as_object().into_iter().flatten() {
+            for (peer, state) in state["peers"].as_object().into_iter().flatten() {
+                if state["keepalive"] == true && state["has_session"] != true {
+                    missing.push(format!("{node} to {peer} in {network}"));
+                }
+            }
         }
     }
+    missing
 }
 
 fn exchange(socket: &Path, request: &str) -> std::io::Result<Value> {
@@ -256,4 +220,33 @@ fn exchange(socket: &Path, request: &str) -> std::io::Result<Value> {
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line)?;
     serde_json::from_str(&line).map_err(std::io::Error::from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use netloom_model::Fabric;
+    use netloom_plan::membership::Membership;
+    use serde_json::json;
+
+    #[test]
+    fn who_is_not_known_yet_is_named() {
+        let networks: std::collections::BTreeSet<String> = ["app".to_owned()].into();
+        let member = |name: &str| {
+            let membership = Membership { networks: networks.clone(), ..Membership::default() };
+            (name.to_owned(), membership)
+        };
+        let memberships = Memberships::of_part(&Fabric::default(), ["a", "b"].map(member));
+        let nodes = ["a".to_owned(), "b".to_owned()];
+        let status = |control: &str, peers: Value| json!({ "control": control, "networks": { "app": { "peers": peers } } });
+        let mut statuses = BTreeMap::new();
+        let told = missing_peers(&memberships, nodes.iter(), &statuses);
+        assert_eq!(told, ["a: its agent does not answer", "b: its agent does not answer"]);
+        statuses.insert("a".to_owned(), status("connected to x", json!({ "b": {} })));
+        statuses.insert("b".to_owned(), status("no answer", json!({})));
+        let told = missing_peers(&memberships, nodes.iter(), &statuses);
+        assert_eq!(told, ["b: no answer", "b: has not heard of a in network app"]);
+        statuses.insert("b".to_owned(), status("connected to x", json!({ "a": {} })));
+        assert!(missing_peers(&memberships, nodes.iter(), &statuses).is_empty());
+    }
 }

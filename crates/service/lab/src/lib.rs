@@ -2,19 +2,28 @@
 //!
 //! ```text
 //! `netloom lab up` ── socket ──► supervisor (process 1 of its own user, mount, net, pid namespaces)
-//!                                ├─ ground: routers, translators, emulated links (own executor)
-//!                                ├─ one `netloom node` for each node, in the node's namespace
-//!                                └─ probes: `netloom connect | ping | lookup` in the workloads'
+//!        │                       ├─ ground: routers, translators, emulated links (own executor)
+//!        │                       ├─ `netloom control` in the namespace of one of the nodes
+//!        │                       ├─ `netloom join`, then `netloom node`, in each node's namespace
+//!        │                       ├─ `netloom apply | status | …`: what is asked of control
+//!        │                       └─ probes: `netloom connect | ping | lookup` in the workloads'
+//!        └─ a listening socket of the caller's own namespace, passed on to control: the dashboard
 //! ```
-//! Invariants: the nodes are run by the executable as users run it, never linked; everything ends
-//! with the supervisor, because everything lives in its namespaces.
+//! Invariants: control and nodes are run by the executable as users run it, never linked, and keep
+//! their files as hosts do; everything ends with the supervisor, because everything lives in its
+//! namespaces.
 #![forbid(unsafe_code)]
 
 mod agents;
+mod asker;
+mod change;
+mod control;
+mod daemon;
 pub mod emulator;
-pub mod identity;
+mod machine;
 pub mod protocol;
 mod report;
+mod seat;
 pub mod supervisor;
 pub mod trial;
 pub mod underlay;
@@ -55,6 +64,35 @@ pub enum LabError {
         /// The end of its log.
         log: String,
     },
+    /// Control failed.
+    #[error("control: {why}\n{log}")]
+    Control {
+        /// What happened.
+        why: String,
+        /// The end of its log.
+        log: String,
+    },
+    /// Control does not accept what is declared, and nothing has changed.
+    #[error("{0}")]
+    NotAccepted(String),
+    /// A node cannot put in force what is declared, or a command failed.
+    #[error("{0}")]
+    Refused(String),
+    /// Nodes have not acknowledged what was declared.
+    #[error("not in force within 30 s: {0}; see what they say with `netloom lab status`")]
+    Behind(String),
+    /// Nodes do not hear of each other.
+    #[error("nodes do not hear of each other within 30 s:\n{0}")]
+    Peers(String),
+    /// The machine of control would go.
+    #[error(
+        "control of this lab runs on {machine}, which the change removes or moves; \
+         take the lab down and bring it up again"
+    )]
+    Unseated {
+        /// The machine.
+        machine: String,
+    },
     /// Nodes behind translators did not get through.
     #[error("no handshake within 15 s: {0}; see the agents' logs with `netloom lab status`")]
     Sessions(String),
@@ -83,6 +121,14 @@ pub enum LabError {
 impl LabError {
     pub(crate) fn io(what: &'static str, source: io::Error) -> Self {
         Self::Io { what, source }
+    }
+
+    /// Whether this was found before anything was changed.
+    fn is_before_change(&self) -> bool {
+        matches!(
+            self,
+            Self::Fabric(_) | Self::Underlay(_) | Self::Unseated { .. } | Self::NotAccepted(_)
+        )
     }
 
     pub(crate) fn cause(cause: netloom_sys::executor::Cause) -> Self {

@@ -58,6 +58,16 @@ pub struct Report {
     pub name_errors: Vec<String>,
     /// After an apply: operations by node.
     pub operations: BTreeMap<String, Vec<String>>,
+    /// After an apply: flows that open or close.
+    #[serde(default)]
+    pub flows: Vec<String>,
+    /// The machine on which control runs: a node, or `internet`.
+    #[serde(default)]
+    pub control: String,
+    /// Address of the dashboard, as a browser on the host opens it; none where nothing could be
+    /// listened on.
+    #[serde(default)]
+    pub dashboard: Option<String>,
 }
 
 /// A node.
@@ -73,6 +83,12 @@ pub struct NodeReport {
     pub namespace: String,
     /// Path of its agent's socket.
     pub socket: String,
+    /// Folder of what it keeps over restarts: `--state` of commands there.
+    #[serde(default)]
+    pub state_folder: String,
+    /// Folder of what exists while it runs: `--run` of commands there.
+    #[serde(default)]
+    pub run_folder: String,
     /// Sessions that are up, and peers, over all networks.
     pub sessions: (usize, usize),
     /// Kind of its tunnel devices.

@@ -1,6 +1,7 @@
 //! What a lab holds, from the fabric, the ground and what the agents say.
 
 use crate::agents::Agents;
+use crate::machine::Machine;
 use crate::protocol::{NodeReport, Report, WorkloadReport};
 use crate::underlay::Underlay;
 use netloom_model::Fabric;
@@ -9,15 +10,15 @@ use netloom_plan::names::workload_name;
 use netloom_state::Namespace;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Puts the report together; tests are left out.
 pub(crate) fn report(
-    fabric: &Fabric,
-    underlay: &Underlay,
+    (fabric, underlay): (&Fabric, &Underlay),
     statuses: &BTreeMap<String, Value>,
     agents: &Agents,
     path: impl Fn(&Namespace) -> PathBuf,
+    machine: impl Fn(&str) -> Machine,
 ) -> Report {
     let mut report = Report { fabric: fabric.name.clone(), ..Report::default() };
     let silent = Value::Null;
@@ -31,12 +32,15 @@ pub(crate) fn report(
             (true, None) if status.is_null() => "its agent does not answer".to_owned(),
             (true, None) => "running".to_owned(),
         };
+        let (machine, text) = (machine(name), |path: &Path| path.to_string_lossy().into_owned());
         let node_report = NodeReport {
             region: node.region.clone(),
             nat: fabric.regions[&node.region].nat,
             address: status["address"].as_str().and_then(|text| text.parse().ok()),
             namespace,
-            socket: agents.socket(name).to_string_lossy().into_owned(),
+            socket: text(&machine.agent_socket()),
+            state_folder: text(&machine.state_root()),
+            run_folder: text(&machine.run_root()),
             sessions: sessions(status),
             tunnel: tunnel(status),
             state,

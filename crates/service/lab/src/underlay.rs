@@ -16,7 +16,7 @@ use netloom_model::fabric::{LabLink, Name};
 use netloom_state::host::{Address, Route};
 use netloom_state::{HostState, LinkEnd, Namespace, NamespaceState};
 use parts::{end, loopback, nat_table, tunnel, veth, way};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 /// The port on which every node of a lab listens.
@@ -37,6 +37,49 @@ pub struct Underlay {
     pub nodes: BTreeMap<Name, NodePlace>,
     /// Links that an emulator carries.
     pub links: Vec<EmulatedLink>,
+    /// What addresses were made from.
+    pub numbers: Numbers,
+}
+
+/// Numbers of regions, and of nodes in their regions: whoever stays keeps its own, and so its
+/// address, whatever comes and goes beside it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Numbers {
+    regions: BTreeMap<Name, usize>,
+    nodes: BTreeMap<Name, (Name, u32)>,
+}
+
+impl Numbers {
+    /// The numbers for a fabric, from those of the one before.
+    fn after(before: &Self, fabric: &Fabric) -> Self {
+        let mut numbers = Self::default();
+        let known = before.regions.iter().filter(|(name, _)| fabric.regions.contains_key(*name));
+        numbers.regions.extend(known.map(|(name, number)| (name.clone(), *number)));
+        for name in fabric.regions.keys() {
+            if !numbers.regions.contains_key(name) {
+                let taken: BTreeSet<usize> = numbers.regions.values().copied().collect();
+                let free = (0..).find(|number| !taken.contains(number)).unwrap_or_default();
+                numbers.regions.insert(name.clone(), free);
+            }
+        }
+        let mut taken: BTreeSet<(Name, u32)> = BTreeSet::new();
+        for (name, place) in &before.nodes {
+            if fabric.nodes.get(name).is_some_and(|node| node.region == place.0) {
+                taken.insert(place.clone());
+                numbers.nodes.insert(name.clone(), place.clone());
+            }
+        }
+        for (name, node) in &fabric.nodes {
+            if !numbers.nodes.contains_key(name) {
+                let at = |number| (node.region.clone(), number);
+                let free = (FIRST_NODE..).find(|number| !taken.contains(&at(*number)));
+                let place = at(free.unwrap_or(u32::MAX));
+                taken.insert(place.clone());
+                numbers.nodes.insert(name.clone(), place);
+            }
+        }
+        numbers
+    }
 }
 
 /// Where a node is on the ground.
@@ -82,17 +125,19 @@ pub enum UnderlayError {
     },
 }
 
-/// The ground for a fabric.
-pub fn plan(fabric: &Fabric) -> Result<Underlay, UnderlayError> {
+/// The ground for a fabric, from the numbers of the one before.
+pub fn plan(fabric: &Fabric, before: &Numbers) -> Result<Underlay, UnderlayError> {
     if fabric.regions.len() > REGIONS_MAX {
         return Err(UnderlayError::TooManyRegions(fabric.regions.len()));
     }
+    let numbers = Numbers::after(before, fabric);
     let mut underlay = Underlay::default();
     let internet = underlay.host.namespaces.entry(internet()).or_default();
     forwards(internet);
     let own = Address { link: "lo".to_owned(), address: IpAddr::from(INTERNET_ADDRESS).into() };
     internet.addresses.insert(own);
-    for (index, (name, region)) in fabric.regions.iter().enumerate() {
+    for (name, region) in &fabric.regions {
+        let index = numbers.regions[name];
         let public = public_prefix(index);
         let inside = match region.networks.iter().find(|prefix| prefix.addr().is_ipv4()) {
             Some(IpNet::V4(prefix)) if region.nat => *prefix,
@@ -101,11 +146,12 @@ pub fn plan(fabric: &Fabric) -> Result<Underlay, UnderlayError> {
         };
         let site = Site { name, index, public, inside, nat: region.nat };
         add_router(&mut underlay, &site, fabric.lab_links.get(name));
-        let nodes = fabric.nodes.iter().filter(|(_, node)| node.region == *name);
-        for (offset, (node, _)) in (FIRST_NODE..).zip(nodes) {
-            add_node(&mut underlay, &site, node, offset)?;
+        let nodes = numbers.nodes.iter().filter(|(_, (region, _))| region == name);
+        for (node, (_, offset)) in nodes {
+            add_node(&mut underlay, &site, node, *offset)?;
         }
     }
+    underlay.numbers = numbers;
     Ok(underlay)
 }
 

@@ -43,7 +43,7 @@ impl Node {
 
     /// The namespaces that the agent makes.
     pub fn registry(&self) -> NamespaceRegistry {
-        NamespaceRegistry::new(&self.folder.join(&self.fabric))
+        NamespaceRegistry::new(&self.folder.join("run").join(&self.fabric))
     }
 
     /// All namespaces that are there now.
@@ -79,12 +79,17 @@ impl Node {
         Ok(snapshot)
     }
 
+    /// What the agent keeps over restarts.
+    fn state(&self) -> PathBuf {
+        self.folder.join("state").join(&self.fabric).join("node")
+    }
+
     /// What its agent says.
     ///
     /// # Errors
     /// It does not answer.
     pub fn status(&self) -> anyhow::Result<Status> {
-        let mut stream = unix_socket::connect(&self.folder.join("state/agent.sock"))?;
+        let mut stream = unix_socket::connect(&self.state().join("agent.sock"))?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.write_all(format!("{}\n", serde_json::to_string(&Request::Status)?).as_bytes())?;
         let mut line = String::new();
@@ -150,7 +155,7 @@ impl Node {
 
     /// The process of its agent, recognised by its arguments.
     fn agent(&self) -> anyhow::Result<u32> {
-        let state = self.folder.join("state").to_string_lossy().into_owned();
+        let state = self.state().to_string_lossy().into_owned();
         for entry in std::fs::read_dir("/proc")?.flatten() {
             let Some(pid) = entry.file_name().to_string_lossy().parse::<u32>().ok() else {
                 continue;

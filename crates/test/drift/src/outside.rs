@@ -46,8 +46,8 @@ fn run_in(
     let report = lab.status()?;
     let first = report.nodes.keys().next().context("the fabric has no node")?;
     let inner = lab.node_namespace(first, "x");
-    // RUN/nodes/NODE/FABRIC/netns/NAME
-    let run = inner.ancestors().nth(5).context("an odd path")?;
+    // RUN/nodes/NODE/run/FABRIC/netns/NAME
+    let run = inner.ancestors().nth(6).context("an odd path")?;
     let mut arguments = vec!["--inside".to_owned(), run.to_string_lossy().into_owned()];
     arguments.push(report.fabric.clone());
     match task {

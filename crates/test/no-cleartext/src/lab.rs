@@ -123,7 +123,12 @@ impl Lab {
 
     /// A file of a namespace that a node's agent keeps.
     pub fn node_namespace(&self, node: &str, name: &str) -> PathBuf {
-        self.folder.join("run/nodes").join(node).join(&self.fabric).join("netns").join(name)
+        self.machine(node).join("run").join(&self.fabric).join("netns").join(name)
+    }
+
+    /// Where a node keeps its files, as a host of its own.
+    fn machine(&self, node: &str) -> PathBuf {
+        self.folder.join("run/nodes").join(node)
     }
 
     /// Kills a node's agent, without warning.
@@ -138,7 +143,7 @@ impl Lab {
 
     /// The process of a node's agent, recognised by its arguments.
     fn agent(&self, node: &str) -> anyhow::Result<u32> {
-        let state = self.folder.join("run/nodes").join(node).join("state");
+        let state = self.machine(node).join("state").join(&self.fabric).join("node");
         let state = state.to_string_lossy().into_owned();
         for entry in std::fs::read_dir("/proc")?.flatten() {
             let Some(pid) = entry.file_name().to_string_lossy().parse::<u32>().ok() else {

@@ -68,7 +68,7 @@ impl World {
         std::fs::create_dir_all(run_dir)?;
         let (leases, refused) = lease::assign(&fabric, &Leases::default());
         anyhow::ensure!(refused.is_empty(), "no addresses for {refused:?}");
-        let ground_plan = underlay::plan(&fabric)?;
+        let ground_plan = underlay::plan(&fabric, &underlay::Numbers::default())?;
         let mut ground = Executor::new("policy-packets", &run_dir.join("ground"))?;
         ground.execute(&diff(&ground_plan.host, &HostState::default()))?;
         let keys = setting::keys(&fabric);

@@ -15,6 +15,7 @@ mod scale_control;
 mod store_conformance;
 mod tests_clean;
 mod upgrade;
+mod user;
 mod wireguard_interop;
 
 use crate::output;

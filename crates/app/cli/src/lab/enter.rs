@@ -35,6 +35,10 @@ pub(super) fn exec(folder: &Folder, name: &str, command: &[String]) -> anyhow::R
     if let Some(file) = resolv_conf {
         enter.arg("--resolv-conf").arg(file);
     }
+    if let Some(node) = report.nodes.get(name) {
+        // Commands find their fabric there, as on a host of its own.
+        enter.env("NETLOOM_STATE", &node.state_folder).env("NETLOOM_RUN", &node.run_folder);
+    }
     enter.arg("--").args(command);
     let status = spawn_beside(init, enter)?.wait()?;
     Ok(code(status))

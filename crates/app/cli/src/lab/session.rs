@@ -8,7 +8,8 @@ use netloom_sys::poll::{Interest, PollSet};
 use netloom_sys::signal::{Signal, SignalFd};
 use netloom_sys::unix_socket;
 use std::io::{Read as _, Write as _};
-use std::os::fd::AsFd as _;
+use std::net::{Ipv4Addr, TcpListener};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
@@ -16,6 +17,9 @@ use std::time::{Duration, Instant};
 
 /// How long a supervisor may take to answer at all.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The dashboard's port, where it is free.
+const DASHBOARD_PORT: u16 = 7767;
 
 /// Why there is no report.
 pub(super) enum Ending {
@@ -28,6 +32,15 @@ pub(super) enum Ending {
 /// Signals are taken from now on, so that an interruption is an event like any other.
 pub(super) struct Session {
     signals: SignalFd,
+}
+
+/// Where the dashboard is to answer: made here, since a socket keeps the network namespace in which
+/// it was made, so that a browser on this host reaches what runs in the lab's.
+fn dashboard_socket() -> Option<TcpListener> {
+    // The port that hosts have, else any: another lab, or a control of this host, may have it.
+    [DASHBOARD_PORT, 0]
+        .into_iter()
+        .find_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok())
 }
 
 impl Session {
@@ -54,6 +67,9 @@ impl Session {
         let mut command = Command::new(executable);
         command.arg("lab-supervisor").arg(folder.path());
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        if let Some(dashboard) = dashboard_socket() {
+            command.arg("--dashboard-stdin").stdin(OwnedFd::from(dashboard));
+        }
         // Ctrl-C in the terminal is for the command, which then ends the lab in order.
         command.process_group(0);
         let run = folder.path().join(netloom_lab::supervisor::RUN);

@@ -94,7 +94,21 @@ pub(super) fn operations(report: &Report) -> String {
             text.push_str(&format!("    {operation}\n"));
         }
     }
+    if !report.flows.is_empty() {
+        text.push_str("\nflows\n");
+    }
+    for flow in &report.flows {
+        text.push_str(&format!("  {flow}\n"));
+    }
     text
+}
+
+/// Where a browser on this host finds the dashboard.
+pub(super) fn dashboard(report: &Report) -> String {
+    match &report.dashboard {
+        Some(address) => format!("\ndashboard  {address}\n"),
+        None => "\ndashboard  none: nothing can listen on 127.0.0.1 here\n".to_owned(),
+    }
 }
 
 /// Commands to try next, with names of this fabric.
@@ -110,11 +124,16 @@ pub(super) fn next_steps(report: &Report, files: &[String]) -> String {
         None => (first.clone(), format!("{first}:80")),
     };
     let (netloom, file) = (program(), files.join(" -f "));
+    let history = if report.nodes.contains_key(&report.control) {
+        format!("{netloom} lab exec {} -- netloom history\n  ", report.control)
+    } else {
+        String::new()
+    };
     format!(
         "\ntry\n  {netloom} lab exec {from} -- netloom connect {target}\n  \
          {netloom} lab shell {from}\n  {netloom} lab status\n  \
          {netloom} explain {from} {target} -f {file}\n  \
-         edit {file}, then: {netloom} lab apply {}\n  {netloom} lab down\n\n",
+         edit {file}, then: {netloom} lab apply {}\n  {history}{netloom} lab down\n\n",
         files.join(" ")
     )
 }

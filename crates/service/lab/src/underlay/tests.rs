@@ -10,7 +10,7 @@ fn quickstart() -> Fabric {
 
 #[test]
 fn nodes_behind_a_translator_cannot_be_called_from_elsewhere() {
-    let underlay = plan(&quickstart()).unwrap();
+    let underlay = plan(&quickstart(), &Numbers::default()).unwrap();
     assert_eq!(underlay.nodes["pi"].endpoint, None);
     assert_eq!(underlay.nodes["pi"].local_endpoint, "192.168.4.10:51820".parse().unwrap());
     for name in ["alpha", "beta", "gamma"] {
@@ -21,7 +21,7 @@ fn nodes_behind_a_translator_cannot_be_called_from_elsewhere() {
 
 #[test]
 fn every_veth_end_has_its_other_end() {
-    let underlay = plan(&quickstart()).unwrap();
+    let underlay = plan(&quickstart(), &Numbers::default()).unwrap();
     for (namespace, state) in &underlay.host.namespaces {
         for (name, link) in &state.links {
             if let netloom_state::LinkKind::Veth { peer } = &link.kind {
@@ -40,5 +40,26 @@ fn more_regions_than_there_is_room_for_are_refused() {
     for number in 0..REGIONS_MAX {
         fabric.regions.insert(format!("r{number}"), region.clone());
     }
-    assert!(matches!(plan(&fabric), Err(UnderlayError::TooManyRegions(35))));
+    assert!(matches!(plan(&fabric, &Numbers::default()), Err(UnderlayError::TooManyRegions(35))));
+}
+
+#[test]
+fn whoever_stays_keeps_its_address() {
+    let mut fabric = quickstart();
+    let before = plan(&fabric, &Numbers::default()).unwrap();
+    let (pi, home) = (fabric.nodes["pi"].clone(), fabric.regions["home"].clone());
+    // Before all others in the order of names; and what is gone makes room for them.
+    fabric.regions.insert("a-home".to_owned(), home);
+    fabric.nodes.insert("aa".to_owned(), fabric.nodes["alpha"].clone());
+    fabric.nodes.remove("alpha");
+    let moved = netloom_model::fabric::Node { region: "a-home".to_owned(), ..pi };
+    fabric.nodes.insert("pi".to_owned(), moved);
+    let after = plan(&fabric, &before.numbers).unwrap();
+    for name in ["beta", "gamma"] {
+        assert_eq!(after.nodes[name], before.nodes[name]);
+    }
+    assert_eq!(after.nodes["aa"].local_endpoint, before.nodes["alpha"].local_endpoint);
+    assert_ne!(after.nodes["pi"].router_end, before.nodes["pi"].router_end);
+    let again = plan(&fabric, &after.numbers).unwrap();
+    assert_eq!(again.host, after.host);
 }

@@ -1,7 +1,8 @@
-//! The show `dashboard`: a browser draws a fabric on three hosts, and sees it change while it watches.
+//! The show `dashboard`: a browser draws a lab, and a fabric on hosts, and sees them change while it watches.
 
 mod browser;
 mod hosts;
+mod lab;
 mod screenshot;
 mod strangers;
 
@@ -18,16 +19,20 @@ use std::time::Duration;
 
 pub(crate) const SHOW: Show = Show {
     name: "dashboard",
-    about: "a browser draws a fabric on three hosts, live, and sees it change (root, chromium)",
+    about: "a browser draws a user's lab and a fabric on hosts, live, and sees them change (chromium)",
     run,
 };
 
-/// Begins a fabric on hosts in namespaces, and opens its dashboard in headless Chromium.
+/// Brings up a lab as an ordinary user, then a fabric on hosts in namespaces, and opens their dashboards
+/// in headless Chromium.
 #[derive(Debug, clap::Parser)]
 struct Options {
     /// Longest time from opening the page to the drawn fabric, in seconds.
     #[arg(long, default_value_t = 5.0)]
     seconds_max: f64,
+    /// Only the lab, which needs no root.
+    #[arg(long)]
+    lab: bool,
     /// Use this executable instead of building one.
     #[arg(long, value_name = "FILE")]
     netloom: Option<PathBuf>,
@@ -61,13 +66,25 @@ const MORE: &str = "  api-1: { node: gamma, subnet: web, security_groups: [web],
 
 fn run(options: &[String]) -> anyhow::Result<Report> {
     let options = Options::parse_from(words(SHOW.name, options));
-    ensure!(packages::is_root(), "hosts in namespaces need root: run it with sudo");
-    packages::require("ip")?;
+    ensure!(
+        options.lab || packages::is_root(),
+        "hosts in namespaces need root: run it with sudo, or only the lab with --lab"
+    );
     packages::require("chromium")?;
     let binary = match options.netloom {
         Some(binary) => binary.canonicalize().context("cannot find the executable")?,
         None => build_release(&["netloom-cli"])?.join("netloom"),
     };
+    let mut report = Report::default();
+    report.absorb("lab", lab::shown(&binary, options.seconds_max)?);
+    if !options.lab {
+        packages::require("ip")?;
+        report.absorb("hosts", on_hosts(binary, options.seconds_max)?);
+    }
+    Ok(report)
+}
+
+fn on_hosts(binary: PathBuf, seconds_max: f64) -> anyhow::Result<Report> {
     let scratch = Scratch::new(None)?;
     let file = scratch.0.join("show.yaml");
     std::fs::write(&file, FABRIC)?;
@@ -77,7 +94,7 @@ fn run(options: &[String]) -> anyhow::Result<Report> {
     let mut browser = Browser::start(hosts.on(1), &scratch.0.join("profile"))?;
     let page = browser.open()?;
     let mut report = Report::default();
-    watched(&mut browser, &page, &hosts, &address, (&file, options.seconds_max), &mut report)?;
+    watched(&mut browser, &page, &hosts, &address, (&file, seconds_max), &mut report)?;
     strangers::quiet(&browser, &page, &address, &mut report);
     strangers::elsewhere(&mut browser, &address, &mut report)?;
     cut_off(&mut browser, &page, &hosts, &mut report)?;
@@ -145,14 +162,25 @@ fn watched(
         ("dashboard-narrow.png", (390, 844), "dark"),
     ] {
         browser.look(page, size, scheme)?;
-        std::thread::sleep(Duration::from_millis(300));
-        let wide = "document.documentElement.scrollWidth <= innerWidth";
-        let fits = browser.ask(page, wide)? == true;
-        report.require(format!("{name}: fits"), fits, fits, "true");
-        let path = target()?.join(name);
-        screenshot::save(&browser.picture(page)?, &path)?;
-        report.figure("screenshot", path.display());
+        picture(browser, page, name, report)?;
     }
+    Ok(())
+}
+
+/// A picture of the page, which must fit the screen.
+fn picture(
+    browser: &mut Browser,
+    page: &Page,
+    name: &str,
+    report: &mut Report,
+) -> anyhow::Result<()> {
+    std::thread::sleep(Duration::from_millis(300));
+    let wide = "document.documentElement.scrollWidth <= innerWidth";
+    let fits = browser.ask(page, wide)? == true;
+    report.require(format!("{name}: fits"), fits, fits, "true");
+    let path = target()?.join(name);
+    screenshot::save(&browser.picture(page)?, &path)?;
+    report.figure("screenshot", path.display());
     Ok(())
 }
 

@@ -2,15 +2,14 @@
 
 mod leftovers;
 
+use super::user::User;
 use super::{Report, Show, words};
 use crate::cargo::{build_release, cargo, root};
 use crate::clone::{Scratch, clone_to, commit};
 use crate::output;
-use anyhow::{Context as _, ensure};
+use anyhow::ensure;
 use clap::Parser as _;
 use leftovers::Snapshot;
-use std::os::unix::fs::PermissionsExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -34,9 +33,6 @@ struct Options {
     #[arg(long, default_value_t = 10.0)]
     seconds_max: f64,
 }
-
-/// The user that root becomes: nobody.
-const NOBODY: u32 = 65534;
 
 fn run(options: &[String]) -> anyhow::Result<Report> {
     let options = Options::parse_from(words(SHOW.name, options));
@@ -70,54 +66,6 @@ fn build_clone(folder: &Path, report: &mut Report) -> anyhow::Result<(PathBuf, P
     ensure!(status.success(), "the build failed");
     report.figure("build minutes", format!("{:.1}", start.elapsed().as_secs_f64() / 60.0));
     Ok((target.join("release/netloom"), clone.join("examples/quickstart.yaml")))
-}
-
-/// Somebody without rights, whose PATH holds nothing at all.
-struct User {
-    id: Option<u32>,
-    binary: PathBuf,
-    example: PathBuf,
-    home: PathBuf,
-}
-
-impl User {
-    fn new(folder: &Path, binary: &Path, example: &Path) -> anyhow::Result<Self> {
-        let is_root = std::fs::metadata("/proc/self").map(|found| uid(&found) == 0)?;
-        let id = is_root.then_some(NOBODY);
-        let home = folder.join("home");
-        std::fs::create_dir(&home)?;
-        // The scratch folder is nobody else's; whoever the show becomes must get through it.
-        std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o711))?;
-        let (own_binary, own_example) = (folder.join("netloom"), folder.join("quickstart.yaml"));
-        std::fs::copy(binary, &own_binary).context("cannot copy the binary")?;
-        std::fs::copy(example, &own_example).context("cannot copy the example")?;
-        if let Some(id) = id {
-            std::os::unix::fs::chown(&home, Some(id), Some(id))?;
-        }
-        Ok(Self { id, binary: own_binary, example: own_example, home })
-    }
-
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.binary);
-        command.args(arguments).env_clear().current_dir(&self.home).stdin(Stdio::null());
-        command.env("PATH", "/nonexistent").env("HOME", &self.home).env("TMPDIR", &self.home);
-        if let Some(id) = self.id {
-            command.uid(id).gid(id);
-        }
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> anyhow::Result<Output> {
-        output::progress(&format!("netloom {}", arguments.join(" ")));
-        let output = self.command(arguments).output().context("cannot run netloom")?;
-        output::print(&String::from_utf8_lossy(&output.stdout));
-        output::error(&String::from_utf8_lossy(&output.stderr));
-        Ok(output)
-    }
-}
-
-fn uid(metadata: &std::fs::Metadata) -> u32 {
-    std::os::unix::fs::MetadataExt::uid(metadata)
 }
 
 /// Up, the commands that `up` suggests, apply, down.

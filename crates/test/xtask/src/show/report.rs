@@ -36,6 +36,15 @@ impl Report {
         self.conditions.push(Condition { holds, name, expected, found });
     }
 
+    /// Takes over another report, with a word before each name.
+    pub(crate) fn absorb(&mut self, word: &str, other: Self) {
+        let named = |name: String| format!("{word}: {name}");
+        let figures = other.figures.into_iter();
+        self.figures.extend(figures.map(|(name, value)| (named(name), value)));
+        let conditions = other.conditions.into_iter();
+        self.conditions.extend(conditions.map(|one| Condition { name: named(one.name), ..one }));
+    }
+
     /// Whether every condition is met. One without conditions shows nothing, and does not suffice.
     pub(crate) fn suffices(&self) -> bool {
         !self.conditions.is_empty() && self.conditions.iter().all(|condition| condition.holds)
@@ -74,6 +83,16 @@ mod tests {
         let expected = "  seed:    7\n  minutes: 3\n  failed:  2
   FELL SHORT failed: expected 0, found 2\n  1 of 2 conditions met\n";
         assert_eq!(report.to_string(), expected);
+    }
+
+    #[test]
+    fn a_report_takes_over_another_with_its_shortfalls() {
+        let (mut whole, mut part) = (Report::default(), Report::default());
+        whole.require("minutes", 3, true, "at most 5");
+        part.require("failed", 2, false, "0");
+        whole.absorb("lab", part);
+        assert!(!whole.suffices());
+        assert!(whole.to_string().contains("FELL SHORT lab: failed: expected 0, found 2"));
     }
 
     #[test]
