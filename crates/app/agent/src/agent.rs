@@ -3,12 +3,11 @@
 use crate::attachments::{self, Attachments};
 use crate::desired::{Desired, Source};
 use crate::drift::Drift;
-use crate::files::StateFolder;
 use crate::follow::Follower;
-use crate::protocol::Applied;
+use crate::protocol::SOCKET;
 use crate::tunnels::NodeTunnels;
 use crate::workloads::Workloads;
-use crate::{connections, log, requests, resolvers};
+use crate::{log, requests, resolvers};
 use netloom_base::Time;
 use netloom_plan::NodePlan;
 use netloom_plan::input::PlanInput;
@@ -27,11 +26,7 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 /// How an agent is started.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// The fabric's files; none if the node has joined a fabric and hears from control.
-    pub fabric: Vec<String>,
-    /// Which node this is.
-    pub node: String,
-    /// Where keys and what the node knows are, and the agent's socket.
+    /// What the node has kept since it joined, and the agent's socket.
     pub state: PathBuf,
     /// Where namespaces and other things of this run are kept.
     pub run: PathBuf,
@@ -45,7 +40,7 @@ pub struct Options {
 /// # Errors
 /// The first apply fails, or the agent cannot answer for itself.
 pub fn run(options: Options) -> anyhow::Result<()> {
-    let mut desk = requests::Desk::open(&StateFolder(options.state.clone()))?;
+    let mut desk = requests::Desk::open(&options.state)?;
     let mut agent = Agent::start(options)?;
     agent.apply()?;
     desk.ready()?;
@@ -57,9 +52,8 @@ pub fn run(options: Options) -> anyhow::Result<()> {
 /// # Errors
 /// Something could not be removed; what is left is named.
 pub fn remove(options: &Options) -> anyhow::Result<Vec<String>> {
-    let state = StateFolder(options.state.clone());
-    let fabric = source(options, &state)?.fabric_name()?;
-    if unix_socket::connect(&state.socket()).is_ok() {
+    let fabric = Source::kept(&options.state)?.joined.facts.fabric;
+    if unix_socket::connect(&options.state.join(SOCKET)).is_ok() {
         anyhow::bail!("the agent of this node is running; stop it first");
     }
     remove_fabric(&fabric, &options.run)
@@ -79,12 +73,22 @@ pub fn remove_fabric(fabric: &str, run: &Path) -> anyhow::Result<Vec<String>> {
     Ok(operations.iter().map(ToString::to_string).collect())
 }
 
-/// Where a node with these options learns what it is to be.
-fn source(options: &Options, state: &StateFolder) -> anyhow::Result<Source> {
-    if options.fabric.is_empty() {
-        return Source::kept(state);
-    }
-    Ok(Source::Files { fabric: options.fabric.clone(), state: state.clone() })
+/// What is known of what the kernel holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Seen {
+    /// Nothing: it is asked.
+    Nothing,
+    /// It holds what is planned.
+    Planned,
+}
+
+/// What was done to put a plan in force.
+#[derive(Debug, Default)]
+pub(crate) struct Applied {
+    /// Operations on the kernel, in order, in words.
+    pub(crate) operations: Vec<String>,
+    /// Workloads that were started.
+    pub(crate) started: Vec<String>,
 }
 
 pub(crate) struct Agent {
@@ -98,24 +102,21 @@ pub(crate) struct Agent {
     pub(crate) last_error: Option<String>,
     pub(crate) address: Option<IpAddr>,
     pub(crate) desired: Desired,
-    pub(crate) follower: Option<Follower>,
+    pub(crate) follower: Follower,
     pub(crate) attachments: Attachments,
     pub(crate) drift: Drift,
 }
 
 impl Agent {
     fn start(mut options: Options) -> anyhow::Result<Self> {
-        let state = StateFolder(options.state.clone());
-        let source = source(&options, &state)?;
-        if let Source::Control(control) = &source {
-            options.node.clone_from(&control.joined.facts.node);
-        }
-        let fabric = source.fabric_name()?;
+        let source = Source::kept(&options.state)?;
+        let facts = &source.joined.facts;
+        let (fabric, listen_port) = (facts.fabric.clone(), facts.listen_port);
         // Several fabrics may share a host, and each removes only what is in its own folder.
         options.run = options.run.join(&fabric);
         Ok(Self {
             executor: Executor::new(&fabric, &options.run)?,
-            tunnels: NodeTunnels::start(&state, source.listen_port()?)?,
+            tunnels: NodeTunnels::start(&options.state, listen_port)?,
             resolvers: resolvers::Resolvers::default(),
             workloads: Workloads::new(&options)?,
             plan: NodePlan::default(),
@@ -130,9 +131,25 @@ impl Agent {
         })
     }
 
-    /// Reads anew what the node is to be, and makes it so.
-    pub(crate) fn apply(&mut self) -> anyhow::Result<Applied> {
-        let result = self.try_apply();
+    /// Which node this is.
+    pub(crate) fn node(&self) -> &str {
+        &self.source.joined.facts.node
+    }
+
+    /// Makes the node what it is to be, whatever the kernel holds now.
+    pub(crate) fn apply(&mut self) -> anyhow::Result<()> {
+        self.apply_from(Seen::Nothing)
+    }
+
+    /// The same after a change that control has sent: where it does not concern the kernel, as when
+    /// another node's key becomes known, the kernel is not asked what it holds. What others have changed
+    /// there is noticed by the watch for drift.
+    pub(crate) fn apply_change(&mut self) -> anyhow::Result<()> {
+        self.apply_from(if self.last_error.is_none() { Seen::Planned } else { Seen::Nothing })
+    }
+
+    fn apply_from(&mut self, seen: Seen) -> anyhow::Result<()> {
+        let result = self.try_apply(seen);
         self.last_error = result.as_ref().err().map(chain);
         if let Some(error) = &self.last_error {
             log::line(&format!("not applied: {error}"));
@@ -140,21 +157,25 @@ impl Agent {
         result
     }
 
-    fn try_apply(&mut self) -> anyhow::Result<Applied> {
-        let desired = self.source.read(&self.options.node)?;
+    fn try_apply(&mut self, seen: Seen) -> anyhow::Result<()> {
+        let desired = self.source.read()?;
         let attachments = self.find_attachments(&desired);
         let plan = self.plan(&desired, &attachments);
         NodeTunnels::check(&plan, &desired)?;
         self.executor.adopt_tables(&plan.host)?;
-        let before = self.executor.observe(&plan.host)?;
         let mut applied = Applied::default();
-        if let Err(error) = self.put_in_force(&plan, &desired, &before, &mut applied) {
-            return Err(self.taken_back(error, &plan, &before));
+        if seen == Seen::Planned && plan.host == self.plan.host {
+            self.serve(&plan, &desired, &mut applied)
+                .map_err(|error| self.taken_back(error, &plan, &plan.host))?;
+        } else {
+            let before = self.executor.observe(&plan.host)?;
+            self.put_in_force(&plan, &desired, &before, &mut applied)
+                .map_err(|error| self.taken_back(error, &plan, &before))?;
         }
         self.plan = plan;
         (self.desired, self.attachments) = (desired, attachments);
         self.drift.plan_changed(monotonic_now());
-        Ok(applied)
+        Ok(())
     }
 
     /// Kernel, tunnels, resolvers and workloads as the plan says.
@@ -171,14 +192,24 @@ impl Agent {
         }
         self.executor.execute(&operations)?;
         applied.operations = operations.iter().map(ToString::to_string).collect();
-        applied.connections_ended = self.end_forbidden(plan)?;
-        self.tunnels.set(plan, desired, &mut self.executor)?;
-        self.resolvers.set(plan, &mut self.executor)?;
-        self.workloads.set(plan, &mut self.executor, applied)?;
+        self.end_forbidden(plan)?;
+        self.serve(plan, desired, applied)?;
         if !operations.is_empty() {
             log::line("applied");
         }
         Ok(())
+    }
+
+    /// Tunnels, resolvers and workloads as the plan says, on a kernel that holds what it says.
+    fn serve(
+        &mut self,
+        plan: &NodePlan,
+        desired: &Desired,
+        applied: &mut Applied,
+    ) -> anyhow::Result<()> {
+        self.tunnels.set(plan, desired, &mut self.executor)?;
+        self.resolvers.set(plan, &mut self.executor)?;
+        self.workloads.set(plan, &mut self.executor, applied)
     }
 
     /// Goes back to what the kernel held before a change that failed, and to what ran. Stop routes
@@ -210,8 +241,7 @@ impl Agent {
     }
 
     fn find_attachments(&self, desired: &Desired) -> Attachments {
-        let Options { node, stand_ins, .. } = &self.options;
-        attachments::find(&desired.slice.fabric, node, *stand_ins)
+        attachments::find(&desired.slice.fabric, self.node(), self.options.stand_ins)
     }
 
     /// The plan; an empty one for a node that the fabric does not have (any more).
@@ -224,25 +254,9 @@ impl Agent {
             memberships: &desired.slice.memberships,
             attachments: &attachments.places,
         };
-        self.address = Some(input.node_address(&self.options.node).into());
-        netloom_plan::plan(&input, &self.options.node).unwrap_or_default()
-    }
-
-    // === kernel ===
-
-    /// Ends tracked connections that the policy no longer allows: without this they would live on.
-    fn end_forbidden(&mut self, plan: &NodePlan) -> anyhow::Result<usize> {
-        let mut ended = 0;
-        for network in plan.networks.values() {
-            let own = connections::network_addresses(plan, &network.namespace);
-            for flow in self.executor.flows(&network.namespace)? {
-                if !connections::is_allowed(&network.policy, &own, &flow) {
-                    self.executor.delete_flow(&network.namespace, &flow)?;
-                    ended += 1;
-                }
-            }
-        }
-        Ok(ended)
+        let node = &self.source.joined.facts.node;
+        self.address = Some(input.node_address(node).into());
+        netloom_plan::plan(&input, node).unwrap_or_default()
     }
 
     /// Looks after the workloads and remembers peers; gives when to look again.

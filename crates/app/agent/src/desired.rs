@@ -1,14 +1,13 @@
-//! What a node is to be, and where it learns that: from files, or from control.
+//! What a node is to be, as control has said.
 
-use crate::files::{StateFolder, load_fabric};
 use crate::joined::Joined;
 use crate::kept::Kept;
 use anyhow::Context as _;
 use netloom_control_protocol::ResourceSet;
-use netloom_plan::membership::Memberships;
 use netloom_resource::{Refused, Slice, assemble};
 use netloom_wireguard::PrivateKey;
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// A node's part of the fabric, and what only the node has.
 #[derive(Debug, Default)]
@@ -23,23 +22,9 @@ pub(crate) struct Desired {
     pub(crate) refused: Vec<Refused>,
 }
 
-/// Where a node learns what it is to be.
+/// What control has sent. Control may be away: what it sent last is kept.
 #[derive(Debug)]
-pub(crate) enum Source {
-    /// From the fabric's files, and from keys and a directory in the state folder.
-    Files {
-        /// The fabric's files.
-        fabric: Vec<String>,
-        /// Folder of the rest.
-        state: StateFolder,
-    },
-    /// From control, which may be away: what it sent last is kept.
-    Control(Box<FromControl>),
-}
-
-/// What control has sent.
-#[derive(Debug)]
-pub(crate) struct FromControl {
+pub(crate) struct Source {
     /// Who this node is.
     pub(crate) joined: Joined,
     /// What it holds, and of which commit.
@@ -51,59 +36,15 @@ pub(crate) struct FromControl {
 }
 
 impl Source {
-    /// From control, beginning with what is kept.
-    pub(crate) fn kept(state: &StateFolder) -> anyhow::Result<Self> {
-        let joined = Joined::read(&state.0)?;
-        let Kept { held, revision, time_ms } = Kept::read(&state.0, &joined);
-        Ok(Self::Control(Box::new(FromControl { joined, held, revision, time_ms })))
-    }
-
-    /// The fabric's name.
-    pub(crate) fn fabric_name(&self) -> anyhow::Result<String> {
-        Ok(match self {
-            Self::Files { fabric, .. } => load_fabric(fabric)?.name,
-            Self::Control(control) => control.joined.facts.fabric.clone(),
-        })
-    }
-
-    /// UDP port of the tunnels.
-    pub(crate) fn listen_port(&self) -> anyhow::Result<u16> {
-        Ok(match self {
-            Self::Files { state, .. } => state.read()?.listen_port,
-            Self::Control(control) => control.joined.facts.listen_port,
-        })
+    /// What is kept in a state folder.
+    pub(crate) fn kept(state: &Path) -> anyhow::Result<Self> {
+        let joined = Joined::read(state)?;
+        let Kept { held, revision, time_ms } = Kept::read(state, &joined);
+        Ok(Self { joined, held, revision, time_ms })
     }
 
     /// What the node is to be now.
-    pub(crate) fn read(&mut self, node: &str) -> anyhow::Result<Desired> {
-        match self {
-            Self::Files { fabric, state } => {
-                let fabric = load_fabric(fabric)?;
-                let names: Vec<&str> = fabric.nodes.keys().map(String::as_str).collect();
-                anyhow::ensure!(
-                    fabric.nodes.contains_key(node),
-                    "the fabric has no node `{node}`; it has {}",
-                    names.join(", ")
-                );
-                let facts = state.read()?;
-                let slice = Slice {
-                    memberships: Memberships::of(&fabric),
-                    fabric,
-                    fabric_id: facts.fabric_id,
-                    leases: facts.leases,
-                    directory: facts.directory,
-                    control: Vec::new(),
-                };
-                let (private_keys, listen_port) = (facts.private_keys, facts.listen_port);
-                Ok(Desired { slice, private_keys, listen_port, refused: Vec::new() })
-            }
-            Self::Control(control) => control.read(node),
-        }
-    }
-}
-
-impl FromControl {
-    fn read(&mut self, node: &str) -> anyhow::Result<Desired> {
+    pub(crate) fn read(&mut self) -> anyhow::Result<Desired> {
         let parts = self.held.iter().map(|resource| {
             let key = resource.key();
             (key.kind, key.name.as_str(), resource.payload())
@@ -115,7 +56,7 @@ impl FromControl {
             slice.fabric_id = self.joined.fabric_id();
         }
         self.joined.keep_control(&slice.control).context("control's addresses cannot be kept")?;
-        let networks = slice.memberships.of_node(node);
+        let networks = slice.memberships.of_node(&self.joined.facts.node);
         let networks = networks.into_iter().flat_map(|membership| &membership.networks);
         self.joined.make_keys(networks).context("the node's keys cannot be kept")?;
         Ok(Desired {

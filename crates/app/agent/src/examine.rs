@@ -1,7 +1,6 @@
 //! What only the agent knows, for somebody who looks for what is wrong; nothing is changed.
 
 use crate::agent::Agent;
-use crate::desired::Source;
 use crate::protocol::{Examination, Examined};
 use netloom_plan::{NetworkPlan, TUNNEL_MTU_BYTES};
 use netloom_state::diff;
@@ -14,10 +13,7 @@ impl Agent {
         let observed = self.executor.observe(&self.plan.host)?;
         let operations = diff(&self.plan.host, &observed);
         let fabric = &self.desired.slice.fabric;
-        let signed_ms = match &self.source {
-            Source::Control(control) => Some(control.time_ms).filter(|time| *time > 0),
-            Source::Files { .. } => None,
-        };
+        let signed_ms = Some(self.source.time_ms).filter(|time| *time > 0);
         let cidrs = fabric.networks.values().flat_map(|network| &network.cidrs);
         let networks = self.plan.networks.iter();
         let resolvers = networks.map(|(name, plan)| (name.clone(), self.examination(name, plan)));
@@ -35,7 +31,7 @@ impl Agent {
         let fabric = &self.desired.slice.fabric;
         let is_of = |name: &str, first: &str| name.split('.').next() == Some(first);
         let workload = fabric.workloads.iter().find(|(_, one)| fabric.network_of(one) == network);
-        let wanted = [workload.map(|(name, _)| name.as_str()), Some(self.options.node.as_str())];
+        let wanted = [workload.map(|(name, _)| name.as_str()), Some(self.node())];
         let mut names: BTreeMap<String, Vec<IpAddr>> = BTreeMap::new();
         for first in wanted.into_iter().flatten() {
             let found = plan.names.addresses.iter().find(|(name, _)| is_of(name, first));

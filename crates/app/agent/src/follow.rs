@@ -1,7 +1,7 @@
 //! What control says, made so: verified, kept, applied, acknowledged.
 
 use crate::agent::{Agent, chain};
-use crate::desired::{FromControl, Source};
+use crate::desired::Source;
 use crate::kept::{Kept, is_signed};
 use crate::link::{Command, ControlLink, Event, KeyFacts, LinkState};
 use netloom_base::Time;
@@ -35,15 +35,14 @@ pub(crate) struct Follower {
 }
 
 impl Follower {
-    /// Opens the link, if the node hears from control.
-    pub(crate) fn start(source: &Source, folder: PathBuf) -> anyhow::Result<Option<Self>> {
-        let Source::Control(control) = source else { return Ok(None) };
-        let FromControl { joined, held, revision, time_ms } = control.as_ref();
+    /// Opens the link.
+    pub(crate) fn start(source: &Source, folder: PathBuf) -> anyhow::Result<Self> {
+        let Source { joined, held, revision, time_ms } = source;
         let facts = joined.facts.clone();
         let members = facts.control.clone();
         let link = ControlLink::start(folder, facts, held.clone(), *revision, *time_ms)?;
         let now = monotonic_now();
-        Ok(Some(Self {
+        Ok(Self {
             link,
             state: LinkState::Away("not tried yet".to_owned()),
             keys: None,
@@ -51,7 +50,7 @@ impl Follower {
             status_due: now,
             retry_due: now,
             not_kept: None,
-        }))
+        })
     }
 
     /// Ready to read when control has said something.
@@ -76,13 +75,9 @@ impl Follower {
 impl Agent {
     /// Does what control has said since the last time.
     pub(crate) fn follow(&mut self) {
-        while let Some(event) = self.follower.as_ref().and_then(|follower| follower.link.next()) {
+        while let Some(event) = self.follower.link.next() {
             match event {
-                Event::State(state) => {
-                    if let Some(follower) = &mut self.follower {
-                        follower.state = state;
-                    }
-                }
+                Event::State(state) => self.follower.state = state,
                 Event::Delta(delta) => self.take(delta),
             }
             self.report(true);
@@ -91,10 +86,7 @@ impl Agent {
 
     /// Keeps and applies a change, if it is control's.
     fn take(&mut self, delta: Delta) {
-        let (Source::Control(control), Some(follower)) = (&mut self.source, &mut self.follower)
-        else {
-            return;
-        };
+        let (control, follower) = (&mut self.source, &mut self.follower);
         let mut held = control.held.clone();
         held.apply(&delta.changes);
         let signed = held.digest() == delta.target
@@ -108,31 +100,27 @@ impl Agent {
         control.held = held;
         control.revision = delta.revision;
         control.time_ms = delta.seal.time_ms;
-        let refused = match self.apply() {
-            Ok(_) => self.unusable(),
+        let refused = match self.apply_change() {
+            Ok(()) => self.unusable(),
             Err(error) => self
                 .whole()
                 .map(|fabric| Refusal::new(&fabric, chain(&error)))
                 .into_iter()
                 .collect(),
         };
-        if let Some(follower) = &mut self.follower {
-            follower.retry_due = monotonic_now() + RETRY_INTERVAL;
-            follower.link.tell(Command::Acknowledge { sequence: delta.sequence, refused });
-        }
+        self.follower.retry_due = monotonic_now() + RETRY_INTERVAL;
+        self.follower.link.tell(Command::Acknowledge { sequence: delta.sequence, refused });
     }
 
     /// The resource that stands for all of them: a plan that fails is not the fault of one.
     fn whole(&self) -> Option<Arc<Resource>> {
-        let Source::Control(control) = &self.source else { return None };
-        control.held.iter().find(|one| one.key().kind == Kind::Fabric as u16).cloned()
+        self.source.held.iter().find(|one| one.key().kind == Kind::Fabric as u16).cloned()
     }
 
     /// Resources that this node holds and cannot use.
     fn unusable(&self) -> Vec<Refusal> {
-        let Source::Control(control) = &self.source else { return Vec::new() };
         let find = |kind: u16, name: &str| {
-            control.held.iter().find(|one| one.key().kind == kind && one.key().name == name)
+            self.source.held.iter().find(|one| one.key().kind == kind && one.key().name == name)
         };
         let refused = self.desired.refused.iter();
         refused
@@ -147,14 +135,10 @@ impl Agent {
     /// tries again what has failed.
     pub(crate) fn report(&mut self, at_once: bool) {
         let now = monotonic_now();
-        if self.follower.as_ref().is_some_and(|follower| now >= follower.retry_due)
-            && self.last_error.is_some()
-        {
+        if now >= self.follower.retry_due && self.last_error.is_some() {
             // What goes wrong is told by status.
             let _ = self.apply();
-            if let Some(follower) = &mut self.follower {
-                follower.retry_due = now + RETRY_INTERVAL;
-            }
+            self.follower.retry_due = now + RETRY_INTERVAL;
         }
         let keys = KeyFacts {
             public_keys: self
@@ -165,15 +149,14 @@ impl Agent {
                 .collect(),
             listen_port: self.desired.listen_port,
         };
-        if let (Source::Control(control), Some(follower)) = (&self.source, &mut self.follower)
-            && follower.members != control.joined.facts.control
-        {
-            follower.members.clone_from(&control.joined.facts.control);
-            follower.link.tell(Command::Members(follower.members.clone()));
+        let members = &self.source.joined.facts.control;
+        if self.follower.members != *members {
+            self.follower.members.clone_from(members);
+            self.follower.link.tell(Command::Members(members.clone()));
         }
-        let due = self.follower.as_ref().is_some_and(|follower| now >= follower.status_due);
+        let due = now >= self.follower.status_due;
         let status = (at_once || due).then(|| self.status());
-        let Some(follower) = &mut self.follower else { return };
+        let follower = &mut self.follower;
         if follower.keys.as_ref() != Some(&keys) && !keys.public_keys.is_empty() {
             follower.link.tell(Command::Keys(keys.clone()));
             follower.keys = Some(keys);

@@ -59,7 +59,7 @@ impl Joined {
         let text = std::fs::read_to_string(&path).with_context(|| {
             format!(
                 "{} is not the state of a node that has joined (no {JOINED}); \
-                 join with `netloom join TOKEN`, or name files with --fabric",
+                 join with `netloom join TOKEN`",
                 folder.display()
             )
         })?;

@@ -1,7 +1,7 @@
 //! The agent of one node: it plans, applies, runs tunnels, resolvers and workloads, and answers for itself.
 //!
 //! ```text
-//! files ─► fabric, leases, directory ─ plan ─► desired ┐
+//! control ─► resources, kept on disk ─ plan ─► desired ┐
 //!                                        kernel ─ observe ─► diff ─► execute
 //! then: tunnels, resolvers and workloads are set to the plan; requests come over a local socket
 //! ```
@@ -16,7 +16,6 @@ mod connections;
 mod desired;
 mod drift;
 mod examine;
-pub mod files;
 mod follow;
 pub mod joined;
 mod kept;

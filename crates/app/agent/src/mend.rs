@@ -1,8 +1,8 @@
 //! Mends what others have undone: compares plan and kernel, executes what differs, and says so.
 
-use crate::agent::{Agent, chain};
+use crate::agent::{Agent, Applied, chain};
 use crate::drift;
-use crate::protocol::{Applied, DriftEvent};
+use crate::protocol::DriftEvent;
 use netloom_base::Time;
 use netloom_plan::NodePlan;
 use netloom_state::{Namespace, Operation, diff};
@@ -56,7 +56,7 @@ impl Agent {
         if operations.is_empty() && error.is_none() {
             return None;
         }
-        let Applied { operations: mut done, started, .. } = applied;
+        let Applied { operations: mut done, started } = applied;
         done.extend(started.iter().map(|name| format!("workload {name} started again")));
         let time_ms = wall_now().0 / 1_000_000;
         Some(drift::event(time_ms, &operations, done, &noticed, error))

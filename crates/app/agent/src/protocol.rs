@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 
+/// Name of the socket, in the node's state folder.
+pub const SOCKET: &str = "agent.sock";
+
 /// A request.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -13,8 +16,6 @@ pub enum Request {
     Status,
     /// What only the agent knows, for somebody who looks for what is wrong. Nothing is changed.
     Examine,
-    /// Read the files again and apply what changed.
-    Reload,
 }
 
 /// An answer.
@@ -25,23 +26,8 @@ pub enum Answer {
     Status(Box<Status>),
     /// To [`Request::Examine`].
     Examined(Box<Examined>),
-    /// To [`Request::Reload`]: what was done.
-    Applied(Applied),
     /// The request failed; nothing or only the beginning of it took effect.
     Error(String),
-}
-
-/// What an apply did.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Applied {
-    /// Operations on the kernel, in order, in words.
-    pub operations: Vec<String>,
-    /// Tracked connections that were ended because policy no longer allows them.
-    pub connections_ended: usize,
-    /// Workloads that were started.
-    pub started: Vec<String>,
-    /// Workloads that were stopped.
-    pub stopped: Vec<String>,
 }
 
 /// How a node is doing.

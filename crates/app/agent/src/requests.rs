@@ -1,8 +1,7 @@
 //! The agent's loop: requests over its socket, signals, children that end, restarts that are due.
 
 use crate::agent::Agent;
-use crate::files::StateFolder;
-use crate::protocol::{Answer, Request};
+use crate::protocol::{Answer, Request, SOCKET};
 use anyhow::Context as _;
 use netloom_sys::clock::monotonic_now;
 use netloom_sys::poll::{Interest, PollSet};
@@ -11,7 +10,7 @@ use netloom_sys::unix_socket;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A client that is slower than this is hung up on.
@@ -28,10 +27,10 @@ pub(crate) struct Desk {
 
 impl Desk {
     /// Takes the signals; must come before any thread is started.
-    pub(crate) fn open(state: &StateFolder) -> anyhow::Result<Self> {
+    pub(crate) fn open(state: &Path) -> anyhow::Result<Self> {
         let signals = [Signal::Interrupt, Signal::Terminate, Signal::Hangup, Signal::Child];
         let signals = SignalFd::new(&signals).context("cannot take signals")?;
-        let path = state.socket();
+        let path = state.join(SOCKET);
         if unix_socket::connect(&path).is_ok() {
             anyhow::bail!(
                 "an agent answers at {} already; stop it first, or give this one another --state",
@@ -73,13 +72,11 @@ impl Desk {
             let mut set = PollSet::new();
             let socket = set.add(listener.as_fd(), Interest::Read);
             let signal = set.add(self.signals.as_fd(), Interest::Read);
-            let link =
-                agent.follower.as_ref().map(|link| set.add(link.descriptor(), Interest::Read));
+            let link = set.add(agent.follower.descriptor(), Interest::Read);
             // What it says is read when the agent is tended.
             set.add(agent.drift.news().as_fd(), Interest::Read);
             set.wait(timeout).context("cannot wait for requests")?;
-            let (has_news, is_asked) =
-                (link.is_some_and(|link| set.is_ready(link)), set.is_ready(socket));
+            let (has_news, is_asked) = (set.is_ready(link), set.is_ready(socket));
             if set.is_ready(signal) {
                 while let Some(signal) = self.signals.read().context("cannot read signals")? {
                     match signal {
@@ -113,10 +110,6 @@ fn answer(agent: &mut Agent, stream: &UnixStream) -> anyhow::Result<()> {
         },
         Ok(Request::Examine) => match agent.examine() {
             Ok(examined) => Answer::Examined(Box::new(examined)),
-            Err(error) => Answer::Error(format!("{error:#}")),
-        },
-        Ok(Request::Reload) => match agent.apply() {
-            Ok(applied) => Answer::Applied(applied),
             Err(error) => Answer::Error(format!("{error:#}")),
         },
         Err(error) => Answer::Error(format!("this is not a request: {error}")),

@@ -20,11 +20,11 @@ impl Agent {
             networks.insert(name.clone(), NetworkStatus { namespace, tunnel, peers, denied });
         }
         Ok(Status {
-            node: self.options.node.clone(),
+            node: self.node().to_owned(),
             address: self.address,
             networks,
             workloads: self.workload_status(),
-            control: self.follower.as_ref().map(|follower| follower.state().1),
+            control: Some(self.follower.state().1),
             error: self
                 .last_error
                 .clone()
@@ -36,7 +36,7 @@ impl Agent {
 
     /// What is held would not survive a restart.
     fn not_kept(&self) -> Option<String> {
-        self.follower.as_ref()?.not_kept().map(str::to_owned)
+        self.follower.not_kept().map(str::to_owned)
     }
 
     fn workload_status(&self) -> BTreeMap<String, WorkloadStatus> {

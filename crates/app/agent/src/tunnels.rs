@@ -1,7 +1,6 @@
 //! The node's tunnels as the plan wants them, and how they are doing.
 
 use crate::desired::Desired;
-use crate::files::StateFolder;
 use crate::memory::{Memory, Remembered};
 use crate::protocol::PeerStatus;
 use anyhow::{Context as _, bail};
@@ -15,6 +14,7 @@ use netloom_sys::tunnel::TunnelKind;
 use netloom_tunnel::{NetworkSetup, TunnelStatus, Tunnels};
 use netloom_wireguard::{PublicKey, Tai64n};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// The tunnels of a node.
 pub(crate) struct NodeTunnels {
@@ -24,12 +24,12 @@ pub(crate) struct NodeTunnels {
 }
 
 impl NodeTunnels {
-    pub(crate) fn start(state: &StateFolder, listen_port: u16) -> anyhow::Result<Self> {
+    pub(crate) fn start(state: &Path, listen_port: u16) -> anyhow::Result<Self> {
         let mut seed = [0; 32];
         netloom_sys::process::random(&mut seed).context("the kernel gives no randomness")?;
         Ok(Self {
             tunnels: Tunnels::start(listen_port, Seed(seed))?,
-            memory: Memory::open(&state.0),
+            memory: Memory::open(state),
             ids: BTreeMap::new(),
         })
     }
@@ -38,7 +38,7 @@ impl NodeTunnels {
     pub(crate) fn check(plan: &NodePlan, desired: &Desired) -> anyhow::Result<()> {
         for name in plan.networks.keys() {
             if !desired.private_keys.contains_key(name) {
-                bail!("node.json has no key for network `{name}`; it comes with the directory");
+                bail!("the node has no key of network `{name}`");
             }
         }
         let (count, max) = (plan.networks.len(), netloom_node::limits::NETWORKS_MAX);

@@ -1,7 +1,7 @@
 //! Workloads that the agent runs: started, watched, started again when they end.
 
-use crate::agent::Options;
-use crate::protocol::{Applied, WorkloadStatus};
+use crate::agent::{Applied, Options};
+use crate::protocol::WorkloadStatus;
 use anyhow::Context as _;
 use netloom_base::Time;
 use netloom_model::fabric::{Attach, Serve, ServeKind};
@@ -75,7 +75,6 @@ impl Workloads {
         for name in stale {
             if let Some(mut workload) = self.running.remove(&name) {
                 workload.stop();
-                applied.stopped.push(name);
             }
         }
         for (name, wanted) in &plan.workloads {

@@ -1,21 +1,14 @@
-//! `netloom node`: the agent of one node, from files, without control.
+//! `netloom node`: the agent of a node that has joined, in the foreground.
 
 use crate::output;
 use anyhow::Context as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// Runs the agent of one node.
+/// Runs the agent of a node that has joined.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Node {
-    /// Files of the fabric; without any, the node has joined a fabric and hears from control.
-    #[arg(long, requires = "name")]
-    fabric: Vec<String>,
-    /// The node's name in the fabric; a node that has joined knows it.
-    #[arg(long, default_value = "")]
-    name: String,
-    /// Folder of the node's state: node.json, directory.json and leases.json beside files, or what
-    /// `netloom join` has made. The agent's socket is made there.
+    /// Folder of the node's state, which `netloom join` has made. The agent's socket is made there.
     #[arg(long)]
     state: PathBuf,
     /// Folder for what exists only while the node runs.
@@ -30,8 +23,8 @@ pub(crate) struct Node {
 }
 
 pub(crate) fn run(arguments: Node) -> anyhow::Result<ExitCode> {
-    let Node { fabric, name, state, run, stand_ins, remove } = arguments;
-    let options = netloom_agent::Options { fabric, node: name, state, run, stand_ins };
+    let Node { state, run, stand_ins, remove } = arguments;
+    let options = netloom_agent::Options { state, run, stand_ins };
     if remove {
         for operation in netloom_agent::remove(&options)? {
             output::print(&format!("{operation}\n"));

@@ -50,7 +50,7 @@ pub(crate) fn status(arguments: &Status) -> anyhow::Result<ExitCode> {
 pub(super) fn of_agent(place: &Place) -> anyhow::Result<netloom_agent::protocol::Status> {
     match ask_agent(place, &Request::Status)? {
         Answer::Status(status) => Ok(*status),
-        Answer::Applied(_) | Answer::Examined(_) => {
+        Answer::Examined(_) => {
             bail!("the agent gave another answer than was asked for")
         }
         Answer::Error(text) => bail!("{text}"),
