@@ -110,7 +110,8 @@ impl Server {
         let here = NamespaceHandle::current().context("this network namespace")?;
         let only = TunnelPreference::Only(TunnelKind::Tun);
         let device = TunnelDevice::create(&here, &name, only)?;
-        let mut netlink = NetlinkSocket::open(Protocol::Route).context("cannot reach the kernel")?;
+        let mut netlink =
+            NetlinkSocket::open(Protocol::Route).context("cannot reach the kernel")?;
         configure_link(&mut netlink, &name, arguments.mtu, None)
             .with_context(|| format!("cannot set the MTU of {name}"))?;
         let socket = arguments.sockets.join(format!("{name}.sock"));

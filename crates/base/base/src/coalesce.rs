@@ -5,11 +5,14 @@
 //! acknowledgement, window and options, in order, all of one size but the last; UDP datagrams of one
 //! flow and one size. What does not fit stays as it is, and the order within a flow stays.
 
+mod candidate;
+
 use crate::checksum;
 use crate::offload::{
     Gso, LARGE_PACKET_BYTES_MAX, OffloadHeader, addresses, set_ip_length, transport,
 };
 use crate::packet::{PROTOCOL_TCP, PROTOCOL_UDP};
+use candidate::Candidate;
 
 /// Longest IP and TCP headers that are put together.
 pub const HEADER_BYTES_MAX: usize = 40 + 60;
@@ -17,7 +20,6 @@ pub const HEADER_BYTES_MAX: usize = 40 + 60;
 pub const RUN_PACKETS_MAX: usize = 64;
 /// Open runs that a packet is compared with: flows that are interleaved.
 const OPEN_RUNS_MAX: usize = 16;
-const TCP_ACK: u8 = 0x10;
 const TCP_PSH: u8 = 0x08;
 const IPV4_DONT_FRAGMENT: u8 = 0x40;
 
@@ -44,15 +46,6 @@ pub struct Coalescer {
     runs: Vec<Run>,
     used: usize,
     with_udp: bool,
-}
-
-/// A packet that may be part of a run.
-struct Candidate {
-    gso: Gso,
-    transport_at: usize,
-    header_bytes: usize,
-    sequence: u32,
-    is_pushed: bool,
 }
 
 impl Coalescer {
@@ -119,63 +112,6 @@ impl Coalescer {
         // Payloads are below 2^16.
         run.next_sequence = sequence.wrapping_add(run.segment_bytes as u32);
         (run.is_open, run.is_checked) = (!is_pushed, true);
-    }
-}
-
-impl Candidate {
-    fn of(packet: &[u8], with_udp: bool) -> Option<Self> {
-        let (transport_at, protocol) = transport(packet)?;
-        let (ip, segment) = packet.split_at(transport_at);
-        let is_ipv4 = ip[0] >> 4 == 4;
-        let declared = if is_ipv4 {
-            // No options, and no fragment.
-            let fragment = u16::from_be_bytes([ip[6], ip[7]]) & 0x3fff;
-            if transport_at != 20 || fragment != 0 {
-                return None;
-            }
-            usize::from(u16::from_be_bytes([ip[2], ip[3]]))
-        } else {
-            transport_at + usize::from(u16::from_be_bytes([ip[4], ip[5]]))
-        };
-        if declared != packet.len() {
-            return None;
-        }
-        let candidate = match protocol {
-            PROTOCOL_TCP => Self::tcp(transport_at, segment)?,
-            PROTOCOL_UDP if with_udp => Self::udp(transport_at, segment)?,
-            _ => return None,
-        };
-        // A run is handed on as checked.
-        let (source, destination) = addresses(ip);
-        let is_right = checksum::transport(source, destination, protocol, segment) == 0;
-        is_right.then_some(candidate)
-    }
-
-    fn tcp(transport_at: usize, segment: &[u8]) -> Option<Self> {
-        let header = segment.first_chunk::<20>()?;
-        let transport_bytes = usize::from(header[12] >> 4) * 4;
-        let is_plain = header[13] & !TCP_PSH == TCP_ACK && header[12] & 0x0f == 0;
-        if transport_bytes < 20 || segment.len() <= transport_bytes || !is_plain {
-            return None;
-        }
-        Some(Self {
-            gso: Gso::Tcp,
-            transport_at,
-            header_bytes: transport_at + transport_bytes,
-            sequence: u32::from_be_bytes([header[4], header[5], header[6], header[7]]),
-            is_pushed: header[13] & TCP_PSH != 0,
-        })
-    }
-
-    fn udp(transport_at: usize, segment: &[u8]) -> Option<Self> {
-        let header = segment.first_chunk::<8>()?;
-        let declared = usize::from(u16::from_be_bytes([header[4], header[5]]));
-        // Zero says that there is no checksum; what a device makes of it would be another packet.
-        if declared != segment.len() || segment.len() <= 8 || header[6..8] == [0, 0] {
-            return None;
-        }
-        let header_bytes = transport_at + 8;
-        Some(Self { gso: Gso::Udp, transport_at, header_bytes, sequence: 0, is_pushed: false })
     }
 }
 

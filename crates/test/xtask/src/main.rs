@@ -6,6 +6,7 @@ mod clone;
 mod counts;
 mod output;
 mod packages;
+mod peers;
 mod show;
 mod test;
 

@@ -36,6 +36,10 @@ const ENGINE: [Peer; 3] = [
 const BROWSER: [Peer; 1] =
     [Peer { program: "chromium", package: "chromium", purpose: "opens the dashboard" }];
 
+/// What only benchmarks need.
+const BENCHMARK: [Peer; 1] =
+    [Peer { program: "iperf3", package: "iperf3", purpose: "sends as fast as it can" }];
+
 /// Folders of programs that are not on every user's path.
 const SYSTEM_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
@@ -74,7 +78,7 @@ pub(crate) fn require(program: &str) -> anyhow::Result<()> {
     if is_installed(program) {
         return Ok(());
     }
-    let mut known = PEERS.iter().chain(&BROWSER);
+    let mut known = PEERS.iter().chain(&BROWSER).chain(&BENCHMARK);
     let peer = known.find(|peer| peer.program == program).context("it is in no list")?;
     ensure!(
         is_root(),

@@ -1,6 +1,7 @@
 //! `cargo xtask show`: each show runs the real thing and reports figures and whether they suffice.
 
 mod bad_files;
+mod bench_tunnel;
 mod dashboard;
 mod drift;
 mod figures;
@@ -34,7 +35,7 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 14] = [
+const SHOWS: [Show; 15] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
@@ -49,6 +50,7 @@ const SHOWS: [Show; 14] = [
     scale_control::SHOW,
     upgrade::SHOW,
     dashboard::SHOW,
+    bench_tunnel::SHOW,
 ];
 
 /// Arguments of `show`.

@@ -5,6 +5,8 @@ use super::*;
 use crate::offload::Splitter;
 use std::net::IpAddr;
 
+const TCP_ACK: u8 = 0x10;
+
 /// A packet of a flow: `ports`, sequence number, flags and payload.
 fn packet(
     ipv6: bool,

@@ -56,9 +56,10 @@ fn addresses_move_and_peers_go() {
     set(&mut interface, &format!("public_key={TWO} allowed_ip=10.0.0.2/32")).unwrap();
     let allowed = |interface: &Interface, key: &str| -> Vec<String> {
         let key = PublicKey::from_bytes(secret("", key).unwrap());
-        interface.peers.get(&key).map_or_else(Vec::new, |peer| {
-            peer.allowed.iter().map(ToString::to_string).collect()
-        })
+        interface
+            .peers
+            .get(&key)
+            .map_or_else(Vec::new, |peer| peer.allowed.iter().map(ToString::to_string).collect())
     };
     assert_eq!(allowed(&interface, ONE), ["10.0.0.1/32"]);
     assert_eq!(allowed(&interface, TWO), ["10.0.0.2/32"]);
@@ -66,13 +67,15 @@ fn addresses_move_and_peers_go() {
     assert!(allowed(&interface, ONE).is_empty());
     set(&mut interface, &format!("public_key={ONE} remove=true")).unwrap();
     assert_eq!(interface.peers.len(), 1);
-    set(&mut interface, &format!("public_key={ONE} update_only=true allowed_ip=10.0.0.5/32")).unwrap();
+    set(&mut interface, &format!("public_key={ONE} update_only=true allowed_ip=10.0.0.5/32"))
+        .unwrap();
     assert_eq!(interface.peers.len(), 1, "it was not there");
     set(&mut interface, "replace_peers=true").unwrap();
     assert!(interface.peers.is_empty());
     let own = PrivateKey::from_bytes(secret("", KEY).unwrap()).public();
     let own = hexadecimal(own.as_bytes());
-    set(&mut interface, &format!("private_key={KEY} public_key={own} allowed_ip=10.0.0.1/32")).unwrap();
+    set(&mut interface, &format!("private_key={KEY} public_key={own} allowed_ip=10.0.0.1/32"))
+        .unwrap();
     assert!(interface.peers.is_empty(), "nobody is its own peer");
     set(&mut interface, &format!("private_key={}", "0".repeat(64))).unwrap();
     assert!(interface.private_key.is_none());

@@ -11,10 +11,10 @@ use crate::route::ObservedLink;
 use netloom_base::PacketBatch;
 use stand_in::StandIn;
 pub(crate) use stand_in::link_address;
-pub use tun::TunnelOffloads;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use tun::Tun;
+pub use tun::TunnelOffloads;
 
 /// What follows the fabric's mark in the alias of a stand-in, which is a veth by kind.
 const STAND_IN_WORD: &str = " tunnel";

@@ -30,6 +30,11 @@ impl Figures {
         self.lines.get(name).map_or("", String::as_str)
     }
 
+    /// A figure as a number with a fraction; none if it was not printed.
+    pub(super) fn decimal(&self, name: &str) -> Option<f64> {
+        self.lines.get(name)?.parse().ok()
+    }
+
     /// A figure as a number; none if it was not printed.
     pub(super) fn number(&self, name: &str) -> Option<u64> {
         self.lines.get(name)?.parse().ok()

@@ -2,11 +2,10 @@
 
 use super::figures::Figures;
 use super::{Report, Show, words};
-use crate::cargo::{build_release, cargo, root};
-use crate::{output, packages};
-use anyhow::{Context as _, ensure};
+use crate::cargo::build_release;
+use crate::{packages, peers};
 use clap::Parser as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 pub(crate) const SHOW: Show = Show {
@@ -14,10 +13,6 @@ pub(crate) const SHOW: Show = Show {
     about: "other implementations of WireGuard shake hands, transfer, rekey and roam with ours",
     run,
 };
-
-/// gotatun's program is built from the registry (MPL-2.0; it is run, and no part of anything here).
-const GOTATUN_PACKAGE: &str = "gotatun-cli";
-const GOTATUN_VERSION: &str = "0.10.2";
 
 /// Runs the matrix of peers, cases and roles, in namespaces of its own.
 ///
@@ -44,7 +39,7 @@ fn run(options: &[String]) -> anyhow::Result<Report> {
     packages::provide(!options.no_install);
     let gotatun = match options.gotatun {
         Some(path) => path,
-        None => gotatun(options.no_install)?,
+        None => peers::GOTATUN.built(options.no_install)?,
     };
     let programs = build_release(&["netloom-wireguard-interop"])?;
     let mut command = Command::new(programs.join("netloom-wireguard-interop"));
@@ -72,34 +67,4 @@ fn run(options: &[String]) -> anyhow::Result<Report> {
     let code = if figures.succeeded { "success" } else { "failure" };
     report.require("exit code", code, figures.succeeded, "success");
     Ok(report)
-}
-
-/// gotatun's program, built once.
-fn gotatun(only_present: bool) -> anyhow::Result<PathBuf> {
-    let folder = peers_folder()?;
-    let program = folder.join("bin/gotatun");
-    if version(&program).is_some_and(|version| version.ends_with(GOTATUN_VERSION)) {
-        return Ok(program);
-    }
-    ensure!(!only_present, "gotatun {GOTATUN_VERSION} has not been built; leave out --no-install");
-    output::progress(&format!("building {GOTATUN_PACKAGE} {GOTATUN_VERSION}, once, some minutes"));
-    let mut command = cargo(&["install", GOTATUN_PACKAGE, "--locked", "--force"])?;
-    command.args(["--version", &format!("={GOTATUN_VERSION}")]).arg("--root").arg(&folder);
-    command.env("CARGO_TARGET_DIR", folder.join("build"));
-    let status = command.status().context("cannot run cargo")?;
-    ensure!(status.success(), "{GOTATUN_PACKAGE} cannot be built; is the registry reachable?");
-    // Hundreds of megabytes that nothing needs any more.
-    let _ = std::fs::remove_dir_all(folder.join("build"));
-    Ok(program)
-}
-
-/// Where programs of others are built.
-fn peers_folder() -> anyhow::Result<PathBuf> {
-    let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
-    Ok(target.map_or_else(|| root().map(|root| root.join("target")), Ok)?.join("peers"))
-}
-
-fn version(program: &Path) -> Option<String> {
-    let output = Command::new(program).arg("--version").output().ok()?;
-    Some(String::from_utf8_lossy(&output.stdout).lines().next()?.trim().to_owned())
 }

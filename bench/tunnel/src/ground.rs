@@ -1,0 +1,175 @@
+//! Two namespaces with a link between them, and a tunnel over it.
+
+use anyhow::{Context as _, ensure};
+use netloom_base::Seed;
+use netloom_sys::namespace::NamespaceHandle;
+use netloom_wireguard::PrivateKey;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// How long a tunnel may take to come up.
+const READY: Duration = Duration::from_secs(10);
+
+/// An implementation.
+#[derive(Clone, Debug)]
+pub(crate) struct Tunnel {
+    pub(crate) name: String,
+    /// The program and its first arguments; none for the bare link.
+    program: Option<(PathBuf, Vec<String>)>,
+}
+
+impl Tunnel {
+    pub(crate) fn none(name: &str) -> Self {
+        Self { name: name.to_owned(), program: None }
+    }
+
+    pub(crate) fn of(name: &str, program: &Path, arguments: &[&str]) -> Self {
+        let arguments = arguments.iter().map(|one| (*one).to_owned()).collect();
+        Self { name: name.to_owned(), program: Some((program.to_owned(), arguments)) }
+    }
+}
+
+/// The ground, removed in the end.
+pub(crate) struct Ground {
+    names: [String; 2],
+    tunnels: Vec<Child>,
+    /// The address of the second end, as the first reaches it.
+    pub(crate) address: &'static str,
+}
+
+/// The sides, and the addresses inside.
+const SIDES: [&str; 2] = ["a", "b"];
+const OUTER: [&str; 2] = ["192.0.2.1", "192.0.2.2"];
+const INNER: [&str; 2] = ["10.99.0.1", "10.99.0.2"];
+
+impl Ground {
+    pub(crate) fn make(tunnel: &Tunnel) -> anyhow::Result<Self> {
+        let id = std::process::id();
+        let names = SIDES.map(|side| format!("nlb{id}{side}"));
+        let address = if tunnel.program.is_some() { INNER[1] } else { OUTER[1] };
+        let mut ground = Self { names: names.clone(), tunnels: Vec::new(), address };
+        for name in &names {
+            ip(&["netns", "add", name])?;
+            ip(&["-n", name, "link", "set", "lo", "up"])?;
+        }
+        let pair = ["type", "veth", "peer", "name", "eth0", "netns", &names[1]];
+        ip(&[&["-n", &names[0], "link", "add", "eth0"][..], &pair].concat())?;
+        for (name, address) in names.iter().zip(OUTER) {
+            ip(&["-n", name, "address", "add", &format!("{address}/24"), "dev", "eth0"])?;
+            ip(&["-n", name, "link", "set", "eth0", "up"])?;
+        }
+        if let Some((program, arguments)) = &tunnel.program {
+            ground.tunnel(program, arguments)?;
+        }
+        Ok(ground)
+    }
+
+    fn tunnel(&mut self, program: &Path, arguments: &[String]) -> anyhow::Result<()> {
+        let keys = [1, 2].map(|byte| PrivateKey::from_seed(Seed([byte; 32])));
+        for name in &self.names.clone() {
+            let mut command = self.on(name, program);
+            command.args(arguments).args(["-f", name]).env("WG_PROCESS_FOREGROUND", "1");
+            command.stdout(Stdio::null()).stderr(Stdio::null());
+            self.tunnels.push(command.spawn().context("cannot be started")?);
+        }
+        for side in 0..2 {
+            let name = &self.names[side];
+            let start = Instant::now();
+            let config = format!(
+                "[Interface]\nPrivateKey = {}\nListenPort = 51820\n[Peer]\nPublicKey = {}\n\
+                 Endpoint = {}:51820\nAllowedIPs = {}/32\n",
+                keys[side].to_base64().as_str(),
+                keys[1 - side].public(),
+                OUTER[1 - side],
+                INNER[1 - side],
+            );
+            while let Err(error) = configure(name, &config) {
+                ensure!(start.elapsed() < READY, "wg cannot configure it: {error:#}");
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            ip(&["-n", name, "address", "add", &format!("{}/24", INNER[side]), "dev", name])?;
+            ip(&["-n", name, "link", "set", name, "mtu", "1420", "up"])?;
+        }
+        Ok(())
+    }
+
+    /// A command in a namespace.
+    fn on(&self, name: &str, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new("nsenter");
+        command.arg(format!("--net=/run/netns/{name}")).arg(program).stdin(Stdio::null());
+        command
+    }
+
+    /// A command at the first (0) or second end.
+    pub(crate) fn at(&self, side: usize, program: &str) -> Command {
+        self.on(&self.names[side], program)
+    }
+
+    pub(crate) fn namespace(&self, side: usize) -> anyhow::Result<NamespaceHandle> {
+        let path = Path::new("/run/netns").join(&self.names[side]);
+        NamespaceHandle::open(&path).context("the namespace is gone")
+    }
+
+    /// Processor time of each end's tunnel, in seconds.
+    pub(crate) fn cpu_s(&self) -> anyhow::Result<Vec<f64>> {
+        self.tunnels.iter().map(|child| cpu_s(child.id())).collect()
+    }
+
+    /// Memory of the first end's tunnel, in MiB.
+    pub(crate) fn memory_mib(&self) -> anyhow::Result<Option<f64>> {
+        let Some(child) = self.tunnels.first() else { return Ok(None) };
+        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()))?;
+        let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
+        let kib: f64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
+        Ok(Some(kib / 1024.0))
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        for child in &mut self.tunnels {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        for name in &self.names {
+            let _ = ip(&["netns", "del", name]);
+            let _ = std::fs::remove_file(format!("/var/run/wireguard/{name}.sock"));
+        }
+    }
+}
+
+/// What the kernel counts processor time in, on every platform that Linux shows to programs.
+const TICKS_PER_SECOND: f64 = 100.0;
+
+fn cpu_s(process: u32) -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat"))?;
+    // After the name in parentheses come the fields from the third on (proc(5)).
+    let fields = stat.rsplit(") ").next().context("no fields")?;
+    let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<f64>);
+    Ok(ticks.sum::<Result<f64, _>>()? / TICKS_PER_SECOND)
+}
+
+fn configure(interface: &str, config: &str) -> anyhow::Result<()> {
+    let mut child = Command::new("wg")
+        .args(["setconf", interface, "/dev/stdin"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .context("cannot run wg")?;
+    if let Some(stdin) = &mut child.stdin {
+        stdin.write_all(config.as_bytes())?;
+    }
+    drop(child.stdin.take());
+    let output = child.wait_with_output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
+    Ok(())
+}
+
+fn ip(arguments: &[&str]) -> anyhow::Result<()> {
+    let output = Command::new("ip").args(arguments).output().context("cannot run ip")?;
+    let errors = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "ip {}: {}", arguments.join(" "), errors.trim());
+    Ok(())
+}

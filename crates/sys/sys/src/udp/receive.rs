@@ -1,0 +1,73 @@
+//! Receiving: datagrams of one flow in one piece, in place.
+
+use super::segment::SegmentControl;
+use crate::address::RawAddress;
+use crate::system;
+use netloom_base::PacketBatch;
+use std::io;
+use std::net::SocketAddr;
+use std::os::fd::{AsRawFd as _, BorrowedFd};
+
+/// Datagrams, or pieces of them, received per system call.
+const RECEIVED_MAX: usize = 16;
+
+/// Receives what waits, into the free regions of a batch; whether there may be more.
+pub(super) fn receive_some(
+    fd: BorrowedFd<'_>,
+    batch: &mut PacketBatch,
+    sources: &mut Vec<SocketAddr>,
+) -> io::Result<bool> {
+    let mut names = [RawAddress::empty(); RECEIVED_MAX];
+    let mut vectors = [system::zeroed::<libc::iovec>(); RECEIVED_MAX];
+    let mut controls = [SegmentControl::default(); RECEIVED_MAX];
+    let mut messages = [system::zeroed::<libc::mmsghdr>(); RECEIVED_MAX];
+    let mut count = 0;
+    for region in batch.spare_regions().take(RECEIVED_MAX) {
+        vectors[count] =
+            libc::iovec { iov_base: region.as_mut_ptr().cast(), iov_len: region.len() };
+        let header = &mut messages[count].msg_hdr;
+        header.msg_name = names[count].as_mut_ptr().cast();
+        header.msg_namelen = system::length_of::<RawAddress>();
+        header.msg_iov = &mut vectors[count];
+        header.msg_iovlen = 1;
+        header.msg_control = std::ptr::from_mut(&mut controls[count]).cast();
+        header.msg_controllen = size_of::<SegmentControl>();
+        count += 1;
+    }
+    // SAFETY: each message points to a name, a vector, a control buffer and a region of the batch, all
+    // of which live through the call; their lengths are passed.
+    let received = system::check(unsafe {
+        libc::recvmmsg(
+            fd.as_raw_fd(),
+            messages.as_mut_ptr(),
+            // At most 16.
+            count as libc::c_uint,
+            libc::MSG_DONTWAIT,
+            std::ptr::null_mut(),
+        )
+    })?;
+    let received = usize::try_from(received).unwrap_or(0);
+    for index in 0..received {
+        let (header, length) = (&messages[index].msg_hdr, messages[index].msg_len as usize);
+        let is_whole = header.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) == 0;
+        match names[index].get().filter(|_| is_whole && length > 0) {
+            Some(source) => {
+                let part_bytes = controls[index].part_bytes(header.msg_controllen);
+                match part_bytes.filter(|bytes| *bytes < length) {
+                    Some(bytes) => {
+                        let parts = batch.commit_parts(length, bytes);
+                        sources.extend(std::iter::repeat_n(source, parts));
+                    }
+                    None if batch.room_for() > 0 => {
+                        batch.commit(length);
+                        sources.push(source);
+                    }
+                    None => batch.skip(),
+                }
+            }
+            // Cut short, empty, or from nowhere.
+            None => batch.skip(),
+        }
+    }
+    Ok(received == count)
+}

@@ -1,0 +1,143 @@
+//! Sending: packets of one size to one place in one piece, as far as the devices below take that.
+
+use super::UdpSocket;
+use super::segment::SegmentControl;
+use crate::address::RawAddress;
+use crate::system;
+use crate::tunnel::Written;
+use std::io;
+use std::iter::Peekable;
+use std::net::SocketAddr;
+use std::os::fd::AsRawFd as _;
+
+/// Messages per system call, each a packet or a piece.
+const MESSAGES_MAX: usize = 64;
+/// Packets per system call.
+const VECTORS_MAX: usize = 128;
+/// Packets of a piece (`UDP_MAX_SEGMENTS` of older kernels).
+const SEGMENTS_MAX: usize = 64;
+/// Bytes of a piece: what one datagram of IPv4 could hold.
+const PIECE_BYTES_MAX: usize = 65_507;
+
+impl UdpSocket {
+    /// Sends packets, each to its destination. What the kernel refuses is dropped, as on any wire.
+    pub fn send<'a>(
+        &mut self,
+        packets: impl IntoIterator<Item = (SocketAddr, &'a [u8])>,
+    ) -> Written {
+        let mut written = Written::default();
+        let mut packets = packets.into_iter().peekable();
+        while packets.peek().is_some() {
+            let mut names = [RawAddress::empty(); MESSAGES_MAX];
+            let mut vectors = [system::zeroed::<libc::iovec>(); VECTORS_MAX];
+            let mut controls = [SegmentControl::default(); MESSAGES_MAX];
+            let mut messages = [system::zeroed::<libc::mmsghdr>(); MESSAGES_MAX];
+            let (mut count, mut used) = (0, 0);
+            while count < MESSAGES_MAX && used < VECTORS_MAX {
+                let room = if self.sends_segments { VECTORS_MAX - used } else { 1 };
+                let free = &mut vectors[used..used + room.min(SEGMENTS_MAX)];
+                let Some(piece) = fill(&mut packets, free) else { break };
+                let header = &mut messages[count].msg_hdr;
+                let length;
+                (names[count], length) = RawAddress::new(piece.to, self.ipv6);
+                header.msg_name = names[count].as_mut_ptr().cast();
+                header.msg_namelen = length;
+                header.msg_iov = vectors[used..].as_mut_ptr();
+                header.msg_iovlen = piece.packets;
+                if piece.packets > 1 {
+                    controls[count] = SegmentControl::new(piece.packet_bytes);
+                    header.msg_control = std::ptr::from_mut(&mut controls[count]).cast();
+                    header.msg_controllen = size_of::<SegmentControl>();
+                }
+                used += piece.packets;
+                count += 1;
+            }
+            self.send_some(&mut messages[..count], &mut written);
+        }
+        written
+    }
+
+    /// Sends prepared messages; one that is refused does not hold the others up.
+    fn send_some(&mut self, mut messages: &mut [libc::mmsghdr], written: &mut Written) {
+        while !messages.is_empty() {
+            // SAFETY: each message points to a name, vectors and packets that the caller keeps.
+            let result = unsafe {
+                libc::sendmmsg(
+                    self.fd.as_raw_fd(),
+                    messages.as_mut_ptr(),
+                    // At most 64.
+                    messages.len() as libc::c_uint,
+                    libc::MSG_DONTWAIT,
+                )
+            };
+            let done = match system::check(result) {
+                Ok(sent) => {
+                    let sent = usize::try_from(sent).unwrap_or(0);
+                    let packets = messages[..sent].iter().map(|one| one.msg_hdr.msg_iovlen);
+                    written.packets += packets.sum::<usize>();
+                    sent
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+                Err(error) => {
+                    self.send_apart(&mut messages[0].msg_hdr, &error, written);
+                    1
+                }
+            };
+            messages = &mut messages[done..];
+        }
+    }
+
+    /// After a refusal: what was one piece goes packet by packet, and a device that cannot checksum
+    /// what it cuts (EIO, udp(7)) gets no more pieces.
+    fn send_apart(&mut self, refused: &mut libc::msghdr, error: &io::Error, written: &mut Written) {
+        if refused.msg_iovlen <= 1 {
+            written.dropped += 1;
+            return;
+        }
+        if error.raw_os_error() == Some(libc::EIO) {
+            self.sends_segments = false;
+        }
+        (refused.msg_control, refused.msg_controllen) = (std::ptr::null_mut(), 0);
+        let packets = std::mem::replace(&mut refused.msg_iovlen, 1);
+        for _ in 0..packets {
+            // SAFETY: the message points to a name and to one of its vectors, which the caller keeps.
+            let result = unsafe { libc::sendmsg(self.fd.as_raw_fd(), refused, libc::MSG_DONTWAIT) };
+            written.count(1, system::check_count(result).is_ok());
+            // SAFETY: there are as many vectors, one behind the other; the last step ends behind them.
+            refused.msg_iov = unsafe { refused.msg_iov.add(1) };
+        }
+    }
+}
+
+/// Packets that are sent in one piece.
+struct Piece {
+    to: SocketAddr,
+    packets: usize,
+    packet_bytes: usize,
+}
+
+/// Fills vectors with packets that go to one place and have one size, but for the last one.
+fn fill<'a>(
+    packets: &mut Peekable<impl Iterator<Item = (SocketAddr, &'a [u8])>>,
+    vectors: &mut [libc::iovec],
+) -> Option<Piece> {
+    let (to, first) = packets.next()?;
+    let vector = |packet: &[u8]| libc::iovec {
+        // The kernel only reads from it.
+        iov_base: packet.as_ptr().cast_mut().cast(),
+        iov_len: packet.len(),
+    };
+    vectors[0] = vector(first);
+    let (mut count, mut bytes, mut last) = (1, first.len(), first.len());
+    while count < vectors.len() && last == first.len() {
+        let fits = |(other, packet): &(SocketAddr, &[u8])| {
+            *other == to && packet.len() <= first.len() && bytes + packet.len() <= PIECE_BYTES_MAX
+        };
+        let Some((_, packet)) = packets.next_if(fits) else { break };
+        vectors[count] = vector(packet);
+        count += 1;
+        bytes += packet.len();
+        last = packet.len();
+    }
+    Some(Piece { to, packets: count, packet_bytes: first.len() })
+}
