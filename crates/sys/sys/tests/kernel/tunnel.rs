@@ -8,7 +8,8 @@ use netloom_state::{Address, HostState, Link, LinkKind, NamespaceState};
 use netloom_sys::icmp::EchoSocket;
 use netloom_sys::namespace::NamespaceHandle;
 use netloom_sys::poll::{Interest, PollSet};
-use netloom_sys::tunnel::{TunnelDevice, TunnelKind, TunnelPreference};
+use netloom_sys::tunnel::{TunnelDevice, TunnelKind, TunnelOffloads, TunnelPreference};
+use netloom_sys::udp::UdpSocket;
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsFd as _;
@@ -18,13 +19,16 @@ use std::time::{Duration, Instant};
 pub(crate) const TESTS: &[Test] = &[
     ("tun_carries_pings", || pings(TunnelKind::Tun)),
     ("stand_in_carries_pings", || pings(TunnelKind::StandIn)),
-    ("tun_carries_tcp", || tcp(TunnelKind::Tun)),
-    ("stand_in_carries_tcp", || tcp(TunnelKind::StandIn)),
+    ("tun_carries_tcp", || tcp(TunnelKind::Tun, TunnelOffloads::default())),
+    ("tun_carries_tcp_in_large_pieces", || tcp(TunnelKind::Tun, ALL_OFFLOADS)),
+    ("stand_in_carries_tcp", || tcp(TunnelKind::StandIn, TunnelOffloads::default())),
+    ("tun_carries_datagrams_in_large_pieces", datagrams_in_large_pieces),
     ("tun_goes_with_its_engine", || goes_with_its_engine(TunnelKind::Tun)),
     ("stand_in_goes_with_its_engine", || goes_with_its_engine(TunnelKind::StandIn)),
     ("without_tun_the_stand_in_serves", without_tun_the_stand_in_serves),
 ];
 
+const ALL_OFFLOADS: TunnelOffloads = TunnelOffloads { tcp: true, udp: true };
 const MTU_BYTES: u32 = 1280;
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -158,10 +162,14 @@ fn echo_reply(request: &[u8]) -> Vec<u8> {
 }
 
 /// Two namespaces whose tunnels the test joins; every packet must be whole and within the MTU.
-fn tcp(kind: TunnelKind) -> Result<(), String> {
+fn tcp(kind: TunnelKind, offloads: TunnelOffloads) -> Result<(), String> {
     const BYTES: usize = 4 << 20;
     let (mut bench, _) = make(&["one", "two"], kind)?;
     let mut devices = [take(&mut bench, "one"), take(&mut bench, "two")];
+    for device in &mut devices {
+        // UDP is not asked of a kernel that has it not.
+        assert_eq!(device.set_offloads(offloads).tcp, offloads.tcp);
+    }
     let [one, two] = ["one", "two"]
         .map(|name| bench.executor.namespace(&own(name)).unwrap().try_clone().unwrap());
     let done = AtomicBool::new(false);
@@ -184,6 +192,42 @@ fn tcp(kind: TunnelKind) -> Result<(), String> {
         engine.join().unwrap()
     });
     assert!(checked > BYTES / MTU_BYTES as usize, "{checked} packets");
+    Ok(())
+}
+
+/// Datagrams that a program sends in one piece come out one by one at the engine, and reach the other
+/// side as they were.
+fn datagrams_in_large_pieces() -> Result<(), String> {
+    const COUNT: u8 = 40;
+    let (mut bench, _) = make(&["one", "two"], TunnelKind::Tun)?;
+    let mut devices = [take(&mut bench, "one"), take(&mut bench, "two")];
+    for device in &mut devices {
+        if !device.set_offloads(ALL_OFFLOADS).udp {
+            return Err("this kernel has no USO (6.2 has)".to_owned());
+        }
+    }
+    let [one, two] = ["one", "two"]
+        .map(|name| bench.executor.namespace(&own(name)).unwrap().try_clone().unwrap());
+    let address: SocketAddr = "10.7.0.2:901".parse().unwrap();
+    let mut receiver = two.run(|| UdpSocket::bind(address)).unwrap().unwrap();
+    let mut sender = one.run(|| UdpSocket::bind_any(0)).unwrap().unwrap();
+    let packets: Vec<[u8; 172]> = (0..COUNT).map(|number| [number; 172]).collect();
+    let sent = sender.send(packets.iter().map(|packet| (address, packet.as_slice())));
+    assert_eq!((sent.packets, sent.dropped), (usize::from(COUNT), 0));
+    assert!(sender.has_send_offload(), "they were sent in one piece");
+    let mut batch = PacketBatch::new(256, 2000);
+    let (mut received, mut sources) = (PacketBatch::new(256, 2000), Vec::new());
+    let deadline = Instant::now() + PATIENCE;
+    while received.len() < packets.len() {
+        assert!(Instant::now() < deadline, "{} of {COUNT} arrived", received.len());
+        batch.clear();
+        devices[0].read_batch(&mut batch).unwrap();
+        assert!(batch.iter().all(|packet| packet.len() <= MTU_BYTES as usize));
+        devices[1].write_batch(&batch);
+        receiver.receive_batch(&mut received, &mut sources).unwrap();
+    }
+    let received: Vec<&[u8]> = received.iter().collect();
+    assert_eq!(received, packets.iter().map(<[u8; 172]>::as_slice).collect::<Vec<_>>());
     Ok(())
 }
 
