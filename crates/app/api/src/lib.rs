@@ -9,6 +9,7 @@ mod change;
 mod error;
 mod join;
 mod network;
+mod object;
 mod status;
 
 pub use access::{Access, AccessMade, MakeAccess, Me};
@@ -18,6 +19,7 @@ pub use change::{
 pub use error::{Error, Finding};
 pub use join::{Etcd, Join, Joined, MakeToken, MemberKeys, Token, TokenMade};
 pub use network::{Connect, Disconnect, MakeNetwork, Member, Network};
+pub use object::{Declare, Withdraw};
 pub use status::{ControlMember, Node, Status, Workload};
 
 /// Before every path.

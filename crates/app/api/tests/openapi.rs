@@ -101,6 +101,7 @@ fn schemas_have_the_fields_that_are_sent_and_taken() {
     check::<api::Apply>("Apply", true, known);
     check::<api::Connect>("Connect", true, known);
     check::<api::ControlMember>("ControlMember", false, known);
+    check::<api::Declare>("Declare", true, known);
     check::<api::Disconnect>("Disconnect", true, known);
     check::<api::Etcd>("Etcd", false, known);
     check::<api::MakeNetwork>("MakeNetwork", true, known);
@@ -126,6 +127,7 @@ fn schemas_have_the_fields_that_are_sent_and_taken() {
     check::<api::Status>("Status", false, known);
     check::<api::Token>("Token", false, known);
     check::<api::TokenMade>("TokenMade", false, known);
+    check::<api::Withdraw>("Withdraw", true, known);
     check::<api::Workload>("Workload", false, known);
     let document = document();
     let described = document["components"]["schemas"].as_object().unwrap();

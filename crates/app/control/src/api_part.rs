@@ -3,6 +3,10 @@
 //! It is kept as JSON, which is YAML, and merges with the files like one of them: a name that both
 //! declare is an error, and an apply of the files leaves it alone.
 
+mod object;
+
+pub use object::{declare, withdraw};
+
 use crate::world::Accepted;
 use ipnet::{IpNet, Ipv4Net};
 use netloom_api::{Connect, MakeNetwork};
@@ -59,6 +63,46 @@ pub enum EditError {
     /// It is not known where the container runs.
     #[error("no workload `{0}` is declared; say with --node where the container of that name runs")]
     NoNode(String),
+    /// The API declares no such things.
+    #[error("there is no section `{0}`; the API declares networks, subnets and security_groups")]
+    NoSection(String),
+    /// What is declared is no object.
+    #[error("a {what} is declared by an object, as below its name in a file; see docs of the file")]
+    NoObject {
+        /// Its kind.
+        what: &'static str,
+    },
+    /// There is no such object.
+    #[error("there is no {what} `{name}`; `netloom network ls` lists what there is")]
+    NotThere {
+        /// Its kind.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// Zones that are not those of one region.
+    #[error(
+        "{} not all zones of {}; add them to `zones` of a region in the file, or name others",
+        .zones.join(", "),
+        .region.as_ref().map_or("one region".to_owned(), |region| format!("region `{region}`"))
+    )]
+    NoZones {
+        /// The zones.
+        zones: Vec<String>,
+        /// The region that was named.
+        region: Option<String>,
+    },
+    /// It is not clear which network a subnet is of.
+    #[error(
+        "which network is subnet `{subnet}` of? its prefixes are in {}; name its network",
+        if .found.is_empty() { "none".to_owned() } else { .found.join(", ") }
+    )]
+    WhichNetwork {
+        /// The subnet.
+        subnet: String,
+        /// Networks that hold it.
+        found: Vec<String>,
+    },
     /// Every prefix is taken.
     #[error("no /16 of 10.0.0.0/8 is free; name a prefix with --cidr")]
     NoPrefix,

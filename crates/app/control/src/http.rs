@@ -6,6 +6,7 @@ mod events;
 mod guard;
 mod networks;
 mod nodes;
+mod objects;
 mod pages;
 mod revisions;
 mod routes;

@@ -2,6 +2,7 @@
 
 mod access;
 mod nodes;
+mod objects;
 mod socket;
 
 use http_body_util::{BodyExt as _, Full};
@@ -15,7 +16,7 @@ use netloom_api::{
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -63,9 +64,9 @@ pub struct Client {
     place: Place,
 }
 
-/// Folder of a host's fabrics: `NETLOOM_STATE`, or `/var/lib/netloom`.
-pub fn default_state() -> PathBuf {
-    std::env::var_os("NETLOOM_STATE").map_or_else(|| "/var/lib/netloom".into(), PathBuf::from)
+/// Folder of what runs on a host: `NETLOOM_RUN`, or `/run/netloom`.
+pub fn default_run() -> PathBuf {
+    std::env::var_os("NETLOOM_RUN").map_or_else(|| "/run/netloom".into(), PathBuf::from)
 }
 
 impl Client {
@@ -74,9 +75,9 @@ impl Client {
         Self { place: Place::Unix(socket.into()) }
     }
 
-    /// Control of a fabric on this host.
-    pub fn local(state: &Path, fabric: &str) -> Self {
-        Self::unix(state.join(fabric).join("control.sock"))
+    /// Control of a fabric on this host, as its admin.
+    pub fn local(fabric: &str) -> Self {
+        Self::unix(default_run().join(fabric).join("control.sock"))
     }
 
     /// Control over HTTP at `host:port`, with an access token.

@@ -1,13 +1,18 @@
-//! The SDK: an asynchronous client of control, and what is said over its API.
+//! The SDK: an asynchronous client of control, what is said over its API, and networks as programs declare them.
 //!
-//! ```text
-//! let client = netloom::Client::local("shop")?;       // on the host of control, as root
-//! let plan = client.plan(&netloom::api::Plan { sources }).await?;
+//! ```no_run
+//! # async fn example(sources: netloom::api::Sources) -> Result<(), netloom::ClientError> {
+//! let client = netloom::Client::local("shop"); // on the host of control, as root
+//! let proposed = client.plan(&netloom::api::Plan { sources }).await?;
+//! println!("{} flows open or close", proposed.flows.len());
+//! # Ok(())
+//! # }
 //! ```
-//! It needs a tokio runtime.
+//! It needs a tokio runtime. [`network`] has types and builders; `examples/guides` has programs.
 #![forbid(unsafe_code)]
 
 mod client;
+pub mod network;
 
-pub use client::{Client, ClientError, default_state};
+pub use client::{Client, ClientError, default_run};
 pub use netloom_api as api;

@@ -111,14 +111,14 @@ pub(super) async fn disconnect(
     .await
 }
 
-fn origin(author: &str, message: String) -> Origin {
+pub(super) fn origin(author: &str, message: String) -> Origin {
     Origin { author: author.to_owned(), message, rollback_of: None }
 }
 
 type Edited = Result<Option<String>, EditError>;
 
 /// Applies an edit of the API's part, and waits for the nodes.
-async fn edit(
+pub(super) async fn edit(
     desk: Desk,
     origin: Origin,
     wait_ms: u64,
@@ -164,7 +164,11 @@ impl From<EditError> for Failure {
         let text = error.to_string();
         let (message, solution) = text.split_once("; ").unwrap_or((&text, ""));
         let code = match error {
-            EditError::NoNetwork(_) | EditError::NotConnected { .. } => StatusCode::NOT_FOUND,
+            EditError::NoNetwork(_)
+            | EditError::NotConnected { .. }
+            | EditError::NoSection(_)
+            | EditError::NotThere { .. } => StatusCode::NOT_FOUND,
+            EditError::NoObject { .. } => StatusCode::BAD_REQUEST,
             _ => StatusCode::CONFLICT,
         };
         Self::new(code, message, solution)

@@ -1,0 +1,33 @@
+//! Objects of the fabric, declared one by one.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// `POST /v1/objects/SECTION/NAME`: declares a network, a subnet or a security group.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Declare {
+    /// The object, as it would stand in the fabric's file below its name. A network may name `zones`,
+    /// which must be those of its region; a subnet may leave `network` out where its prefixes are in
+    /// one network only.
+    pub declaration: Value,
+    /// Whether one that was declared through the API before is replaced.
+    #[serde(default)]
+    pub replace: bool,
+    /// Who asks.
+    #[serde(default)]
+    pub author: String,
+    /// How long to wait for the nodes, in milliseconds.
+    #[serde(default)]
+    pub wait_ms: u64,
+}
+
+/// `POST /v1/objects/SECTION/NAME/remove`: takes such an object back.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Withdraw {
+    /// Who asks.
+    #[serde(default)]
+    pub author: String,
+    /// How long to wait for the nodes, in milliseconds.
+    #[serde(default)]
+    pub wait_ms: u64,
+}

@@ -1,0 +1,145 @@
+//! Networks, subnets and security groups declared whole, in the form that files have.
+
+use super::{EditError, Part, owns};
+use crate::world::Accepted;
+use ipnet::IpNet;
+use netloom_model::Fabric;
+use serde_json::{Map, Value};
+
+/// Sections that the API may declare objects of, and what one is called.
+const SECTIONS: [(&str, &str); 3] =
+    [("networks", "network"), ("subnets", "subnet"), ("security_groups", "security group")];
+
+/// What an object of a section is called.
+fn word(section: &str) -> Result<&'static str, EditError> {
+    let known = SECTIONS.iter().find(|(name, _)| *name == section);
+    known.map(|(_, word)| *word).ok_or_else(|| EditError::NoSection(section.to_owned()))
+}
+
+fn exists(fabric: &Fabric, section: &str, name: &str) -> bool {
+    match section {
+        "networks" => fabric.networks.contains_key(name),
+        "subnets" => fabric.subnets.contains_key(name),
+        _ => fabric.security_groups.contains_key(name),
+    }
+}
+
+/// The document with an object more, or with another one of its name. Whether the declaration itself
+/// makes sense is for the check to say, as of a file.
+///
+/// # Errors
+/// The name is taken, or what is left out cannot be found.
+pub fn declare(
+    accepted: &Accepted,
+    text: Option<&str>,
+    (section, name): (&str, &str),
+    declaration: &Value,
+    replace: bool,
+) -> Result<Option<String>, EditError> {
+    let (fabric, what) = (&accepted.fabric, word(section)?);
+    if exists(fabric, section, name) {
+        if !owns(text, section, name) {
+            return Err(EditError::InFile(name.to_owned()));
+        }
+        if !replace {
+            return Err(EditError::Exists { what, name: name.to_owned() });
+        }
+    }
+    let mut object = match declaration {
+        Value::Object(object) => object.clone(),
+        _ => return Err(EditError::NoObject { what }),
+    };
+    match section {
+        "networks" => settle_zones(fabric, &mut object)?,
+        "subnets" => settle_network(fabric, name, &mut object)?,
+        _ => {}
+    }
+    let mut part = Part::read(text);
+    part.section(section).insert(name.to_owned(), Value::Object(object));
+    Ok(part.write())
+}
+
+/// The document without an object that it has. That nothing refers to it any more is for the check.
+///
+/// # Errors
+/// There is none, or it is a file's.
+pub fn withdraw(
+    accepted: &Accepted,
+    text: Option<&str>,
+    (section, name): (&str, &str),
+) -> Result<Option<String>, EditError> {
+    let what = word(section)?;
+    if !exists(&accepted.fabric, section, name) {
+        return Err(EditError::NotThere { what, name: name.to_owned() });
+    }
+    if !owns(text, section, name) {
+        return Err(EditError::InFile(name.to_owned()));
+    }
+    let mut part = Part::read(text);
+    part.section(section).remove(name);
+    Ok(part.write())
+}
+
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::String(text) => vec![text.clone()],
+        Value::Array(items) => {
+            items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Zones are a region's: those of a network say which region is meant, and must be there.
+fn settle_zones(fabric: &Fabric, network: &mut Map<String, Value>) -> Result<(), EditError> {
+    let Some(zones) = network.remove("zones") else { return Ok(()) };
+    let zones = texts(&zones);
+    if zones.is_empty() {
+        return Ok(());
+    }
+    let has_all = |region: &str| {
+        let known = fabric.regions.get(region);
+        known.is_some_and(|region| zones.iter().all(|zone| region.zones.contains(zone)))
+    };
+    let region = match network.get("region").and_then(Value::as_str) {
+        Some(region) if has_all(region) => return Ok(()),
+        Some(region) => Some(region.to_owned()),
+        None => {
+            let mut found = fabric.regions.keys().filter(|region| has_all(region));
+            if let (Some(region), None) = (found.next(), found.next()) {
+                network.insert("region".to_owned(), Value::String(region.clone()));
+                return Ok(());
+            }
+            None
+        }
+    };
+    Err(EditError::NoZones { zones, region })
+}
+
+/// A subnet that names no network is in the one that holds its prefixes.
+fn settle_network(
+    fabric: &Fabric,
+    name: &str,
+    subnet: &mut Map<String, Value>,
+) -> Result<(), EditError> {
+    if subnet.contains_key("network") {
+        return Ok(());
+    }
+    let cidrs = subnet.get("cidr").map(texts).unwrap_or_default();
+    let prefixes: Vec<IpNet> = cidrs.iter().filter_map(|cidr| cidr.parse().ok()).collect();
+    let holds = |network: &netloom_model::fabric::Network| {
+        !prefixes.is_empty()
+            && prefixes.iter().all(|one| network.cidrs.iter().any(|cidr| cidr.contains(one)))
+    };
+    let found: Vec<String> = fabric
+        .networks
+        .iter()
+        .filter(|(_, network)| holds(network))
+        .map(|(name, _)| name.clone())
+        .collect();
+    let [network] = &found[..] else {
+        return Err(EditError::WhichNetwork { subnet: name.to_owned(), found });
+    };
+    subnet.insert("network".to_owned(), Value::String(network.clone()));
+    Ok(())
+}

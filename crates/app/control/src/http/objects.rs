@@ -1,0 +1,34 @@
+//! Networks, subnets and security groups, declared one by one.
+
+use super::answer::Body;
+use super::networks::{edit, origin};
+use super::{Desk, Failure};
+use crate::api_part;
+use axum::Json;
+use axum::extract::{Path, State};
+use netloom_api::{Applied, Declare, Withdraw};
+
+pub(super) async fn declare(
+    State(desk): State<Desk>,
+    Path((section, name)): Path<(String, String)>,
+    Body(wanted): Body<Declare>,
+) -> Result<Json<Applied>, Failure> {
+    let origin = origin(&wanted.author, format!("declare {section}/{name}"));
+    edit(desk, origin, wanted.wait_ms, move |accepted, api| {
+        let place = (section.as_str(), name.as_str());
+        api_part::declare(accepted, api, place, &wanted.declaration, wanted.replace)
+    })
+    .await
+}
+
+pub(super) async fn withdraw(
+    State(desk): State<Desk>,
+    Path((section, name)): Path<(String, String)>,
+    Body(wanted): Body<Withdraw>,
+) -> Result<Json<Applied>, Failure> {
+    let origin = origin(&wanted.author, format!("withdraw {section}/{name}"));
+    edit(desk, origin, wanted.wait_ms, move |accepted, api| {
+        api_part::withdraw(accepted, api, (&section, &name))
+    })
+    .await
+}

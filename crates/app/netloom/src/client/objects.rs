@@ -1,0 +1,27 @@
+//! Objects of the fabric, declared one by one.
+
+use super::{Client, ClientError, escaped};
+use netloom_api::{Applied, Declare, Withdraw};
+
+impl Client {
+    /// Declares an object of a section (`networks`, `subnets`, `security_groups`) of the fabric's file.
+    pub async fn declare(
+        &self,
+        section: &str,
+        name: &str,
+        wanted: &Declare,
+    ) -> Result<Applied, ClientError> {
+        self.post(&format!("/v1/objects/{}/{}", escaped(section), escaped(name)), wanted).await
+    }
+
+    /// Takes back what was declared so.
+    pub async fn withdraw(
+        &self,
+        section: &str,
+        name: &str,
+        wanted: &Withdraw,
+    ) -> Result<Applied, ClientError> {
+        let path = format!("/v1/objects/{}/{}/remove", escaped(section), escaped(name));
+        self.post(&path, wanted).await
+    }
+}

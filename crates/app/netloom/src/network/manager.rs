@@ -1,0 +1,230 @@
+//! Who makes networks, subnets and security groups so.
+
+use super::{SecurityGroup, Subnet, VirtualNetwork};
+use crate::{Client, ClientError};
+use netloom_api::{Applied, Declare, Disconnect, Withdraw};
+use serde_json::Value;
+use std::future::Future;
+use std::path::PathBuf;
+
+/// How long the nodes are waited for, in milliseconds.
+const WAIT_MS: u64 = 30_000;
+
+/// Why something was not done. Nothing has changed then.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NetworkError {
+    /// Control cannot be asked, or refuses: then it says why, and what to do.
+    #[error("{}", explained(.0))]
+    Client(#[from] ClientError),
+    /// Netloom has no such thing yet.
+    #[error("there is no {what} yet; {instead}")]
+    NotYet {
+        /// What was asked for.
+        what: &'static str,
+        /// What to do.
+        instead: &'static str,
+    },
+    /// A network or subnet needs addresses.
+    #[error("`{name}` has no prefix; give it one with `with_cidr`")]
+    NoPrefix {
+        /// Its name.
+        name: String,
+    },
+    /// Nodes could not put the change in force.
+    #[error("the nodes refuse it: {}; it was declared, see `netloom status`", .0.join(", "))]
+    Refused(Vec<String>),
+}
+
+/// What control says, with the findings of its check.
+fn explained(error: &ClientError) -> String {
+    let ClientError::Refused(refused) = error else { return error.to_string() };
+    let mut text = refused.message.clone();
+    for finding in &refused.findings {
+        text.push_str(&format!("; {}: {}", finding.message, finding.cause));
+        if !finding.solution.is_empty() {
+            text.push_str(&format!("; {}", finding.solution));
+        }
+    }
+    if refused.findings.is_empty() && !refused.solution.is_empty() {
+        text.push_str(&format!("; {}", refused.solution));
+    }
+    text
+}
+
+/// Where control is.
+#[derive(Clone, Debug)]
+pub struct Config {
+    client: Client,
+    author: String,
+}
+
+impl Config {
+    /// Control of a fabric on this host, as its admin.
+    pub fn local(fabric: &str) -> Self {
+        Self::of(Client::local(fabric))
+    }
+
+    /// Control by its Unix socket.
+    pub fn unix(socket: impl Into<PathBuf>) -> Self {
+        Self::of(Client::unix(socket))
+    }
+
+    /// Control over HTTP at `host:port`, with an access token of an operator.
+    pub fn http(authority: impl Into<String>, access: impl Into<String>) -> Self {
+        Self::of(Client::http(authority, Some(access.into())))
+    }
+
+    /// By a client.
+    pub fn of(client: Client) -> Self {
+        Self { client, author: "SDK".to_owned() }
+    }
+
+    /// Who is named in the history.
+    #[must_use]
+    pub fn with_author(self, author: &str) -> Self {
+        Self { author: author.to_owned(), ..self }
+    }
+}
+
+/// Makes networks, subnets and security groups so, in one fabric.
+#[derive(Clone, Debug)]
+pub struct Network {
+    config: Config,
+}
+
+/// What programs do with networks.
+pub trait NetworkManager: Send + Sync {
+    /// Makes a network.
+    fn create_network(
+        &self,
+        network: VirtualNetwork<'_>,
+    ) -> impl Future<Output = Result<netloom_api::Network, NetworkError>> + Send;
+
+    /// Removes a network that was made so, with its subnets.
+    fn delete_network(&self, name: &str) -> impl Future<Output = Result<(), NetworkError>> + Send;
+
+    /// Makes a subnet.
+    fn create_subnet(
+        &self,
+        subnet: Subnet<'_>,
+    ) -> impl Future<Output = Result<SubnetInfo, NetworkError>> + Send;
+
+    /// Removes a subnet that was made so.
+    fn delete_subnet(&self, name: &str) -> impl Future<Output = Result<(), NetworkError>> + Send;
+
+    /// All networks, also those of files.
+    fn list_networks(
+        &self,
+    ) -> impl Future<Output = Result<Vec<netloom_api::Network>, NetworkError>> + Send;
+}
+
+/// A subnet that is there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SubnetInfo {
+    /// Its name.
+    pub name: String,
+    /// Its network.
+    pub network: String,
+    /// Its prefixes.
+    pub cidrs: Vec<String>,
+}
+
+impl Network {
+    /// A handle; nothing is asked yet.
+    ///
+    /// # Errors
+    /// None now: later versions may find something wrong with the configuration.
+    pub fn new(config: Config) -> Result<Self, NetworkError> {
+        Ok(Self { config })
+    }
+
+    /// The client below, for everything else.
+    pub fn client(&self) -> &Client {
+        &self.config.client
+    }
+
+    /// Makes a security group.
+    ///
+    /// # Errors
+    /// Control refuses it: a group that it names is missing, a prefix makes no sense.
+    pub async fn create_security_group(
+        &self,
+        group: SecurityGroup<'_>,
+    ) -> Result<(), NetworkError> {
+        self.declare("security_groups", group.name, group.declaration()).await
+    }
+
+    /// Removes a security group that was made so.
+    ///
+    /// # Errors
+    /// There is none, a file declares it, or something is still a member.
+    pub async fn delete_security_group(&self, name: &str) -> Result<(), NetworkError> {
+        self.withdraw("security_groups", name).await
+    }
+
+    async fn declare(
+        &self,
+        section: &str,
+        name: &str,
+        declaration: Value,
+    ) -> Result<(), NetworkError> {
+        let author = self.config.author.clone();
+        let wanted = Declare { declaration, replace: false, author, wait_ms: WAIT_MS };
+        taken(&self.config.client.declare(section, name, &wanted).await?)
+    }
+
+    async fn withdraw(&self, section: &str, name: &str) -> Result<(), NetworkError> {
+        let wanted = Withdraw { author: self.config.author.clone(), wait_ms: WAIT_MS };
+        taken(&self.config.client.withdraw(section, name, &wanted).await?)
+    }
+}
+
+/// What nodes refuse is an error; those that are away follow when they come back.
+fn taken(applied: &Applied) -> Result<(), NetworkError> {
+    if applied.refused.is_empty() {
+        return Ok(());
+    }
+    let words = applied.refused.iter();
+    let words = words.map(|one| format!("{}: {}: {}", one.node, one.what, one.reason));
+    Err(NetworkError::Refused(words.collect()))
+}
+
+impl NetworkManager for Network {
+    async fn create_network(
+        &self,
+        network: VirtualNetwork<'_>,
+    ) -> Result<netloom_api::Network, NetworkError> {
+        self.declare("networks", network.name, network.declaration()?).await?;
+        Ok(self.config.client.network(network.name).await?)
+    }
+
+    async fn delete_network(&self, name: &str) -> Result<(), NetworkError> {
+        let author = self.config.author.clone();
+        let wanted = Disconnect { author, wait_ms: WAIT_MS, ..Disconnect::default() };
+        taken(&self.config.client.remove_network(name, &wanted).await?)
+    }
+
+    async fn create_subnet(&self, subnet: Subnet<'_>) -> Result<SubnetInfo, NetworkError> {
+        self.declare("subnets", subnet.name, subnet.declaration()?).await?;
+        let networks = self.config.client.networks().await?;
+        let found = networks.into_iter().find_map(|network| {
+            let cidrs = network.subnets.get(subnet.name)?.clone();
+            Some(SubnetInfo { name: subnet.name.to_owned(), network: network.name, cidrs })
+        });
+        // Somebody else may have removed it meanwhile.
+        found.ok_or_else(|| {
+            let message = format!("subnet `{}` is gone again", subnet.name);
+            ClientError::Refused(Box::new(netloom_api::Error::new(message, "look at the history")))
+                .into()
+        })
+    }
+
+    async fn delete_subnet(&self, name: &str) -> Result<(), NetworkError> {
+        self.withdraw("subnets", name).await
+    }
+
+    async fn list_networks(&self) -> Result<Vec<netloom_api::Network>, NetworkError> {
+        Ok(self.config.client.networks().await?)
+    }
+}

@@ -1,0 +1,95 @@
+//! What programs write is what a file would say, and what cannot be is refused.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::*;
+
+#[test]
+fn a_network_is_declared_as_in_a_file() {
+    let network = VirtualNetwork {
+        name: "app-network",
+        cidr: "10.0.0.0/16",
+        region: "us-west",
+        zones: vec!["us-west-1a", "us-west-1b"],
+        dns_config: DnsConfig {
+            domain: "app.local",
+            resolvers: vec!["10.0.0.2", "9.9.9.9"],
+            enable_private_dns: true,
+        },
+        tags: HashMap::from([("environment", "production")]),
+    };
+    assert_eq!(
+        network.declaration().unwrap(),
+        json!({
+            "cidr": ["10.0.0.0/16"], "region": "us-west", "zones": ["us-west-1a", "us-west-1b"],
+            "dns": { "domain": "app.local", "resolvers": ["9.9.9.9"] },
+            "tags": { "environment": "production" },
+        })
+    );
+    let built = VirtualNetwork::new("app-network").with_cidr("10.0.0.0/16, fd00::/48");
+    assert_eq!(built.declaration().unwrap(), json!({ "cidr": ["10.0.0.0/16", "fd00::/48"] }));
+}
+
+#[test]
+fn a_subnet_is_private_unless_it_says_otherwise() {
+    let subnet = Subnet::new("app-subnet").with_cidr("10.0.1.0/24").with_zone("us-west-1a");
+    let expected = json!({ "cidr": ["10.0.1.0/24"], "public": false, "zone": "us-west-1a" });
+    assert_eq!(subnet.clone().with_private(true).declaration().unwrap(), expected);
+    assert_eq!(subnet.with_private(false).declaration().unwrap()["public"], true);
+}
+
+#[test]
+fn rules_are_those_of_a_file() {
+    let group = SecurityGroup {
+        name: "web-sg",
+        description: "Web tier security group",
+        vpc: "app-network",
+        ingress_rules: vec![SecurityRule {
+            description: "HTTPS from anywhere",
+            protocol: Protocol::TCP,
+            port_range: PortRange::Single(443),
+            source: Source::CIDR("0.0.0.0/0"),
+        }],
+        egress_rules: vec![EgressRule {
+            description: "All outbound traffic",
+            protocol: Protocol::ALL,
+            port_range: PortRange::All,
+            destination: Destination::CIDR("0.0.0.0/0"),
+        }],
+    };
+    assert_eq!(
+        group.declaration(),
+        json!({
+            "description": "Web tier security group; for app-network; HTTPS from anywhere; \
+                            All outbound traffic",
+            "ingress": [{ "protocol": "tcp", "ports": 443, "from": "0.0.0.0/0" }],
+            "egress": [{ "to": "0.0.0.0/0" }],
+        })
+    );
+    let built = SecurityGroup::new("db").with_ingress(
+        Protocol::UDP,
+        PortRange::Range(1024, 65535),
+        Source::SecurityGroup("web-sg"),
+    );
+    let rule =
+        json!({ "protocol": "udp", "ports": "1024-65535", "from": { "security_group": "web-sg" } });
+    assert_eq!(built.declaration()["ingress"][0], rule);
+}
+
+#[test]
+fn what_is_not_there_yet_is_refused_and_nothing_is_left_out() {
+    let subnet = Subnet::new("s").with_cidr("10.0.1.0/24");
+    let with_table = Subnet { route_table: Some("private-routes"), ..subnet.clone() };
+    let with_gateway = Subnet { nat_gateway: Some("nat-1"), ..subnet.clone() };
+    let with_tags = Subnet { tags: HashMap::from([("tier", "app")]), ..subnet };
+    for (refused, word) in
+        [(with_table, "route_table"), (with_gateway, "nat_gateway"), (with_tags, "tags")]
+    {
+        let text = refused.declaration().unwrap_err().to_string();
+        assert!(text.contains(word) && text.contains("; "), "{text}");
+    }
+    let dns = DnsConfig { enable_private_dns: false, ..DnsConfig::default() };
+    let network = VirtualNetwork::new("n").with_cidr("10.0.0.0/16").with_dns(dns);
+    assert!(network.declaration().unwrap_err().to_string().contains("enable_private_dns"));
+    let none = VirtualNetwork::new("n").declaration().unwrap_err().to_string();
+    assert!(none.contains("with_cidr"), "{none}");
+}

@@ -1,0 +1,49 @@
+//! ClusterDB guide, "Network Security": a security group with rules for prefixes and for another group.
+#![expect(clippy::print_stdout, reason = "it says what it has done")]
+
+use netloom::network::{
+    Destination, EgressRule, Network, NetworkError, PortRange, Protocol, SecurityGroup,
+    SecurityRule, Source,
+};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), NetworkError> {
+    let networking = Network::new(netloom_guides::config())?;
+
+    // The group that the sample refers to.
+    let internal = SecurityGroup::new("internal-lb-sg")
+        .with_description("Internal load balancers")
+        .with_egress(Protocol::TCP, PortRange::Single(80), Destination::CIDR("10.0.0.0/16"));
+    networking.create_security_group(internal).await?;
+    println!("group internal-lb-sg");
+
+    // Create security group
+    let sg = SecurityGroup {
+        name: "web-sg",
+        description: "Web tier security group",
+        vpc: "app-network",
+        ingress_rules: vec![
+            SecurityRule {
+                description: "HTTPS from anywhere",
+                protocol: Protocol::TCP,
+                port_range: PortRange::Single(443),
+                source: Source::CIDR("0.0.0.0/0"),
+            },
+            SecurityRule {
+                description: "HTTP internal",
+                protocol: Protocol::TCP,
+                port_range: PortRange::Single(80),
+                source: Source::SecurityGroup("internal-lb-sg"),
+            },
+        ],
+        egress_rules: vec![EgressRule {
+            description: "All outbound traffic",
+            protocol: Protocol::ALL,
+            port_range: PortRange::All,
+            destination: Destination::CIDR("0.0.0.0/0"),
+        }],
+    };
+    networking.create_security_group(sg).await?;
+    println!("group web-sg");
+    Ok(())
+}

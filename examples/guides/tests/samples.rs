@@ -1,0 +1,151 @@
+//! Each sample against a real control: what it says, and what is declared and decided afterwards.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use netloom::Client;
+use netloom::api::{Apply, Sources};
+use netloom::network::{
+    Config, Network, NetworkManager as _, PortRange, Protocol, SecurityGroup, Source, Subnet,
+    VirtualNetwork,
+};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+const FILE: &str = include_str!("../clusterdb.yaml");
+
+/// Runs a test beside a control of a new fabric that has the samples' file.
+fn with_control<F: Future<Output = ()>>(name: &str, test: impl FnOnce(PathBuf) -> F) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    let folder = std::env::temp_dir().join(format!("netloom-guides-{name}-{}", std::process::id()));
+    netloom_control::keys::found(&folder, "clusterdb").unwrap();
+    let socket = folder.join("control.sock");
+    let options = netloom_control::server::Options {
+        folder: folder.clone(),
+        member: "alpha".to_owned(),
+        socket: socket.clone(),
+        listen: "127.0.0.1:0".parse().unwrap(),
+        dashboard: None,
+        dashboard_hosts: Vec::new(),
+        endpoints: Vec::new(),
+    };
+    let (sender, ready) = std::sync::mpsc::channel();
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let control = runtime.spawn(async move {
+        let stop = async {
+            let _ = stopped.await;
+        };
+        netloom_control::server::run(options, stop, move || sender.send(()).unwrap()).await
+    });
+    ready.recv().expect("control starts");
+    runtime.block_on(async {
+        let path = "clusterdb.yaml".to_owned();
+        let texts = BTreeMap::from([(path.clone(), FILE.to_owned())]);
+        let apply = Apply { sources: Sources { roots: vec![path], texts }, ..Apply::default() };
+        Client::unix(&socket).apply(&apply).await.unwrap();
+        test(socket).await;
+        stop.send(()).unwrap();
+        control.await.unwrap().unwrap();
+    });
+    runtime.shutdown_background();
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// Runs a sample; gives what it says.
+fn run(sample: &str, socket: &Path) -> String {
+    let output = Command::new(sample).arg(socket).output().unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{errors}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn virtual_networks() {
+    with_control("networks", |socket| async move {
+        let said = run(env!("CARGO_BIN_EXE_clusterdb-virtual-networks"), &socket);
+        assert!(said.contains("network app-network 10.0.0.0/16 app.local\n"), "{said}");
+        assert!(said.contains("refused: there is no a subnet's route table"), "{said}");
+        assert!(said.contains("subnet app-subnet-1 10.0.1.0/24 in app-network\n"), "{said}");
+        let found = Client::unix(&socket).network("app-network").await.unwrap();
+        assert_eq!((found.owner.as_str(), found.domain.as_str()), ("api", "app.local"));
+        assert_eq!(found.subnets["app-subnet-1"], ["10.0.1.0/24"]);
+    });
+}
+
+#[test]
+fn network_setup() {
+    with_control("setup", |socket| async move {
+        let said = run(env!("CARGO_BIN_EXE_clusterdb-network-setup"), &socket);
+        assert!(said.contains("subnet app-subnet in setup-network\n"), "{said}");
+        let client = Client::unix(&socket);
+        assert!(client.networks().await.unwrap().is_empty(), "it was taken back");
+        let messages: Vec<String> =
+            client.history(10).await.unwrap().into_iter().map(|one| one.message).collect();
+        assert!(messages.contains(&"declare networks/setup-network".to_owned()), "{messages:?}");
+    });
+}
+
+#[test]
+fn network_security() {
+    with_control("security", |socket| async move {
+        run(env!("CARGO_BIN_EXE_clusterdb-virtual-networks"), &socket);
+        let said = run(env!("CARGO_BIN_EXE_clusterdb-network-security"), &socket);
+        assert!(said.contains("group web-sg\n"), "{said}");
+        // The file's own tests are decided by them, with a server and a client that files declare.
+        let more = "
+workloads:
+  web: { node: alpha, subnet: app-subnet-1, security_groups: [web-sg], attach: { serve: { tcp: 443 } } }
+  lb: { node: alpha, subnet: app-subnet-1, security_groups: [internal-lb-sg], attach: { serve: { tcp: 9 } } }
+tests:
+  - { from: lb, to: web, port: 80/tcp, expect: allow }
+  - { from: lb, to: web, port: 443/tcp, expect: deny }
+  - { from: web, to: lb, port: 9/tcp, expect: deny }
+";
+        let path = "clusterdb.yaml".to_owned();
+        let texts = BTreeMap::from([(path.clone(), format!("{FILE}{more}"))]);
+        let apply = Apply { sources: Sources { roots: vec![path], texts }, ..Apply::default() };
+        Client::unix(&socket).apply(&apply).await.unwrap();
+        // What is used is not taken away.
+        let network = Network::new(Config::unix(&socket)).unwrap();
+        let error = network.delete_security_group("web-sg").await.unwrap_err().to_string();
+        assert!(error.contains("web-sg"), "{error}");
+        let error = network.delete_network("app-network").await.unwrap_err().to_string();
+        assert!(error.contains("disconnect"), "{error}");
+    });
+}
+
+#[test]
+fn what_is_wrong_is_told_with_its_cure() {
+    with_control("wrong", |socket| async move {
+        let network = Network::new(Config::unix(&socket)).unwrap();
+        let vpc = |name, cidr| VirtualNetwork::new(name).with_cidr(cidr);
+        network.create_network(vpc("one", "10.0.0.0/16")).await.unwrap();
+        network.create_network(vpc("two", "10.0.0.0/16")).await.unwrap();
+        let again = network.create_network(vpc("one", "10.5.0.0/16")).await;
+        assert!(again.unwrap_err().to_string().contains("choose another name"));
+        let zones = vpc("three", "10.3.0.0/16").with_zones(vec!["us-east-1a"]);
+        let error = network.create_network(zones).await.unwrap_err().to_string();
+        assert!(error.contains("us-east-1a") && error.contains("in the file"), "{error}");
+        let error = network.create_network(vpc("four", "10.0.0/16")).await.unwrap_err().to_string();
+        assert!(error.contains("10.0.0/16"), "{error}");
+        let subnet = Subnet::new("s").with_cidr("10.0.1.0/24");
+        let error = network.create_subnet(subnet.clone()).await.unwrap_err().to_string();
+        assert!(error.contains("one, two") && error.contains("name its network"), "{error}");
+        let inside = network.create_subnet(subnet.with_network("two")).await.unwrap();
+        assert_eq!(inside.network, "two");
+        let over = Subnet::new("t").with_network("two").with_cidr("10.0.1.128/25");
+        let error = network.create_subnet(over).await.unwrap_err().to_string();
+        assert!(error.contains("10.0.1.0/24"), "{error}");
+        let elsewhere = Subnet::new("u").with_cidr("172.16.0.0/24");
+        let error = network.create_subnet(elsewhere).await.unwrap_err().to_string();
+        assert!(error.contains("in none"), "{error}");
+        let backwards = SecurityGroup::new("g").with_ingress(
+            Protocol::TCP,
+            PortRange::Range(9, 1),
+            Source::SecurityGroup("nobody"),
+        );
+        let error = network.create_security_group(backwards).await.unwrap_err().to_string();
+        assert!(error.contains("9-1") && error.contains("nobody"), "{error}");
+        assert!(network.delete_subnet("nowhere").await.is_err());
+        assert_eq!(network.list_networks().await.unwrap().len(), 2, "nothing else was made");
+    });
+}
