@@ -72,7 +72,7 @@ impl Ground {
             let mut command = self.on(name, program);
             command.args(arguments).args(["-f", name]).env("WG_PROCESS_FOREGROUND", "1");
             // Dropping privileges takes a login session, which a benchmark has none of.
-            command.env("WG_SUDO", "1");
+            command.env("WG_SUDO", "true");
             command.stdout(Stdio::null()).stderr(Stdio::null());
             self.tunnels.push(command.spawn().context("cannot be started")?);
         }

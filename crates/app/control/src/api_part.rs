@@ -3,8 +3,10 @@
 //! It is kept as JSON, which is YAML, and merges with the files like one of them: a name that both
 //! declare is an error, and an apply of the files leaves it alone.
 
+mod error;
 mod object;
 
+pub use error::EditError;
 pub use object::{declare, withdraw};
 
 use crate::world::Accepted;
@@ -14,99 +16,6 @@ use netloom_model::fabric::{Attach, Workload};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-
-/// Why an object is not changed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum EditError {
-    /// There is no such network.
-    #[error("there is no network `{0}`; `netloom network ls` lists them")]
-    NoNetwork(String),
-    /// The network has no subnet to take an address from.
-    #[error("network `{0}` has no subnet; declare one, or name one with --subnet")]
-    NoSubnet(String),
-    /// Something of this name is there already.
-    #[error("there is a {what} `{name}` already; choose another name")]
-    Exists {
-        /// Its kind.
-        what: &'static str,
-        /// Its name.
-        name: String,
-    },
-    /// It was not made through the API.
-    #[error("`{0}` is declared in a file; change it there, then `netloom apply`")]
-    InFile(String),
-    /// It is not connected.
-    #[error(
-        "`{workload}` is not connected to `{network}`; `netloom network inspect {network}` lists what is"
-    )]
-    NotConnected {
-        /// The network.
-        network: String,
-        /// The workload.
-        workload: String,
-    },
-    /// The network is still used.
-    #[error("network `{name}` has workloads still ({}); disconnect them first", .workloads.join(", "))]
-    InUse {
-        /// Its name.
-        name: String,
-        /// Its workloads.
-        workloads: Vec<String>,
-    },
-    /// A process of ours lives in a namespace of one network.
-    #[error(
-        "`{0}` is run by Netloom in one network; only containers and foreign namespaces can be in \
-         several: run it as a container, or declare a second workload"
-    )]
-    Own(String),
-    /// It is not known where the container runs.
-    #[error("no workload `{0}` is declared; say with --node where the container of that name runs")]
-    NoNode(String),
-    /// The API declares no such things.
-    #[error("there is no section `{0}`; the API declares networks, subnets and security_groups")]
-    NoSection(String),
-    /// What is declared is no object.
-    #[error("a {what} is declared by an object, as below its name in a file; see docs of the file")]
-    NoObject {
-        /// Its kind.
-        what: &'static str,
-    },
-    /// There is no such object.
-    #[error("there is no {what} `{name}`; `netloom network ls` lists what there is")]
-    NotThere {
-        /// Its kind.
-        what: &'static str,
-        /// Its name.
-        name: String,
-    },
-    /// Zones that are not those of one region.
-    #[error(
-        "{} not all zones of {}; add them to `zones` of a region in the file, or name others",
-        .zones.join(", "),
-        .region.as_ref().map_or("one region".to_owned(), |region| format!("region `{region}`"))
-    )]
-    NoZones {
-        /// The zones.
-        zones: Vec<String>,
-        /// The region that was named.
-        region: Option<String>,
-    },
-    /// It is not clear which network a subnet is of.
-    #[error(
-        "which network is subnet `{subnet}` of? its prefixes are in {}; name its network",
-        if .found.is_empty() { "none".to_owned() } else { .found.join(", ") }
-    )]
-    WhichNetwork {
-        /// The subnet.
-        subnet: String,
-        /// Networks that hold it.
-        found: Vec<String>,
-    },
-    /// Every prefix is taken.
-    #[error("no /16 of 10.0.0.0/8 is free; name a prefix with --cidr")]
-    NoPrefix,
-}
 
 /// The document of the API, taken apart.
 #[derive(Clone, Debug, Default)]

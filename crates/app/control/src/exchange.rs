@@ -219,3 +219,6 @@ async fn read_frame<S: AsyncRead + Unpin>(stream: &mut S) -> std::io::Result<Opt
     stream.read_exact(&mut body).await?;
     Ok(Some(body))
 }
+
+#[cfg(test)]
+mod tests;

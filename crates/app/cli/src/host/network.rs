@@ -68,6 +68,23 @@ pub(crate) struct Create {
     /// Every network is a mesh; taken so that existing scripts run.
     #[arg(long)]
     mesh_networking: bool,
+    /// `wireguard` or `ghostwire`, which are the same here: every network is carried between nodes by
+    /// WireGuard, over the fabric's own mesh.
+    #[arg(long, value_parser = ["wireguard", "ghostwire"])]
+    vpn: Option<String>,
+    /// Not there yet: it says so, and makes nothing.
+    #[arg(long)]
+    gaming_optimizations: bool,
+}
+
+impl Create {
+    /// What the network would not be: nothing that was asked for is left out silently.
+    fn refusal(&self) -> Option<&'static str> {
+        self.gaming_optimizations.then_some(
+            "there are no traffic classes yet, so a network cannot prefer games \
+             (--gaming-optimizations); leave it out, nothing was made",
+        )
+    }
 }
 
 /// Removes a network.
@@ -131,6 +148,9 @@ pub(crate) fn network(command: &NetworkCommand) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         NetworkCommand::Create(create) => {
+            if let Some(refusal) = create.refusal() {
+                anyhow::bail!(refusal);
+            }
             let wanted = api::MakeNetwork {
                 name: create.network.clone(),
                 cidrs: create.cidrs.clone(),
@@ -216,4 +236,32 @@ fn shown(network: &api::Network) -> String {
     let rows: Vec<Vec<String>> = network.workloads.iter().map(row).collect();
     text.push_str(&output::table(&rows));
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::Parser as _;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        create: Create,
+    }
+
+    #[test]
+    fn flags_of_guides_are_honoured_or_refused_and_never_passed_over() {
+        for (flags, taken) in [
+            ("--driver=bolt --mesh-networking --vpn=ghostwire", true),
+            ("--vpn=wireguard --cidr 10.7.0.0/16", true),
+            ("--driver=bolt --gaming-optimizations --mesh-networking --vpn=ghostwire", false),
+        ] {
+            let words = ["create", "gaming-net"].into_iter().chain(flags.split(' '));
+            let line = Line::try_parse_from(words).unwrap();
+            assert_eq!(line.create.refusal().is_none(), taken, "{flags}");
+        }
+        for flags in ["--driver=bridge", "--vpn=openvpn", "--speed=9"] {
+            assert!(Line::try_parse_from(["create", "gaming-net", flags]).is_err(), "{flags}");
+        }
+    }
 }

@@ -46,7 +46,6 @@ pub struct EgressRule<'a> {
 }
 
 /// A protocol.
-#[expect(clippy::upper_case_acronyms, reason = "as the field writes them")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
     /// TCP.
@@ -71,7 +70,6 @@ pub enum PortRange {
 }
 
 /// From whom packets may come.
-#[expect(clippy::upper_case_acronyms, reason = "as the field writes it")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source<'a> {
     /// A prefix.

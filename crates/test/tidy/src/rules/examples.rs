@@ -12,7 +12,8 @@ const ANNOUNCEMENT: &str = "# expect warning:";
 pub fn check(repository: &Repository) -> Vec<Finding> {
     let endings = [".yaml", ".yml", ".toml"];
     let files = endings.iter().flat_map(|ending| repository.ending(ending));
-    let examples: Vec<_> = files.filter(|(path, _)| path.starts_with(FOLDER)).collect();
+    let is_fabric = |path: &str| path.starts_with(FOLDER) && !path.ends_with("/Cargo.toml");
+    let examples: Vec<_> = files.filter(|(path, _)| is_fabric(path)).collect();
     let mut findings = Vec::new();
     if examples.is_empty() {
         let why = "there is no example";
