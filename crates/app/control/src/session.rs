@@ -1,6 +1,7 @@
 //! One agent's session: its bytes through the machine, its events to the office.
 
 use crate::office::{Office, now_ms};
+use crate::record::Standing;
 use netloom_base::{Seed, Time};
 use netloom_cbor::{from_bytes, to_bytes};
 use netloom_control_protocol::{
@@ -98,6 +99,31 @@ pub async fn serve<S>(
     }
 }
 
+/// Why a node gets nothing, and what the fabric's admin does about it.
+fn shut_out_words(node: &str, standing: Option<Standing>) -> (String, String) {
+    match standing {
+        Some(Standing::Waiting) => (
+            format!("node `{node}` waits for approval"),
+            format!("at control: netloom approve {node}"),
+        ),
+        Some(Standing::Revoked) => (
+            format!("node `{node}` was revoked"),
+            format!(
+                "if it shall take part again: `netloom remove {node}` at control, `netloom down` here, and join with a \
+                 new token"
+            ),
+        ),
+        Some(Standing::Approved) => (
+            format!("node `{node}` is not declared"),
+            "declare it in the fabric's file, and netloom apply".to_owned(),
+        ),
+        None => (
+            format!("node `{node}` is not known"),
+            "`netloom down` here, and join with a new token".to_owned(),
+        ),
+    }
+}
+
 struct Session {
     machine: ControlSession,
     started: Instant,
@@ -132,9 +158,9 @@ impl Session {
     }
 
     fn shut_out(&mut self, now: Time) {
-        let text = format!("node `{}` takes no part in the fabric", self.node);
-        let solution = "declare it in the file and approve it: netloom approve NODE";
-        self.machine.fail(now, FailureCode::UNDECLARED, text, solution);
+        let (node, world) = (&self.node, self.office.world());
+        let (text, solution) = shut_out_words(node, world.nodes.get(node).map(|one| one.standing));
+        self.machine.fail(now, FailureCode::UNDECLARED, text, &solution);
     }
 
     async fn handle_events(&mut self) {
@@ -206,4 +232,21 @@ impl Session {
 
 fn refused(cause: &str, solution: &str) -> Answer {
     Answer::Refused { cause: cause.to_owned(), solution: solution.to_owned() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_shut_out_is_told_its_own_cure() {
+        let said = |standing| {
+            let (text, solution) = shut_out_words("beta", standing);
+            format!("{text}; {solution}")
+        };
+        assert!(said(Some(Standing::Waiting)).contains("netloom approve beta"));
+        assert!(said(Some(Standing::Revoked)).contains("netloom remove beta"));
+        assert!(said(Some(Standing::Approved)).contains("not declared"));
+        assert!(said(None).contains("new token"));
+    }
 }
