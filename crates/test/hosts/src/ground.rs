@@ -155,7 +155,8 @@ impl Host {
         Ok(errors)
     }
 
-    fn output(&self, arguments: &[&str]) -> Result<Output, String> {
+    /// Runs the executable, whether it succeeds or not.
+    pub(crate) fn output(&self, arguments: &[&str]) -> Result<Output, String> {
         self.netloom(arguments).output().map_err(|error| error.to_string())
     }
 

@@ -4,6 +4,7 @@
 
 mod docker;
 mod dump;
+mod faults;
 mod flows;
 mod ground;
 mod kill_storm;
@@ -34,6 +35,8 @@ enum Trial {
     KillStorm(kill_storm::Options),
     /// A member of control on each of three hosts, and members lost one after the other.
     Members(members::Options),
+    /// Bad input and faults, each with a clear end.
+    Faults(faults::Options),
     /// Two versions in one fabric.
     Upgrade(upgrade::Options),
 }
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
         Trial::RealHosts(options) => real_hosts::run(&netloom, &options),
         Trial::KillStorm(options) => kill_storm::run(&netloom, &options),
         Trial::Members(options) => members::run(&netloom, &options),
+        Trial::Faults(options) => faults::run(&netloom, &options),
         Trial::Upgrade(options) => upgrade::run(&netloom, &options),
     };
     match result {

@@ -4,6 +4,7 @@ mod bad_files;
 mod bench_tunnel;
 mod dashboard;
 mod drift;
+mod faults;
 mod figures;
 mod kill_storm;
 mod main_job;
@@ -35,7 +36,7 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 15] = [
+const SHOWS: [Show; 16] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
@@ -46,6 +47,7 @@ const SHOWS: [Show; 15] = [
     real_hosts::SHOW,
     kill_storm::SHOW,
     members::SHOW,
+    faults::SHOW,
     store_conformance::SHOW,
     scale_control::SHOW,
     upgrade::SHOW,
