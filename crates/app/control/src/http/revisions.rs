@@ -10,7 +10,7 @@ use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use netloom_api::{Applied, Apply, NodeRefusal, Plan, Proposed, Revision, Rollback, Sources};
 use netloom_control_protocol::Refusal;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -47,7 +47,7 @@ pub(super) async fn apply(
 ) -> Result<Json<Applied>, Failure> {
     let Apply { sources, message, author, expected_revision, wait_ms, keep_refused } = apply;
     let before = desk.office.world().revision;
-    let refused_before = refusals(&desk.office);
+    let (refused_before, here_before) = (refusals(&desk.office), connected(&desk.office));
     let office = Arc::clone(&desk.office);
     let origin = Origin { author: author.clone(), message, rollback_of: None };
     let done = blocking(move || {
@@ -60,8 +60,11 @@ pub(super) async fn apply(
     })
     .await?;
     let mut answer = waited(&desk, &done, before, wait_ms).await;
-    // What a node refused before is not this change's fault, and going back would not mend it.
-    let is_new = refusals(&desk.office).iter().any(|refusal| !refused_before.contains(refusal));
+    // What a node refused before, or brings with it when it comes back, is not this change's fault,
+    // and going back would not mend it.
+    let is_new = refusals(&desk.office)
+        .iter()
+        .any(|refusal| here_before.contains(&refusal.0) && !refused_before.contains(refusal));
     if is_new && done.changed && !keep_refused {
         let office = Arc::clone(&desk.office);
         let message = format!("nodes refused revision {}", done.revision);
@@ -124,6 +127,11 @@ pub(super) async fn waited(
 
 fn refused(office: &Office) -> Vec<NodeRefusal> {
     refusals(office).iter().map(|(node, refusal)| view::refusal(node, refusal)).collect()
+}
+
+fn connected(office: &Office) -> BTreeSet<String> {
+    let observed = office.observed().into_iter().filter(|(_, node)| node.connected);
+    observed.map(|(name, _)| name).collect()
 }
 
 /// What connected nodes refuse, by node.

@@ -2,7 +2,7 @@
 
 use super::{SecurityGroup, Subnet, VirtualNetwork};
 use crate::{Client, ClientError};
-use netloom_api::{Applied, Declare, Disconnect, Withdraw};
+use netloom_api::{Declare, Disconnect, Withdraw};
 use serde_json::Value;
 use std::future::Future;
 use std::path::PathBuf;
@@ -31,9 +31,6 @@ pub enum NetworkError {
         /// Its name.
         name: String,
     },
-    /// Nodes could not put the change in force.
-    #[error("the nodes refuse it: {}; it was declared, see `netloom status`", .0.join(", "))]
-    Refused(Vec<String>),
 }
 
 /// What control says, with the findings of its check.
@@ -88,6 +85,9 @@ impl Config {
 }
 
 /// Makes networks, subnets and security groups so, in one fabric.
+///
+/// What control takes is declared. Nodes are waited for; those that are away follow when they come back,
+/// and what one cannot put in force is told by [`Client::status`].
 #[derive(Clone, Debug)]
 pub struct Network {
     config: Config,
@@ -171,23 +171,15 @@ impl Network {
     ) -> Result<(), NetworkError> {
         let author = self.config.author.clone();
         let wanted = Declare { declaration, replace: false, author, wait_ms: WAIT_MS };
-        taken(&self.config.client.declare(section, name, &wanted).await?)
+        self.config.client.declare(section, name, &wanted).await?;
+        Ok(())
     }
 
     async fn withdraw(&self, section: &str, name: &str) -> Result<(), NetworkError> {
         let wanted = Withdraw { author: self.config.author.clone(), wait_ms: WAIT_MS };
-        taken(&self.config.client.withdraw(section, name, &wanted).await?)
+        self.config.client.withdraw(section, name, &wanted).await?;
+        Ok(())
     }
-}
-
-/// What nodes refuse is an error; those that are away follow when they come back.
-fn taken(applied: &Applied) -> Result<(), NetworkError> {
-    if applied.refused.is_empty() {
-        return Ok(());
-    }
-    let words = applied.refused.iter();
-    let words = words.map(|one| format!("{}: {}: {}", one.node, one.what, one.reason));
-    Err(NetworkError::Refused(words.collect()))
 }
 
 impl NetworkManager for Network {
@@ -202,7 +194,8 @@ impl NetworkManager for Network {
     async fn delete_network(&self, name: &str) -> Result<(), NetworkError> {
         let author = self.config.author.clone();
         let wanted = Disconnect { author, wait_ms: WAIT_MS, ..Disconnect::default() };
-        taken(&self.config.client.remove_network(name, &wanted).await?)
+        self.config.client.remove_network(name, &wanted).await?;
+        Ok(())
     }
 
     async fn create_subnet(&self, subnet: Subnet<'_>) -> Result<SubnetInfo, NetworkError> {
