@@ -63,7 +63,7 @@ fn virtual_networks() {
     with_control("networks", |socket| async move {
         let said = run(env!("CARGO_BIN_EXE_clusterdb-virtual-networks"), &socket);
         assert!(said.contains("network app-network 10.0.0.0/16 app.local\n"), "{said}");
-        assert!(said.contains("refused: there is no a subnet's route table"), "{said}");
+        assert!(said.contains("refused: there is no route table of a subnet"), "{said}");
         assert!(said.contains("subnet app-subnet-1 10.0.1.0/24 in app-network\n"), "{said}");
         let found = Client::unix(&socket).network("app-network").await.unwrap();
         assert_eq!((found.owner.as_str(), found.domain.as_str()), ("api", "app.local"));

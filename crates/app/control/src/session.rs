@@ -250,3 +250,6 @@ mod tests {
         assert!(said(None).contains("new token"));
     }
 }
+
+#[cfg(test)]
+mod expired_tests;

@@ -50,8 +50,8 @@ pub struct VirtualNetwork<'a> {
 pub struct DnsConfig<'a> {
     /// Its domain; empty for `NETWORK.internal`.
     pub domain: &'a str,
-    /// Resolvers for all other names. Each subnet's own resolver, its third address, is there anyway
-    /// and is left out here.
+    /// Resolvers for all other names. The network's third address, where clouds have their own resolver,
+    /// means Netloom's, which is in each subnet anyway: it is nothing to forward to, and is left out.
     pub resolvers: Vec<&'a str>,
     /// Every network has its names for itself, so this cannot be switched off.
     pub enable_private_dns: bool,
@@ -125,7 +125,7 @@ impl<'a> VirtualNetwork<'a> {
     fn declaration(&self) -> Result<Value, NetworkError> {
         if !self.dns_config.enable_private_dns {
             return Err(NetworkError::NotYet {
-                what: "a network whose names are not its own (enable_private_dns: false)",
+                what: "network whose names are not its own (enable_private_dns: false)",
                 instead: "leave it on: names of a network are known inside it only",
             });
         }
@@ -195,8 +195,8 @@ impl<'a> Subnet<'a> {
     /// The same as in a file.
     fn declaration(&self) -> Result<Value, NetworkError> {
         for (given, what) in [
-            (self.route_table, "a subnet's route table (route_table)"),
-            (self.nat_gateway, "a subnet's way to the internet (nat_gateway)"),
+            (self.route_table, "route table of a subnet (route_table)"),
+            (self.nat_gateway, "way from a subnet to the internet (nat_gateway)"),
         ] {
             if given.is_some() {
                 let instead =
@@ -206,7 +206,10 @@ impl<'a> Subnet<'a> {
         }
         if !self.tags.is_empty() {
             let instead = "put the tags on its network: subnets have none yet";
-            return Err(NetworkError::NotYet { what: "tags of a subnet", instead });
+            return Err(NetworkError::NotYet {
+                what: "place for tags of a subnet (tags)",
+                instead,
+            });
         }
         let mut object = Map::new();
         object.insert("cidr".to_owned(), prefixes(self.name, self.cidr)?);
@@ -229,7 +232,7 @@ fn prefixes(name: &str, text: &str) -> Result<Value, NetworkError> {
     Ok(json!(prefixes))
 }
 
-/// The address that cloud networks have their resolver at: the third of the network (`10.0.0.2`).
+/// The address that clouds have a network's resolver at: the third of each prefix (`10.0.0.2`).
 fn own_resolvers(cidr: &str) -> Vec<String> {
     let third = |prefix: &str| {
         let network: std::net::Ipv4Addr = prefix.trim().split('/').next()?.parse().ok()?;

@@ -52,7 +52,7 @@ pub enum EditError {
     #[error("there is no section `{0}`; the API declares networks, subnets and security_groups")]
     NoSection(String),
     /// What is declared is no object.
-    #[error("a {what} is declared by an object, as below its name in a file; see docs of the file")]
+    #[error("this is no {what}; declare it as in a file")]
     NoObject {
         /// Its kind.
         what: &'static str,
@@ -67,7 +67,7 @@ pub enum EditError {
     },
     /// Zones that are not those of one region.
     #[error(
-        "{} not all zones of {}; add them to `zones` of a region in the file, or name others",
+        "{} are not all zones of {}; add them to `zones` of a region in the file, or name others",
         .zones.join(", "),
         .region.as_ref().map_or_else(|| "one region".to_owned(), |region| format!("region `{region}`"))
     )]
@@ -76,6 +76,14 @@ pub enum EditError {
         zones: Vec<String>,
         /// The region that was named.
         region: Option<String>,
+    },
+    /// Something among its prefixes is none.
+    #[error("not all of {} are prefixes of subnet `{name}`; write them as 10.0.1.0/24", .cidrs.join(", "))]
+    NoCidr {
+        /// The subnet.
+        name: String,
+        /// What was given.
+        cidrs: Vec<String>,
     },
     /// It is not clear which network a subnet is of.
     #[error(

@@ -80,20 +80,19 @@ pub fn withdraw(
     Ok(part.write())
 }
 
-fn texts(value: &Value) -> Vec<String> {
+/// A text, or a list of texts; nothing for what is neither.
+fn texts(value: &Value) -> Option<Vec<String>> {
     match value {
-        Value::String(text) => vec![text.clone()],
-        Value::Array(items) => {
-            items.iter().filter_map(|item| item.as_str().map(str::to_owned)).collect()
-        }
-        _ => Vec::new(),
+        Value::String(text) => Some(vec![text.clone()]),
+        Value::Array(items) => items.iter().map(|item| Some(item.as_str()?.to_owned())).collect(),
+        _ => None,
     }
 }
 
 /// Zones are a region's: those of a network say which region is meant, and must be there.
 fn settle_zones(fabric: &Fabric, network: &mut Map<String, Value>) -> Result<(), EditError> {
     let Some(zones) = network.remove("zones") else { return Ok(()) };
-    let zones = texts(&zones);
+    let zones = texts(&zones).ok_or(EditError::NoObject { what: "list of zones" })?;
     if zones.is_empty() {
         return Ok(());
     }
@@ -125,8 +124,11 @@ fn settle_network(
     if subnet.contains_key("network") {
         return Ok(());
     }
-    let cidrs = subnet.get("cidr").map(texts).unwrap_or_default();
+    let cidrs = subnet.get("cidr").and_then(texts).unwrap_or_default();
     let prefixes: Vec<IpNet> = cidrs.iter().filter_map(|cidr| cidr.parse().ok()).collect();
+    if prefixes.len() < cidrs.len() {
+        return Err(EditError::NoCidr { name: name.to_owned(), cidrs });
+    }
     let holds = |network: &netloom_model::fabric::Network| {
         !prefixes.is_empty()
             && prefixes.iter().all(|one| network.cidrs.iter().any(|cidr| cidr.contains(one)))

@@ -88,3 +88,44 @@ fn ipv6_gets_a_subnet_that_is_allowed() {
         with.fabric.subnets["six"].cidrs.iter().map(ToString::to_string).collect();
     assert_eq!(subnet, ["10.7.0.0/16", "fd00:7::/64"]);
 }
+
+#[test]
+fn objects_are_declared_as_in_a_file_and_what_is_left_out_is_found_or_asked_for() {
+    let none = accepted(None);
+    let subnet = |cidr: Value| json!({ "cidr": cidr });
+    let text =
+        declare(&none, None, ("subnets", "more"), &subnet(json!("10.1.2.0/24")), false).unwrap();
+    let with = accepted(text.clone());
+    assert_eq!(with.fabric.subnets["more"].network, "app");
+    let again = |replace| {
+        declare(
+            &with,
+            text.as_deref(),
+            ("subnets", "more"),
+            &subnet(json!(["10.1.3.0/24"])),
+            replace,
+        )
+    };
+    assert!(matches!(again(false), Err(EditError::Exists { .. })));
+    let replaced = accepted(again(true).unwrap());
+    assert_eq!(replaced.fabric.subnets["more"].cidrs[0].to_string(), "10.1.3.0/24");
+    for (place, declaration, expected) in [
+        (("subnets", "web"), subnet(json!("10.1.2.0/24")), "declared in a file"),
+        (("subnets", "far"), subnet(json!("172.16.0.0/24")), "in none"),
+        (("subnets", "far"), subnet(json!(["10.1.2.0/24", "10.1.2"])), "10.1.2.0/24, 10.1.2"),
+        (("networks", "new"), json!({ "cidr": "10.2.0.0/16", "zones": 5 }), "no list of zones"),
+        (
+            ("networks", "new"),
+            json!({ "cidr": "10.2.0.0/16", "zones": ["x"] }),
+            "zones of one region",
+        ),
+        (("networks", "new"), json!(7), "no network"),
+        (("nodes", "new"), json!({}), "no section `nodes`"),
+    ] {
+        let error = declare(&none, None, place, &declaration, false).unwrap_err().to_string();
+        assert!(error.contains(expected), "{error}");
+    }
+    assert_eq!(withdraw(&with, text.as_deref(), ("subnets", "more")).unwrap(), None);
+    let error = withdraw(&none, None, ("subnets", "nowhere")).unwrap_err();
+    assert!(error.to_string().contains("nowhere"), "{error}");
+}

@@ -168,7 +168,7 @@ impl From<EditError> for Failure {
             | EditError::NotConnected { .. }
             | EditError::NoSection(_)
             | EditError::NotThere { .. } => StatusCode::NOT_FOUND,
-            EditError::NoObject { .. } => StatusCode::BAD_REQUEST,
+            EditError::NoObject { .. } | EditError::NoCidr { .. } => StatusCode::BAD_REQUEST,
             _ => StatusCode::CONFLICT,
         };
         Self::new(code, message, solution)
