@@ -47,8 +47,8 @@ fn bad_tokens(trial: &Trial) -> Result<(), String> {
 
 fn approval(trial: &Trial) -> Result<(), String> {
     let token = trial.token(&["--node", "beta", "--needs-approval"])?;
-    let said = trial.hosts[1].fail(&["join", &token])?;
-    expect(&said, "netloom approve beta")?;
+    let said = trial.hosts[1].succeed(&["join", &token])?;
+    expect(&said, "it waits for approval: netloom approve beta")?;
     trial.is_in_state("beta", "waiting")?;
     let held = trial.hosts[1].run().join(fabric::FABRIC).join("netns");
     if std::fs::read_dir(&held).is_ok_and(|mut entries| entries.next().is_some()) {

@@ -37,7 +37,7 @@ pub(crate) fn run(netloom: &Path, options: &Options) -> anyhow::Result<bool> {
             } else {
                 ("host cut off", trial.lose_link(host))
             };
-            good &= say::step(&format!("{}: {what}, and back", NODES[host]), result);
+            good &= say::step(&format!("{} with {what}, and back", NODES[host]), result);
         }
     }
     if good {

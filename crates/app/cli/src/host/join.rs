@@ -74,7 +74,10 @@ pub(crate) fn join(arguments: &Join) -> anyhow::Result<ExitCode> {
         up::wait_for_control(&place)?;
         output::print("this host is a member of control now\n");
     }
-    wait_until_heard(&place)?;
+    // Control has nothing to say to one that takes no part yet.
+    if joined.declared && !joined.waiting {
+        wait_until_heard(&place)?;
+    }
     if joined.waiting {
         output::print(&format!("it waits for approval: netloom approve {name}\n"));
     } else if !joined.declared {

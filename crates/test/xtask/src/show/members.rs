@@ -49,7 +49,7 @@ fn run(options: &[String]) -> anyhow::Result<Report> {
     .to_vec();
     for (what, from) in [("control and etcd killed", 0), ("host cut off", NODES.len() as u64)] {
         let names = NODES.iter().zip(from..).filter(|(_, loss)| *loss < options.losses);
-        steps.extend(names.map(|(name, _)| format!("{name}: {what}, and back")));
+        steps.extend(names.map(|(name, _)| format!("{name} with {what}, and back")));
     }
     for step in steps {
         report.require(&step, figures.text(&step), figures.text(&step) == "yes", "yes");
