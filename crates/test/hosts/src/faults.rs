@@ -29,10 +29,10 @@ pub(crate) fn run(netloom: &Path, options: &Options) -> anyhow::Result<bool> {
     good &= say::step("a node that waits for approval gets nothing", approval(&trial));
     good &= say::step("a revoked node is shut out and told the cure", revocation(&trial));
     good &= say::step("a removed node joins again", removal(&trial));
-    good &= say::step("two applies at once: one of them whole", races(&trial, options.races));
+    good &= say::step("two applies at once, one of them whole", races(&trial, options.races));
     good &= say::step("a damaged store is said, and nodes go on", damaged_store(&trial));
     good &= say::step("taken ports are said", taken_ports(&trial));
-    good &= say::step("control's disk full: nothing half applied", full_disk(&trial));
+    good &= say::step("control's disk full, nothing half applied", full_disk(&trial));
     Ok(good)
 }
 

@@ -30,10 +30,10 @@ const STEPS: [&str; 9] = [
     "a node that waits for approval gets nothing",
     "a revoked node is shut out and told the cure",
     "a removed node joins again",
-    "two applies at once: one of them whole",
+    "two applies at once, one of them whole",
     "a damaged store is said, and nodes go on",
     "taken ports are said",
-    "control's disk full: nothing half applied",
+    "control's disk full, nothing half applied",
 ];
 
 fn run(options: &[String]) -> anyhow::Result<Report> {
