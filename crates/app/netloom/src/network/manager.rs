@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// How long the nodes are waited for, in milliseconds.
 const WAIT_MS: u64 = 30_000;
 
-/// Why something was not done. Nothing has changed then.
+/// Why something was not done. What control refuses has changed nothing.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NetworkError {
