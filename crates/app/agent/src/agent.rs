@@ -3,16 +3,17 @@
 use crate::attachments::{self, Attachments};
 use crate::desired::{Desired, Source};
 use crate::drift::Drift;
+use crate::enforce::Seen;
 use crate::follow::Follower;
 use crate::protocol::SOCKET;
 use crate::tunnels::NodeTunnels;
 use crate::workloads::Workloads;
 use crate::{log, requests, resolvers};
 use netloom_base::Time;
-use netloom_plan::NodePlan;
+use netloom_control_protocol::Changes;
 use netloom_plan::input::PlanInput;
-use netloom_state::host::RouteKind;
-use netloom_state::{HostState, Operation, diff};
+use netloom_plan::{NodePlan, Stale};
+use netloom_state::{HostState, diff};
 use netloom_sys::Executor;
 use netloom_sys::clock::monotonic_now;
 use netloom_sys::unix_socket;
@@ -73,24 +74,6 @@ pub fn remove_fabric(fabric: &str, run: &Path) -> anyhow::Result<Vec<String>> {
     Ok(operations.iter().map(ToString::to_string).collect())
 }
 
-/// What is known of what the kernel holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Seen {
-    /// Nothing: it is asked.
-    Nothing,
-    /// It holds what is planned.
-    Planned,
-}
-
-/// What was done to put a plan in force.
-#[derive(Debug, Default)]
-pub(crate) struct Applied {
-    /// Operations on the kernel, in order, in words.
-    pub(crate) operations: Vec<String>,
-    /// Workloads that were started.
-    pub(crate) started: Vec<String>,
-}
-
 pub(crate) struct Agent {
     pub(crate) options: Options,
     pub(crate) source: Source,
@@ -143,13 +126,28 @@ impl Agent {
 
     /// The same after a change that control has sent: where it does not concern the kernel, as when
     /// another node's key becomes known, the kernel is not asked what it holds. What others have changed
-    /// there is noticed by the watch for drift.
-    pub(crate) fn apply_change(&mut self) -> anyhow::Result<()> {
-        self.apply_from(if self.last_error.is_none() { Seen::Planned } else { Seen::Nothing })
+    /// there is noticed by the watch for drift. What other nodes do all the time is planned alone.
+    pub(crate) fn apply_change(&mut self, changes: &Changes) -> anyhow::Result<()> {
+        if self.last_error.is_some() {
+            return self.apply();
+        }
+        let node = &self.source.joined.facts.node;
+        let stale = if self.desired.refused.is_empty() {
+            self.desired.slice.revise(node, changes.parts())
+        } else {
+            None
+        };
+        let Some(stale) = stale else { return self.apply_from(Seen::Planned) };
+        let result = self.refresh(&stale);
+        self.note(result)
     }
 
     fn apply_from(&mut self, seen: Seen) -> anyhow::Result<()> {
         let result = self.try_apply(seen);
+        self.note(result)
+    }
+
+    fn note(&mut self, result: anyhow::Result<()>) -> anyhow::Result<()> {
         self.last_error = result.as_ref().err().map(chain);
         if let Some(error) = &self.last_error {
             log::line(&format!("not applied: {error}"));
@@ -161,83 +159,18 @@ impl Agent {
         let desired = self.source.read()?;
         let attachments = self.find_attachments(&desired);
         let plan = self.plan(&desired, &attachments);
-        NodeTunnels::check(&plan, &desired)?;
-        self.executor.adopt_tables(&plan.host)?;
-        let mut applied = Applied::default();
-        if seen == Seen::Planned && plan.host == self.plan.host {
-            self.serve(&plan, &desired, &mut applied)
-                .map_err(|error| self.taken_back(error, &plan, &plan.host))?;
-        } else {
-            let before = self.executor.observe(&plan.host)?;
-            self.put_in_force(&plan, &desired, &before, &mut applied)
-                .map_err(|error| self.taken_back(error, &plan, &before))?;
-        }
-        self.plan = plan;
+        self.change_to(plan, &desired.private_keys, seen)?;
         (self.desired, self.attachments) = (desired, attachments);
-        self.drift.plan_changed(monotonic_now());
         Ok(())
     }
 
-    /// Kernel, tunnels, resolvers and workloads as the plan says.
-    pub(crate) fn put_in_force(
-        &mut self,
-        plan: &NodePlan,
-        desired: &Desired,
-        before: &HostState,
-        applied: &mut Applied,
-    ) -> anyhow::Result<()> {
-        let operations = diff(&plan.host, before);
-        if !operations.is_empty() {
-            log::line(&format!("applying {} operations", operations.len()));
-        }
-        self.executor.execute(&operations)?;
-        applied.operations = operations.iter().map(ToString::to_string).collect();
-        self.end_forbidden(plan)?;
-        self.serve(plan, desired, applied)?;
-        if !operations.is_empty() {
-            log::line("applied");
-        }
-        Ok(())
-    }
-
-    /// Tunnels, resolvers and workloads as the plan says, on a kernel that holds what it says.
-    fn serve(
-        &mut self,
-        plan: &NodePlan,
-        desired: &Desired,
-        applied: &mut Applied,
-    ) -> anyhow::Result<()> {
-        self.tunnels.set(plan, desired, &mut self.executor)?;
-        self.resolvers.set(plan, &mut self.executor)?;
-        self.workloads.set(plan, &mut self.executor, applied)
-    }
-
-    /// Goes back to what the kernel held before a change that failed, and to what ran. Stop routes
-    /// that the change has brought stay: they only keep packets from leaving in clear.
-    fn taken_back(
-        &mut self,
-        error: anyhow::Error,
-        plan: &NodePlan,
-        before: &HostState,
-    ) -> anyhow::Error {
-        let result = self.executor.observe(&plan.host).map_err(anyhow::Error::from);
-        let result = result.and_then(|now| {
-            let mut back = diff(before, &now);
-            back.retain(|operation| !is_stop_removal(operation));
-            Ok(self.executor.execute(&back)?)
-        });
-        let old = std::mem::take(&mut self.plan);
-        // What ran before runs on; what cannot is told by status and tried again.
-        let _ = self.tunnels.set(&old, &self.desired, &mut self.executor);
-        let _ = self.resolvers.set(&old, &mut self.executor);
-        let _ = self.workloads.set(&old, &mut self.executor, &mut Applied::default());
-        self.plan = old;
-        match result {
-            Ok(()) => error.context("the change was taken back"),
-            Err(second) => error.context(format!(
-                "the change could not be taken back either ({second}); run the node again"
-            )),
-        }
+    /// Plans again what is stale of the plan in force, and puts it in force.
+    fn refresh(&mut self, stale: &Stale) -> anyhow::Result<()> {
+        let mut plan = self.plan.clone();
+        let input = plan_input(&self.desired, &self.attachments);
+        netloom_plan::refresh(&mut plan, &input, self.node(), stale);
+        let keys = self.desired.private_keys.clone();
+        self.change_to(plan, &keys, Seen::Planned)
     }
 
     fn find_attachments(&self, desired: &Desired) -> Attachments {
@@ -246,14 +179,7 @@ impl Agent {
 
     /// The plan; an empty one for a node that the fabric does not have (any more).
     fn plan(&mut self, desired: &Desired, attachments: &Attachments) -> NodePlan {
-        let input = PlanInput {
-            fabric: &desired.slice.fabric,
-            fabric_id: desired.slice.fabric_id,
-            leases: &desired.slice.leases,
-            directory: &desired.slice.directory,
-            memberships: &desired.slice.memberships,
-            attachments: &attachments.places,
-        };
+        let input = plan_input(desired, attachments);
         let node = &self.source.joined.facts.node;
         self.address = Some(input.node_address(node).into());
         netloom_plan::plan(&input, node).unwrap_or_default()
@@ -277,6 +203,17 @@ impl Agent {
     }
 }
 
+fn plan_input<'a>(desired: &'a Desired, attachments: &'a Attachments) -> PlanInput<'a> {
+    PlanInput {
+        fabric: &desired.slice.fabric,
+        fabric_id: desired.slice.fabric_id,
+        leases: &desired.slice.leases,
+        directory: &desired.slice.directory,
+        memberships: &desired.slice.memberships,
+        attachments: &attachments.places,
+    }
+}
+
 /// An error with its causes; a cause that an outer text already tells is not told again.
 pub(crate) fn chain(error: &anyhow::Error) -> String {
     let mut text = String::new();
@@ -287,8 +224,4 @@ pub(crate) fn chain(error: &anyhow::Error) -> String {
         }
     }
     text
-}
-
-fn is_stop_removal(operation: &Operation) -> bool {
-    matches!(operation, Operation::DeleteRoute { route, .. } if route.kind == RouteKind::Unreachable)
 }

@@ -9,13 +9,16 @@ use netloom_wireguard::PrivateKey;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// A node's own keys, by network.
+pub(crate) type PrivateKeys = BTreeMap<String, PrivateKey>;
+
 /// A node's part of the fabric, and what only the node has.
 #[derive(Debug, Default)]
 pub(crate) struct Desired {
     /// Its part of the fabric.
     pub(crate) slice: Slice,
     /// Its own keys by network.
-    pub(crate) private_keys: BTreeMap<String, PrivateKey>,
+    pub(crate) private_keys: PrivateKeys,
     /// UDP port of its tunnels.
     pub(crate) listen_port: u16,
     /// What control has sent and cannot be used.

@@ -100,7 +100,7 @@ impl Agent {
         control.held = held;
         control.revision = delta.revision;
         control.time_ms = delta.seal.time_ms;
-        let refused = match self.apply_change() {
+        let refused = match self.apply_change(&delta.changes) {
             Ok(()) => self.unusable(),
             Err(error) => self
                 .whole()

@@ -15,6 +15,7 @@ mod attachments;
 mod connections;
 mod desired;
 mod drift;
+mod enforce;
 mod examine;
 mod follow;
 pub mod joined;

@@ -1,7 +1,8 @@
 //! Mends what others have undone: compares plan and kernel, executes what differs, and says so.
 
-use crate::agent::{Agent, Applied, chain};
+use crate::agent::{Agent, chain};
 use crate::drift;
+use crate::enforce::Applied;
 use crate::protocol::DriftEvent;
 use netloom_base::Time;
 use netloom_plan::NodePlan;
@@ -44,7 +45,7 @@ impl Agent {
             self.leave_lost(&plan, &found);
             operations.extend(found);
             let mut round = Applied::default();
-            result = self.put_in_force(&plan, &desired, &before, &mut round);
+            result = self.put_in_force(&plan, &desired.private_keys, &before, &mut round);
             applied.operations.extend(round.operations);
             applied.started.extend(round.started);
             if result.is_err() {

@@ -1,6 +1,6 @@
 //! The node's tunnels as the plan wants them, and how they are doing.
 
-use crate::desired::Desired;
+use crate::desired::PrivateKeys;
 use crate::memory::{Memory, Remembered};
 use crate::protocol::PeerStatus;
 use anyhow::{Context as _, bail};
@@ -35,9 +35,9 @@ impl NodeTunnels {
     }
 
     /// What could make [`Self::set`] fail, found before anything is changed.
-    pub(crate) fn check(plan: &NodePlan, desired: &Desired) -> anyhow::Result<()> {
+    pub(crate) fn check(plan: &NodePlan, keys: &PrivateKeys) -> anyhow::Result<()> {
         for name in plan.networks.keys() {
-            if !desired.private_keys.contains_key(name) {
+            if !keys.contains_key(name) {
                 bail!("the node has no key of network `{name}`");
             }
         }
@@ -57,7 +57,7 @@ impl NodeTunnels {
     pub(crate) fn set(
         &mut self,
         plan: &NodePlan,
-        desired: &Desired,
+        keys: &PrivateKeys,
         executor: &mut Executor,
     ) -> anyhow::Result<()> {
         let gone: Vec<String> =
@@ -68,7 +68,7 @@ impl NodeTunnels {
             }
         }
         for (name, network) in &plan.networks {
-            let private_key = &desired.private_keys[name];
+            let private_key = &keys[name];
             let setup = NetworkSetup {
                 name: name.clone(),
                 private_key: private_key.clone(),

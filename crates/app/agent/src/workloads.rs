@@ -1,6 +1,7 @@
 //! Workloads that the agent runs: started, watched, started again when they end.
 
-use crate::agent::{Applied, Options};
+use crate::agent::Options;
+use crate::enforce::Applied;
 use crate::protocol::WorkloadStatus;
 use anyhow::Context as _;
 use netloom_base::Time;

@@ -11,6 +11,7 @@ use crate::record::{CURRENT, Current, FABRIC, FabricRecord, RevisionRecord, revi
 use crate::world::{self, Accepted, World, WorldError};
 use netloom_cbor::to_bytes;
 use netloom_store::{Change, CommitError, Snapshot, Store, UpdateError};
+use netloom_sys::process::in_background;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -180,7 +181,9 @@ impl Office {
                     let accepted = Some(Arc::clone(&proposal.accepted));
                     let revision = self.advance_to(&after, accepted)?.revision;
                     drop(commits);
-                    let effects = proposal::effects(&world, &proposal);
+                    // Nodes put the change in force meanwhile; what is told of it comes after them.
+                    let effects = in_background(|| proposal::effects(&world, &proposal));
+                    let effects = effects.unwrap_or_default();
                     return Ok(Applied { revision, proposal, effects, changed });
                 }
                 Err(CommitError::Conflict { .. }) => {}

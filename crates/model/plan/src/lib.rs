@@ -17,8 +17,10 @@ pub mod naming;
 pub mod peers;
 pub mod promises;
 pub mod reach;
+mod refresh;
 mod topology;
 
+pub use refresh::{Stale, refresh};
 pub use topology::node_default;
 
 use input::PlanInput;

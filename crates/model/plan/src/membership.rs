@@ -52,15 +52,33 @@ impl Memberships {
             memberships.nodes.insert(node, membership);
         }
         for (name, workload) in &fabric.workloads {
-            let network = fabric.network_of(workload);
-            if !memberships.workloads.contains_key(network) {
-                memberships.workloads.insert(network.clone(), BTreeMap::new());
-            }
-            if let Some(nodes) = memberships.workloads.get_mut(network) {
-                nodes.entry(workload.node.clone()).or_default().insert(name.clone());
-            }
+            memberships.insert_workload(fabric.network_of(workload), &workload.node, name);
         }
         memberships
+    }
+
+    /// Notes a workload of a node that takes part in the network.
+    pub fn insert_workload(&mut self, network: &str, node: &str, workload: &str) {
+        if !self.workloads.contains_key(network) {
+            self.workloads.insert(network.to_owned(), BTreeMap::new());
+        }
+        if let Some(nodes) = self.workloads.get_mut(network) {
+            nodes.entry(node.to_owned()).or_default().insert(workload.to_owned());
+        }
+    }
+
+    /// Forgets a workload; its node still takes part in the network.
+    pub fn remove_workload(&mut self, network: &str, node: &str, workload: &str) {
+        let Some(nodes) = self.workloads.get_mut(network) else { return };
+        if let Some(workloads) = nodes.get_mut(node) {
+            workloads.remove(workload);
+            if workloads.is_empty() {
+                nodes.remove(node);
+            }
+        }
+        if nodes.is_empty() {
+            self.workloads.remove(network);
+        }
     }
 
     /// The networks of a node.

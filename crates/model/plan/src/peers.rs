@@ -26,18 +26,26 @@ pub struct PeerPlan {
 /// The peers of `node` in `network`. Nodes whose key is not known yet are left out.
 pub fn peers(input: &PlanInput<'_>, node: &str, network: &str) -> BTreeMap<Name, PeerPlan> {
     let others = input.nodes_in(network).iter().filter(|other| other.as_str() != node);
-    others
-        .filter_map(|other| {
-            let entry = input.directory.nodes.get(other)?;
-            let peer = PeerPlan {
-                public_key: *entry.public_keys.get(network)?,
-                endpoint: endpoint(input, node, other),
-                allowed: owned(input, other, network),
-                keepalive: needs_keepalive(input, node, other).then_some(KEEPALIVE),
-            };
-            Some((other.clone(), peer))
-        })
-        .collect()
+    others.filter_map(|other| Some((other.clone(), peer(input, node, other, network)?))).collect()
+}
+
+/// `other` as a peer of `node` in `network`; none where it is not in it, or its key is not known yet.
+pub(crate) fn peer(
+    input: &PlanInput<'_>,
+    node: &str,
+    other: &str,
+    network: &str,
+) -> Option<PeerPlan> {
+    if !input.networks_of(other).contains(network) {
+        return None;
+    }
+    let entry = input.directory.nodes.get(other)?;
+    Some(PeerPlan {
+        public_key: *entry.public_keys.get(network)?,
+        endpoint: endpoint(input, node, other),
+        allowed: owned(input, other, network),
+        keepalive: needs_keepalive(input, node, other).then_some(KEEPALIVE),
+    })
 }
 
 /// Where `node` calls `other`: on the local network of a common region, else where anyone can, which

@@ -5,13 +5,15 @@ mod parts;
 mod policy;
 mod workload;
 
-pub(crate) use policy::members;
+pub(crate) use parts::network_namespace;
 pub use policy::node_default;
+pub(crate) use policy::{members, policy_of};
 
 use crate::input::PlanInput;
 use crate::{NodePlan, firewall};
 use ipnet::IpNet;
 use netloom_model::fabric::{Name, Subnet, Workload};
+use netloom_state::host::Route;
 use netloom_state::{HostState, Namespace, NamespaceState};
 use parts::stop;
 use std::collections::BTreeSet;
@@ -82,15 +84,9 @@ impl<'a> Topology<'a> {
         self.in_namespace(&Namespace::Host).tables.insert(name, table);
     }
 
-    /// No prefix of the fabric is ever looked for on the ground: on the node's own stack all of
-    /// them end here, also those of networks that the node takes no part in.
     fn stop_on_host(&mut self) {
-        let networks = self.input.fabric.networks.values();
-        let mut prefixes: Vec<IpNet> = networks.flat_map(|network| network.cidrs.clone()).collect();
-        prefixes.push(self.node_prefix());
-        let worst = netloom_state::stop_metric(&self.input.fabric.name);
-        let state = self.in_namespace(&Namespace::Host);
-        state.routes.extend(prefixes.into_iter().map(|prefix| stop(prefix, worst)));
+        let stops = host_stops(self.input, self.node);
+        self.in_namespace(&Namespace::Host).routes.extend(stops);
     }
 
     pub(super) fn in_namespace(&mut self, namespace: &Namespace) -> &mut NamespaceState {
@@ -106,4 +102,14 @@ impl<'a> Topology<'a> {
             self.local_workloads(network).iter().map(|(_, workload)| &workload.subnet).collect();
         names.into_iter().map(|name| &self.input.fabric.subnets[name]).collect()
     }
+}
+
+/// No prefix of the fabric is ever looked for on the ground: on the node's own stack all of them
+/// end here, also those of networks that the node takes no part in.
+pub(crate) fn host_stops(input: &PlanInput<'_>, node: &str) -> Vec<Route> {
+    let networks = input.fabric.networks.values();
+    let mut prefixes: Vec<IpNet> = networks.flat_map(|network| network.cidrs.clone()).collect();
+    prefixes.push(network::node_prefix(input, node));
+    let worst = netloom_state::stop_metric(&input.fabric.name);
+    prefixes.into_iter().map(|prefix| stop(prefix, worst)).collect()
 }

@@ -88,16 +88,7 @@ impl Assembly {
                 fabric.regions.insert(key, Region { span, zones, networks, nat });
             }
             Kind::Network => {
-                let form: NetworkForm = from_bytes(payload)?;
-                let network = Network {
-                    span,
-                    cidrs: form.cidrs,
-                    region: None,
-                    domain: form.domain,
-                    resolvers: form.resolvers,
-                    tags: BTreeMap::new(),
-                };
-                fabric.networks.insert(key, network);
+                fabric.networks.insert(key, network(from_bytes(payload)?));
             }
             Kind::Subnet => {
                 let SubnetForm { network, cidrs } = from_bytes(payload)?;
@@ -221,7 +212,18 @@ impl Assembly {
     }
 }
 
+pub(crate) fn network(form: NetworkForm) -> Network {
+    Network {
+        span: unknown_place(),
+        cidrs: form.cidrs,
+        region: None,
+        domain: form.domain,
+        resolvers: form.resolvers,
+        tags: BTreeMap::new(),
+    }
+}
+
 /// Where an object stands in the file is told to nodes only where explanations need it.
-fn unknown_place() -> Span {
+pub(crate) fn unknown_place() -> Span {
     Span { file: "".into(), line: 0, column: 0 }
 }

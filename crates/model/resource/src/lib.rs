@@ -18,6 +18,7 @@ pub mod call;
 mod form;
 #[doc(hidden)]
 pub mod fuzz;
+mod revise;
 mod take_apart;
 mod topic;
 

@@ -1,15 +1,18 @@
 //! A node's slice is enough: planning from it gives what planning from the whole fabric gives.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+use netloom_base::Seed;
 use netloom_model::Fabric;
 use netloom_model::lease::{self, Leases};
-use netloom_plan::NodePlan;
 use netloom_plan::input::{Directory, NodeEntry, PlanInput};
 use netloom_plan::membership::Memberships;
+use netloom_plan::{NodePlan, refresh};
 use netloom_resource::{Entry, Key, Kind, Topic, Whole, assemble, resources, topics};
 use netloom_testkit::random_fabric::{Size, yaml};
+use rand_core::RngCore as _;
 use std::collections::BTreeMap;
 
+#[derive(Clone)]
 struct World {
     fabric: Fabric,
     leases: Leases,
@@ -209,4 +212,104 @@ fn the_corpus_replays_without_panic_and_so_do_its_changes() {
     }
     // What the corpus is for would be lost silently if it were all refused one day.
     assert!(used > 10, "{used} of the corpus are understood");
+}
+
+/// Something that happens all the time, to groups, nodes and workloads.
+fn happening(world: &World, seed: u64) -> World {
+    let mut rng = Seed::from_number(seed).rng();
+    let mut below = |bound: usize| rng.next_u64() as usize % bound;
+    let mut after = world.clone();
+    for _ in 0..=below(3) {
+        let node = after.fabric.nodes.keys().nth(below(after.fabric.nodes.len())).unwrap().clone();
+        let workloads: Vec<String> = after.fabric.workloads.keys().cloned().collect();
+        let workload = workloads.get(below(workloads.len().max(1))).cloned();
+        match (below(8), workload) {
+            (0, _) => {
+                let entry = after.directory.nodes.get_mut(&node).unwrap();
+                entry.endpoint =
+                    Some(([198, 51, 100, below(250) as u8], 1 + below(9) as u16).into());
+            }
+            (1, _) => {
+                let entry = after.directory.nodes.get_mut(&node).unwrap();
+                entry.public_keys.values_mut().for_each(|key| key[1] = below(250) as u8);
+            }
+            (2, Some(workload)) => drop(after.fabric.workloads.remove(&workload)),
+            (3, Some(workload)) => {
+                let twin = after.fabric.workloads[&workload].clone();
+                after.fabric.workloads.insert(format!("twin{}", below(9)), twin);
+            }
+            (4, Some(workload)) => {
+                let groups: Vec<String> = after.fabric.security_groups.keys().cloned().collect();
+                let workload = after.fabric.workloads.get_mut(&workload).unwrap();
+                workload.security_groups = [groups[below(groups.len())].clone()].into();
+            }
+            (5, _) => {
+                let groups = &mut after.fabric.security_groups;
+                let [from, to] = [below(groups.len()), below(groups.len())];
+                let other = groups.values().nth(from).unwrap().clone();
+                *groups.values_mut().nth(to).unwrap() = other;
+            }
+            (6, _) => {
+                let mut lone = after.fabric.networks.values().next().unwrap().clone();
+                lone.cidrs = vec![format!("172.16.{}.0/24", below(9)).parse().unwrap()];
+                after.fabric.networks.insert("lone".to_owned(), lone);
+            }
+            (_, Some(workload)) => after.fabric.workloads.get_mut(&workload).unwrap().node = node,
+            (_, None) => {}
+        }
+    }
+    after.leases = lease::assign(&after.fabric, &world.leases).0;
+    after.memberships = Memberships::of(&after.fabric);
+    after
+}
+
+#[test]
+fn a_revised_slice_and_a_refreshed_plan_are_what_making_them_again_gives() {
+    let (mut revised, mut made_again, mut tables) = (0, 0, 0);
+    let size = Size { nodes_max: 5, workloads_max: 12, ..Size::default() };
+    for seed in 0..400 {
+        let world = World::of(netloom_testkit::fabric(&yaml(seed, size)));
+        let after = happening(&world, seed);
+        for node in world.fabric.nodes.keys() {
+            let (held, wanted) = (world.of_node(node), after.of_node(node));
+            let payload = |key: &Key| wanted.get(key).map(|entry| entry.payload.as_slice());
+            let changes = held.keys().chain(wanted.keys().filter(|key| !held.contains_key(*key)));
+            let changes = changes
+                .filter(|key| held.get(*key).map(|entry| entry.payload.as_slice()) != payload(key));
+            let (mut slice, _) = assemble(parts(&held));
+            let changes = changes.map(|key| (key.0 as u16, key.1.as_str(), payload(key)));
+            let Some(stale) = slice.revise(node, changes) else {
+                let (unchanged, _) = assemble(parts(&held));
+                assert_eq!(format!("{slice:?}"), format!("{unchanged:?}"), "seed {seed}, {node}");
+                made_again += 1;
+                continue;
+            };
+            let (expected, refused) = assemble(parts(&wanted));
+            assert_eq!(refused, [], "seed {seed}, {node}");
+            assert_eq!(format!("{slice:?}"), format!("{expected:?}"), "seed {seed}, {node}");
+            let mut plan = world.plan(node);
+            let namespaces = refresh(&mut plan, &slice_input(&slice), node, &stale);
+            assert!(plan == after.plan(node), "seed {seed}, {node}");
+            let before = world.plan(node);
+            for (namespace, state) in &plan.host.namespaces {
+                let differs = before.host.namespaces.get(namespace) != Some(state);
+                assert_eq!(differs, namespaces.contains(namespace), "seed {seed}, {namespace}");
+            }
+            tables += namespaces.len();
+            revised += 1;
+        }
+    }
+    assert!(revised > 200 && made_again > 200 && tables > 50, "{revised} {made_again} {tables}");
+}
+
+fn slice_input(slice: &netloom_resource::Slice) -> PlanInput<'_> {
+    static NOWHERE: BTreeMap<String, netloom_plan::input::Attachment> = BTreeMap::new();
+    PlanInput {
+        fabric: &slice.fabric,
+        fabric_id: slice.fabric_id,
+        leases: &slice.leases,
+        directory: &slice.directory,
+        memberships: &slice.memberships,
+        attachments: &NOWHERE,
+    }
 }

@@ -134,6 +134,15 @@ impl Ord for Keyed {
 }
 
 impl Changes {
+    /// Each as number of the kind, name, and payload; none where the resource is gone.
+    pub fn parts(&self) -> impl Iterator<Item = (u16, &str, Option<&[u8]>)> {
+        let gone = self.removals.iter().map(|key| (key.kind, key.name.as_str(), None));
+        gone.chain(self.upserts.iter().map(|resource| {
+            let key = resource.key();
+            (key.kind, key.name.as_str(), Some(resource.payload()))
+        }))
+    }
+
     /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
         self.upserts.is_empty() && self.removals.is_empty()

@@ -6,6 +6,7 @@
 //! a model of the kernel: so many kernels are not to be had on one machine.
 
 mod control;
+mod enforced;
 mod node;
 
 use crate::fabric::{Edition, Size, text};
@@ -133,7 +134,7 @@ async fn change(
     }
     let (after, cpu) = (shared.sums(), control.cpu_ms()? - cpu);
     times.sort_unstable();
-    let named = |name: &str| format!("{}: {name}", kind.words());
+    let named = |name: &str| format!("{}, {name}", kind.words());
     figure(&named("changes"), times.len());
     figure(&named("enforced p50 ms"), times[(times.len() - 1) / 2]);
     figure(&named("enforced max ms"), times[times.len() - 1]);

@@ -113,9 +113,9 @@ fn work_of_a_node(world: &World) {
         comparing += start.elapsed();
         assert!(operations.is_empty(), "nothing differs");
     }
-    figure("node: putting together us", (assembling / ROUNDS).as_micros());
-    figure("node: planning us", (planning / ROUNDS).as_micros());
-    figure("node: comparing us", (comparing / ROUNDS).as_micros());
+    figure("a node putting together us", (assembling / ROUNDS).as_micros());
+    figure("a node planning us", (planning / ROUNDS).as_micros());
+    figure("a node comparing us", (comparing / ROUNDS).as_micros());
 }
 
 fn load(text: &str) -> anyhow::Result<Fabric> {

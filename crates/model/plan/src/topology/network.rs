@@ -5,6 +5,7 @@ use super::parts::{
     host_link_name, link_mac, loopback, network_namespace, no_automatic_address, prefix, stop, way,
 };
 use super::{Topology, policy};
+use crate::input::PlanInput;
 use crate::naming::{HOST_LINK, TUNNEL};
 use crate::{NetworkPlan, TUNNEL_MTU_BYTES, firewall, names, peers};
 use ipnet::{IpNet, Ipv6Net};
@@ -49,9 +50,7 @@ impl<'a> Topology<'a> {
         if joins_host {
             self.join_host(network, &namespace);
         }
-        let workloads = self.local_workloads(network);
-        let (locals, policy) =
-            policy::policy(self.input, self.node, network, &workloads, joins_host);
+        let (locals, policy) = policy::policy_of(self.input, self.node, network);
         let table = firewall::table(TUNNEL, &locals, &policy);
         self.in_namespace(&namespace).tables.insert(firewall::TABLE.to_owned(), table);
         NetworkPlan {
@@ -64,11 +63,8 @@ impl<'a> Topology<'a> {
         }
     }
 
-    /// The prefix of all nodes' addresses.
     pub(super) fn node_prefix(&self) -> IpNet {
-        let any = self.input.node_address(self.node);
-        // A length of 64 is valid for every IPv6 address.
-        Ipv6Net::new_assert(any, 64).trunc().into()
+        node_prefix(self.input, self.node)
     }
 
     /// Links the node's own stack to a network.
@@ -158,4 +154,10 @@ impl<'a> Topology<'a> {
             state.neighbours.insert(Neighbour { link: inner.into(), address: *address, mac });
         }
     }
+}
+
+/// The prefix of all nodes' addresses.
+pub(super) fn node_prefix(input: &PlanInput<'_>, node: &str) -> IpNet {
+    // A length of 64 is valid for every IPv6 address.
+    Ipv6Net::new_assert(input.node_address(node), 64).trunc().into()
 }

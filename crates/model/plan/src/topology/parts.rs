@@ -17,7 +17,7 @@ pub(super) const GATEWAY_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 
 pub(super) const GATEWAY_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 0, 1);
 
 /// The namespace of a network on every node.
-pub(super) fn network_namespace(network: &str) -> Namespace {
+pub(crate) fn network_namespace(network: &str) -> Namespace {
     Namespace::Own(format!("network-{network}"))
 }
 

@@ -4,30 +4,28 @@ use crate::firewall::{CompiledPolicy, Local, Policies};
 use crate::input::PlanInput;
 use crate::naming::{HOST_LINK, identity_hint, link_name};
 use netloom_model::Span;
-use netloom_model::fabric::{Name, Protocol, Workload};
+use netloom_model::fabric::{Name, Protocol};
 use netloom_policy::allowance::{self, Allowance, Direction};
 use netloom_policy::table::Members;
 use netloom_policy::{IntervalSet, Selector};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The local senders and receivers of a network on a node, and their policy.
-pub(super) fn policy(
+pub(crate) fn policy_of(
     input: &PlanInput<'_>,
     node: &str,
     network: &str,
-    workloads: &[(&Name, &Workload)],
-    joins_host: bool,
 ) -> (Vec<Local>, CompiledPolicy) {
     let mut desk = IdentityDesk { input, numbers: BTreeMap::new() };
     desk.number_all(network);
     let (mut locals, mut policies) = (Vec::new(), Policies::default());
-    for (name, workload) in workloads {
+    for (name, workload) in input.workloads_of(network, node) {
         let link = if workload.is_host() { HOST_LINK.into() } else { link_name("w-", name) };
         let identity = desk.add(&workload.security_groups, false, &mut policies);
         let addresses = input.addresses(name).to_vec();
         locals.push(Local { link, addresses, identity });
     }
-    if joins_host {
+    if input.stack_networks_of(node).contains(network) {
         let groups = &input.fabric.nodes[node].security_groups;
         let identity = desk.add(groups, groups.is_empty(), &mut policies);
         let addresses = vec![input.node_address(node).into()];

@@ -1,5 +1,6 @@
 //! One agent: joins, connects, verifies, plans, and enforces on a model of the kernel.
 
+use super::enforced::Enforced;
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -13,11 +14,7 @@ use netloom_control_protocol::{
 use netloom_pki::identity::{prove_possession, sign_keys};
 use netloom_pki::tls::{TlsIdentity, Trust, binding, client_config, control_server_name};
 use netloom_pki::{Certificate, Clock, NodeKeys, PublicKey, SigningSecret, Token};
-use netloom_plan::input::PlanInput;
-use netloom_resource::assemble;
 use netloom_resource::call::Call;
-use netloom_state::apply::apply;
-use netloom_state::{HostState, diff};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -179,7 +176,7 @@ impl Node {
         let begin = Instant::now();
         let now = || Time::ZERO + begin.elapsed();
         let mut machine = AgentSession::new(config, ResourceSet::new(), 0, Seed([7; 32]), now());
-        let mut kernel = HostState::default();
+        let mut enforced = Enforced::default();
         let mut buffer = vec![0; 64 << 10];
         let (mut bytes, mut told) = (0_u64, None);
         let mut listen_port = shared.listen_port.subscribe();
@@ -193,7 +190,7 @@ impl Node {
                     }
                     AgentEvent::Delta(delta) => {
                         let (sequence, networks) =
-                            self.enforce(&machine, &delta, &mut kernel, shared);
+                            self.enforce(&machine, &delta, &mut enforced, shared);
                         machine.acknowledge(now(), sequence, Vec::new())?;
                         shared.bytes.fetch_add(bytes, Ordering::Relaxed);
                         bytes = 0;
@@ -235,7 +232,7 @@ impl Node {
         &self,
         machine: &AgentSession,
         delta: &Delta,
-        kernel: &mut HostState,
+        enforced: &mut Enforced,
         shared: &Shared,
     ) -> (u64, BTreeSet<String>) {
         let start = Instant::now();
@@ -251,20 +248,7 @@ impl Node {
         if self.signing_key.verify(&said, &delta.seal.signature).is_err() {
             shared.distrusted.fetch_add(1, Ordering::Relaxed);
         }
-        let parts = held.iter().map(|one| (one.key().kind, one.key().name.as_str(), one.payload()));
-        let (slice, _) = assemble(parts);
-        let input = PlanInput {
-            fabric: &slice.fabric,
-            fabric_id: slice.fabric_id,
-            leases: &slice.leases,
-            directory: &slice.directory,
-            memberships: &slice.memberships,
-            attachments: &BTreeMap::new(),
-        };
-        let plan = netloom_plan::plan(&input, &self.name).unwrap_or_default();
-        for operation in diff(&plan.host, kernel) {
-            apply(kernel, &operation);
-        }
+        enforced.take(&self.name, &held, delta);
         let work = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
         shared.work_us.fetch_add(work, Ordering::Relaxed);
         shared.resources.fetch_add(delta.changes.len() as u64, Ordering::Relaxed);
@@ -275,7 +259,8 @@ impl Node {
             shared.last_ms.fetch_max(ms, Ordering::Relaxed);
         }
         shared.applied.fetch_add(1, Ordering::Relaxed);
-        let networks = slice.memberships.of_node(&self.name).map(|one| one.networks.clone());
+        let networks =
+            enforced.slice.memberships.of_node(&self.name).map(|one| one.networks.clone());
         (delta.sequence, networks.unwrap_or_default())
     }
 

@@ -55,9 +55,9 @@ fn run(options: &[String]) -> anyhow::Result<Report> {
             "nodes that it concerns",
             "peak memory MiB",
             "resources of a node",
-            "node: putting together us",
-            "node: planning us",
-            "node: comparing us",
+            "a node putting together us",
+            "a node planning us",
+            "a node comparing us",
         ] {
             let known = figures.number(name).is_some();
             report.require(format!("{nodes} nodes: {name}"), figures.text(name), known, "a figure");
@@ -93,10 +93,10 @@ fn agents(report: &mut Report, figures: &Figures, nodes: u64, limit_ms: u64) {
             "CPU of control ms",
             "enforced p50 ms",
         ] {
-            let figure = format!("{change}: {figure}");
+            let figure = format!("{change}, {figure}");
             report.figure(name(&figure), figures.text(&figure));
         }
-        let slowest = format!("{change}: enforced max ms");
+        let slowest = format!("{change}, enforced max ms");
         let (text, ms) = (figures.text(&slowest), figures.number(&slowest));
         if change == "network for all" {
             // All agents put it in force on the processors of this one machine.

@@ -1,0 +1,54 @@
+//! What one agent holds: its part of the fabric, its plan, and a model of its kernel.
+
+use netloom_control_protocol::{Delta, ResourceSet};
+use netloom_plan::NodePlan;
+use netloom_plan::input::{Attachment, PlanInput};
+use netloom_resource::{Slice, assemble};
+use netloom_state::apply::apply;
+use netloom_state::{HostState, diff};
+use std::collections::BTreeMap;
+
+/// What a node has put together, planned, and carried out on its model of the kernel.
+#[derive(Default)]
+pub(super) struct Enforced {
+    pub(super) slice: Slice,
+    plan: NodePlan,
+    kernel: HostState,
+}
+
+impl Enforced {
+    /// Goes the agent's ways: what other nodes do is planned alone, everything else whole.
+    pub(super) fn take(&mut self, node: &str, held: &ResourceSet, delta: &Delta) {
+        let Some(stale) = self.slice.revise(node, delta.changes.parts()) else {
+            let parts =
+                held.iter().map(|one| (one.key().kind, one.key().name.as_str(), one.payload()));
+            (self.slice, _) = assemble(parts);
+            self.plan = netloom_plan::plan(&input(&self.slice), node).unwrap_or_default();
+            let operations = diff(&self.plan.host, &self.kernel);
+            operations.iter().for_each(|operation| apply(&mut self.kernel, operation));
+            return;
+        };
+        let changed = netloom_plan::refresh(&mut self.plan, &input(&self.slice), node, &stale);
+        let of = |state: &HostState| HostState {
+            namespaces: changed
+                .iter()
+                .filter_map(|name| state.namespaces.get_key_value(name))
+                .map(|(name, state)| (name.clone(), state.clone()))
+                .collect(),
+        };
+        let operations = diff(&of(&self.plan.host), &of(&self.kernel));
+        operations.iter().for_each(|operation| apply(&mut self.kernel, operation));
+    }
+}
+
+fn input(slice: &Slice) -> PlanInput<'_> {
+    static NOWHERE: BTreeMap<String, Attachment> = BTreeMap::new();
+    PlanInput {
+        fabric: &slice.fabric,
+        fabric_id: slice.fabric_id,
+        leases: &slice.leases,
+        directory: &slice.directory,
+        memberships: &slice.memberships,
+        attachments: &NOWHERE,
+    }
+}
