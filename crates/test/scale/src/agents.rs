@@ -25,18 +25,18 @@ use std::time::{Duration, Instant};
 /// Longest wait for all agents.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-pub(crate) fn run(size: Size, netloom: &Path, changes: u16) -> anyhow::Result<()> {
+pub(crate) fn run(size: Size, netloom: &Path, kinds: &[Kind], changes: u16) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let control = Control::start(netloom)?;
-    runtime.block_on(measure(size, &control, changes))?;
+    runtime.block_on(measure(size, &control, kinds, changes))?;
     figure("memory of control MiB", control.peak_mib()?);
     drop(runtime);
     Ok(())
 }
 
 /// What is changed, and how many nodes that concerns.
-#[derive(Clone, Copy, Debug)]
-enum Kind {
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub(crate) enum Kind {
     /// A rule of a group: the nodes of its workloads.
     Rule,
     /// A workload goes and another comes: the nodes of a network.
@@ -48,7 +48,7 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 4] = [Self::Rule, Self::Workload, Self::Endpoint, Self::Network];
+    pub(crate) const ALL: [Self; 4] = [Self::Rule, Self::Workload, Self::Endpoint, Self::Network];
 
     fn words(self) -> &'static str {
         match self {
@@ -71,7 +71,12 @@ impl Kind {
     }
 }
 
-async fn measure(size: Size, control: &Control, changes: u16) -> anyhow::Result<()> {
+async fn measure(
+    size: Size,
+    control: &Control,
+    kinds: &[Kind],
+    changes: u16,
+) -> anyhow::Result<()> {
     let start = Instant::now();
     let applied = control.client().apply(&apply(size, Edition::default())).await?;
     anyhow::ensure!(applied.changed, "nothing was applied");
@@ -93,8 +98,8 @@ async fn measure(size: Size, control: &Control, changes: u16) -> anyhow::Result<
     }
     settle(&shared, size.nodes, control).await?;
     figure("all agents connected and up to date ms", start.elapsed().as_millis());
-    for kind in Kind::ALL {
-        change(kind, size, control, &shared, changes).await?;
+    for kind in kinds {
+        change(*kind, size, control, &shared, changes).await?;
         // Back to what it was, so that each kind changes one thing.
         control.client().apply(&apply(size, Edition::default())).await?;
         settle(&shared, size.nodes, control).await?;

@@ -40,6 +40,9 @@ struct Agents {
     /// Changes, each applied when all agents hold the one before.
     #[arg(long, default_value_t = 20)]
     changes: u16,
+    /// Only this kind of change.
+    #[arg(long)]
+    kind: Option<agents::Kind>,
 }
 
 /// That of the executable.
@@ -55,7 +58,8 @@ fn main() -> ExitCode {
     let result = match Arguments::parse() {
         Arguments::Model(sizes) => model::run(size(&sizes)),
         Arguments::Agents(arguments) => {
-            agents::run(size(&arguments.sizes), &arguments.netloom, arguments.changes)
+            let kinds = arguments.kind.map_or(agents::Kind::ALL.to_vec(), |kind| vec![kind]);
+            agents::run(size(&arguments.sizes), &arguments.netloom, &kinds, arguments.changes)
         }
     };
     match result {

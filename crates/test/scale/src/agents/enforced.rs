@@ -29,15 +29,17 @@ impl Enforced {
             return;
         };
         let changed = netloom_plan::refresh(&mut self.plan, &input(&self.slice), node, &stale);
-        let of = |state: &HostState| HostState {
+        let part = |state: &mut HostState| HostState {
             namespaces: changed
                 .iter()
-                .filter_map(|name| state.namespaces.get_key_value(name))
-                .map(|(name, state)| (name.clone(), state.clone()))
+                .filter_map(|name| state.namespaces.remove_entry(name))
                 .collect(),
         };
-        let operations = diff(&of(&self.plan.host), &of(&self.kernel));
-        operations.iter().for_each(|operation| apply(&mut self.kernel, operation));
+        let (desired, mut observed) = (part(&mut self.plan.host), part(&mut self.kernel));
+        let operations = diff(&desired, &observed);
+        operations.iter().for_each(|operation| apply(&mut observed, operation));
+        self.plan.host.namespaces.extend(desired.namespaces);
+        self.kernel.namespaces.extend(observed.namespaces);
     }
 }
 

@@ -28,8 +28,8 @@ struct Options {
     changes: u64,
 }
 
-/// Longest time from asking for a change to the last agent that enforces it, in milliseconds: for
-/// the smaller fabric, and for the larger one.
+/// Time from asking for a change to the last agent that enforces it, in milliseconds, which half of
+/// the changes keep, and all of them twice over: for the smaller fabric, and for the larger one.
 const ENFORCED_MS: [u64; 2] = [100, 1_000];
 
 fn run(options: &[String]) -> anyhow::Result<Report> {
@@ -91,19 +91,17 @@ fn agents(report: &mut Report, figures: &Figures, nodes: u64, limit_ms: u64) {
             "resources to each",
             "work of each us",
             "CPU of control ms",
-            "enforced p50 ms",
         ] {
             let figure = format!("{change}, {figure}");
             report.figure(name(&figure), figures.text(&figure));
         }
-        let slowest = format!("{change}, enforced max ms");
-        let (text, ms) = (figures.text(&slowest), figures.number(&slowest));
-        if change == "network for all" {
-            // All agents put it in force on the processors of this one machine.
-            report.require(name(&slowest), text, ms.is_some(), "a figure");
-        } else {
-            let quick = ms.is_some_and(|ms| ms <= limit_ms);
-            report.require(name(&slowest), text, quick, format!("at most {limit_ms}"));
+        // All agents work on the processors of this one machine, which disturbs the slowest of them.
+        for (figure, limit_ms) in [("enforced p50 ms", limit_ms), ("enforced max ms", 2 * limit_ms)]
+        {
+            let figure = format!("{change}, {figure}");
+            let quick = figures.number(&figure).is_some_and(|ms| ms <= limit_ms);
+            let limit = format!("at most {limit_ms}");
+            report.require(name(&figure), figures.text(&figure), quick, limit);
         }
     }
     let trusted = figures.number("refused signatures") == Some(0);
