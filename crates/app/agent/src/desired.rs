@@ -3,7 +3,7 @@
 use crate::joined::Joined;
 use crate::kept::Kept;
 use anyhow::Context as _;
-use netloom_control_protocol::ResourceSet;
+use netloom_control_protocol::{ResourceSet, Seal};
 use netloom_resource::{Refused, Slice, assemble};
 use netloom_wireguard::PrivateKey;
 use std::collections::BTreeMap;
@@ -36,6 +36,8 @@ pub(crate) struct Source {
     pub(crate) revision: u64,
     /// When control signed it: a floor for the clock.
     pub(crate) time_ms: u64,
+    /// Control's word for what is held, where that is not on disk.
+    pub(crate) unkept: Option<Seal>,
 }
 
 impl Source {
@@ -43,7 +45,7 @@ impl Source {
     pub(crate) fn kept(state: &Path) -> anyhow::Result<Self> {
         let joined = Joined::read(state)?;
         let Kept { held, revision, time_ms } = Kept::read(state, &joined);
-        Ok(Self { joined, held, revision, time_ms })
+        Ok(Self { joined, held, revision, time_ms, unkept: None })
     }
 
     /// What the node is to be now.

@@ -37,7 +37,7 @@ pub(crate) struct Follower {
 impl Follower {
     /// Opens the link.
     pub(crate) fn start(source: &Source, folder: PathBuf) -> anyhow::Result<Self> {
-        let Source { joined, held, revision, time_ms } = source;
+        let Source { joined, held, revision, time_ms, .. } = source;
         let facts = joined.facts.clone();
         let members = facts.control.clone();
         let link = ControlLink::start(folder, facts, held.clone(), *revision, *time_ms)?;
@@ -86,7 +86,7 @@ impl Agent {
 
     /// Keeps and applies a change, if it is control's.
     fn take(&mut self, delta: Delta) {
-        let (control, follower) = (&mut self.source, &mut self.follower);
+        let (control, follower) = (&mut self.source, &self.follower);
         let mut held = control.held.clone();
         held.apply(&delta.changes);
         let signed = held.digest() == delta.target
@@ -95,13 +95,15 @@ impl Agent {
             follower.link.tell(Command::Distrust);
             return;
         }
-        let kept = Kept::write(control.joined.folder(), delta.revision, &held, &delta.seal);
-        follower.not_kept = kept.err().map(|error| format!("{error:#}"));
         control.held = held;
         control.revision = delta.revision;
         control.time_ms = delta.seal.time_ms;
+        control.unkept = Some(delta.seal);
         let refused = match self.apply_change(&delta.changes) {
-            Ok(()) => self.unusable(),
+            Ok(()) => {
+                self.keep();
+                self.unusable()
+            }
             Err(error) => self
                 .whole()
                 .map(|fabric| Refusal::new(&fabric, chain(&error)))
@@ -110,6 +112,21 @@ impl Agent {
         };
         self.follower.retry_due = monotonic_now() + RETRY_INTERVAL;
         self.follower.link.tell(Command::Acknowledge { sequence: delta.sequence, refused });
+    }
+
+    /// Keeps what is in force for the next start. What could not be put in force is not kept: a node
+    /// that starts again goes on with what it could, and hears from control what it cannot.
+    fn keep(&mut self) {
+        let source = &mut self.source;
+        let Some(seal) = source.unkept.take() else { return };
+        let kept = Kept::write(source.joined.folder(), source.revision, &source.held, &seal);
+        self.follower.not_kept = kept.err().map(|error| {
+            source.unkept = Some(seal);
+            format!(
+                "{error:#}; what control has sent is in force, and a restart would go back to what \
+                 was kept before: make room, or mend the disk"
+            )
+        });
     }
 
     /// The resource that stands for all of them: a plan that fails is not the fault of one.
@@ -135,9 +152,13 @@ impl Agent {
     /// tries again what has failed.
     pub(crate) fn report(&mut self, at_once: bool) {
         let now = monotonic_now();
-        if now >= self.follower.retry_due && self.last_error.is_some() {
+        if now >= self.follower.retry_due
+            && (self.last_error.is_some() || self.source.unkept.is_some())
+        {
             // What goes wrong is told by status.
-            let _ = self.apply();
+            if self.last_error.is_none() || self.apply().is_ok() {
+                self.keep();
+            }
             self.follower.retry_due = now + RETRY_INTERVAL;
         }
         let keys = KeyFacts {

@@ -24,6 +24,7 @@ mod link;
 mod log;
 mod memory;
 mod mend;
+mod promise;
 pub mod protocol;
 pub mod reach;
 mod requests;

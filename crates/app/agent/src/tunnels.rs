@@ -2,6 +2,7 @@
 
 use crate::desired::PrivateKeys;
 use crate::memory::{Memory, Remembered};
+use crate::promise::Promise;
 use crate::protocol::PeerStatus;
 use anyhow::{Context as _, bail};
 use netloom_base::Seed;
@@ -9,7 +10,7 @@ use netloom_node::{NetworkId, PeerConfig};
 use netloom_plan::peers::PeerPlan;
 use netloom_plan::{NetworkPlan, NodePlan, TUNNEL_MTU_BYTES};
 use netloom_sys::Executor;
-use netloom_sys::clock::monotonic_now;
+use netloom_sys::clock::{monotonic_now, wall_now};
 use netloom_sys::tunnel::TunnelKind;
 use netloom_tunnel::{NetworkSetup, TunnelStatus, Tunnels};
 use netloom_wireguard::{PublicKey, Tai64n};
@@ -20,6 +21,7 @@ use std::path::Path;
 pub(crate) struct NodeTunnels {
     tunnels: Tunnels,
     memory: Memory,
+    promise: Promise,
     ids: BTreeMap<String, NetworkId>,
 }
 
@@ -27,11 +29,11 @@ impl NodeTunnels {
     pub(crate) fn start(state: &Path, listen_port: u16) -> anyhow::Result<Self> {
         let mut seed = [0; 32];
         netloom_sys::process::random(&mut seed).context("the kernel gives no randomness")?;
-        Ok(Self {
-            tunnels: Tunnels::start(listen_port, Seed(seed))?,
-            memory: Memory::open(state),
-            ids: BTreeMap::new(),
-        })
+        let mut promise = Promise::open(state);
+        let tunnels = Tunnels::start(listen_port, Seed(seed))?;
+        tunnels.raise_wall_floor(promise.until())?;
+        promise.renew(wall_now());
+        Ok(Self { tunnels, memory: Memory::open(state), promise, ids: BTreeMap::new() })
     }
 
     /// What could make [`Self::set`] fail, found before anything is changed.
@@ -108,6 +110,7 @@ impl NodeTunnels {
 
     /// Remembers where peers are, for the next start.
     pub(crate) fn remember(&mut self) -> anyhow::Result<()> {
+        self.promise.renew(wall_now());
         let status = self.tunnels.status()?;
         let mut peers: BTreeMap<String, BTreeMap<String, Remembered>> = BTreeMap::new();
         for ((id, key), peer) in &status.peers {

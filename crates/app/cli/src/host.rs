@@ -12,6 +12,7 @@ mod network;
 mod nodes;
 mod place;
 mod seat;
+mod started;
 mod status;
 mod supervise;
 mod time;

@@ -1,7 +1,7 @@
 //! The thread: waits, moves batches between devices, engine and socket, and obeys commands.
 
 use crate::{NetworkSetup, TunnelServiceError, TunnelStatus};
-use netloom_base::{PacketBatch, Seed};
+use netloom_base::{PacketBatch, Seed, WallTime};
 use netloom_node::{Inbound, NetworkConfig, NetworkId, Node, NodeConfig, Outbound};
 use netloom_sys::clock::{monotonic_now, wall_now};
 use netloom_sys::poll::{Interest, PollSet, Waker};
@@ -31,12 +31,15 @@ pub(crate) enum Command {
     SetNetwork(NetworkId, Box<NetworkSetup>, Sender<Result<(), TunnelServiceError>>),
     RemoveNetwork(NetworkId, Sender<()>),
     SetSocket(UdpSocket, Sender<()>),
+    RaiseWallFloor(WallTime, Sender<()>),
     Status(Sender<TunnelStatus>),
 }
 
 pub(crate) struct Driver {
     node: Node,
     socket: UdpSocket,
+    /// No earlier time goes into handshakes.
+    wall_floor: WallTime,
     devices: BTreeMap<NetworkId, TunnelDevice>,
     waker: Arc<Waker>,
     inbox: Receiver<Command>,
@@ -64,6 +67,7 @@ impl Driver {
         Self {
             node: Node::new(NodeConfig::default(), seed, monotonic_now()),
             socket,
+            wall_floor: WallTime(0),
             devices: BTreeMap::new(),
             waker,
             inbox,
@@ -83,7 +87,7 @@ impl Driver {
             if !self.obey() {
                 return;
             }
-            self.node.handle_timeout(monotonic_now(), wall_now());
+            self.node.handle_timeout(monotonic_now(), self.wall());
             self.flush();
             let (socket_ready, ready) = self.wait();
             if socket_ready {
@@ -93,6 +97,10 @@ impl Driver {
                 self.send_from(network);
             }
         }
+    }
+
+    fn wall(&self) -> WallTime {
+        wall_now().max(self.wall_floor)
     }
 
     /// Waits for packets, a command or a timer; gives what is ready to be read.
@@ -167,7 +175,7 @@ impl Driver {
             let written = self.socket.send(packets);
             self.socket_drops += written.dropped as u64;
             // A first packet starts a handshake, which is made when timers are handled.
-            self.node.handle_timeout(now, wall_now());
+            self.node.handle_timeout(now, self.wall());
             self.flush();
         }
     }
@@ -199,6 +207,10 @@ impl Driver {
                 Ok(Command::SetSocket(mut socket, reply)) => {
                     socket.set_receive_offload(true);
                     self.socket = socket;
+                    let _ = reply.send(());
+                }
+                Ok(Command::RaiseWallFloor(floor, reply)) => {
+                    self.wall_floor = self.wall_floor.max(floor);
                     let _ = reply.send(());
                 }
                 Ok(Command::Status(reply)) => drop(reply.send(self.status())),

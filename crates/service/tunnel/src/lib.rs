@@ -13,7 +13,7 @@
 mod driver;
 
 use driver::{Command, Driver};
-use netloom_base::Seed;
+use netloom_base::{Seed, WallTime};
 use netloom_node::{NetworkId, PeerConfig, PeerStatus, SetNetworkError, SetPeerError};
 use netloom_sys::poll::Waker;
 use netloom_sys::tunnel::{TunnelDevice, TunnelKind};
@@ -130,6 +130,15 @@ impl Tunnels {
         setup: NetworkSetup,
     ) -> Result<(), TunnelServiceError> {
         self.ask(|reply| Command::SetNetwork(id, Box::new(setup), reply))?
+    }
+
+    /// Uses no wall time before `floor` in handshakes from now on: what an earlier run has used is
+    /// refused by peers as a replay.
+    ///
+    /// # Errors
+    /// The thread has ended.
+    pub fn raise_wall_floor(&self, floor: WallTime) -> Result<(), TunnelServiceError> {
+        self.ask(|reply| Command::RaiseWallFloor(floor, reply))
     }
 
     /// Goes on with another socket; sessions stay, and peers follow to where packets come from.

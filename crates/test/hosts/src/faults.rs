@@ -1,15 +1,20 @@
 //! Bad input and faults on three hosts: each must end with a clear word, and with nothing half applied.
 
+mod clocks;
+mod disk;
 mod fabric;
+mod refusals;
 
 use crate::ground::{Ground, Host, wait_until};
 use crate::say;
+use disk::SmallDisk;
 use fabric::{NODES, Trial, expect, text};
 use std::net::{Ipv6Addr, TcpListener, UdpSocket};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-/// Nodes that may not take part, applies at once, a damaged store, taken ports, and a full disk.
+/// Nodes that may not take part, applies at once, a damaged store, taken ports, full disks, refusals,
+/// clocks that are off, and control that is away.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
     /// How often two applies are begun at once.
@@ -33,6 +38,11 @@ pub(crate) fn run(netloom: &Path, options: &Options) -> anyhow::Result<bool> {
     good &= say::step("a damaged store is said, and nodes go on", damaged_store(&trial));
     good &= say::step("taken ports are said", taken_ports(&trial));
     good &= say::step("control's disk full, nothing half applied", full_disk(&trial));
+    good &= say::step("an agent's disk full, in force and said", refusals::full_disk(&trial));
+    good &=
+        say::step("a change that two of three nodes refuse", refusals::half_of_the_nodes(&trial));
+    good &= say::step("clocks that are five hours off", clocks::skewed(&trial));
+    good &= say::step("control gone for a day", clocks::a_day_without_control(&trial));
     Ok(good)
 }
 
@@ -139,7 +149,8 @@ fn damaged_store(trial: &Trial) -> Result<(), String> {
     let mut damaged = whole.clone();
     damaged[..8_192].fill(0xa5);
     std::fs::write(&store, damaged).map_err(|error| error.to_string())?;
-    let _ = host.output(&["start"])?;
+    let said = host.fail(&["start"])?;
+    expect(&said, "store.redb is damaged")?;
     wait_until("doctor names the damage", || {
         let said = doctor(host)?;
         expect(&said, "store.redb is damaged")?;
@@ -159,17 +170,10 @@ fn damaged_store(trial: &Trial) -> Result<(), String> {
 fn full_disk(trial: &Trial) -> Result<(), String> {
     let (host, folder) = (&trial.hosts[0], trial.control_folder());
     host.succeed(&["stop"])?;
-    let kept = folder.with_extension("kept");
-    std::fs::rename(&folder, &kept).map_err(|error| error.to_string())?;
-    run_program(Command::new("mkdir").args(["-m", "700"]).arg(&folder))?;
-    let mount = ["-t", "tmpfs", "-o", "size=24m,mode=0700", "tmpfs"];
-    run_program(Command::new("mount").args(mount).arg(&folder))?;
-    run_program(Command::new("cp").arg("-a").arg(kept.join(".")).arg(&folder))?;
+    let disk = SmallDisk::below(&folder, 24)?;
     host.succeed(&["start"])?;
     trial.all_connected()?;
-    let ballast = folder.join("ballast");
-    // It ends by failing: the disk is full then.
-    let _ = std::fs::write(&ballast, vec![0; 32 << 20]);
+    disk.fill();
     let (mut acknowledged, mut port) = (trial.revision()?, 20_000);
     let said = loop {
         let file = trial.write(port)?;
@@ -186,11 +190,13 @@ fn full_disk(trial: &Trial) -> Result<(), String> {
     expect(&said, "is full")?;
     expect(&said, "Make room")?;
     trial.is_at(acknowledged)?;
-    std::fs::remove_file(&ballast).map_err(|error| error.to_string())?;
+    disk.make_room()?;
     host.succeed(&["apply", &trial.write(port)?])?;
     trial.is_at(acknowledged + 1)?;
     host.succeed(&["stop"])?;
-    run_program(Command::new("umount").arg(&folder))
+    disk.take_away()?;
+    host.succeed(&["start"])?;
+    trial.all_connected()
 }
 
 // === ports ===
@@ -216,7 +222,9 @@ fn taken_ports(trial: &Trial) -> Result<(), String> {
         })
         .map_err(|error| error.to_string())?
         .map_err(|error| error.to_string())?;
-    let _ = host.output(&["start"])?;
+    let said = host.fail(&["start"])?;
+    expect(&said, "7766")?;
+    expect(&said, "51820")?;
     wait_until("doctor names both ports", || {
         let said = doctor(host)?;
         expect(&said, "7766")?;
@@ -232,11 +240,6 @@ fn taken_ports(trial: &Trial) -> Result<(), String> {
 /// What doctor says, whether it finds errors or not.
 fn doctor(host: &Host) -> Result<String, String> {
     Ok(String::from_utf8_lossy(&host.output(&["doctor"])?.stdout).into_owned())
-}
-
-fn run_program(command: &mut Command) -> Result<(), String> {
-    let status = command.status().map_err(|error| error.to_string())?;
-    if status.success() { Ok(()) } else { Err(format!("{command:?}: {status}")) }
 }
 
 fn expect_not(found: &str, unwanted: &str) -> Result<(), String> {

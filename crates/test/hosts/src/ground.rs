@@ -145,14 +145,14 @@ impl Host {
         Err(format!("netloom {} failed: {errors}{text}", arguments.join(" ")))
     }
 
-    /// Runs the executable, which must fail; gives its errors.
+    /// Runs the executable, which must fail; gives its errors and what else it printed.
     pub(crate) fn fail(&self, arguments: &[&str]) -> Result<String, String> {
         let output = self.output(arguments)?;
         let (text, errors) = texts(&output);
         if output.status.success() {
             return Err(format!("netloom {} succeeded: {text}", arguments.join(" ")));
         }
-        Ok(errors)
+        Ok(errors + &text)
     }
 
     /// Runs the executable, whether it succeeds or not.

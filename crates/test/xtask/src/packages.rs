@@ -40,6 +40,10 @@ const BROWSER: [Peer; 1] =
 const BENCHMARK: [Peer; 1] =
     [Peer { program: "iperf3", package: "iperf3", purpose: "sends as fast as it can" }];
 
+/// What only the show of faults needs.
+const FAULTS: [Peer; 1] =
+    [Peer { program: "faketime", package: "faketime", purpose: "shows a host another time" }];
+
 /// Folders of programs that are not on every user's path.
 const SYSTEM_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
@@ -78,7 +82,7 @@ pub(crate) fn require(program: &str) -> anyhow::Result<()> {
     if is_installed(program) {
         return Ok(());
     }
-    let mut known = PEERS.iter().chain(&BROWSER).chain(&BENCHMARK);
+    let mut known = PEERS.iter().chain(&BROWSER).chain(&BENCHMARK).chain(&FAULTS);
     let peer = known.find(|peer| peer.program == program).context("it is in no list")?;
     ensure!(
         is_root(),

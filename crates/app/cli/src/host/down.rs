@@ -51,7 +51,7 @@ pub(crate) fn start(arguments: &Start) -> anyhow::Result<ExitCode> {
         place.fabric
     );
     place.make()?;
-    supervise::start(&place)?;
+    supervise::start(&place)?.wait_for_all()?;
     output::print(&format!("fabric {} runs here\n", place.fabric));
     Ok(ExitCode::SUCCESS)
 }

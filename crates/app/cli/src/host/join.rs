@@ -2,7 +2,7 @@
 
 use super::place::{Host, Place};
 use super::seat::Seat;
-use super::{supervise, up, wait_for};
+use super::{supervise, wait_for};
 use crate::output;
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
@@ -69,11 +69,12 @@ pub(crate) fn join(arguments: &Join) -> anyhow::Result<ExitCode> {
     if arguments.no_start {
         return Ok(ExitCode::SUCCESS);
     }
-    supervise::start(&place)?;
+    let started = supervise::start(&place)?;
     if joined.member.is_some() {
-        up::wait_for_control(&place)?;
+        started.wait_for_control()?;
         output::print("this host is a member of control now\n");
     }
+    started.wait_for_node()?;
     // Control has nothing to say to one that takes no part yet.
     if joined.declared && !joined.waiting {
         wait_until_heard(&place)?;

@@ -1,6 +1,7 @@
 //! `netloom supervise`: keeps control and the node's agent of one fabric running.
 
 use super::place::{Host, Place};
+use super::started::Started;
 use crate::output;
 use anyhow::{Context as _, bail};
 use netloom_agent::joined::JOINED;
@@ -98,9 +99,10 @@ pub(super) fn end(place: &Place) -> anyhow::Result<bool> {
 }
 
 /// Starts a supervisor that outlives this command, unless there is one.
-pub(super) fn start(place: &Place) -> anyhow::Result<()> {
+pub(super) fn start(place: &Place) -> anyhow::Result<Started<'_>> {
+    let started = Started::now(place);
     if running(place).is_some() {
-        return Ok(());
+        return Ok(started);
     }
     let log = log(place, "supervisor")?;
     let executable = std::env::current_exe().context("cannot find the netloom executable")?;
@@ -109,7 +111,7 @@ pub(super) fn start(place: &Place) -> anyhow::Result<()> {
     command.arg("--run").arg(&place.run_root).args(["--fabric", &place.fabric]);
     command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
     command.process_group(0).spawn().context("cannot start the supervisor")?;
-    Ok(())
+    Ok(started)
 }
 
 fn log(place: &Place, of: &str) -> anyhow::Result<std::fs::File> {

@@ -11,10 +11,6 @@ use netloom_model::Fabric;
 use netloom_model::fabric::Role;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
-
-/// Longest wait until control answers.
-const READY_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Begins the fabric of the files with this host as control and node, or goes on with it.
 #[derive(Debug, clap::Args)]
@@ -73,8 +69,7 @@ pub(crate) fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
     }
     let settings = arguments.seat.settings(&node);
     settings.write(&place.control())?;
-    supervise::start(&place)?;
-    wait_for_control(&place)?;
+    supervise::start(&place)?.wait_for_control()?;
     // Declared first: a node that the fabric does not have is not let in.
     let mut apply = api::Apply {
         sources,
@@ -148,20 +143,6 @@ fn node_name(fabric: &Fabric, given: Option<&str>) -> anyhow::Result<String> {
          `roles: [control]`; the file has {}",
         names.join(", ")
     )
-}
-
-pub(super) fn wait_for_control(place: &Place) -> anyhow::Result<()> {
-    let deadline = Instant::now() + READY_TIMEOUT;
-    while !place.has_control() {
-        if Instant::now() > deadline {
-            let log = std::fs::read_to_string(place.log("control")).unwrap_or_default();
-            let end: Vec<&str> = log.lines().rev().take(3).collect();
-            let end = end.into_iter().rev().collect::<Vec<_>>().join("\n");
-            bail!("control does not answer; its log ends with:\n{end}");
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    Ok(())
 }
 
 fn next_steps(status: &api::Status, arguments: &Up) -> String {

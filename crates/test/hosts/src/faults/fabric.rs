@@ -44,6 +44,27 @@ workloads:
         Ok(path.to_string_lossy().into_owned())
     }
 
+    /// The same with another network, which every node's own stack has to join.
+    pub(super) fn write_more(&self, port: usize) -> Result<String, String> {
+        let path = PathBuf::from(self.write(port)?);
+        let text = std::fs::read_to_string(&path).map_err(|error| error.to_string())?;
+        let text = text
+            .replace(
+                "app: { cidr: 10.1.0.0/16 }",
+                "app: { cidr: 10.1.0.0/16 }, more: { cidr: 10.2.0.0/16 }",
+            )
+            .replace("subnets: {", "subnets: { m: { network: more, cidr: 10.2.1.0/24 },");
+        let mut text = text;
+        for node in NODES {
+            text.push_str(&format!(
+                "  m-{node}: {{ node: {node}, subnet: m, security_groups: [web], attach: {{ serve: {{ http: 80 }} }} }}\n"
+            ));
+        }
+        let path = path.with_extension("more.yaml");
+        std::fs::write(&path, text).map_err(|error| error.to_string())?;
+        Ok(path.to_string_lossy().into_owned())
+    }
+
     pub(super) fn token(&self, options: &[&str]) -> Result<String, String> {
         let token = self.hosts[0].succeed(&[&["token", "create"], options].concat())?;
         Ok(token.trim().to_owned())
@@ -64,7 +85,20 @@ workloads:
             let found = self.hosts[0].status()?["nodes"][node]["state"].clone();
             if found == wanted { Ok(()) } else { Err(format!("it is {found}")) }
         })
+        .map_err(|why| format!("{why}\n{}", self.last_words(node)))
         .map(drop)
+    }
+
+    /// What a node says of itself, and the end of its log.
+    fn last_words(&self, node: &str) -> String {
+        let place = NODES.iter().position(|name| *name == node).unwrap_or(0);
+        let host = &self.hosts[place];
+        let status = host.output(&["status"]).map(|output| output.stdout).unwrap_or_default();
+        let log = host.state().join(FABRIC).join("log").join("node.log");
+        let log = std::fs::read_to_string(&log).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().rev().take(15).collect();
+        let log = lines.into_iter().rev().collect::<Vec<_>>().join("\n");
+        format!("{}\n{log}", String::from_utf8_lossy(&status))
     }
 
     pub(super) fn all_connected(&self) -> Result<(), String> {

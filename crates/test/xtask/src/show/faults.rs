@@ -9,7 +9,7 @@ use std::process::Command;
 
 pub(crate) const SHOW: Show = Show {
     name: "faults",
-    about: "nodes not admitted, applies at once, a damaged store, taken ports, a full disk: each is said",
+    about: "what is refused, damaged, taken, full, off or away: each is said, nothing is half applied",
     run,
 };
 
@@ -24,7 +24,7 @@ struct Options {
     no_install: bool,
 }
 
-const STEPS: [&str; 9] = [
+const STEPS: [&str; 13] = [
     "the fabric begins",
     "a token's name and text are held to",
     "a node that waits for approval gets nothing",
@@ -34,11 +34,16 @@ const STEPS: [&str; 9] = [
     "a damaged store is said, and nodes go on",
     "taken ports are said",
     "control's disk full, nothing half applied",
+    "an agent's disk full, in force and said",
+    "a change that two of three nodes refuse",
+    "clocks that are five hours off",
+    "control gone for a day",
 ];
 
 fn run(options: &[String]) -> anyhow::Result<Report> {
     let options = Options::parse_from(words(SHOW.name, options));
     packages::provide(!options.no_install);
+    packages::require("faketime")?;
     let programs = build_release(&["netloom-hosts", "netloom-cli"])?;
     let mut command = Command::new(programs.join("netloom-hosts"));
     command.arg("--netloom").arg(programs.join("netloom")).arg("faults");
