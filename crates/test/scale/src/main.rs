@@ -58,7 +58,8 @@ fn main() -> ExitCode {
     let result = match Arguments::parse() {
         Arguments::Model(sizes) => model::run(size(&sizes)),
         Arguments::Agents(arguments) => {
-            let kinds = arguments.kind.map_or_else(|| agents::Kind::ALL.to_vec(), |kind| vec![kind]);
+            let kinds =
+                arguments.kind.map_or_else(|| agents::Kind::ALL.to_vec(), |kind| vec![kind]);
             agents::run(size(&arguments.sizes), &arguments.netloom, &kinds, arguments.changes)
         }
     };
