@@ -7,6 +7,7 @@ mod dump;
 mod faults;
 mod flows;
 mod ground;
+mod installed;
 mod kill_storm;
 mod members;
 mod real_hosts;
@@ -37,6 +38,8 @@ enum Trial {
     Members(members::Options),
     /// Bad input and faults, each with a clear end.
     Faults(faults::Options),
+    /// A host that systemd runs.
+    Installed(installed::Options),
     /// Two versions in one fabric.
     Upgrade(upgrade::Options),
 }
@@ -48,6 +51,7 @@ fn main() -> ExitCode {
         Trial::KillStorm(options) => kill_storm::run(&netloom, &options),
         Trial::Members(options) => members::run(&netloom, &options),
         Trial::Faults(options) => faults::run(&netloom, &options),
+        Trial::Installed(options) => installed::run(&netloom, &options),
         Trial::Upgrade(options) => upgrade::run(&netloom, &options),
     };
     match result {

@@ -40,9 +40,11 @@ const BROWSER: [Peer; 1] =
 const BENCHMARK: [Peer; 1] =
     [Peer { program: "iperf3", package: "iperf3", purpose: "sends as fast as it can" }];
 
-/// What only the show of faults needs.
-const FAULTS: [Peer; 1] =
-    [Peer { program: "faketime", package: "faketime", purpose: "shows a host another time" }];
+/// What only shows of faults and of reboots need.
+const FAULTS: [Peer; 2] = [
+    Peer { program: "faketime", package: "faketime", purpose: "shows a host another time" },
+    Peer { program: "systemctl", package: "systemd", purpose: "boots a host" },
+];
 
 /// Folders of programs that are not on every user's path.
 const SYSTEM_FOLDERS: [&str; 3] = ["/usr/local/sbin", "/usr/sbin", "/sbin"];

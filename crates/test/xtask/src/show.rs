@@ -6,6 +6,7 @@ mod dashboard;
 mod drift;
 mod faults;
 mod figures;
+mod installed;
 mod kill_storm;
 mod main_job;
 mod members;
@@ -36,7 +37,7 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 16] = [
+const SHOWS: [Show; 17] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
@@ -47,6 +48,7 @@ const SHOWS: [Show; 16] = [
     real_hosts::SHOW,
     kill_storm::SHOW,
     members::SHOW,
+    installed::SHOW,
     faults::SHOW,
     store_conformance::SHOW,
     scale_control::SHOW,

@@ -82,7 +82,6 @@ fn unit(place: &Place, executable: &Path) -> String {
     format!(
         "[Unit]
 Description=Netloom fabric {fabric}
-Documentation=man:netloom(1)
 Wants=network-online.target
 After=network-online.target docker.service
 
