@@ -4,8 +4,8 @@
 use netloom::Client;
 use netloom::api::{Apply, Sources};
 use netloom::network::{
-    Config, Network, NetworkManager as _, PortRange, Protocol, SecurityGroup, Source, Subnet,
-    VirtualNetwork,
+    Attach, Config, Network, NetworkManager as _, Node, PortRange, Protocol, SecurityGroup,
+    Service, Source, Subnet, VirtualNetwork, Workload,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -147,5 +147,36 @@ fn what_is_wrong_is_told_with_its_cure() {
         assert!(error.contains("9-1") && error.contains("nobody"), "{error}");
         assert!(network.delete_subnet("nowhere").await.is_err());
         assert_eq!(network.list_networks().await.unwrap().len(), 2, "nothing else was made");
+    });
+}
+
+#[test]
+fn nodes_workloads_and_services_by_builders() {
+    with_control("members", |socket| async move {
+        run(env!("CARGO_BIN_EXE_clusterdb-virtual-networks"), &socket);
+        run(env!("CARGO_BIN_EXE_clusterdb-network-security"), &socket);
+        let network = Network::new(Config::unix(&socket)).unwrap();
+        let error =
+            network.create_node(Node::new("beta", "nowhere")).await.unwrap_err().to_string();
+        assert!(error.contains("nowhere"), "{error}");
+        network.create_node(Node::new("beta", "us-west").with_tag("edge")).await.unwrap();
+        let web = Workload::new("web", "beta", "app-subnet-1", Attach::ServeHttp(443))
+            .with_security_group("web-sg")
+            .with_label("app", "shop");
+        network.create_workload(web.clone()).await.unwrap();
+        let again = network.create_workload(web).await.unwrap_err().to_string();
+        assert!(again.contains("web"), "{again}");
+        let service = Service::new("shop", 443).with_select("app", "shop");
+        network.create_service(service).await.unwrap();
+        let status = network.client().status().await.unwrap();
+        assert_eq!(status.nodes["beta"].state, "not joined");
+        assert!(status.workloads.contains_key("web"), "{:?}", status.workloads.keys());
+        // A node goes after what it runs.
+        assert!(network.delete_node("beta").await.unwrap_err().to_string().contains("beta"));
+        network.delete_service("shop").await.unwrap();
+        network.delete_workload("web").await.unwrap();
+        network.delete_node("beta").await.unwrap();
+        let status = network.client().status().await.unwrap();
+        assert!(!status.nodes.contains_key("beta") && !status.workloads.contains_key("web"));
     });
 }

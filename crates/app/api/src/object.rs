@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// `POST /v1/objects/SECTION/NAME`: declares a network, a subnet or a security group.
+/// `POST /v1/objects/SECTION/NAME`: declares a network, a subnet, a security group, a node,
+/// a workload or a service.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Declare {
     /// The object, as it would stand in the fabric's file below its name. A network may name `zones`,

@@ -1,4 +1,4 @@
-//! Networks, subnets and security groups as programs declare them: types, builders, and who makes them so.
+//! What a fabric is made of, as programs declare it: types, builders, and who makes it so.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), netloom::network::NetworkError> {
@@ -18,9 +18,11 @@
 //! Netloom does not have yet is refused, never left out.
 
 mod manager;
+mod member;
 mod rules;
 
 pub use manager::{Config, Network, NetworkError, NetworkManager};
+pub use member::{Attach, Node, Service, Workload};
 pub use rules::{
     Destination, EgressRule, PortRange, Protocol, SecurityGroup, SecurityRule, Source,
 };

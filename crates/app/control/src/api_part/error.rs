@@ -49,7 +49,10 @@ pub enum EditError {
     #[error("no workload `{0}` is declared; say with --node where the container of that name runs")]
     NoNode(String),
     /// The API declares no such things.
-    #[error("there is no section `{0}`; the API declares networks, subnets and security_groups")]
+    #[error(
+        "there is no section `{0}`; the API declares networks, subnets, \
+             security_groups, nodes, workloads and services"
+    )]
     NoSection(String),
     /// What is declared is no object.
     #[error("this is no {what}; declare it as in a file")]

@@ -1,4 +1,4 @@
-//! Networks, subnets and security groups declared whole, in the form that files have.
+//! Objects of the fabric declared whole, in the form that files have.
 
 use super::{EditError, Part, owns};
 use crate::world::Accepted;
@@ -7,8 +7,14 @@ use netloom_model::Fabric;
 use serde_json::{Map, Value};
 
 /// Sections that the API may declare objects of, and what one is called.
-const SECTIONS: [(&str, &str); 3] =
-    [("networks", "network"), ("subnets", "subnet"), ("security_groups", "security group")];
+const SECTIONS: [(&str, &str); 6] = [
+    ("networks", "network"),
+    ("subnets", "subnet"),
+    ("security_groups", "security group"),
+    ("nodes", "node"),
+    ("workloads", "workload"),
+    ("services", "service"),
+];
 
 /// What an object of a section is called.
 fn word(section: &str) -> Result<&'static str, EditError> {
@@ -20,6 +26,9 @@ fn exists(fabric: &Fabric, section: &str, name: &str) -> bool {
     match section {
         "networks" => fabric.networks.contains_key(name),
         "subnets" => fabric.subnets.contains_key(name),
+        "nodes" => fabric.nodes.contains_key(name),
+        "workloads" => fabric.workloads.contains_key(name),
+        "services" => fabric.services.contains_key(name),
         _ => fabric.security_groups.contains_key(name),
     }
 }

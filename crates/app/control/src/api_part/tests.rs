@@ -120,7 +120,7 @@ fn objects_are_declared_as_in_a_file_and_what_is_left_out_is_found_or_asked_for(
             "zones of one region",
         ),
         (("networks", "new"), json!(7), "no network"),
-        (("nodes", "new"), json!({}), "no section `nodes`"),
+        (("regions", "new"), json!({}), "no section `regions`"),
     ] {
         let error = declare(&none, None, place, &declaration, false).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
@@ -128,4 +128,40 @@ fn objects_are_declared_as_in_a_file_and_what_is_left_out_is_found_or_asked_for(
     assert_eq!(withdraw(&with, text.as_deref(), ("subnets", "more")).unwrap(), None);
     let error = withdraw(&none, None, ("subnets", "nowhere")).unwrap_err();
     assert!(error.to_string().contains("nowhere"), "{error}");
+}
+
+#[test]
+fn a_node_its_workload_and_a_service_are_declared_replaced_and_withdrawn() {
+    let none = accepted(None);
+    let node = serde_json::json!({ "region": "here" });
+    let text = declare(&none, None, ("nodes", "beta"), &node, false).unwrap();
+    let web = serde_json::json!({
+        "node": "beta", "subnet": "web", "security_groups": ["web"],
+        "labels": { "app": "web" }, "attach": { "serve": { "http": 80 } },
+    });
+    let now = accepted(text.clone());
+    let text = declare(&now, text.as_deref(), ("workloads", "web-2"), &web, false).unwrap();
+    let service = serde_json::json!({ "port": 80, "select": { "app": "web" } });
+    let now = accepted(text.clone());
+    let text = declare(&now, text.as_deref(), ("services", "shop"), &service, false).unwrap();
+    let now = accepted(text.clone());
+    assert_eq!(now.fabric.workloads["web-2"].node, "beta");
+    assert!(now.fabric.services.contains_key("shop"));
+    // What is there stays, unless it is to be replaced; a file's object always does.
+    let place = ("workloads", "web-2");
+    let again = declare(&now, text.as_deref(), place, &web, false);
+    assert!(matches!(again, Err(EditError::Exists { what: "workload", .. })), "{again:?}");
+    let mut moved = web.clone();
+    moved["node"] = "alpha".into();
+    let replaced = declare(&now, text.as_deref(), place, &moved, true).unwrap();
+    assert_eq!(accepted(replaced).fabric.workloads["web-2"].node, "alpha");
+    let of_file = declare(&now, text.as_deref(), ("workloads", "db"), &web, true);
+    assert!(matches!(of_file, Err(EditError::InFile(_))), "{of_file:?}");
+    let mut text = text;
+    for place in [("services", "shop"), ("workloads", "web-2"), ("nodes", "beta")] {
+        let now = accepted(text.clone());
+        text = withdraw(&now, text.as_deref(), place).unwrap();
+    }
+    let now = accepted(text);
+    assert!(!now.fabric.nodes.contains_key("beta") && now.fabric.services.is_empty());
 }

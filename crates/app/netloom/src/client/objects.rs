@@ -4,7 +4,8 @@ use super::{Client, ClientError, escaped};
 use netloom_api::{Applied, Declare, Withdraw};
 
 impl Client {
-    /// Declares an object of a section (`networks`, `subnets`, `security_groups`) of the fabric's file.
+    /// Declares an object of a section of the fabric's file: `networks`, `subnets`, `security_groups`,
+    /// `nodes`, `workloads` or `services`.
     pub async fn declare(
         &self,
         section: &str,

@@ -1,4 +1,4 @@
-//! Who makes networks, subnets and security groups so.
+//! Who makes networks and what is in them so.
 
 use super::{SecurityGroup, Subnet, VirtualNetwork};
 use crate::{Client, ClientError};
@@ -84,7 +84,7 @@ impl Config {
     }
 }
 
-/// Makes networks, subnets and security groups so, in one fabric.
+/// Makes networks and what is in them so, in one fabric.
 ///
 /// What control takes is declared. Nodes are waited for; those that are away follow when they come back,
 /// and what one cannot put in force is told by [`Client::status`].
@@ -163,7 +163,7 @@ impl Network {
         self.withdraw("security_groups", name).await
     }
 
-    async fn declare(
+    pub(super) async fn declare(
         &self,
         section: &str,
         name: &str,
@@ -175,7 +175,7 @@ impl Network {
         Ok(())
     }
 
-    async fn withdraw(&self, section: &str, name: &str) -> Result<(), NetworkError> {
+    pub(super) async fn withdraw(&self, section: &str, name: &str) -> Result<(), NetworkError> {
         let wanted = Withdraw { author: self.config.author.clone(), wait_ms: WAIT_MS };
         self.config.client.withdraw(section, name, &wanted).await?;
         Ok(())

@@ -93,3 +93,35 @@ fn what_is_not_there_yet_is_refused_and_nothing_is_left_out() {
     let none = VirtualNetwork::new("n").declaration().unwrap_err().to_string();
     assert!(none.contains("with_cidr"), "{none}");
 }
+
+#[test]
+fn nodes_workloads_and_services_are_those_of_a_file() {
+    let node = Node::new("beta", "here").with_zone("a").with_tag("edge");
+    assert_eq!(node.declaration(), json!({ "region": "here", "zone": "a", "tags": ["edge"] }));
+    let web = Workload::new("web", "beta", "s", Attach::Container("nginx"))
+        .with_security_group("web")
+        .with_label("app", "web");
+    let service = Service::new("shop", 80).with_select("app", "web");
+    // What is built is what a file would say: it loads as one.
+    let file = json!({
+        "version": 1, "fabric": "built",
+        "regions": { "here": { "zones": ["a"] } },
+        "networks": { "app": { "cidr": "10.1.0.0/16" } },
+        "subnets": { "s": { "network": "app", "cidr": "10.1.1.0/24" } },
+        "security_groups": { "web": { "ingress": [{ "from": "all" }], "egress": [{ "to": "all" }] } },
+        "nodes": { "beta": node.declaration() },
+        "workloads": {
+            "web": web.declaration(),
+            "host": Workload { attach: Attach::Host, ..web.clone() }.declaration(),
+            "ns": Workload { attach: Attach::Netns("/run/netns/x"), ..web.clone() }.declaration(),
+            "run": Workload { attach: Attach::Process(vec!["sleep", "1"]), ..web.clone() }.declaration(),
+            "serve": Workload { attach: Attach::ServeHttp(80), ..web.clone() }.declaration(),
+        },
+        "services": { "shop": service.declaration() },
+    });
+    let text = file.to_string().into_bytes();
+    let loaded = netloom_model::load(&["built.yaml".to_owned()], |_| Ok(text.clone()));
+    let findings = netloom_model::diagnostic::render(&loaded.diagnostics, &loaded.sources);
+    let fabric = loaded.fabric.unwrap_or_else(|| panic!("{findings}"));
+    assert_eq!((fabric.workloads.len(), fabric.services.len()), (5, 1));
+}
