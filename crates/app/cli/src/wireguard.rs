@@ -16,7 +16,7 @@ use netloom_sys::unix_socket;
 use netloom_tunnel::{NetworkSetup, Tunnels};
 use netloom_vpn::uapi::{self, Request};
 use netloom_vpn::{Interface, PeerState};
-use netloom_wireguard::PublicKey;
+use netloom_wireguard::PrivateKey;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::AsFd as _;
@@ -100,8 +100,6 @@ struct Server {
     listener: UnixListener,
     tunnels: Tunnels,
     interface: Interface,
-    /// Handed to the driver with the first key.
-    device: Option<TunnelDevice>,
 }
 
 impl Server {
@@ -135,7 +133,10 @@ impl Server {
         let tunnels = Tunnels::start_on(udp, Seed(seed))?;
         let interface = Interface { listen_port, ..Interface::default() };
         let mtu_bytes = arguments.mtu as usize;
-        Ok(Self { name, mtu_bytes, socket, listener, tunnels, interface, device: Some(device) })
+        let server = Self { name, mtu_bytes, socket, listener, tunnels, interface };
+        let setup = NetworkSetup { device: Some(device), ..server.setup(&server.interface)? };
+        server.tunnels.set_network(NETWORK, setup)?;
+        Ok(server)
     }
 
     fn serve(&mut self, signals: &SignalFd) -> anyhow::Result<ExitCode> {
@@ -164,8 +165,7 @@ impl Server {
 
     /// Whether the device is closed: `/sys` may be that of another namespace.
     fn is_gone(&self) -> anyhow::Result<bool> {
-        let kept = self.device.is_some() || !self.tunnels.status()?.devices.is_empty();
-        Ok(!kept)
+        Ok(self.tunnels.status()?.devices.is_empty())
     }
 
     /// Answers requests until the other end has no more.
@@ -213,29 +213,48 @@ impl Server {
         }
     }
 
+    /// What can fail comes before anything is changed.
     fn put_in_force(&mut self, wanted: &mut Interface) -> Result<(), (i32, anyhow::Error)> {
         let failed = |error: anyhow::Error| (uapi::FAILED, error);
+        let mut moved = None;
         if wanted.listen_port != self.interface.listen_port || wanted.mark != self.interface.mark {
             let udp = UdpSocket::bind_any(wanted.listen_port)
                 .map_err(|error| (uapi::PORT_TAKEN, error.into()))?;
             udp.set_mark(wanted.mark).map_err(|error| failed(error.into()))?;
             let address = udp.local_address().map_err(|error| failed(error.into()))?;
             wanted.listen_port = address.port();
-            self.tunnels.set_socket(udp).map_err(|error| failed(error.into()))?;
+            moved = Some(udp);
         }
-        let Some(private_key) = wanted.private_key.clone() else {
-            return Ok(());
+        let setup = self.setup(wanted).map_err(failed)?;
+        self.tunnels.set_network(NETWORK, setup).map_err(|error| failed(error.into()))?;
+        match moved {
+            Some(udp) => self.tunnels.set_socket(udp).map_err(|error| failed(error.into())),
+            None => Ok(()),
+        }
+    }
+
+    /// The network of an interface. One without a key gets one that nobody knows, and no peers.
+    fn setup(&self, interface: &Interface) -> anyhow::Result<NetworkSetup> {
+        let (private_key, peers) = match &interface.private_key {
+            Some(key) => {
+                let peers = interface.peers.iter();
+                (key.clone(), peers.map(|(key, peer)| (key.to_string(), peer.clone())).collect())
+            }
+            None => {
+                let mut bytes = [0; 32];
+                netloom_sys::process::random(&mut bytes)
+                    .context("the kernel gives no randomness")?;
+                (PrivateKey::from_bytes(bytes), BTreeMap::new())
+            }
         };
-        let name = |key: &PublicKey| key.to_string();
-        let setup = NetworkSetup {
+        Ok(NetworkSetup {
             name: self.name.clone(),
             private_key,
             mtu_bytes: self.mtu_bytes,
-            device: self.device.take(),
-            peers: wanted.peers.iter().map(|(key, peer)| (name(key), peer.clone())).collect(),
+            device: None,
+            peers,
             timestamp_floors: BTreeMap::new(),
-        };
-        self.tunnels.set_network(NETWORK, setup).map_err(|error| failed(error.into()))
+        })
     }
 
     fn shown(&self) -> String {
