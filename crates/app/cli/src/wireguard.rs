@@ -99,6 +99,8 @@ struct Server {
     socket: PathBuf,
     listener: UnixListener,
     tunnels: Tunnels,
+    /// The driver's socket, to be marked.
+    udp: UdpSocket,
     interface: Interface,
 }
 
@@ -130,10 +132,10 @@ impl Server {
         netloom_sys::process::random(&mut seed).context("the kernel gives no randomness")?;
         let udp = UdpSocket::bind_any(0)?;
         let listen_port = udp.local_address().context("the port")?.port();
-        let tunnels = Tunnels::start_on(udp, Seed(seed))?;
+        let tunnels = Tunnels::start_on(udp.try_clone().context("the port")?, Seed(seed))?;
         let interface = Interface { listen_port, ..Interface::default() };
         let mtu_bytes = arguments.mtu as usize;
-        let server = Self { name, mtu_bytes, socket, listener, tunnels, interface };
+        let server = Self { name, mtu_bytes, socket, listener, tunnels, udp, interface };
         let setup = NetworkSetup { device: Some(device), ..server.setup(&server.interface)? };
         server.tunnels.set_network(NETWORK, setup)?;
         Ok(server)
@@ -217,20 +219,27 @@ impl Server {
     fn put_in_force(&mut self, wanted: &mut Interface) -> Result<(), (i32, anyhow::Error)> {
         let failed = |error: anyhow::Error| (uapi::FAILED, error);
         let mut moved = None;
-        if wanted.listen_port != self.interface.listen_port || wanted.mark != self.interface.mark {
+        if wanted.listen_port != self.interface.listen_port {
             let udp = UdpSocket::bind_any(wanted.listen_port)
                 .map_err(|error| (uapi::PORT_TAKEN, error.into()))?;
-            udp.set_mark(wanted.mark).map_err(|error| failed(error.into()))?;
             let address = udp.local_address().map_err(|error| failed(error.into()))?;
             wanted.listen_port = address.port();
-            moved = Some(udp);
+            let handle = udp.try_clone().map_err(|error| failed(error.into()))?;
+            moved = Some((udp, handle));
         }
+        let marked = moved.as_ref().map_or(&self.udp, |(_, handle)| handle);
+        marked.set_mark(wanted.mark).map_err(|error| failed(error.into()))?;
         let setup = self.setup(wanted).map_err(failed)?;
-        self.tunnels.set_network(NETWORK, setup).map_err(|error| failed(error.into()))?;
-        match moved {
-            Some(udp) => self.tunnels.set_socket(udp).map_err(|error| failed(error.into())),
-            None => Ok(()),
+        if let Err(error) = self.tunnels.set_network(NETWORK, setup) {
+            // That of a socket that stays goes back with the rest.
+            let _ = self.udp.set_mark(self.interface.mark);
+            return Err(failed(error.into()));
         }
+        if let Some((udp, handle)) = moved {
+            self.tunnels.set_socket(udp).map_err(|error| failed(error.into()))?;
+            self.udp = handle;
+        }
+        Ok(())
     }
 
     /// The network of an interface. One without a key gets one that nobody knows, and no peers.

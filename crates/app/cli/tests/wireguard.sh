@@ -23,6 +23,9 @@ ip addr add 10.9.0.1/24 dev wgt0
 ip link set wgt0 up
 nsenter --net=/proc/$other/ns/net sh -c "ip link set lo up; ip addr add 10.9.0.2/24 dev wgt1; ip link set wgt1 up"
 $netloom ping -c 2 --timeout 1s 10.9.0.2
+wg set wgt0 fwmark 0x5
+test "$(wg show wgt0 fwmark)" = 0x5
+$netloom ping -c 2 --timeout 1s 10.9.0.2
 wg show wgt0 latest-handshakes | grep -v "	0$"
 wg set wgt0 private-key /run/none
 test "$(wg show wgt0 private-key)" = "(none)"

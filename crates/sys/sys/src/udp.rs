@@ -102,6 +102,12 @@ impl UdpSocket {
         Ok(Self { fd, ipv6, sends_segments: true })
     }
 
+    /// Another handle of the same socket: marks that are set on one hold for both.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        let (ipv6, sends_segments) = (self.ipv6, self.sends_segments);
+        Ok(Self { fd: self.fd.try_clone()?, ipv6, sends_segments })
+    }
+
     /// The address it is bound to.
     pub fn local_address(&self) -> io::Result<SocketAddr> {
         let mut raw = RawAddress::empty();
