@@ -8,6 +8,7 @@
 //! STATE/clock  the promised time: nanoseconds since 1970, in decimal
 //! ```
 
+use crate::joined::write_secret;
 use netloom_base::WallTime;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -42,10 +43,7 @@ impl Promise {
             return;
         }
         let until = WallTime(now.0.saturating_add(2 * half));
-        let fresh = self.path.with_extension("new");
-        let written = std::fs::write(&fresh, until.0.to_string())
-            .and_then(|()| std::fs::rename(&fresh, &self.path));
-        if written.is_ok() {
+        if write_secret(&self.path, until.0.to_string().as_bytes()).is_ok() {
             self.until = until;
         }
     }

@@ -28,8 +28,8 @@ struct Options {
     changes: u64,
 }
 
-/// Time from asking for a change to the last agent that enforces it, in milliseconds, which half of
-/// the changes keep, and all of them twice over: for the smaller fabric, and for the larger one.
+/// Longest time from asking for a change to the last agent that enforces it, in milliseconds: for
+/// the smaller fabric, and for the larger one.
 const ENFORCED_MS: [u64; 2] = [100, 1_000];
 
 fn run(options: &[String]) -> anyhow::Result<Report> {
@@ -95,9 +95,7 @@ fn agents(report: &mut Report, figures: &Figures, nodes: u64, limit_ms: u64) {
             let figure = format!("{change}, {figure}");
             report.figure(name(&figure), figures.text(&figure));
         }
-        // All agents work on the processors of this one machine, which disturbs the slowest of them.
-        for (figure, limit_ms) in [("enforced p50 ms", limit_ms), ("enforced max ms", 2 * limit_ms)]
-        {
+        for figure in ["enforced p50 ms", "enforced max ms"] {
             let figure = format!("{change}, {figure}");
             let quick = figures.number(&figure).is_some_and(|ms| ms <= limit_ms);
             let limit = format!("at most {limit_ms}");
