@@ -1,5 +1,6 @@
 //! One namespace of a node as the kernel shows it, in lines that can be compared.
 
+use anyhow::Context as _;
 use ipnet::IpNet;
 use netloom_state::{ALIAS_PREFIX, Route, RouteKind};
 use netloom_sys::namespace::NamespaceHandle;
@@ -118,6 +119,8 @@ impl Space {
     pub fn lines(&mut self) -> anyhow::Result<BTreeSet<String>> {
         let mut lines = BTreeSet::new();
         let names = self.names()?;
+        // A link that came back between two questions has no name here yet; ask again.
+        let name = |index: &LinkIndex| names.get(index).context("a link is being made");
         for link in self.links()? {
             lines.insert(format!("link {} {} {}", link.name, link.mtu_bytes, link.up));
         }
@@ -125,10 +128,10 @@ impl Space {
             lines.insert(format!("route {route}"));
         }
         for (index, address) in self.addresses()? {
-            lines.insert(format!("address {} {address}", names[&index]));
+            lines.insert(format!("address {} {address}", name(&index)?));
         }
         for (index, address) in self.neighbours()? {
-            lines.insert(format!("neighbour {} {address}", names[&index]));
+            lines.insert(format!("neighbour {} {address}", name(&index)?));
         }
         for ipv6 in [false, true] {
             let rules = route::dump_rules(&mut self.route, ipv6)?;
