@@ -1,6 +1,7 @@
 //! What has been declared, by file and by API: texts, and the fabric that they make.
 
-use netloom_model::{Loaded, load};
+use netloom_model::tree::Remembered;
+use netloom_model::{Loaded, load_edited};
 use std::collections::BTreeMap;
 
 /// Name under which the API's part appears in errors and explanations.
@@ -20,9 +21,14 @@ pub struct Declared {
 impl Declared {
     /// Loads and checks all of it together: a name that two owners declare is an error.
     pub fn load(&self) -> Loaded {
+        self.load_edited(&mut Remembered::default())
+    }
+
+    /// Loads as [`load`](Self::load) does, and parses only what was edited since `remembered` was used.
+    pub fn load_edited(&self, remembered: &mut Remembered) -> Loaded {
         let mut roots = self.roots.clone();
         roots.extend(self.api.as_ref().map(|_| API_FILE.to_owned()));
-        load(&roots, |path| {
+        load_edited(remembered, &roots, |path| {
             let text = if path == API_FILE { self.api.as_ref() } else { self.texts.get(path) };
             let missing = || "it was not sent along: apply again from where the file is".to_owned();
             text.map(|text| text.clone().into_bytes()).ok_or_else(missing)

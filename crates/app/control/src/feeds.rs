@@ -1,7 +1,9 @@
 //! What each node shall have, kept up to date at the cost of a change.
 
 use crate::world::{Shared, Table, World};
-use netloom_control_protocol::{Changes, Feed, Resource, ResourceKey, ResourceSet, delta_between};
+use netloom_control_protocol::{
+    Changes, Digest, Feed, Resource, ResourceKey, ResourceSet, delta_between,
+};
 use netloom_resource::Topic;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -117,6 +119,14 @@ impl Feeds {
             }
         }
         concerned
+    }
+
+    /// Whether a node that holds the set with a digest has all that its feed shall bring it.
+    pub fn is_reached(&self, node: &str, held: Option<&Digest>) -> bool {
+        self.feeds.get(node).is_none_or(|of_node| {
+            let NodeFeed { feed, version, .. } = of_node;
+            *version <= feed.revision() && held == Some(&feed.digest())
+        })
     }
 
     fn forget(&mut self, node: &str) {

@@ -2,24 +2,27 @@
 
 mod error;
 mod nodes;
+mod revisions;
 
 use crate::declared::Declared;
 use crate::feeds::{Feeds, Sign};
 use crate::observed::Observed;
 use crate::proposal::{self, Effects, Origin, Proposal};
 use crate::record::{CURRENT, Current, FABRIC, FabricRecord, RevisionRecord, revision_name};
-use crate::world::{self, Accepted, World, WorldError};
+use crate::world::{Accepted, World};
 use netloom_cbor::to_bytes;
+use netloom_model::tree::Remembered;
 use netloom_store::{Change, CommitError, Snapshot, Store, UpdateError};
-use netloom_sys::process::in_background;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 pub use error::OfficeError;
 
 /// How often a change is proposed anew while others come first.
 const ATTEMPTS_MAX: usize = 64;
+/// Longest that connected nodes go first.
+const NODES_FIRST: Duration = Duration::from_secs(1);
 
 /// A change that was made.
 #[derive(Debug)]
@@ -41,6 +44,8 @@ pub struct Office {
     /// Held from a commit until memory has followed it, so that what was checked for the commit is
     /// not read and checked a second time by who follows the store.
     commits: Mutex<()>,
+    /// The texts that were looked at last: the next ones are an edit of them.
+    remembered: Mutex<Remembered>,
     notify: Box<dyn Fn(u64) + Send + Sync>,
 }
 
@@ -110,7 +115,8 @@ impl Office {
         let (observed, elsewhere) = (BTreeMap::new(), BTreeMap::new());
         let heard = BTreeSet::new();
         let inner = Inner { world, feeds, observed, sequence: 0, elsewhere, heard };
-        Ok(Self { store, inner: Mutex::new(inner), commits: Mutex::new(()), notify })
+        let (inner, commits, remembered) = (Mutex::new(inner), Mutex::default(), Mutex::default());
+        Ok(Self { store, inner, commits, remembered, notify })
     }
 
     /// What is in force.
@@ -139,10 +145,19 @@ impl Office {
     /// It cannot be accepted.
     pub fn plan(&self, declared: Declared) -> Result<(u64, Proposal, Effects), OfficeError> {
         let world = self.world();
-        let proposal =
-            proposal::propose(&world, declared, now_ms()).map_err(OfficeError::Refused)?;
+        let proposal = self.propose(&world, declared, now_ms())?;
         let effects = proposal::effects(&world, &proposal);
         Ok((world.revision, proposal, effects))
+    }
+
+    fn propose(
+        &self,
+        world: &World,
+        declared: Declared,
+        now: u64,
+    ) -> Result<Proposal, OfficeError> {
+        let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
+        proposal::propose(world, declared, &mut remembered, now).map_err(OfficeError::Refused)
     }
 
     /// Makes what is declared the next revision. With `expected`, only if that revision is in force.
@@ -168,8 +183,7 @@ impl Office {
             let declared = declare(&world.accepted.declared);
             let changed = declared != world.accepted.declared;
             let now = now_ms();
-            let proposal =
-                proposal::propose(&world, declared, now).map_err(OfficeError::Refused)?;
+            let proposal = self.propose(&world, declared, now)?;
             if !changed {
                 let (revision, effects) = (world.revision, Effects::default());
                 return Ok(Applied { revision, proposal, effects, changed });
@@ -181,9 +195,9 @@ impl Office {
                     let accepted = Some(Arc::clone(&proposal.accepted));
                     let revision = self.advance_to(&after, accepted)?.revision;
                     drop(commits);
-                    // Nodes put the change in force meanwhile; what is told of it comes after them.
-                    let effects = in_background(|| proposal::effects(&world, &proposal));
-                    let effects = effects.unwrap_or_default();
+                    // What is told of the change must not keep nodes from putting it in force.
+                    self.wait_for_nodes(NODES_FIRST);
+                    let effects = proposal::effects(&world, &proposal);
                     return Ok(Applied { revision, proposal, effects, changed });
                 }
                 Err(CommitError::Conflict { .. }) => {}
@@ -203,52 +217,11 @@ impl Office {
         self.apply(|_| declared.clone(), &origin, None)
     }
 
-    /// What was declared at a revision.
-    ///
-    /// # Errors
-    /// There is no such revision.
-    pub fn declared_at(&self, number: u64) -> Result<Declared, OfficeError> {
-        let RevisionRecord { roots, texts, api, .. } = self.revision(number)?;
-        Ok(Declared { roots, texts, api })
-    }
-
-    /// A revision.
-    ///
-    /// # Errors
-    /// There is none.
-    pub fn revision(&self, number: u64) -> Result<RevisionRecord, OfficeError> {
-        world::read_revision(&self.store.snapshot()?, number).map_err(|error| match error {
-            WorldError::Missing { .. } => {
-                OfficeError::NoRevision { number, newest: self.world().revision }
-            }
-            error => error.into(),
-        })
-    }
-
-    /// The newest revisions, newest first.
-    ///
-    /// # Errors
-    /// The store fails.
-    pub fn history(&self, count: usize) -> Result<Vec<RevisionRecord>, OfficeError> {
-        let snapshot = self.store.snapshot()?;
-        let newest = self.world().revision;
-        let numbers = (0..=newest).rev().take(count);
-        let mut found = Vec::new();
-        for number in numbers {
-            match world::read_revision(&snapshot, number) {
-                Ok(record) => found.push(record),
-                Err(WorldError::Missing { .. }) => break,
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(found)
-    }
-
     /// Follows what other control members have committed; gives whether there was anything.
     ///
     /// # Errors
     /// The store fails.
-    pub fn follow(&self, timeout: std::time::Duration) -> Result<bool, OfficeError> {
+    pub fn follow(&self, timeout: Duration) -> Result<bool, OfficeError> {
         let version = self.world().version;
         match self.store.wait_for_change(version, timeout)? {
             Some(snapshot) => {

@@ -8,6 +8,7 @@ use crate::world::{Accepted, World};
 use netloom_cbor::to_bytes;
 use netloom_change::{Flows, NODES_MAX, NodeChange, Operations};
 use netloom_model::lease::{self, Leases};
+use netloom_model::tree::Remembered;
 use netloom_model::{Diagnostic, Fabric, Severity};
 use netloom_plan::assumed::Assumed;
 use netloom_plan::promises::{self, Broken};
@@ -78,12 +79,18 @@ pub struct Origin {
     pub rollback_of: Option<u64>,
 }
 
-/// What would change if `declared` were in force. `now_ms` is milliseconds since 1970.
+/// What would change if `declared` were in force, of which what is `remembered` is not parsed again.
+/// `now_ms` is milliseconds since 1970.
 ///
 /// # Errors
 /// It cannot be accepted.
-pub fn propose(world: &World, declared: Declared, now_ms: u64) -> Result<Proposal, Refused> {
-    let mut loaded = declared.load();
+pub fn propose(
+    world: &World,
+    declared: Declared,
+    remembered: &mut Remembered,
+    now_ms: u64,
+) -> Result<Proposal, Refused> {
+    let mut loaded = declared.load_edited(remembered);
     let Some(fabric) = loaded.fabric.take() else {
         return Err(Refused::Errors { findings: loaded.diagnostics, sources: loaded.sources });
     };

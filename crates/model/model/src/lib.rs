@@ -21,5 +21,5 @@ pub mod tree;
 pub use diagnostic::{Diagnostic, Severity};
 pub use fabric::Fabric;
 pub use lease::Leases;
-pub use load::{Loaded, load};
+pub use load::{Loaded, load, load_edited};
 pub use span::Span;

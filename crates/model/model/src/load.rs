@@ -9,7 +9,7 @@ use crate::decode::Decoder;
 use crate::diagnostic::{Diagnostic, Severity, code};
 use crate::fabric::Fabric;
 use crate::span::Span;
-use crate::tree;
+use crate::tree::Remembered;
 pub use declared::{Declared, Entry, Named};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -28,8 +28,18 @@ pub struct Loaded {
 }
 
 /// Loads `files` and what they include. `read` gives a file's bytes, or why it cannot.
-pub fn load(files: &[String], mut read: impl FnMut(&str) -> Result<Vec<u8>, String>) -> Loaded {
+pub fn load(files: &[String], read: impl FnMut(&str) -> Result<Vec<u8>, String>) -> Loaded {
+    load_edited(&mut Remembered::default(), files, read)
+}
+
+/// Loads as [`load`] does, and parses only what is not as it was when `remembered` was used last.
+pub fn load_edited(
+    remembered: &mut Remembered,
+    files: &[String],
+    mut read: impl FnMut(&str) -> Result<Vec<u8>, String>,
+) -> Loaded {
     let mut loader = Loader {
+        remembered,
         decoder: Decoder::default(),
         declared: Declared::default(),
         sources: BTreeMap::new(),
@@ -40,7 +50,8 @@ pub fn load(files: &[String], mut read: impl FnMut(&str) -> Result<Vec<u8>, Stri
         let span = Span { file: file.as_str().into(), line: 1, column: 1 };
         loader.file(file, &span, &mut Vec::new());
     }
-    let Loader { mut decoder, declared, sources, .. } = loader;
+    let Loader { remembered, mut decoder, declared, sources, seen, .. } = loader;
+    remembered.keep(&seen);
     let first = files.first().map_or("", String::as_str);
     let fabric = check::check(declared, first, &mut decoder);
     let diagnostics = decoder.into_findings();
@@ -49,6 +60,7 @@ pub fn load(files: &[String], mut read: impl FnMut(&str) -> Result<Vec<u8>, Stri
 }
 
 struct Loader<'a> {
+    remembered: &'a mut Remembered,
     decoder: Decoder,
     declared: Declared,
     sources: BTreeMap<String, String>,
@@ -90,7 +102,7 @@ impl Loader<'_> {
             return;
         };
         let mut found = Vec::new();
-        let tree = tree::read(file, &text, &mut found);
+        let tree = self.remembered.read(file, &text, &mut found);
         found.into_iter().for_each(|found| self.decoder.push(found));
         self.sources.insert(file.to_owned(), text);
         path.push(file.to_owned());

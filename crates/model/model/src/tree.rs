@@ -6,6 +6,10 @@ use crate::span::Span;
 pub mod toml;
 pub mod yaml;
 
+mod remembered;
+
+pub use remembered::Remembered;
+
 /// Largest file that is read.
 pub const FILE_BYTES_MAX: usize = 16 << 20;
 /// Deepest nesting of maps and lists.

@@ -59,7 +59,7 @@ pub struct CompiledPolicy {
 
 impl CompiledPolicy {
     /// Compiles the policies of the local workloads.
-    pub fn compile(locals: &[Local], policies: &Policies, members: &Members) -> Self {
+    pub fn compile(locals: &[Local], policies: &Policies, members: &Members<'_>) -> Self {
         let identities = locals
             .iter()
             .flat_map(|local| local.addresses.iter().map(|address| (*address, local.identity)));

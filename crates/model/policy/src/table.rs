@@ -30,14 +30,14 @@ pub struct DirectionTable {
 }
 
 /// Addresses that groups speak of, with the groups that their owners are in.
-pub type Members = BTreeMap<IpAddr, BTreeSet<Name>>;
+pub type Members<'a> = BTreeMap<IpAddr, &'a BTreeSet<Name>>;
 
 impl DirectionTable {
     /// Compiles the allowances of each local identity.
     ///
     /// Only what these allowances name is distinguished: an address or port that all of them
     /// treat alike shares its class with all others so treated.
-    pub fn compile(locals: &BTreeMap<u32, Vec<Allowance>>, members: &Members) -> Self {
+    pub fn compile(locals: &BTreeMap<u32, Vec<Allowance>>, members: &Members<'_>) -> Self {
         let selectors: Vec<&Selector> = distinct(locals, |allowance| &allowance.selector);
         let transports: Vec<&IntervalSet> = distinct(locals, |allowance| &allowance.transport);
         let mut peers = Classes::of(&selectors);
@@ -154,7 +154,7 @@ fn address_ranges(
 /// The classes of addresses whose groups are named by a selector.
 fn member_classes(
     selectors: &[&Selector],
-    members: &Members,
+    members: &Members<'_>,
     ranges: &[(u128, u128, Vec<usize>, u32)],
     classes: &mut Classes,
 ) -> BTreeMap<IpAddr, u32> {

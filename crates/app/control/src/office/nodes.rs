@@ -9,6 +9,10 @@ use netloom_control_protocol::{Digest, Feed};
 use netloom_store::{Change, CommitError, Snapshot};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often it is looked at how far nodes are.
+const LOOK: Duration = Duration::from_millis(5);
 
 impl Office {
     // === records ===
@@ -126,6 +130,14 @@ impl Office {
         everything.map(|(name, observed)| (name.clone(), observed.clone())).collect()
     }
 
+    /// Waits until all connected nodes hold what they shall have, or as long as `patience` says.
+    pub(super) fn wait_for_nodes(&self, patience: Duration) {
+        let start = Instant::now();
+        while start.elapsed() < patience && !self.inner().is_everyone_reached() {
+            std::thread::sleep(LOOK);
+        }
+    }
+
     /// Connected nodes that do not hold what they shall have yet.
     pub fn behind(&self) -> BTreeSet<String> {
         let mut inner = self.inner();
@@ -209,6 +221,12 @@ impl Office {
 }
 
 impl Inner {
+    fn is_everyone_reached(&self) -> bool {
+        let everything = self.everything_observed().into_iter();
+        let mut connected = everything.filter(|(_, node)| node.connected);
+        connected.all(|(name, node)| self.feeds.is_reached(name, node.held.as_ref()))
+    }
+
     fn everything_observed(&self) -> BTreeMap<&String, &Observed> {
         let mut all: BTreeMap<&String, &Observed> = self.observed.iter().collect();
         for (node, heard) in self.elsewhere.values().flatten() {

@@ -1,5 +1,6 @@
 //! YAML into the tree, with limits; a text that breaks the grammar is handed to the recovery.
 
+mod entries;
 mod hint;
 mod line;
 mod part;
@@ -8,6 +9,7 @@ mod recover;
 use super::{DEPTH_MAX, Key, Tree, VALUES_MAX, Value};
 use crate::diagnostic::{Diagnostic, code};
 use crate::span::Span;
+pub(super) use entries::read_pieces;
 use part::{Failure, Marks, Parsed, Part};
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, Span as Range, StrInput};
 use std::collections::BTreeMap;
@@ -19,7 +21,7 @@ use std::sync::Arc;
 /// so that every broken one is found, and what is sound is kept and checked.
 pub fn read(file: &str, text: &str, diagnostics: &mut Vec<Diagnostic>) -> Option<Tree> {
     let file: Arc<str> = file.into();
-    let whole = Part { file: &file, text, first_line: 0, marks: &Marks::default() };
+    let whole = Part { file: &file, text, first_line: 0, depth: 0, marks: &Marks::default() };
     match whole.parse() {
         Ok(parsed) => {
             diagnostics.extend(parsed.found);
@@ -70,7 +72,7 @@ impl<'a> Builder<'a> {
         let mut builder =
             Self { part, parser, anchors: BTreeMap::new(), values: 0, found: Vec::new() };
         let tree = builder.document()?;
-        Ok(Parsed { tree, found: builder.found })
+        Ok(Parsed { tree, values: builder.values, found: builder.found })
     }
 
     fn next(&mut self) -> Result<(Event<'a>, Range), Failure> {
@@ -107,7 +109,7 @@ impl<'a> Builder<'a> {
                 | Event::DocumentStart(_)
                 | Event::DocumentEnd
                 | Event::Nothing => {}
-                event => document = Some(self.value(event, &range, 0)?.0),
+                event => document = Some(self.value(event, &range, self.part.depth)?.0),
             }
         }
     }

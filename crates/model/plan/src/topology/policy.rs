@@ -36,18 +36,17 @@ pub(crate) fn policy_of(
 }
 
 /// The groups of every address in a network.
-pub(crate) fn members(input: &PlanInput<'_>, network: &str) -> Members {
+pub(crate) fn members<'a>(input: &PlanInput<'a>, network: &str) -> Members<'a> {
     let fabric = input.fabric;
-    let mut members: Members = input
+    let mut members: Members<'_> = input
         .workloads_in(network)
         .flat_map(|(name, workload)| {
             let addresses = input.addresses(name).iter();
-            addresses.map(|address| (*address, workload.security_groups.clone()))
+            addresses.map(|address| (*address, &workload.security_groups))
         })
         .collect();
     for node in input.stacks_in(network) {
-        let groups = fabric.nodes[node].security_groups.clone();
-        members.insert(input.node_address(node).into(), groups);
+        members.insert(input.node_address(node).into(), &fabric.nodes[node].security_groups);
     }
     members
 }
@@ -69,7 +68,7 @@ pub fn node_default(direction: Direction, span: &Span) -> Vec<Allowance> {
 /// Hands out identities: one number per distinct set of groups, the same on every node.
 struct IdentityDesk<'a> {
     input: &'a PlanInput<'a>,
-    numbers: BTreeMap<(bool, BTreeSet<Name>), u32>,
+    numbers: BTreeMap<(bool, &'a BTreeSet<Name>), u32>,
 }
 
 impl IdentityDesk<'_> {
@@ -77,11 +76,11 @@ impl IdentityDesk<'_> {
     fn number_all(&mut self, network: &str) {
         let fabric = self.input.fabric;
         let workloads = self.input.workloads_in(network);
-        let mut sets: BTreeSet<(bool, BTreeSet<Name>)> =
-            workloads.map(|(_, workload)| (false, workload.security_groups.clone())).collect();
+        let mut sets: BTreeSet<(bool, &BTreeSet<Name>)> =
+            workloads.map(|(_, workload)| (false, &workload.security_groups)).collect();
         sets.extend(self.input.nodes_in(network).iter().map(|node| {
             let groups = &fabric.nodes[node].security_groups;
-            (groups.is_empty(), groups.clone())
+            (groups.is_empty(), groups)
         }));
         let mut used = BTreeSet::new();
         for (is_node_default, groups) in sets {
@@ -96,7 +95,7 @@ impl IdentityDesk<'_> {
     }
 
     fn add(&self, groups: &BTreeSet<Name>, node_default_: bool, policies: &mut Policies) -> u32 {
-        let identity = self.numbers[&(node_default_, groups.clone())];
+        let identity = self.numbers[&(node_default_, groups)];
         let fabric = self.input.fabric;
         let of = |direction| {
             if !node_default_ {

@@ -23,11 +23,15 @@ pub(super) struct Part<'a> {
     pub(super) text: &'a str,
     /// How many lines of the file stand before it.
     pub(super) first_line: usize,
+    /// How many maps of the file it stands in.
+    pub(super) depth: usize,
     pub(super) marks: &'a Marks,
 }
 
 pub(super) struct Parsed {
     pub(super) tree: Option<Tree>,
+    /// How many values it has.
+    pub(super) values: usize,
     /// What is wrong without keeping the rest from being read.
     pub(super) found: Vec<Diagnostic>,
 }

@@ -68,8 +68,13 @@ impl Patient<'_> {
 
     fn parse(&mut self, part: &Range<usize>) -> Result<Option<Tree>, Failure> {
         let text = self.text(part);
-        let part_ =
-            Part { file: self.file, text: &text, first_line: part.start, marks: &self.marks };
+        let part_ = Part {
+            file: self.file,
+            text: &text,
+            first_line: part.start,
+            depth: 0,
+            marks: &self.marks,
+        };
         let parsed = part_.parse()?;
         if part.len() < self.lines.len() {
             return Ok(parsed.tree);

@@ -33,7 +33,8 @@ impl Patient<'_> {
                 self.lines[*index] = line.replacen('\t', &" ".repeat(*width), count).into();
             }
             let text = self.text(&(0..self.lines.len()));
-            let whole = Part { file: self.file, text: &text, first_line: 0, marks: &self.marks };
+            let whole =
+                Part { file: self.file, text: &text, first_line: 0, depth: 0, marks: &self.marks };
             if whole.parse().is_ok() {
                 return;
             }
