@@ -161,7 +161,10 @@ pub fn explain(error: &rustls::Error) -> Option<&'static str> {
         }
         Error::InvalidCertificate(
             Problem::NotValidForName | Problem::NotValidForNameContext { .. },
-        ) => "the other end is not control: see that the address is control's",
+        ) => {
+            "the other end is not this fabric's control: see that the address is control's, and that \
+             the token is of this fabric"
+        }
         Error::InvalidCertificate(Problem::Other(other))
             if other.0.downcast_ref::<PinMismatch>().is_some() =>
         {

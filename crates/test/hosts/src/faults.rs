@@ -4,6 +4,7 @@ mod clocks;
 mod disk;
 mod fabric;
 mod refusals;
+mod tokens;
 
 use crate::ground::{Ground, Host, wait_until};
 use crate::say;
@@ -30,7 +31,8 @@ pub(crate) fn run(netloom: &Path, options: &Options) -> anyhow::Result<bool> {
     if !good {
         return Ok(false);
     }
-    good &= say::step("a token's name and text are held to", bad_tokens(&trial));
+    good &= say::step("tokens that must not admit", tokens::bad(&trial));
+    good &= say::step("a token used twice, a node with another's name", tokens::others(&trial));
     good &= say::step("a node that waits for approval gets nothing", approval(&trial));
     good &= say::step("a revoked node is shut out and told the cure", revocation(&trial));
     good &= say::step("a removed node joins again", removal(&trial));
@@ -47,13 +49,6 @@ pub(crate) fn run(netloom: &Path, options: &Options) -> anyhow::Result<bool> {
 }
 
 // === admission ===
-
-fn bad_tokens(trial: &Trial) -> Result<(), String> {
-    let token = trial.token(&["--node", "beta"])?;
-    expect(&trial.hosts[1].fail(&["join", &token, "--name", "gamma"])?, "not for `gamma`")?;
-    let copied_badly = format!("{}AAAAA", &token[..token.len() - 5]);
-    expect(&trial.hosts[1].fail(&["join", &copied_badly])?, "copied badly")
-}
 
 fn approval(trial: &Trial) -> Result<(), String> {
     let token = trial.token(&["--node", "beta", "--needs-approval"])?;

@@ -103,7 +103,8 @@ pub(super) fn enrol(
     std::fs::create_dir_all(&folder)
         .with_context(|| format!("cannot make {}", folder.display()))?;
     let path = folder.join(IDENTITY);
-    let secret = if path.exists() {
+    let is_new = !path.exists();
+    let secret = if !is_new {
         let bytes =
             std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?;
         SigningSecret::from_stored(StoredKey::new(bytes))?
@@ -112,7 +113,17 @@ pub(super) fn enrol(
         write_secret(&path, secret.stored().as_bytes())?;
         secret
     };
-    let joined = ask(token, name, &secret)?;
+    let joined = match ask(token, name, &secret) {
+        Ok(joined) => joined,
+        Err(NotJoined { error, may_be_admitted }) => {
+            // Whoever may have been admitted asks again with the same key.
+            if is_new && !may_be_admitted {
+                let _ = std::fs::remove_file(&path);
+                place.unmake();
+            }
+            return Err(error);
+        }
+    };
     let file = |what: &str, text: &str| {
         BASE64.decode(text).with_context(|| format!("control's {what} makes no sense"))
     };
@@ -135,26 +146,41 @@ pub(super) fn enrol(
     Ok(joined)
 }
 
+/// Why a node has not joined, and whether control may have admitted it nevertheless.
+struct NotJoined {
+    error: anyhow::Error,
+    may_be_admitted: bool,
+}
+
 /// Asks each member of control that the token names, until one answers.
-fn ask(token: &Token, name: &str, secret: &SigningSecret) -> anyhow::Result<Joined> {
-    let mut reasons = Vec::new();
+fn ask(token: &Token, name: &str, secret: &SigningSecret) -> Result<Joined, NotJoined> {
+    let (mut reasons, mut may_be_admitted) = (Vec::new(), false);
     for endpoint in &token.endpoints {
         match wait_for_any(ask_one(token, endpoint, name, secret)) {
             Ok(joined) => return Ok(joined),
             // It has answered: others would say the same.
-            Err(AskError::Refused(error)) => return Err(super::explained(error)),
+            Err(AskError::Refused(error)) => {
+                return Err(NotJoined { error: super::explained(error), may_be_admitted });
+            }
             Err(AskError::Unreachable(why)) => reasons.push(format!("{endpoint}: {why}")),
+            Err(AskError::Lost(why)) => {
+                may_be_admitted = true;
+                reasons.push(format!("{endpoint}: {why}"));
+            }
         }
     }
-    bail!(
+    let error = anyhow::anyhow!(
         "control cannot be reached ({}); see that it is up and that this host has a way to it, or \
          make a token with another --endpoint",
         reasons.join("; ")
-    )
+    );
+    Err(NotJoined { error, may_be_admitted })
 }
 
 enum AskError {
     Unreachable(String),
+    /// It was asked, and its answer did not come.
+    Lost(String),
     Refused(ClientError),
 }
 
@@ -205,7 +231,7 @@ async fn ask_one(
     };
     Client::join_over(stream, endpoint, &join).await.map_err(|error| match error {
         refused @ ClientError::Refused(_) => AskError::Refused(refused),
-        other => unreachable(other.to_string()),
+        other => AskError::Lost(other.to_string()),
     })
 }
 

@@ -140,6 +140,14 @@ impl Place {
         Ok(())
     }
 
+    /// Takes folders away that hold nothing.
+    pub(crate) fn unmake(&self) {
+        for folder in [self.node(), self.state().join("log"), self.state(), self.run()] {
+            // One that holds something stays.
+            let _ = std::fs::remove_dir(folder);
+        }
+    }
+
     /// Control's API on this host.
     pub(crate) fn client(&self) -> Client {
         Client::unix(self.control_socket())

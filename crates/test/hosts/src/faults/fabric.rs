@@ -44,6 +44,15 @@ workloads:
         Ok(path.to_string_lossy().into_owned())
     }
 
+    /// A file of another fabric, of one node.
+    pub(super) fn write_other(&self) -> Result<String, String> {
+        let path = self.folder.join("other.yaml");
+        let text = "version: 1\nfabric: other\nregions: { here: {} }\n\
+                    nodes: { gamma: { region: here, roles: [control] } }\n";
+        std::fs::write(&path, text).map_err(|error| error.to_string())?;
+        Ok(path.to_string_lossy().into_owned())
+    }
+
     /// The same with another network, which every node's own stack has to join.
     pub(super) fn write_more(&self, port: usize) -> Result<String, String> {
         let path = PathBuf::from(self.write(port)?);
