@@ -25,9 +25,9 @@ pub(super) fn bad(trial: &Trial) -> Result<(), String> {
     expect(&host.fail(&["join", &prolonged])?, "expired")?;
     let made = trial.hosts[0].succeed(&["token", "create", "--node", "beta", "--json"])?;
     let made: serde_json::Value = serde_json::from_str(&made).map_err(|error| error.to_string())?;
-    let field = |name: &str| made[name].as_str().map(str::to_owned).ok_or(format!("no {name}"));
-    trial.hosts[0].succeed(&["token", "revoke", &field("id")?])?;
-    expect(&host.fail(&["join", &field("token")?])?, "taken back")?;
+    let field = |name: &str| made[name].as_str().ok_or_else(|| format!("no {name}"));
+    trial.hosts[0].succeed(&["token", "revoke", field("id")?])?;
+    expect(&host.fail(&["join", field("token")?])?, "taken back")?;
     // Another fabric's token that leads to this one's control.
     let endpoint = read(&token)?.endpoints.first().cloned().ok_or("no endpoint")?;
     let file = trial.write_other()?;

@@ -26,7 +26,8 @@ struct Options {
 
 const STEPS: [&str; 13] = [
     "the fabric begins",
-    "a token's name and text are held to",
+    "tokens that must not admit",
+    "a token used twice, a node with another's name",
     "a node that waits for approval gets nothing",
     "a revoked node is shut out and told the cure",
     "a removed node joins again",
