@@ -24,7 +24,7 @@ struct Options {
     no_install: bool,
 }
 
-const STEPS: [&str; 13] = [
+const STEPS: [&str; 14] = [
     "the fabric begins",
     "tokens that must not admit",
     "a token used twice, a node with another's name",
