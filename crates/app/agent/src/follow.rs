@@ -8,6 +8,7 @@ use netloom_base::Time;
 use netloom_control_protocol::{Delta, Refusal, Resource};
 use netloom_resource::Kind;
 use netloom_sys::clock::monotonic_now;
+use netloom_sys::processor::has_aes_gcm;
 use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -169,6 +170,7 @@ impl Agent {
                 .map(|(network, key)| (network.clone(), *key.public().as_bytes()))
                 .collect(),
             listen_port: self.desired.listen_port,
+            has_aes_gcm: has_aes_gcm(),
         };
         let members = &self.source.joined.facts.control;
         if self.follower.members != *members {

@@ -66,6 +66,8 @@ pub(crate) struct KeyFacts {
     pub(crate) public_keys: BTreeMap<String, [u8; 32]>,
     /// UDP port of the tunnels.
     pub(crate) listen_port: u16,
+    /// Whether the processor has instructions for AES-GCM.
+    pub(crate) has_aes_gcm: bool,
 }
 
 /// The link.

@@ -166,6 +166,12 @@ pub struct PeerStatus {
     pub rx_bytes: u64,
     /// Bytes sent, inner.
     pub tx_bytes: u64,
+    /// What its session is sealed with.
+    #[serde(default)]
+    pub cipher: Option<String>,
+    /// Why that is chosen.
+    #[serde(default)]
+    pub cipher_reason: String,
 }
 
 /// How a workload is doing.

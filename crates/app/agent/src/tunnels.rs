@@ -7,13 +7,13 @@ use crate::protocol::PeerStatus;
 use anyhow::{Context as _, bail};
 use netloom_base::Seed;
 use netloom_node::{NetworkId, PeerConfig};
-use netloom_plan::peers::PeerPlan;
+use netloom_plan::peers::{Cipher, PeerPlan};
 use netloom_plan::{NetworkPlan, NodePlan, TUNNEL_MTU_BYTES};
 use netloom_sys::Executor;
 use netloom_sys::clock::{monotonic_now, wall_now};
 use netloom_sys::tunnel::TunnelKind;
 use netloom_tunnel::{NetworkSetup, TunnelStatus, Tunnels};
-use netloom_wireguard::{PublicKey, Tai64n};
+use netloom_wireguard::{PublicKey, Suite, Tai64n};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -97,6 +97,10 @@ impl NodeTunnels {
                 endpoint: peer.endpoint.or_else(|| self.memory.peer(name, &public_key).endpoint),
                 allowed: peer.allowed.clone(),
                 keepalive: peer.keepalive,
+                suite: match peer.cipher {
+                    Cipher::AesGcm => Suite::Aes256Gcm,
+                    Cipher::ChaChaHere | Cipher::ChaChaThere => Suite::ChaCha20Poly1305,
+                },
                 ..PeerConfig::new(public_key)
             }
         };
@@ -160,5 +164,16 @@ fn peer_status(plan: &PeerPlan, now: &netloom_node::PeerStatus) -> PeerStatus {
         handshake_age_s: now.last_handshake.map(|last| (monotonic_now() - last).as_secs()),
         rx_bytes: now.rx_bytes,
         tx_bytes: now.tx_bytes,
+        cipher: now.suite.map(|suite| suite.to_string()),
+        cipher_reason: cipher_reason(plan.cipher).to_owned(),
+    }
+}
+
+/// Why the next session with a peer is sealed as it will be.
+fn cipher_reason(cipher: Cipher) -> &'static str {
+    match cipher {
+        Cipher::AesGcm => "both processors have AES instructions",
+        Cipher::ChaChaHere => "this node's processor has no AES instructions",
+        Cipher::ChaChaThere => "the peer has not said that its processor has AES instructions",
     }
 }

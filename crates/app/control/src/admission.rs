@@ -212,6 +212,7 @@ impl Admission {
                 endpoint: None,
                 local_endpoint: None,
                 generation: 0,
+                ciphers: None,
             }),
         }
     }

@@ -4,6 +4,7 @@ use crate::record::{NodeRecord, Standing};
 use crate::world::WorldError;
 use netloom_cbor::{Decode, from_bytes};
 use netloom_plan::input::{Directory, NodeEntry};
+use netloom_resource::call::has_aes_gcm;
 use netloom_store::Snapshot;
 use std::collections::BTreeMap;
 
@@ -51,6 +52,7 @@ pub(crate) fn directory_entry(node: &NodeRecord) -> Option<NodeEntry> {
         public_keys: node.public_keys.clone(),
         endpoint: node.endpoint,
         local_endpoint: node.local_endpoint,
+        has_aes_gcm: has_aes_gcm(node.ciphers.as_ref()),
     })
 }
 

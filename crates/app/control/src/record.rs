@@ -164,5 +164,7 @@ netloom_cbor::record! {
         6 => pub local_endpoint: Option<SocketAddr>,
         /// Generation of its keys.
         7 => pub generation: u64,
+        /// Ciphers that its processor has instructions for.
+        8 => pub ciphers: Option<BTreeSet<String>> [max LIST_MAX],
     }
 }

@@ -7,7 +7,7 @@ use netloom_cbor::{from_bytes, to_bytes};
 use netloom_control_protocol::{
     Call, ControlConfig, ControlEvent, ControlSession, FailureCode, Timing, Versions,
 };
-use netloom_resource::call::{Answer, Call as NodeCall};
+use netloom_resource::call::{Answer, Call as NodeCall, FEATURE_CIPHERS};
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -54,7 +54,7 @@ pub async fn serve<S>(
     let config = ControlConfig {
         fabric: office.world().identity.id,
         node: node.clone(),
-        features: BTreeSet::new(),
+        features: BTreeSet::from([FEATURE_CIPHERS.to_owned()]),
         versions: Versions::OURS,
         timing: Timing::default(),
     };

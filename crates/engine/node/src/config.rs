@@ -4,7 +4,7 @@ use crate::limits::{
     ALLOWED_PREFIXES_MAX, HANDSHAKES_PER_SECOND, MTU_BYTES_MIN, NETWORKS_MAX, PEERS_MAX,
 };
 use ipnet::IpNet;
-use netloom_wireguard::{PresharedKey, PrivateKey, PublicKey};
+use netloom_wireguard::{PresharedKey, PrivateKey, PublicKey, Suite};
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -48,6 +48,9 @@ pub struct PeerConfig {
     pub allowed: Vec<IpNet>,
     /// Send something at least this often.
     pub keepalive: Option<Duration>,
+    /// What sessions are sealed with that this side starts. AES-GCM only where it is known that the
+    /// peer speaks it.
+    pub suite: Suite,
 }
 
 impl Default for NodeConfig {
@@ -59,7 +62,8 @@ impl Default for NodeConfig {
 impl PeerConfig {
     /// A peer of which only the key is known.
     pub fn new(public_key: PublicKey) -> Self {
-        Self { public_key, psk: None, endpoint: None, allowed: Vec::new(), keepalive: None }
+        let (allowed, suite) = (Vec::new(), Suite::default());
+        Self { public_key, psk: None, endpoint: None, allowed, keepalive: None, suite }
     }
 }
 

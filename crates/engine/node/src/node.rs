@@ -6,7 +6,7 @@ use crate::limits::OUTPUT_QUEUE_MAX;
 use crate::strangers::Strangers;
 use netloom_base::{PrefixTrie, Seed, Time, WallTime};
 use netloom_wireguard::{
-    ErasingRng, Gate, Identity, IndexTable, PublicKey, Tai64n, Transmit, Tunnel, TunnelEvent,
+    ErasingRng, Gate, Identity, IndexTable, PublicKey, Suite, Tai64n, Transmit, Tunnel, TunnelEvent,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
@@ -35,6 +35,8 @@ pub struct PeerStatus {
     pub endpoint: Option<SocketAddr>,
     /// Whether packets to it can be sent at once.
     pub has_session: bool,
+    /// What they are sealed with.
+    pub suite: Option<Suite>,
     /// When the last handshake completed.
     pub last_handshake: Option<Time>,
     /// Handshakes completed.
@@ -152,6 +154,7 @@ impl Node {
             peer: id,
             endpoint: tunnel.endpoint(),
             has_session: tunnel.has_session(now),
+            suite: tunnel.session_suite(now),
             last_handshake: stats.last_handshake,
             handshakes: stats.handshakes,
             rx_bytes: stats.rx_bytes,

@@ -200,6 +200,9 @@ impl Node {
         if before.endpoint != after.endpoint {
             peer.tunnel.set_endpoint(now, after.endpoint);
         }
+        if before.suite != after.suite {
+            peer.tunnel.set_suite(now, after.suite);
+        }
         peer.tunnel.set_keepalive(now, after.keepalive);
         if before.allowed != after.allowed
             && let Some(network) = self.networks.get_mut(&peer.network)
@@ -251,6 +254,7 @@ fn tunnel_config(config: &PeerConfig, mtu_bytes: usize) -> TunnelConfig {
     TunnelConfig {
         remote: config.public_key,
         preshared: config.psk.clone().unwrap_or_default(),
+        suite: config.suite,
         endpoint: config.endpoint,
         keepalive: config.keepalive,
         mtu_bytes,

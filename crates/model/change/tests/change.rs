@@ -29,6 +29,7 @@ impl World {
                 public_keys: fabric.networks.keys().map(key).collect(),
                 endpoint: Some(([192, 0, 2, 1], 51820).into()),
                 local_endpoint: None,
+                has_aes_gcm: false,
             };
             (name.clone(), entry)
         };

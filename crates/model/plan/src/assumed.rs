@@ -31,6 +31,7 @@ impl Assumed {
                 public_keys: BTreeMap::new(),
                 endpoint: endpoint.filter(|_| visible),
                 local_endpoint: endpoint,
+                has_aes_gcm: false,
             };
             (name.clone(), entry)
         };

@@ -53,6 +53,8 @@ pub struct NodeEntry {
     pub endpoint: Option<SocketAddr>,
     /// Where it can be called from its own region.
     pub local_endpoint: Option<SocketAddr>,
+    /// Whether its processor has instructions for AES-GCM, as it has said itself.
+    pub has_aes_gcm: bool,
 }
 
 impl<'a> PlanInput<'a> {

@@ -21,6 +21,19 @@ pub struct PeerPlan {
     pub allowed: Vec<IpNet>,
     /// How often to send something when there is nothing to send.
     pub keepalive: Option<Duration>,
+    /// What sessions with it are sealed with.
+    pub cipher: Cipher,
+}
+
+/// What a session is sealed with, and why.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cipher {
+    /// AES-256-GCM: both processors have instructions for it.
+    AesGcm,
+    /// ChaCha20-Poly1305: this node's processor has none, or has not said so yet.
+    ChaChaHere,
+    /// ChaCha20-Poly1305: the peer's processor has none, or it has not said so.
+    ChaChaThere,
 }
 
 /// The peers of `node` in `network`. Nodes whose key is not known yet are left out.
@@ -45,7 +58,18 @@ pub(crate) fn peer(
         endpoint: endpoint(input, node, other),
         allowed: owned(input, other, network),
         keepalive: needs_keepalive(input, node, other).then_some(KEEPALIVE),
+        cipher: cipher(input, node, other),
     })
+}
+
+/// The faster cipher, if both ends have instructions for it.
+fn cipher(input: &PlanInput<'_>, node: &str, other: &str) -> Cipher {
+    let has = |node| input.directory.nodes.get(node).is_some_and(|entry| entry.has_aes_gcm);
+    match (has(node), has(other)) {
+        (true, true) => Cipher::AesGcm,
+        (false, _) => Cipher::ChaChaHere,
+        (true, false) => Cipher::ChaChaThere,
+    }
 }
 
 /// Where `node` calls `other`: on the local network of a common region, else where anyone can, which

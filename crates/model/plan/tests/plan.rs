@@ -26,7 +26,7 @@ impl World {
             let public_keys =
                 fabric.networks.keys().map(|network| (network.clone(), key)).collect();
             let endpoint = Some(format!("192.0.2.{}:51820", index + 1).parse().unwrap());
-            (name.clone(), NodeEntry { public_keys, endpoint, local_endpoint: None })
+            (name.clone(), NodeEntry { public_keys, endpoint, ..NodeEntry::default() })
         };
         let nodes = fabric.nodes.keys().enumerate().map(entry).collect();
         Self { fabric, leases, directory: Directory { nodes } }

@@ -12,7 +12,7 @@ use netloom_model::fabric::{
     Attach, Fabric, Name, Network, Node, Region, Service, Subnet, Workload,
 };
 use netloom_model::lease::Leases;
-use netloom_plan::input::{Directory, NodeEntry};
+use netloom_plan::input::Directory;
 use netloom_plan::membership::{Membership, Memberships};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -122,6 +122,7 @@ impl Assembly {
     }
 
     fn node(&mut self, name: Name, form: NodeForm) {
+        let entry = form.entry();
         let node = Node {
             span: unknown_place(),
             region: form.region,
@@ -135,11 +136,6 @@ impl Assembly {
         self.slice.fabric.nodes.insert(name.clone(), node);
         let membership = Membership { networks: form.networks, stack: form.stack };
         self.memberships.insert(name.clone(), membership);
-        let entry = NodeEntry {
-            public_keys: form.public_keys,
-            endpoint: form.endpoint,
-            local_endpoint: form.local_endpoint,
-        };
         self.slice.directory.nodes.insert(name, entry);
     }
 

@@ -1,9 +1,15 @@
 //! What a node asks of control: that its keys and endpoints be known, that its certificate be renewed.
 
 use netloom_cbor::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
+/// What a control that knows of ciphers says in its greeting.
+pub const FEATURE_CIPHERS: &str = "ciphers";
+/// AES-256-GCM.
+pub const CIPHER_AES_GCM: &str = "aes-256-gcm";
+/// Most ciphers of a node.
+pub const CIPHERS_MAX: usize = 16;
 /// Longest certificate or request for one.
 const CERTIFICATE_BYTES_MAX: usize = 16 << 10;
 /// Most networks or addresses.
@@ -27,6 +33,10 @@ netloom_cbor::choice! {
             4 => generation: u64,
             /// The node's signature over the keys and their generation.
             5 => signature: [u8; 64],
+            /// Ciphers that its processor has instructions for, by their names in [`CIPHER_AES_GCM`]
+            /// and others to come; only where control has the feature [`FEATURE_CIPHERS`]. Signed
+            /// with the keys.
+            6 => ciphers: Option<BTreeSet<String>> [max CIPHERS_MAX],
         },
         /// A new certificate for the same key.
         1 => Renew {},
@@ -52,4 +62,14 @@ netloom_cbor::choice! {
             2 => solution: String [max TEXT_BYTES_MAX],
         },
     }
+}
+
+/// Whether AES-256-GCM is among the ciphers that a node has named.
+pub fn has_aes_gcm(ciphers: Option<&BTreeSet<String>>) -> bool {
+    ciphers.is_some_and(|ciphers| ciphers.contains(CIPHER_AES_GCM))
+}
+
+/// The ciphers that a node names.
+pub fn ciphers(has_aes_gcm: bool) -> BTreeSet<String> {
+    has_aes_gcm.then(|| CIPHER_AES_GCM.to_owned()).into_iter().collect()
 }

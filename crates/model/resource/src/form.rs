@@ -3,7 +3,9 @@
 pub(crate) mod attach;
 pub(crate) mod group;
 
+use crate::call::{CIPHERS_MAX, has_aes_gcm};
 use ipnet::IpNet;
+use netloom_plan::input::NodeEntry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
@@ -95,6 +97,20 @@ netloom_cbor::record! {
         5 => pub(crate) endpoint: Option<SocketAddr>,
         /// Where its own region can call it.
         6 => pub(crate) local_endpoint: Option<SocketAddr>,
+        /// Ciphers that its processor has instructions for.
+        7 => pub(crate) ciphers: Option<BTreeSet<String>> [max CIPHERS_MAX],
+    }
+}
+
+impl NodeForm {
+    /// What is known of the node's tunnels.
+    pub(crate) fn entry(&self) -> NodeEntry {
+        NodeEntry {
+            public_keys: self.public_keys.clone(),
+            endpoint: self.endpoint,
+            local_endpoint: self.local_endpoint,
+            has_aes_gcm: has_aes_gcm(self.ciphers.as_ref()),
+        }
     }
 }
 

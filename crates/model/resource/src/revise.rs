@@ -89,12 +89,7 @@ impl Slice {
             && form.groups == known.security_groups
             && here(&form.networks) == membership.networks
             && here(&form.stack) == membership.stack;
-        let entry = NodeEntry {
-            public_keys: form.public_keys,
-            endpoint: form.endpoint,
-            local_endpoint: form.local_endpoint,
-        };
-        same.then(|| Step::Entry(name.to_owned(), entry))
+        same.then(|| Step::Entry(name.to_owned(), form.entry()))
     }
 
     /// A network that nothing else here refers to.

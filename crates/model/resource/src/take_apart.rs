@@ -1,5 +1,6 @@
 //! A whole fabric as resources.
 
+use crate::call::ciphers;
 use crate::form::attach::AttachForm;
 use crate::form::group::GroupForm;
 use crate::form::{
@@ -142,6 +143,7 @@ impl Collected {
             public_keys: known.public_keys,
             endpoint: known.endpoint.or_else(declared),
             local_endpoint: known.local_endpoint,
+            ciphers: known.has_aes_gcm.then(|| ciphers(true)),
         };
         self.add(Kind::Node, name, &form, topics);
     }

@@ -33,6 +33,7 @@ impl World {
                 public_keys: fabric.networks.keys().map(key).collect(),
                 endpoint: Some(([192, 0, 2, number as u8], 51820).into()),
                 local_endpoint: Some(([10, 200, 0, number as u8], 51820).into()),
+                has_aes_gcm: number % 2 == 0,
             };
             (name.clone(), entry)
         };
@@ -232,6 +233,7 @@ fn happening(world: &World, seed: u64) -> World {
             (1, _) => {
                 let entry = after.directory.nodes.get_mut(&node).unwrap();
                 entry.public_keys.values_mut().for_each(|key| key[1] = below(250) as u8);
+                entry.has_aes_gcm ^= below(2) == 0;
             }
             (2, Some(workload)) => drop(after.fabric.workloads.remove(&workload)),
             (3, Some(workload)) => {

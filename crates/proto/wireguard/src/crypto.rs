@@ -1,6 +1,7 @@
 //! The primitives of the paper's §5.4 in its own terms: Hash, Mac, Kdf, Aead and Xaead.
 
-use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+use crate::suite::Suite;
+use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce, UnboundKey};
 use blake2::digest::consts::U16;
 use blake2::digest::{FixedOutput as _, Mac as _, Update as _};
 use blake2::{Blake2s256, Blake2sMac, Digest as _};
@@ -90,13 +91,13 @@ pub(crate) fn kdf3(key: &[u8], input: &[u8]) -> (Secret, Secret, Secret) {
     (first, second, third)
 }
 
-/// A ChaCha20-Poly1305 key (RFC 8439), ready for use.
+/// A key of ChaCha20-Poly1305 (RFC 8439) or AES-256-GCM (NIST SP 800-38D), ready for use.
 pub(crate) struct Aead(LessSafeKey);
 
 impl Aead {
-    pub(crate) fn new(key: &[u8; HASH_BYTES]) -> Self {
-        let key = UnboundKey::new(&CHACHA20_POLY1305, key);
-        Self(LessSafeKey::new(key.expect("ChaCha20-Poly1305 keys have 32 bytes")))
+    pub(crate) fn new(suite: Suite, key: &[u8; HASH_BYTES]) -> Self {
+        let key = UnboundKey::new(suite.algorithm(), key);
+        Self(LessSafeKey::new(key.expect("the keys of both suites have 32 bytes")))
     }
 
     /// Encrypts all but the last 16 bytes of `in_out` in place and writes the tag there.
@@ -119,19 +120,12 @@ impl Aead {
     }
 }
 
-/// The nonce of message `counter`: four zero bytes, then the counter in little-endian.
-pub(crate) fn counter_nonce(counter: u64) -> [u8; 12] {
-    let mut nonce = [0; 12];
-    nonce[4..].copy_from_slice(&counter.to_le_bytes());
-    nonce
-}
-
 /// Xaead's key and nonce for the inner AEAD (draft-irtf-cfrg-xchacha-03 §2.3).
 pub(crate) fn xaead(key: &[u8; HASH_BYTES], nonce: &[u8; 24]) -> (Aead, [u8; 12]) {
     let (head, tail) = nonce.split_first_chunk::<16>().expect("24 bytes hold 16");
     let mut inner_nonce = [0; 12];
     inner_nonce[4..].copy_from_slice(tail);
-    (Aead::new(&hchacha20(key, head)), inner_nonce)
+    (Aead::new(Suite::ChaCha20Poly1305, &hchacha20(key, head)), inner_nonce)
 }
 
 /// HChaCha20 (draft-irtf-cfrg-xchacha-03 §2.2): ChaCha's rounds without the final addition.

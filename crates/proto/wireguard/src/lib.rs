@@ -61,12 +61,13 @@
 //!   clock that steps back does not lock this host out until it has caught up (within one run).
 //! - Timestamps are rounded down to 2^24 ns, so that they do not disclose the host's clock.
 //! - Under load, a handshake rate is held per IPv4 address and per IPv6 /64.
+//! - An initiation of type 5 asks for AES-256-GCM in place of ChaCha20-Poly1305 ([`Suite`]), where
+//!   the caller knows that the peer speaks it. Sessions in it are replaced after 2^27 packets and end
+//!   after 2^28.
 //! - A packet is padded to 16 bytes but not beyond the MTU, as the Linux implementation does.
 //!
 //! # Not implemented
 //! - Copying DSCP and ECN bits between inner and outer headers: they are the driver's.
-//! - Suites other than ChaCha20-Poly1305; a key for AES-GCM between own nodes would be another
-//!   [`SealKey`], negotiated inside a session.
 //! - Storing [`Tunnel::newest_timestamp`]: that is for the caller to do.
 #![forbid(unsafe_code)]
 
@@ -85,6 +86,7 @@ mod noise;
 mod replay;
 mod rng;
 mod session;
+mod suite;
 mod tai64n;
 #[cfg(test)]
 mod testing;
@@ -100,6 +102,7 @@ pub use message::Message;
 pub use replay::{REPLAY_WINDOW, ReplayWindow};
 pub use rng::ErasingRng;
 pub use session::{OpenKey, Role, SealKey, padding_bytes};
+pub use suite::Suite;
 pub use tai64n::{TAI64N_BYTES, Tai64n};
 pub use tunnel::{
     NewTunnelError, Reservation, ReserveError, Transmit, Tunnel, TunnelConfig, TunnelEvent,

@@ -3,6 +3,7 @@
 use crate::crypto::{MAC_BYTES, TAG_BYTES};
 use crate::drop_reason::DropReason;
 use crate::key::{KEY_BYTES, PublicKey};
+use crate::suite::Suite;
 use crate::tai64n::TAI64N_BYTES;
 
 /// Length of a handshake initiation.
@@ -20,6 +21,8 @@ const TYPE_INITIATION: u32 = 1;
 const TYPE_RESPONSE: u32 = 2;
 const TYPE_COOKIE_REPLY: u32 = 3;
 const TYPE_DATA: u32 = 4;
+/// Not WireGuard's: its implementations drop it.
+const TYPE_AES_INITIATION: u32 = 5;
 
 /// Length of the two macs at the end of a handshake message.
 const MACS_BYTES: usize = 2 * MAC_BYTES;
@@ -31,7 +34,7 @@ pub(crate) const SEALED_TIMESTAMP_BYTES: usize = TAI64N_BYTES + TAG_BYTES;
 /// A datagram that has the type and the length of a WireGuard message.
 #[derive(Clone, Copy, Debug)]
 pub enum Message<'a> {
-    /// Type 1 (§5.4.2).
+    /// Type 1 (§5.4.2), or 5 for AES-GCM between own nodes.
     Initiation(Initiation<'a>),
     /// Type 2 (§5.4.3).
     Response(Response<'a>),
@@ -41,7 +44,7 @@ pub enum Message<'a> {
     Data(Data),
 }
 
-/// Type 1, little-endian:
+/// Type 1, or 5 where the sender wants AES-GCM ([`Suite`]), little-endian:
 /// `type 4 | sender 4 | ephemeral 32 | static 32+16 | timestamp 12+16 | mac1 16 | mac2 16`.
 #[derive(Clone, Copy, Debug)]
 pub struct Initiation<'a>(&'a [u8; INITIATION_BYTES]);
@@ -74,7 +77,7 @@ impl<'a> Message<'a> {
         let kind = datagram.first_chunk::<4>().map(|word| u32::from_le_bytes(*word));
         let wrong_length = DropReason::WrongLength;
         match kind {
-            Some(TYPE_INITIATION) => datagram
+            Some(TYPE_INITIATION | TYPE_AES_INITIATION) => datagram
                 .try_into()
                 .map(|m| Self::Initiation(Initiation(m)))
                 .map_err(|_| wrong_length),
@@ -107,6 +110,15 @@ impl<'a> Initiation<'a> {
     pub(crate) const TIMESTAMP_AT: usize = 88;
     pub(crate) const MACS_AT: usize = INITIATION_BYTES - MACS_BYTES;
 
+    /// The suite that its sender wants.
+    pub fn suite(&self) -> Suite {
+        if word(self.0, 0) == TYPE_AES_INITIATION {
+            Suite::Aes256Gcm
+        } else {
+            Suite::ChaCha20Poly1305
+        }
+    }
+
     /// The index that the initiator gave to the handshake.
     pub fn sender(&self) -> u32 {
         word(self.0, 4)
@@ -130,9 +142,13 @@ impl<'a> Initiation<'a> {
     }
 
     /// An initiation with type and sender; the handshake fills in the rest.
-    pub(crate) fn blank(sender: u32) -> [u8; INITIATION_BYTES] {
+    pub(crate) fn blank(suite: Suite, sender: u32) -> [u8; INITIATION_BYTES] {
         let mut message = [0; INITIATION_BYTES];
-        message[..4].copy_from_slice(&TYPE_INITIATION.to_le_bytes());
+        let kind = match suite {
+            Suite::ChaCha20Poly1305 => TYPE_INITIATION,
+            Suite::Aes256Gcm => TYPE_AES_INITIATION,
+        };
+        message[..4].copy_from_slice(&kind.to_le_bytes());
         message[4..8].copy_from_slice(&sender.to_le_bytes());
         message
     }
@@ -253,11 +269,11 @@ mod tests {
 
     #[test]
     fn lengths_follow_the_paper() {
-        for (kind, len) in [(1u8, 148), (2, 92), (3, 64)] {
+        for (kind, len) in [(1u8, 148), (2, 92), (3, 64), (5, 148)] {
             for len in [len - 1, len, len + 1] {
                 let mut datagram = vec![0; len];
                 datagram[0] = kind;
-                let fits = matches!((kind, len), (1, 148) | (2, 92) | (3, 64));
+                let fits = matches!((kind, len), (1 | 5, 148) | (2, 92) | (3, 64));
                 assert_eq!(Message::parse(&datagram).is_ok(), fits, "type {kind}, {len} bytes");
             }
         }
@@ -282,7 +298,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_parsed_without_panic(
-            kind in 0u8..6,
+            kind in 0u8..7,
             body in proptest::collection::vec(any::<u8>(), 0..200),
         ) {
             let mut datagram = vec![kind, 0, 0, 0];

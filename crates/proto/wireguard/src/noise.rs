@@ -1,23 +1,25 @@
 //! The handshake's cryptography: Noise_IKpsk2 over the paper's §5.4.2 and §5.4.3.
 
-use crate::crypto::{Aead, HASH_BYTES, Secret, TAG_BYTES, counter_nonce, hash, kdf1, kdf2, kdf3};
+use crate::crypto::{Aead, HASH_BYTES, Secret, TAG_BYTES, hash, kdf1, kdf2, kdf3};
 use crate::key::{KEY_BYTES, PresharedKey, PrivateKey, PublicKey};
 use crate::message::{INITIATION_BYTES, Initiation, RESPONSE_BYTES, Response};
+use crate::suite::Suite;
 use crate::tai64n::{TAI64N_BYTES, Tai64n};
 use zeroize::{Zeroize as _, Zeroizing};
 
-const CONSTRUCTION: &[u8] = b"Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s";
 const IDENTIFIER: &[u8] = b"WireGuard v1 zx2c4 Jason@zx2c4.com";
 
 /// The chaining key C and the hash H of the paper (Noise's SymmetricState).
 #[derive(Clone)]
 pub(crate) struct Transcript {
+    suite: Suite,
     chaining: Secret,
     hash: [u8; HASH_BYTES],
 }
 
 /// What a handshake ends in: the keys of one session, seen from this side.
 pub(crate) struct TransportKeys {
+    pub(crate) suite: Suite,
     pub(crate) send: Secret,
     pub(crate) receive: Secret,
 }
@@ -44,9 +46,9 @@ pub(crate) struct Responding {
 // === impl Transcript ===
 
 impl Transcript {
-    fn new(prologue: &[u8], responder: &PublicKey) -> Self {
-        let start = hash(&[CONSTRUCTION]);
-        let mut transcript = Self { chaining: Zeroizing::new(start), hash: start };
+    fn new(suite: Suite, prologue: &[u8], responder: &PublicKey) -> Self {
+        let start = hash(&[suite.construction()]);
+        let mut transcript = Self { suite, chaining: Zeroizing::new(start), hash: start };
         transcript.mix_hash(prologue);
         transcript.mix_hash(responder.as_bytes());
         transcript
@@ -81,14 +83,14 @@ impl Transcript {
 
     /// Seals all but the last 16 bytes of `field` in place; every key seals one field.
     fn seal(&mut self, key: &Secret, field: &mut [u8]) {
-        Aead::new(key).seal(counter_nonce(0), &self.hash, field);
+        Aead::new(self.suite, key).seal(self.suite.nonce(0), &self.hash, field);
         self.mix_hash(field);
     }
 
     /// Opens `field` in place; the hash takes in the sealed bytes.
     fn open(&mut self, key: &Secret, field: &mut [u8]) -> Option<()> {
         let after = hash(&[&self.hash, field]);
-        let opened = Aead::new(key).open(counter_nonce(0), &self.hash, field);
+        let opened = Aead::new(self.suite, key).open(self.suite.nonce(0), &self.hash, field);
         self.hash = after;
         opened.then_some(())
     }
@@ -108,6 +110,7 @@ impl Drop for Transcript {
 
 /// What an initiator knows before it starts.
 pub(crate) struct InitiatorKeys<'a> {
+    pub(crate) suite: Suite,
     pub(crate) local: PublicKey,
     pub(crate) remote: &'a PublicKey,
     /// DH(local static, remote static), computed once per peer.
@@ -121,7 +124,7 @@ pub(crate) fn initiate(
     timestamp: Tai64n,
     sender: u32,
 ) -> Option<(Initiating, [u8; INITIATION_BYTES])> {
-    let mut message = Initiation::blank(sender);
+    let mut message = Initiation::blank(keys.suite, sender);
     message[Initiation::EPHEMERAL_AT..Initiation::STATIC_AT]
         .copy_from_slice(ephemeral.public().as_bytes());
     let (head, payload) = message[..Initiation::MACS_AT].split_at_mut(Initiation::TIMESTAMP_AT);
@@ -139,7 +142,7 @@ fn seal_initiation(
     static_field: &mut [u8],
     payload: &mut [u8],
 ) -> Option<Transcript> {
-    let mut transcript = Transcript::new(prologue, keys.remote);
+    let mut transcript = Transcript::new(keys.suite, prologue, keys.remote);
     transcript.mix_ephemeral(&ephemeral.public());
     let key = transcript.mix_key_for_aead(&*ephemeral.diffie_hellman(keys.remote)?);
     static_field[..KEY_BYTES].copy_from_slice(keys.local.as_bytes());
@@ -165,7 +168,7 @@ impl Initiating {
         let key = transcript.mix_preshared(preshared);
         transcript.open(&key, &mut response.sealed_empty().clone())?;
         let (send, receive) = transcript.split();
-        Some(TransportKeys { send, receive })
+        Some(TransportKeys { suite: transcript.suite, send, receive })
     }
 }
 
@@ -177,7 +180,7 @@ pub(crate) fn open(
     local_public: &PublicKey,
     initiation: &Initiation<'_>,
 ) -> Option<(Opening, PublicKey)> {
-    let mut transcript = Transcript::new(IDENTIFIER, local_public);
+    let mut transcript = Transcript::new(initiation.suite(), IDENTIFIER, local_public);
     let ephemeral = initiation.ephemeral();
     transcript.mix_ephemeral(&ephemeral);
     let key = transcript.mix_key_for_aead(&*local.diffie_hellman(&ephemeral)?);
@@ -216,7 +219,7 @@ impl Responding {
         let payload = &mut message[Response::EMPTY_AT..Response::MACS_AT];
         self.seal_response(remote, preshared, ephemeral, payload)?;
         let (receive, send) = self.transcript.split();
-        Some((TransportKeys { send, receive }, message))
+        Some((TransportKeys { suite: self.transcript.suite, send, receive }, message))
     }
 
     /// Noise's `e, ee, se, psk` and the payload.
@@ -263,7 +266,8 @@ mod tests {
         let remote = responder.public();
         let static_static = initiator.diffie_hellman(&remote).unwrap();
         let local = initiator.public();
-        let keys = InitiatorKeys { local, remote: &remote, static_static: &static_static };
+        let suite = Suite::ChaCha20Poly1305;
+        let keys = InitiatorKeys { suite, local, remote: &remote, static_static: &static_static };
         let (mut sealed, mut text) = ([0; KEY_BYTES + TAG_BYTES], payload("Ludwig von Mises"));
         let prologue = b"John Galt";
         let transcript = seal_initiation(prologue, &keys, &first, &mut sealed, &mut text).unwrap();
@@ -304,36 +308,106 @@ mod tests {
         ];
         for (key, counter, text, expected) in transport {
             let mut text = payload(text);
-            Aead::new(key).seal(counter_nonce(counter), &[], &mut text);
+            Aead::new(suite, key).seal(suite.nonce(counter), &[], &mut text);
             assert_eq!(text, unhex(expected));
         }
+    }
+
+    struct Ends {
+        a: PrivateKey,
+        b: PrivateKey,
+        shared: Secret,
+    }
+
+    fn ends() -> Ends {
+        let [a, b] = [1, 2].map(|n| PrivateKey::from_bytes([n; KEY_BYTES]));
+        let shared = a.diffie_hellman(&b.public()).unwrap();
+        Ends { a, b, shared }
+    }
+
+    fn initiation(ends: &Ends, suite: Suite) -> (Initiating, [u8; INITIATION_BYTES]) {
+        let (local, remote) = (ends.a.public(), &ends.b.public());
+        let keys = InitiatorKeys { suite, local, remote, static_static: &ends.shared };
+        let ephemeral = PrivateKey::from_bytes([3; KEY_BYTES]);
+        initiate(&keys, ephemeral, Tai64n::from_bytes([7; TAI64N_BYTES]), 11).unwrap()
+    }
+
+    fn opened(ends: &Ends, message: &[u8]) -> Option<(Opening, PublicKey)> {
+        let crate::Message::Initiation(initiation) = crate::Message::parse(message).unwrap() else {
+            unreachable!("it is an initiation")
+        };
+        open(&ends.b, &ends.b.public(), &initiation)
     }
 
     /// Both ends come to the same keys, and only with the same preshared key.
     #[test]
     fn initiator_and_responder_agree() {
-        let [a, b, e1, e2] = [1, 2, 3, 4].map(|n| PrivateKey::from_bytes([n; KEY_BYTES]));
-        let (a_public, b_public) = (a.public(), b.public());
-        let shared = a.diffie_hellman(&b_public).unwrap();
-        let keys = InitiatorKeys { local: a_public, remote: &b_public, static_static: &shared };
-        let stamp = Tai64n::from_bytes([7; TAI64N_BYTES]);
-        let (initiating, message) = initiate(&keys, e1, stamp, 11).unwrap();
-        let crate::Message::Initiation(initiation) = crate::Message::parse(&message).unwrap()
-        else {
-            unreachable!("it is an initiation")
-        };
-        let (opening, remote) = open(&b, &b_public, &initiation).unwrap();
-        assert_eq!(remote, a_public);
-        let (responding, timestamp) = opening.verify(&shared).unwrap();
-        assert_eq!(timestamp, stamp);
-        let psk = PresharedKey::from_bytes([5; KEY_BYTES]);
-        let (theirs, message) = responding.respond(&a_public, &psk, &e2, (22, 11)).unwrap();
-        let crate::Message::Response(response) = crate::Message::parse(&message).unwrap() else {
-            unreachable!("it is a response")
-        };
-        assert_eq!((response.sender(), response.receiver()), (22, 11));
-        assert!(initiating.finish(&a, &PresharedKey::default(), &response).is_none());
-        let ours = initiating.finish(&a, &psk, &response).unwrap();
-        assert!(ours.send == theirs.receive && ours.receive == theirs.send);
+        for suite in [Suite::ChaCha20Poly1305, Suite::Aes256Gcm] {
+            let ends = ends();
+            let (initiating, message) = initiation(&ends, suite);
+            let (opening, remote) = opened(&ends, &message).unwrap();
+            assert_eq!(remote, ends.a.public());
+            let (responding, timestamp) = opening.verify(&ends.shared).unwrap();
+            assert_eq!(timestamp, Tai64n::from_bytes([7; TAI64N_BYTES]));
+            let psk = PresharedKey::from_bytes([5; KEY_BYTES]);
+            let ephemeral = PrivateKey::from_bytes([4; KEY_BYTES]);
+            let answer = responding.respond(&ends.a.public(), &psk, &ephemeral, (22, 11));
+            let (theirs, message) = answer.unwrap();
+            let crate::Message::Response(response) = crate::Message::parse(&message).unwrap()
+            else {
+                unreachable!("it is a response")
+            };
+            assert_eq!((response.sender(), response.receiver()), (22, 11));
+            assert!(initiating.finish(&ends.a, &PresharedKey::default(), &response).is_none());
+            let ours = initiating.finish(&ends.a, &psk, &response).unwrap();
+            assert!(ours.send == theirs.receive && ours.receive == theirs.send);
+            assert_eq!((ours.suite, theirs.suite), (suite, suite));
+        }
+    }
+
+    /// Whoever changes the type of an initiation in between ends the handshake.
+    #[test]
+    fn nobody_in_between_chooses_the_suite() {
+        for (suite, other) in [(Suite::Aes256Gcm, 1), (Suite::ChaCha20Poly1305, 5)] {
+            let (_, mut message) = initiation(&ends(), suite);
+            message[0] = other;
+            assert!(opened(&ends(), &message).is_none());
+        }
+    }
+
+    /// The peer is an implementation of the Noise framework.
+    #[test]
+    fn another_implementation_completes_both_suites() {
+        for suite in [Suite::ChaCha20Poly1305, Suite::Aes256Gcm] {
+            let ends = ends();
+            let name = std::str::from_utf8(suite.construction()).unwrap();
+            let secret = ends.b.to_bytes();
+            let builder = snow::Builder::new(name.parse().unwrap());
+            let builder = builder.local_private_key(&*secret).unwrap();
+            let builder = builder.prologue(IDENTIFIER).unwrap().psk(2, &[5; KEY_BYTES]).unwrap();
+            let mut peer = builder.build_responder().unwrap();
+            let (initiating, message) = initiation(&ends, suite);
+            let (mut stamp, mut answer) = ([0; TAI64N_BYTES], [0; 48]);
+            let body = &message[Initiation::EPHEMERAL_AT..Initiation::MACS_AT];
+            assert_eq!(peer.read_message(body, &mut stamp).unwrap(), TAI64N_BYTES);
+            assert_eq!(stamp, [7; TAI64N_BYTES]);
+            peer.write_message(&[], &mut answer).unwrap();
+            let mut message = Response::blank(22, 11);
+            message[Response::EPHEMERAL_AT..Response::MACS_AT].copy_from_slice(&answer);
+            let crate::Message::Response(response) = crate::Message::parse(&message).unwrap()
+            else {
+                unreachable!("it is a response")
+            };
+            let psk = PresharedKey::from_bytes([5; KEY_BYTES]);
+            let keys = initiating.finish(&ends.a, &psk, &response).unwrap();
+            let peer = peer.into_stateless_transport_mode().unwrap();
+            for counter in [0, 1, 258] {
+                let mut sealed = payload("Carl Menger");
+                let mut text = vec![0; sealed.len()];
+                Aead::new(suite, &keys.send).seal(suite.nonce(counter), &[], &mut sealed);
+                let bytes = peer.read_message(counter, &sealed, &mut text).unwrap();
+                assert_eq!(&text[..bytes], b"Carl Menger");
+            }
+        }
     }
 }

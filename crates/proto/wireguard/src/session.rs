@@ -1,10 +1,11 @@
 //! A session: the keys of one handshake, the counters, and sealing and opening in place.
 
-use crate::crypto::{Aead, TAG_BYTES, counter_nonce};
-use crate::limits::{PADDING_BYTES, REJECT_AFTER_MESSAGES, REJECT_AFTER_TIME};
+use crate::crypto::{Aead, TAG_BYTES};
+use crate::limits::{PADDING_BYTES, REJECT_AFTER_TIME};
 use crate::message::{DATA_HEADER_BYTES, DATA_OVERHEAD_BYTES, Data};
 use crate::noise::TransportKeys;
 use crate::replay::ReplayWindow;
+use crate::suite::Suite;
 use netloom_base::Time;
 use std::fmt;
 use std::sync::Arc;
@@ -20,12 +21,16 @@ pub enum Role {
 
 /// Seals data packets of one session. Needs no lock: the counter is handed in.
 pub struct SealKey {
+    suite: Suite,
     aead: Aead,
     receiver: u32,
 }
 
 /// Opens data packets of one session. Needs no lock: replays are judged afterwards.
-pub struct OpenKey(Aead);
+pub struct OpenKey {
+    suite: Suite,
+    aead: Aead,
+}
 
 /// How many zero bytes follow a packet of `packet_bytes` in a tunnel of `mtu_bytes` (§5.4.6):
 /// up to a multiple of 16, but a padded packet never exceeds what the path was made for.
@@ -44,7 +49,7 @@ impl SealKey {
         let (header, sealed) =
             datagram.split_first_chunk_mut::<DATA_HEADER_BYTES>().expect("room for the header");
         Data { receiver: self.receiver, counter }.write(header);
-        self.aead.seal(counter_nonce(counter), &[], sealed);
+        self.aead.seal(self.suite.nonce(counter), &[], sealed);
     }
 
     /// A data packet in a buffer of its own, for the few that do not travel in a batch.
@@ -61,25 +66,30 @@ impl OpenKey {
     /// Opens a data packet in place. If it authenticates, the padded packet lies in
     /// `DATA_HEADER_BYTES..datagram.len() - TAG_BYTES` of it; else the bytes are spoilt.
     pub fn open(&self, counter: u64, datagram: &mut [u8]) -> bool {
+        let nonce = self.suite.nonce(counter);
         datagram.len() >= DATA_HEADER_BYTES + TAG_BYTES
-            && self.0.open(counter_nonce(counter), &[], &mut datagram[DATA_HEADER_BYTES..])
+            && self.aead.open(nonce, &[], &mut datagram[DATA_HEADER_BYTES..])
     }
 }
 
 impl fmt::Debug for SealKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SealKey").field("receiver", &self.receiver).finish_non_exhaustive()
+        f.debug_struct("SealKey")
+            .field("suite", &self.suite)
+            .field("receiver", &self.receiver)
+            .finish_non_exhaustive()
     }
 }
 
 impl fmt::Debug for OpenKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OpenKey(..)")
+        f.debug_struct("OpenKey").field("suite", &self.suite).finish_non_exhaustive()
     }
 }
 
 /// The keys, counters and window of one handshake.
 pub(crate) struct Session {
+    pub(crate) suite: Suite,
     pub(crate) role: Role,
     pub(crate) born: Time,
     /// The index by which the peer addresses this session.
@@ -97,12 +107,15 @@ impl Session {
         (local_index, receiver): (u32, u32),
         now: Time,
     ) -> Self {
+        let TransportKeys { suite, send, receive } = keys;
+        let (suite, aead) = (*suite, |key| Aead::new(*suite, key));
         Self {
+            suite,
             role,
             born: now,
             local_index,
-            seal_key: Arc::new(SealKey { aead: Aead::new(&keys.send), receiver }),
-            open_key: Arc::new(OpenKey(Aead::new(&keys.receive))),
+            seal_key: Arc::new(SealKey { suite, aead: aead(send), receiver }),
+            open_key: Arc::new(OpenKey { suite, aead: aead(receive) }),
             next_counter: 0,
             replay: ReplayWindow::default(),
         }
@@ -119,8 +132,8 @@ impl Session {
     /// Takes `packets` counters off the session; gives the first.
     pub(crate) fn take_counters(&mut self, now: Time, packets: u64) -> Option<u64> {
         let first = self.next_counter;
-        let after = first.checked_add(packets).filter(|after| *after <= REJECT_AFTER_MESSAGES)?;
-        if self.is_expired(now) {
+        let after = first.checked_add(packets)?;
+        if after > self.suite.reject_after_messages() || self.is_expired(now) {
             return None;
         }
         self.next_counter = after;

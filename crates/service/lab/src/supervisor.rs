@@ -219,6 +219,7 @@ fn directory(underlay: &Underlay) -> Directory {
         public_keys: BTreeMap::new(),
         endpoint: place.endpoint,
         local_endpoint: Some(place.local_endpoint),
+        has_aes_gcm: false,
     };
     let nodes = underlay.nodes.iter().map(|(name, place)| (name.clone(), entry(place)));
     Directory { nodes: nodes.collect() }

@@ -2,7 +2,7 @@
 
 use crate::fabric_id::FabricId;
 use crate::key::{PublicKey, SignatureError, SigningSecret};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Tells the statement about a node's keys from everything else that it signs.
 const KEYS_CONTEXT: &[u8] = b"netloom node keys v1\0";
@@ -10,6 +10,8 @@ const KEYS_CONTEXT: &[u8] = b"netloom node keys v1\0";
 const POSSESSION_CONTEXT: &[u8] = b"netloom key possession v1\0";
 /// Networks of a node.
 pub const NETWORKS_MAX: usize = 64;
+/// Ciphers of a node.
+pub const CIPHERS_MAX: usize = 16;
 
 netloom_cbor::record! {
     /// The X25519 keys of a node. What is signed is the context `netloom node keys v1` with a zero
@@ -23,6 +25,9 @@ netloom_cbor::record! {
         2 => pub generation: u64,
         /// The key of each network, by its name.
         3 => pub keys: BTreeMap<String, [u8; 32]> [max NETWORKS_MAX],
+        /// Ciphers that its processor has instructions for, so that nobody in between talks its
+        /// peers out of them. Only for who asks for them: others would verify something else.
+        4 => pub ciphers: Option<BTreeSet<String>> [max CIPHERS_MAX],
     }
 }
 
@@ -86,7 +91,7 @@ mod tests {
     fn keys() -> NodeKeys {
         let keys = [("app", [1; 32]), ("db", [2; 32])];
         let keys = keys.map(|(network, key)| (network.to_owned(), key)).into();
-        NodeKeys { node: "a".into(), generation: 7, keys }
+        NodeKeys { node: "a".into(), generation: 7, keys, ciphers: None }
     }
 
     #[test]
@@ -99,7 +104,8 @@ mod tests {
         assert_eq!(verify(&secret.public(), FabricId([4; 16]), &keys()), Err(SignatureError));
         let other = SigningSecret::generate().public();
         assert_eq!(verify(&other, fabric, &keys()), Err(SignatureError));
-        let changes: [fn(&mut NodeKeys); 4] = [
+        let changes: [fn(&mut NodeKeys); 5] = [
+            |keys| keys.ciphers = Some(BTreeSet::new()),
             |keys| keys.node = "b".into(),
             |keys| keys.generation += 1,
             |keys| keys.keys.retain(|network, _| network != "db"),

@@ -28,6 +28,7 @@ pub mod nft;
 pub mod packet;
 pub mod poll;
 pub mod process;
+pub mod processor;
 pub mod route;
 pub mod signal;
 mod system;

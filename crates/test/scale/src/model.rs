@@ -30,8 +30,12 @@ impl World {
             let networks = memberships.of_node(name).map(|one| one.networks.clone());
             let keys = networks.into_iter().flatten().map(|network| (network, [7; 32]));
             let endpoint = Some(([192, 0, 2, 1], 51820).into());
-            let entry =
-                NodeEntry { public_keys: keys.collect(), endpoint, local_endpoint: endpoint };
+            let entry = NodeEntry {
+                public_keys: keys.collect(),
+                endpoint,
+                local_endpoint: endpoint,
+                has_aes_gcm: true,
+            };
             (name.clone(), entry)
         };
         let directory = Directory { nodes: fabric.nodes.keys().map(entry).collect() };

@@ -15,8 +15,15 @@ const RETRY_MAX: Duration = Duration::from_secs(5);
 
 /// Runs until the agent has gone away.
 pub(super) async fn keep(mut ends: Ends, held: ResourceSet, revision: u64, clock_floor_ms: u64) {
-    let mut memory =
-        Memory { held, revision, keys: None, status: None, clock_floor_ms, has_spoken: false };
+    let mut memory = Memory {
+        held,
+        revision,
+        keys: None,
+        status: None,
+        clock_floor_ms,
+        has_spoken: false,
+        knows_ciphers: false,
+    };
     let mut delay = RETRY_MIN;
     loop {
         for member in in_turn(&ends.facts.control, &ends.facts.node) {

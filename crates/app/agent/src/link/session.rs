@@ -7,7 +7,7 @@ use netloom_cbor::{from_bytes, to_bytes};
 use netloom_control_protocol::{
     AgentConfig, AgentEvent, AgentSession, Call, End, FailureCode, ResourceSet, Timing, Versions,
 };
-use netloom_resource::call::{Answer, Call as NodeCall};
+use netloom_resource::call::{Answer, Call as NodeCall, FEATURE_CIPHERS, ciphers};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -30,6 +30,8 @@ pub(super) struct Memory {
     pub(super) clock_floor_ms: u64,
     /// Whether control has greeted in the last session.
     pub(super) has_spoken: bool,
+    /// Whether it knows of ciphers.
+    pub(super) knows_ciphers: bool,
 }
 
 /// Runs until the session ends, which gives the reason, or the agent has gone away.
@@ -50,7 +52,7 @@ where
         fabric: u128::from_str_radix(&ends.facts.fabric_id, 16).unwrap_or_default().to_be_bytes(),
         node: ends.facts.node.clone(),
         software: concat!("netloom ", env!("CARGO_PKG_VERSION")).to_owned(),
-        features: BTreeSet::new(),
+        features: BTreeSet::from([FEATURE_CIPHERS.to_owned()]),
         versions: Versions::OURS,
         timing: Timing::default(),
     };
@@ -142,6 +144,7 @@ impl Session<'_> {
         match event {
             AgentEvent::Welcomed(welcome) => {
                 memory.has_spoken = true;
+                memory.knows_ciphers = welcome.features.contains(FEATURE_CIPHERS);
                 memory.clock_floor_ms = memory.clock_floor_ms.max(welcome.time_ms);
                 self.report_keys(memory);
                 if let Some(status) = memory.status.clone() {
@@ -203,12 +206,14 @@ impl Session<'_> {
             return;
         }
         let generation = tls::generation();
+        let ciphers = memory.knows_ciphers.then(|| ciphers(keys.has_aes_gcm));
         let call = NodeCall::Keys {
             public_keys: keys.public_keys.clone(),
             listen_port: keys.listen_port,
             addresses: vec![self.local],
             generation,
-            signature: self.identity.sign_keys(generation, &keys.public_keys),
+            signature: self.identity.sign_keys(generation, &keys.public_keys, ciphers.clone()),
+            ciphers,
         };
         self.keys_request = self.machine.request(self.now(), to_bytes(&call)).ok();
     }

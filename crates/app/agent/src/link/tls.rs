@@ -8,7 +8,7 @@ use netloom_pki::tls::{TlsIdentity, Trust, client_config, control_server_name, e
 use netloom_pki::{
     Certificate, Clock, FabricId, NodeKeys, Renewal, SigningSecret, StoredKey, Validity, renewal,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
@@ -55,8 +55,14 @@ impl Identity {
     }
 
     /// Signs the node's keys.
-    pub(super) fn sign_keys(&self, generation: u64, keys: &BTreeMap<String, [u8; 32]>) -> [u8; 64] {
-        let statement = NodeKeys { node: self.node.clone(), generation, keys: keys.clone() };
+    pub(super) fn sign_keys(
+        &self,
+        generation: u64,
+        keys: &BTreeMap<String, [u8; 32]>,
+        ciphers: Option<BTreeSet<String>>,
+    ) -> [u8; 64] {
+        let (node, keys) = (self.node.clone(), keys.clone());
+        let statement = NodeKeys { node, generation, keys, ciphers };
         sign_keys(&self.secret, self.fabric, &statement)
     }
 

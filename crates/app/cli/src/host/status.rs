@@ -195,11 +195,20 @@ fn tunnels(status: &api::Status) -> String {
                     if has_session { "session" } else { "idle" }.to_owned(),
                     endpoint,
                     format!("{} in, {} out", bytes("rx_bytes"), bytes("tx_bytes")),
+                    cipher(tunnel["cipher"].as_str(), tunnel["cipher_reason"].as_str()),
                 ]);
             }
         }
     }
     output::table(&rows)
+}
+
+/// What a session is sealed with, and why.
+fn cipher(cipher: Option<&str>, reason: Option<&str>) -> String {
+    match (cipher, reason) {
+        (Some(cipher), Some(reason)) if !reason.is_empty() => format!("{cipher} ({reason})"),
+        (cipher, _) => cipher.unwrap_or_default().to_owned(),
+    }
 }
 
 fn shown_agent(own: &netloom_agent::protocol::Status) -> String {
@@ -218,7 +227,8 @@ fn shown_agent(own: &netloom_agent::protocol::Status) -> String {
         let row = |(peer, tunnel): (&String, &netloom_agent::protocol::PeerStatus)| {
             let endpoint = tunnel.endpoint.map_or_else(|| "-".to_owned(), |one| one.to_string());
             let state = if tunnel.has_session { "session" } else { "idle" };
-            vec![peer.clone(), state.to_owned(), endpoint]
+            let cipher = cipher(tunnel.cipher.as_deref(), Some(&tunnel.cipher_reason));
+            vec![peer.clone(), state.to_owned(), endpoint, cipher]
         };
         let rows: Vec<Vec<String>> = report.peers.iter().map(row).collect();
         text.push_str(&output::table(&rows));

@@ -8,7 +8,7 @@ use netloom_pki::authority::LIFETIME;
 use netloom_pki::identity::verify_keys;
 use netloom_pki::{NodeKeys, PublicKey};
 use netloom_resource::call::{Answer, Call};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
 /// What a node says of its keys and where it can be called.
@@ -19,6 +19,7 @@ pub(super) struct SaidKeys {
     addresses: Vec<IpAddr>,
     generation: u64,
     signature: [u8; 64],
+    ciphers: Option<BTreeSet<String>>,
 }
 
 impl Admission {
@@ -47,9 +48,13 @@ impl Admission {
         said: &SaidKeys,
         from: Option<SocketAddr>,
     ) {
-        let SaidKeys { keys, listen_port, addresses, generation, signature } = said;
-        let statement =
-            NodeKeys { node: node.to_owned(), generation: *generation, keys: keys.clone() };
+        let SaidKeys { keys, listen_port, addresses, generation, signature, ciphers } = said;
+        let statement = NodeKeys {
+            node: node.to_owned(),
+            generation: *generation,
+            keys: keys.clone(),
+            ciphers: ciphers.clone(),
+        };
         let own = PublicKey(record.identity);
         let fabric = self.authority().fabric();
         let signed = verify_keys(&own, fabric, &statement, signature).is_ok();
@@ -58,6 +63,7 @@ impl Admission {
         }
         record.public_keys.clone_from(keys);
         record.generation = *generation;
+        record.ciphers.clone_from(ciphers);
         let at = |address: IpAddr| SocketAddr::new(address.to_canonical(), *listen_port);
         let local = addresses.first().copied().or_else(|| from.map(|from| from.ip()));
         record.local_endpoint = local.map(at);
@@ -68,9 +74,16 @@ impl Admission {
 impl NodeDesk for Admission {
     fn answer(&self, node: &str, from: Option<SocketAddr>, call: Call) -> Answer {
         match call {
-            Call::Keys { public_keys, listen_port, addresses, generation, signature } => {
-                let keys = public_keys;
-                let said = SaidKeys { keys, listen_port, addresses, generation, signature };
+            Call::Keys {
+                public_keys: keys,
+                listen_port,
+                addresses,
+                generation,
+                signature,
+                ciphers,
+            } => {
+                let said =
+                    SaidKeys { keys, listen_port, addresses, generation, signature, ciphers };
                 match self.keep_keys(node, from, said) {
                     Ok(()) => Answer::Done {},
                     Err(error) => Answer::Refused {

@@ -44,6 +44,7 @@ fn office(folder: &std::path::Path) -> Arc<Office> {
         endpoint: None,
         local_endpoint: None,
         generation: 0,
+        ciphers: None,
     };
     let texts = BTreeMap::from([("shop.yaml".to_owned(), FILE.to_owned())]);
     let declared = Declared { roots: vec!["shop.yaml".to_owned()], texts, api: None };
@@ -82,6 +83,7 @@ async fn heard(office: &Arc<Office>, is_expired: bool) -> (usize, Vec<Answer>, b
                         addresses: Vec::new(),
                         generation: 1,
                         signature: [0; 64],
+                        ciphers: None,
                     };
                     machine.request(Time::ZERO, to_bytes(&keys)).unwrap();
                     machine.request(Time::ZERO, to_bytes(&NodeCall::Renew {})).unwrap();

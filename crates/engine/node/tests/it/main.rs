@@ -21,4 +21,5 @@ mod corpus;
 mod differential;
 mod networks;
 mod pair;
+mod suites;
 mod world;

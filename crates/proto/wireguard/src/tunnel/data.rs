@@ -4,8 +4,8 @@ use super::Tunnel;
 use crate::drop_reason::DropReason;
 use crate::index_table::IndexTable;
 use crate::limits::{
-    KEEPALIVE_TIMEOUT, REJECT_AFTER_MESSAGES, REJECT_AFTER_TIME, REKEY_AFTER_MESSAGES,
-    REKEY_AFTER_TIME, REKEY_TIMEOUT, WAITING_BYTES_MAX, WAITING_PACKETS_MAX,
+    KEEPALIVE_TIMEOUT, REJECT_AFTER_TIME, REKEY_AFTER_TIME, REKEY_TIMEOUT, WAITING_BYTES_MAX,
+    WAITING_PACKETS_MAX,
 };
 use crate::session::{OpenKey, Role, SealKey};
 use netloom_base::Time;
@@ -55,7 +55,7 @@ impl Tunnel {
         let taken = self.sessions.current_mut().and_then(|session| {
             let to = endpoint?;
             let first_counter = session.take_counters(now, packets)?;
-            let is_worn = session.next_counter > REKEY_AFTER_MESSAGES
+            let is_worn = session.next_counter > session.suite.rekey_after_messages()
                 || (session.role == Role::Initiator && session.age(now) >= REKEY_AFTER_TIME);
             Some((Reservation { to, key: session.seal_key.clone(), first_counter }, is_worn))
         });
@@ -136,7 +136,7 @@ impl Tunnel {
     /// [`DropReason::Replayed`].
     pub fn accept(&mut self, index: u32, counter: u64) -> Result<(), DropReason> {
         let session = self.sessions.by_index_mut(index).ok_or(DropReason::UnknownIndex)?;
-        if counter >= REJECT_AFTER_MESSAGES {
+        if counter >= session.suite.reject_after_messages() {
             return Err(DropReason::SessionExpired);
         }
         if session.replay.accept(counter) { Ok(()) } else { Err(DropReason::Replayed) }

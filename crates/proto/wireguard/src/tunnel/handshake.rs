@@ -24,6 +24,7 @@ impl Tunnel {
         let ephemeral = PrivateKey::random(&mut self.rng);
         let timestamp = self.timestamps.next(wall);
         let keys = InitiatorKeys {
+            suite: self.suite,
             local: self.identity.public,
             remote: &self.remote,
             static_static: &self.static_static,

@@ -3,6 +3,7 @@
 mod data;
 mod handshake;
 mod sessions;
+mod settings;
 mod timers;
 
 use crate::cookie::CookieJar;
@@ -12,6 +13,7 @@ use crate::key::{PresharedKey, PublicKey, SharedSecret};
 use crate::noise::Initiating;
 use crate::rng::ErasingRng;
 use crate::session::Role;
+use crate::suite::Suite;
 use crate::tai64n::{Tai64n, TimestampSource};
 use netloom_base::{Seed, Time};
 use sessions::Sessions;
@@ -31,6 +33,8 @@ pub struct TunnelConfig {
     pub remote: PublicKey,
     /// Mixed into every handshake.
     pub preshared: PresharedKey,
+    /// What handshakes ask for that this side starts; those of the peer are answered in theirs.
+    pub suite: Suite,
     /// Where the peer is, if known; afterwards it follows what the peer sends.
     pub endpoint: Option<SocketAddr>,
     /// Send something at least this often, so that a NAT keeps its mapping.
@@ -110,6 +114,7 @@ pub struct Tunnel {
     owner: u32,
     remote: PublicKey,
     preshared: PresharedKey,
+    suite: Suite,
     static_static: SharedSecret,
     endpoint: Option<SocketAddr>,
     keepalive: Option<Duration>,
@@ -153,6 +158,7 @@ impl Tunnel {
             owner,
             remote: config.remote,
             preshared: config.preshared,
+            suite: config.suite,
             static_static,
             endpoint: config.endpoint,
             keepalive: None,
@@ -211,34 +217,6 @@ impl Tunnel {
     /// Whether packets can be sent at once.
     pub fn has_session(&self, now: Time) -> bool {
         self.sessions.current().is_some_and(|session| !session.is_expired(now))
-    }
-
-    /// Changes where the peer is, until it sends from elsewhere.
-    pub fn set_endpoint(&mut self, now: Time, endpoint: Option<SocketAddr>) {
-        self.endpoint = endpoint;
-        // Packets may have been waiting for just this.
-        if endpoint.is_some() && self.attempt.is_none() && self.timers.initiate.is_some() {
-            self.timers.initiate = Some(now);
-        }
-    }
-
-    /// Changes the preshared key of the next handshake; the session stays.
-    pub fn set_preshared(&mut self, preshared: PresharedKey) {
-        self.preshared = preshared;
-    }
-
-    /// Changes the inner MTU.
-    pub fn set_mtu_bytes(&mut self, mtu_bytes: usize) {
-        self.mtu_bytes = mtu_bytes;
-    }
-
-    /// Changes the persistent keepalive; one that is switched on starts with a packet at once.
-    pub fn set_keepalive(&mut self, now: Time, keepalive: Option<Duration>) {
-        let keepalive = keepalive.filter(|interval| !interval.is_zero());
-        if keepalive != self.keepalive {
-            self.keepalive = keepalive;
-            self.timers.persistent = keepalive.map(|_| now);
-        }
     }
 
     /// Gives all indexes back; the tunnel is not to be used any more.

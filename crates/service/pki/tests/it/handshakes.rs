@@ -166,7 +166,7 @@ fn a_node_cannot_pose_as_control() {
     let server = tls::server_config(authority, &fabric.node, ALPN, &now, Duration::ZERO).unwrap();
     for client in [fabric.client(&now), fabric.joiner(&now)] {
         let error = client_error(fabric.connect(client, server.clone()));
-        assert!(tls::explain(&error).unwrap().contains("is not control"), "{error}");
+        assert!(tls::explain(&error).unwrap().contains("not this fabric's control"), "{error}");
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) fn directory(ground: &Underlay, keys: &BTreeMap<(Name, Name), Private
         let public_keys =
             own.map(|((_, network), key)| (network.clone(), *key.public().as_bytes())).collect();
         let place = &ground.nodes[name];
-        NodeEntry { public_keys, endpoint: place.endpoint, local_endpoint: None }
+        NodeEntry { public_keys, endpoint: place.endpoint, ..NodeEntry::default() }
     };
     Directory { nodes: ground.nodes.keys().map(|name| (name.clone(), entry(name))).collect() }
 }

@@ -268,8 +268,12 @@ impl Node {
     fn keys(&self, networks: BTreeSet<String>, listen_port: u16) -> Vec<u8> {
         let public_keys: BTreeMap<String, [u8; 32]> =
             networks.into_iter().map(|network| (network, self.secret.public().0)).collect();
-        let statement =
-            NodeKeys { node: self.name.clone(), generation: 1, keys: public_keys.clone() };
+        let statement = NodeKeys {
+            node: self.name.clone(),
+            generation: 1,
+            keys: public_keys.clone(),
+            ciphers: None,
+        };
         let signature = sign_keys(&self.secret, self.token.fabric, &statement);
         to_bytes(&Call::Keys {
             public_keys,
@@ -277,6 +281,7 @@ impl Node {
             addresses: vec![[127, 0, 0, 1].into()],
             generation: 1,
             signature,
+            ciphers: None,
         })
     }
 }

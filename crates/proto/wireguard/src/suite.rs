@@ -1,0 +1,74 @@
+//! The ciphers of a handshake and of the session that it ends in.
+
+use aws_lc_rs::aead::{AES_256_GCM, Algorithm, CHACHA20_POLY1305};
+use std::fmt;
+
+/// A cipher for handshake and data.
+///
+/// An initiation says by its type which one its sender wants ([`crate::message::Initiation`]), and
+/// the responder follows. Its name begins the hash that everything in the handshake is sealed with,
+/// so whoever changes the type in between ends the handshake, and talks nobody into the other suite.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Suite {
+    /// WireGuard's own, which every peer speaks.
+    #[default]
+    ChaCha20Poly1305,
+    /// AES-256-GCM, for peers of which it is known that they speak it, and both of whose processors
+    /// have instructions for it.
+    Aes256Gcm,
+}
+
+impl Suite {
+    /// The protocol's name (Noise §8).
+    pub(crate) fn construction(self) -> &'static [u8] {
+        match self {
+            Self::ChaCha20Poly1305 => b"Noise_IKpsk2_25519_ChaChaPoly_BLAKE2s",
+            Self::Aes256Gcm => b"Noise_IKpsk2_25519_AESGCM_BLAKE2s",
+        }
+    }
+
+    /// The nonce of message `counter`: four zero bytes, then the counter, in little-endian for
+    /// ChaCha20-Poly1305 and in big-endian for AES-GCM (Noise §12.3, §12.4).
+    pub(crate) fn nonce(self, counter: u64) -> [u8; 12] {
+        let mut nonce = [0; 12];
+        nonce[4..].copy_from_slice(&match self {
+            Self::ChaCha20Poly1305 => counter.to_le_bytes(),
+            Self::Aes256Gcm => counter.to_be_bytes(),
+        });
+        nonce
+    }
+
+    pub(crate) fn algorithm(self) -> &'static Algorithm {
+        match self {
+            Self::ChaCha20Poly1305 => &CHACHA20_POLY1305,
+            Self::Aes256Gcm => &AES_256_GCM,
+        }
+    }
+
+    /// Packets of a session after which it is replaced: 2^60 (paper §6.1), and for AES-GCM half of
+    /// those after which it is ended.
+    pub fn rekey_after_messages(self) -> u64 {
+        match self {
+            Self::ChaCha20Poly1305 => crate::limits::REKEY_AFTER_MESSAGES,
+            Self::Aes256Gcm => 1 << 27,
+        }
+    }
+
+    /// Packets of a session after which it is ended: 2^64 − 2^13 − 1 (paper §6.1), and for AES-GCM
+    /// 2^28, up to which packets of 2^11 bytes stay confidential (RFC 9001 §6.6, appendix B.1).
+    pub fn reject_after_messages(self) -> u64 {
+        match self {
+            Self::ChaCha20Poly1305 => crate::limits::REJECT_AFTER_MESSAGES,
+            Self::Aes256Gcm => 1 << 28,
+        }
+    }
+}
+
+impl fmt::Display for Suite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ChaCha20Poly1305 => "ChaCha20-Poly1305",
+            Self::Aes256Gcm => "AES-256-GCM",
+        })
+    }
+}

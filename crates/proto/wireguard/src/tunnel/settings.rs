@@ -1,0 +1,52 @@
+//! What can be changed of a tunnel while it is there.
+
+use super::Tunnel;
+use crate::key::PresharedKey;
+use crate::suite::Suite;
+use netloom_base::Time;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+impl Tunnel {
+    /// Changes where the peer is, until it sends from elsewhere.
+    pub fn set_endpoint(&mut self, now: Time, endpoint: Option<SocketAddr>) {
+        self.endpoint = endpoint;
+        // Packets may have been waiting for just this.
+        if endpoint.is_some() && self.attempt.is_none() && self.timers.initiate.is_some() {
+            self.timers.initiate = Some(now);
+        }
+    }
+
+    /// Changes the preshared key of the next handshake; the session stays.
+    pub fn set_preshared(&mut self, preshared: PresharedKey) {
+        self.preshared = preshared;
+    }
+
+    /// Changes the suite of the handshakes that this side starts. A session in another one stays
+    /// until the next handshake, which is asked for at once.
+    pub fn set_suite(&mut self, now: Time, suite: Suite) {
+        self.suite = suite;
+        if self.session_suite(now).is_some_and(|current| current != suite) {
+            self.want_handshake(now);
+        }
+    }
+
+    /// The suite of the session that is sent in, if there is one.
+    pub fn session_suite(&self, now: Time) -> Option<Suite> {
+        self.sessions.current().filter(|session| !session.is_expired(now)).map(|one| one.suite)
+    }
+
+    /// Changes the inner MTU.
+    pub fn set_mtu_bytes(&mut self, mtu_bytes: usize) {
+        self.mtu_bytes = mtu_bytes;
+    }
+
+    /// Changes the persistent keepalive; one that is switched on starts with a packet at once.
+    pub fn set_keepalive(&mut self, now: Time, keepalive: Option<Duration>) {
+        let keepalive = keepalive.filter(|interval| !interval.is_zero());
+        if keepalive != self.keepalive {
+            self.keepalive = keepalive;
+            self.timers.persistent = keepalive.map(|_| now);
+        }
+    }
+}
