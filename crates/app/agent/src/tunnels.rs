@@ -97,10 +97,7 @@ impl NodeTunnels {
                 endpoint: peer.endpoint.or_else(|| self.memory.peer(name, &public_key).endpoint),
                 allowed: peer.allowed.clone(),
                 keepalive: peer.keepalive,
-                suite: match peer.cipher {
-                    Cipher::AesGcm => Suite::Aes256Gcm,
-                    Cipher::ChaChaHere | Cipher::ChaChaThere => Suite::ChaCha20Poly1305,
-                },
+                suite: suite(peer.cipher),
                 ..PeerConfig::new(public_key)
             }
         };
@@ -165,15 +162,28 @@ fn peer_status(plan: &PeerPlan, now: &netloom_node::PeerStatus) -> PeerStatus {
         rx_bytes: now.rx_bytes,
         tx_bytes: now.tx_bytes,
         cipher: now.suite.map(|suite| suite.to_string()),
-        cipher_reason: cipher_reason(plan.cipher).to_owned(),
+        cipher_reason: cipher_reason(plan.cipher, now.suite),
     }
 }
 
-/// Why the next session with a peer is sealed as it will be.
-fn cipher_reason(cipher: Cipher) -> &'static str {
+fn suite(cipher: Cipher) -> Suite {
     match cipher {
+        Cipher::AesGcm => Suite::Aes256Gcm,
+        Cipher::ChaChaHere | Cipher::ChaChaThere => Suite::ChaCha20Poly1305,
+    }
+}
+
+/// Why sessions with a peer are sealed as they are, or will be from the next handshake on.
+fn cipher_reason(cipher: Cipher, current: Option<Suite>) -> String {
+    let why = match cipher {
         Cipher::AesGcm => "both processors have AES instructions",
         Cipher::ChaChaHere => "this node's processor has no AES instructions",
         Cipher::ChaChaThere => "the peer has not said that its processor has AES instructions",
+    };
+    match current {
+        Some(current) if current != suite(cipher) => {
+            format!("{} from the next handshake on: {why}", suite(cipher))
+        }
+        Some(_) | None => why.to_owned(),
     }
 }

@@ -31,7 +31,7 @@
 //!   five seconds ([`Node::answer_early_call`]): verified then like any other.
 //! - Handshakes are started in [`Node::handle_timeout`] only, for they need the wall time: after
 //!   each call that may want one, [`Node::poll_timeout`] is due at once.
-//! - Datagrams whose first byte is 16 or more are no WireGuard and are left alone
+//! - Datagrams whose first byte is 16 or more, but 17, are no WireGuard and are left alone
 //!   ([`Inbound::foreign`]).
 //!
 //! # Timers

@@ -7,7 +7,7 @@ use crate::node::Node;
 use netloom_base::packet::IpView;
 use netloom_base::{PacketBatch, Time};
 use netloom_wireguard::message::{
-    CookieReply, DATA_OVERHEAD_BYTES, Data, Initiation, Macs, Response,
+    AES_INITIATION, CookieReply, DATA_OVERHEAD_BYTES, Data, Initiation, Macs, Response,
 };
 use netloom_wireguard::{
     Admission, DropReason as WireguardDropReason, Identity, Message, Transmit,
@@ -16,8 +16,12 @@ use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// The first message type that is ours and not WireGuard's.
+/// The first type that is not WireGuard's: all but our own initiations are left alone.
 const FOREIGN_TYPE_MIN: u8 = 16;
+
+fn is_foreign(kind: u8) -> bool {
+    kind >= FOREIGN_TYPE_MIN && kind != AES_INITIATION
+}
 
 impl Node {
     /// Takes a batch of datagrams from one address: opens data in place, answers handshakes.
@@ -50,7 +54,7 @@ impl Node {
         for (index, datagram) in batch.iter().enumerate() {
             // A batch has far fewer packets than 32 bits count.
             let packet = index as u32;
-            if datagram.first().is_some_and(|kind| *kind >= FOREIGN_TYPE_MIN) {
+            if datagram.first().is_some_and(|kind| is_foreign(*kind)) {
                 inbound.foreign.push(packet);
                 continue;
             }

@@ -61,7 +61,7 @@
 //!   clock that steps back does not lock this host out until it has caught up (within one run).
 //! - Timestamps are rounded down to 2^24 ns, so that they do not disclose the host's clock.
 //! - Under load, a handshake rate is held per IPv4 address and per IPv6 /64.
-//! - An initiation of type 5 asks for AES-256-GCM in place of ChaCha20-Poly1305 ([`Suite`]), where
+//! - An initiation of type 17 asks for AES-256-GCM in place of ChaCha20-Poly1305 ([`Suite`]), where
 //!   the caller knows that the peer speaks it. Sessions in it are replaced after 2^27 packets and end
 //!   after 2^28.
 //! - A packet is padded to 16 bytes but not beyond the MTU, as the Linux implementation does.

@@ -17,12 +17,15 @@ pub const DATA_HEADER_BYTES: usize = 16;
 /// What a data packet adds to its padded content: header and tag.
 pub const DATA_OVERHEAD_BYTES: usize = DATA_HEADER_BYTES + TAG_BYTES;
 
+/// The first byte of an initiation that asks for AES-GCM: of Netloom's own types.
+pub const AES_INITIATION: u8 = 17;
+
 const TYPE_INITIATION: u32 = 1;
 const TYPE_RESPONSE: u32 = 2;
 const TYPE_COOKIE_REPLY: u32 = 3;
 const TYPE_DATA: u32 = 4;
 /// Not WireGuard's: its implementations drop it.
-const TYPE_AES_INITIATION: u32 = 5;
+const TYPE_AES_INITIATION: u32 = AES_INITIATION as u32;
 
 /// Length of the two macs at the end of a handshake message.
 const MACS_BYTES: usize = 2 * MAC_BYTES;
@@ -34,7 +37,7 @@ pub(crate) const SEALED_TIMESTAMP_BYTES: usize = TAI64N_BYTES + TAG_BYTES;
 /// A datagram that has the type and the length of a WireGuard message.
 #[derive(Clone, Copy, Debug)]
 pub enum Message<'a> {
-    /// Type 1 (§5.4.2), or 5 for AES-GCM between own nodes.
+    /// Type 1 (§5.4.2), or 17 for AES-GCM between own nodes.
     Initiation(Initiation<'a>),
     /// Type 2 (§5.4.3).
     Response(Response<'a>),
@@ -44,7 +47,7 @@ pub enum Message<'a> {
     Data(Data),
 }
 
-/// Type 1, or 5 where the sender wants AES-GCM ([`Suite`]), little-endian:
+/// Type 1, or 17 where the sender wants AES-GCM ([`Suite`]), little-endian:
 /// `type 4 | sender 4 | ephemeral 32 | static 32+16 | timestamp 12+16 | mac1 16 | mac2 16`.
 #[derive(Clone, Copy, Debug)]
 pub struct Initiation<'a>(&'a [u8; INITIATION_BYTES]);
@@ -269,11 +272,11 @@ mod tests {
 
     #[test]
     fn lengths_follow_the_paper() {
-        for (kind, len) in [(1u8, 148), (2, 92), (3, 64), (5, 148)] {
+        for (kind, len) in [(1u8, 148), (2, 92), (3, 64), (17, 148)] {
             for len in [len - 1, len, len + 1] {
                 let mut datagram = vec![0; len];
                 datagram[0] = kind;
-                let fits = matches!((kind, len), (1 | 5, 148) | (2, 92) | (3, 64));
+                let fits = matches!((kind, len), (1 | 17, 148) | (2, 92) | (3, 64));
                 assert_eq!(Message::parse(&datagram).is_ok(), fits, "type {kind}, {len} bytes");
             }
         }
@@ -298,7 +301,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_parsed_without_panic(
-            kind in 0u8..7,
+            kind in 0u8..20,
             body in proptest::collection::vec(any::<u8>(), 0..200),
         ) {
             let mut datagram = vec![kind, 0, 0, 0];

@@ -66,3 +66,21 @@ fn both_suites_survive_a_bad_link() {
         assert_eq!(world.suite(0), Some(Suite::Aes256Gcm));
     }
 }
+
+#[test]
+fn who_hears_of_it_during_a_handshake_makes_another() {
+    let mut world = World::pair(1);
+    world.link.delay_ms = 100;
+    world.send(0, 1, 0..1);
+    world.run(std::time::Duration::from_millis(50));
+    for host in 0..2 {
+        world.tell(host, Suite::Aes256Gcm);
+    }
+    world.run_secs(2);
+    assert_eq!(world.suite(0), Some(Suite::ChaCha20Poly1305));
+    assert_eq!(world.lost(1..10), 0);
+    assert_eq!(world.suite(0), Some(Suite::Aes256Gcm));
+    let handshakes = world.handshakes(0);
+    assert_eq!(world.lost(10..40), 0);
+    assert_eq!(world.handshakes(0), handshakes, "it stays at that");
+}

@@ -138,6 +138,7 @@ impl Tunnel {
     pub(super) fn complete(&mut self, now: Time, started_by: Role) {
         self.handshake_completed(now);
         self.events.push_back(TunnelEvent::HandshakeCompleted { started_by });
+        self.want_faster_suite(now);
     }
 
     /// The peer has authenticated itself from an address: that is where it is now (§2.1).

@@ -31,6 +31,15 @@ impl Tunnel {
         }
     }
 
+    /// A session of a handshake that began before the faster suite was known is replaced. Not the
+    /// other way round, or two ends that know different things would replace sessions for good.
+    pub(super) fn want_faster_suite(&mut self, now: Time) {
+        let is_slower = self.session_suite(now) == Some(Suite::ChaCha20Poly1305);
+        if is_slower && self.suite == Suite::Aes256Gcm {
+            self.want_handshake(now);
+        }
+    }
+
     /// The suite of the session that is sent in, if there is one.
     pub fn session_suite(&self, now: Time) -> Option<Suite> {
         self.sessions.current().filter(|session| !session.is_expired(now)).map(|one| one.suite)
