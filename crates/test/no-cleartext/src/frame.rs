@@ -29,7 +29,7 @@ pub fn attack(from: [u8; 6], to: [u8; 6], target: Ipv4Addr) -> Vec<u8> {
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// A WireGuard message between addresses of the ground.
+    /// A WireGuard message between addresses of the ground, or our own initiation.
     Sealed,
     /// A packet of the fabric, or a part of one, in clear.
     Clear,
@@ -52,7 +52,7 @@ pub fn judge(frame: &[u8], fabric: &[IpNet]) -> Kind {
     }
     let sealed = view.protocol == PROTOCOL_UDP
         && view.ports().is_some_and(|(from, to)| from == TUNNEL_PORT || to == TUNNEL_PORT)
-        && matches!(view.payload.get(8..12), Some([1..=4, 0, 0, 0]));
+        && matches!(view.payload.get(8..12), Some([1..=4 | 17, 0, 0, 0]));
     if sealed { Kind::Sealed } else { Kind::Other }
 }
 
