@@ -1,5 +1,6 @@
 //! Two namespaces with a link between them, and a tunnel over it.
 
+use crate::fabric::{ADDRESSES, Fabric};
 use anyhow::{Context as _, ensure};
 use netloom_base::Seed;
 use netloom_sys::namespace::NamespaceHandle;
@@ -16,25 +17,41 @@ const READY: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(crate) struct Tunnel {
     pub(crate) name: String,
-    /// The program and its first arguments; none for the bare link.
-    program: Option<(PathBuf, Vec<String>)>,
+    kind: Kind,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    /// The bare link.
+    None,
+    /// A program that makes an interface which `wg` configures, with its first arguments.
+    Program(PathBuf, Vec<String>),
+    /// Our control and agents.
+    Fabric(PathBuf),
 }
 
 impl Tunnel {
     pub(crate) fn none(name: &str) -> Self {
-        Self { name: name.to_owned(), program: None }
+        Self { name: name.to_owned(), kind: Kind::None }
     }
 
     pub(crate) fn of(name: &str, program: &Path, arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|one| (*one).to_owned()).collect();
-        Self { name: name.to_owned(), program: Some((program.to_owned(), arguments)) }
+        Self { name: name.to_owned(), kind: Kind::Program(program.to_owned(), arguments) }
+    }
+
+    pub(crate) fn fabric(name: &str, netloom: &Path) -> Self {
+        Self { name: name.to_owned(), kind: Kind::Fabric(netloom.to_owned()) }
     }
 }
 
 /// The ground, removed in the end.
 pub(crate) struct Ground {
     names: [String; 2],
+    /// Where programs are run that use the tunnel: those, or the workloads' namespaces.
+    ends: [String; 2],
     tunnels: Vec<Child>,
+    fabric: Option<Fabric>,
     /// The address of the second end, as the first reaches it.
     pub(crate) address: &'static str,
 }
@@ -48,8 +65,13 @@ impl Ground {
     pub(crate) fn make(tunnel: &Tunnel) -> anyhow::Result<Self> {
         let id = std::process::id();
         let names = SIDES.map(|side| format!("nlb{id}{side}"));
-        let address = if tunnel.program.is_some() { INNER[1] } else { OUTER[1] };
-        let mut ground = Self { names: names.clone(), tunnels: Vec::new(), address };
+        let address = match tunnel.kind {
+            Kind::None => OUTER[1],
+            Kind::Program(..) => INNER[1],
+            Kind::Fabric(_) => ADDRESSES[1],
+        };
+        let (ends, tunnels) = (names.clone(), Vec::new());
+        let mut ground = Self { names: names.clone(), ends, tunnels, fabric: None, address };
         for name in &names {
             ip(&["netns", "add", name])?;
             ip(&["-n", name, "link", "set", "lo", "up"])?;
@@ -60,8 +82,17 @@ impl Ground {
             ip(&["-n", name, "address", "add", &format!("{address}/24"), "dev", "eth0"])?;
             ip(&["-n", name, "link", "set", "eth0", "up"])?;
         }
-        if let Some((program, arguments)) = &tunnel.program {
-            ground.tunnel(program, arguments)?;
+        match &tunnel.kind {
+            Kind::None => {}
+            Kind::Program(program, arguments) => ground.tunnel(program, arguments)?,
+            Kind::Fabric(netloom) => {
+                let workloads = names.clone().map(|name| format!("{name}w"));
+                for name in &workloads {
+                    ip(&["netns", "add", name])?;
+                }
+                ground.ends = workloads.clone();
+                ground.fabric = Some(Fabric::begin(netloom, &names, &workloads)?);
+            }
         }
         Ok(ground)
     }
@@ -106,23 +137,36 @@ impl Ground {
 
     /// A command at the first (0) or second end.
     pub(crate) fn at(&self, side: usize, program: &str) -> Command {
-        self.on(&self.names[side], program)
+        self.on(&self.ends[side], program)
     }
 
     pub(crate) fn namespace(&self, side: usize) -> anyhow::Result<NamespaceHandle> {
-        let path = Path::new("/run/netns").join(&self.names[side]);
+        let path = Path::new("/run/netns").join(&self.ends[side]);
         NamespaceHandle::open(&path).context("the namespace is gone")
     }
 
     /// Processor time of each end's tunnel, in seconds.
     pub(crate) fn cpu_s(&self) -> anyhow::Result<Vec<f64>> {
-        self.tunnels.iter().map(|child| cpu_s(child.id())).collect()
+        self.processes()?.into_iter().map(cpu_s).collect()
+    }
+
+    /// Process ids of the ends.
+    fn processes(&self) -> anyhow::Result<Vec<u32>> {
+        match &self.fabric {
+            Some(fabric) => fabric.agents(),
+            None => Ok(self.tunnels.iter().map(Child::id).collect()),
+        }
+    }
+
+    /// What the sessions of our agents are sealed with.
+    pub(crate) fn cipher(&self) -> anyhow::Result<Option<String>> {
+        self.fabric.as_ref().map(Fabric::cipher).transpose()
     }
 
     /// Memory of the first end's tunnel, in MiB.
     pub(crate) fn memory_mib(&self) -> anyhow::Result<Option<f64>> {
-        let Some(child) = self.tunnels.first() else { return Ok(None) };
-        let status = std::fs::read_to_string(format!("/proc/{}/status", child.id()))?;
+        let Some(process) = self.processes()?.first().copied() else { return Ok(None) };
+        let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
         let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
         let kib: f64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
         Ok(Some(kib / 1024.0))
@@ -135,7 +179,10 @@ impl Drop for Ground {
             let _ = child.kill();
             let _ = child.wait();
         }
-        for name in &self.names {
+        self.fabric = None;
+        for name in
+            self.names.iter().chain(self.ends.iter().filter(|end| !self.names.contains(end)))
+        {
             let _ = ip(&["netns", "del", name]);
             let _ = std::fs::remove_file(format!("/var/run/wireguard/{name}.sock"));
         }

@@ -3,10 +3,13 @@
 //! ```text
 //! namespace a ─ wg0 ─ tunnel ═══ veth ═══ tunnel ─ wg0 ─ namespace b      iperf3 and echoes through wg0
 //! ```
+//! Ours is measured as `netloom wireguard`, and as control and agents with policy between two workloads, where
+//! the suite is the faster one if the processor has it.
 //! It prints `IMPLEMENTATION | MEASURE: MEDIAN` and what the rounds gave. Rates are of what arrived.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "its figures are what this program is for")]
 
+mod fabric;
 mod ground;
 mod measure;
 
@@ -26,6 +29,9 @@ struct Arguments {
     /// Other implementations: a name, and a program that takes `-f INTERFACE` and obeys `wg`.
     #[arg(long = "peer", value_name = "NAME=PROGRAM", value_parser = peer)]
     peers: Vec<(String, PathBuf)>,
+    /// Of the bare link and ours, only those of these names.
+    #[arg(long, value_name = "NAME")]
+    only: Vec<String>,
     /// Rounds; each measures every implementation once.
     #[arg(long, default_value_t = 3)]
     rounds: u32,
@@ -50,8 +56,12 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let mut tunnels =
-        vec![Tunnel::none("plain veth"), Tunnel::of("netloom", &arguments.netloom, &["wireguard"])];
+    let mut tunnels = vec![
+        Tunnel::none("plain veth"),
+        Tunnel::of("netloom", &arguments.netloom, &["wireguard"]),
+        Tunnel::fabric("netloom agents", &arguments.netloom),
+    ];
+    tunnels.retain(|tunnel| arguments.only.is_empty() || arguments.only.contains(&tunnel.name));
     tunnels.extend(arguments.peers.iter().map(|(name, program)| Tunnel::of(name, program, &[])));
     let mut found: BTreeMap<(String, &str), Vec<f64>> = BTreeMap::new();
     for round in 1..=arguments.rounds {
@@ -65,6 +75,9 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
                     continue;
                 }
             };
+            if let Some(cipher) = ground.cipher()? {
+                println!("… {} seals with {cipher}", tunnel.name);
+            }
             let seconds = Duration::from_secs(arguments.seconds.into());
             for (measure, value) in measure::all(&mut ground, seconds)? {
                 found.entry((tunnel.name.clone(), measure)).or_default().push(value);
