@@ -1,0 +1,155 @@
+//! One `netloom wireguard` interface with up to 10,000 peers: memory, handshakes, packets, changes, and a storm.
+//!
+//! ```text
+//! namespace a ─ wg0: netloom wireguard ═══ veth ═══ 128 addresses of namespace b: all the peers
+//! ```
+//! The peers are our own machines, each with a key of its own, on real sockets. Everything is measured at 1, 1,000 and
+//! as many peers as are asked for; the last one while all of them shake hands anew.
+#![forbid(unsafe_code)]
+#![expect(clippy::print_stdout, reason = "its figures are what this program is for")]
+
+mod interface;
+mod swarm;
+
+use clap::Parser as _;
+use interface::{Ground, Interface};
+use std::net::Ipv4Addr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+use swarm::Swarm;
+
+/// What is measured.
+#[derive(Debug, clap::Parser)]
+struct Arguments {
+    /// Our executable.
+    #[arg(long)]
+    netloom: PathBuf,
+    /// Most peers.
+    #[arg(long, default_value_t = 10_000)]
+    peers: u32,
+}
+
+/// Packets whose cost is measured, and their payload.
+const PACKETS: u32 = 100_000;
+const PAYLOAD_BYTES: usize = 144;
+/// Changes whose time is measured.
+const CHANGES: u32 = 50;
+/// Peers that shake hands at a time.
+const AT_ONCE: usize = 64;
+
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            println!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn figure(name: &str, value: impl std::fmt::Display) {
+    println!("{name}: {value}");
+}
+
+fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    let ground = Ground::make()?;
+    let mut base_kib = 0;
+    for count in [1, 1_000, arguments.peers] {
+        println!("… {count} peers");
+        let mut interface = Interface::start(&ground, &arguments.netloom)?;
+        if base_kib == 0 {
+            base_kib = interface.memory_kib()?;
+            figure("memory without peers MiB", base_kib / 1024);
+        }
+        let start = Instant::now();
+        interface.set_peers(count)?;
+        figure(&format!("{count} peers, set ms"), start.elapsed().as_millis());
+        let idle_kib = interface.memory_kib()?;
+        figure(&format!("{count} peers, memory MiB"), idle_kib / 1024);
+        let mut swarm = Swarm::new(&ground, &interface.public_key(), count)?;
+        let before = interface.cpu_us()?;
+        let time = swarm.shake_hands(0..count as usize, AT_ONCE)?;
+        let cost = (interface.cpu_us()? - before) / u64::from(count);
+        figure(&format!("{count} peers, handshakes per second"), per_second(count, time));
+        figure(&format!("{count} peers, us of CPU per handshake"), cost);
+        let kib = interface.memory_kib()?;
+        figure(&format!("{count} peers, memory with sessions MiB"), kib / 1024);
+        let each = (kib.saturating_sub(base_kib)) * 1024 / u64::from(count);
+        figure(&format!("{count} peers, bytes each with sessions"), each);
+        figure(
+            &format!("{count} peers, us of CPU per packet"),
+            packets(&ground, &interface, count)?,
+        );
+        let (p50, cpu) = changes(&mut interface, count)?;
+        figure(&format!("{count} peers, change of one us p50"), p50);
+        figure(&format!("{count} peers, us of CPU per change"), cpu);
+        if count == arguments.peers {
+            storm(&ground, &mut swarm, count)?;
+            figure("storm, memory after MiB", interface.memory_kib()? / 1024);
+        }
+    }
+    Ok(())
+}
+
+fn per_second(count: u32, time: Duration) -> u64 {
+    (f64::from(count) / time.as_secs_f64().max(1e-6)) as u64
+}
+
+/// Sends packets to all peers in turn; gives what one costs.
+fn packets(ground: &Ground, interface: &Interface, count: u32) -> anyhow::Result<String> {
+    let socket = ground.inner_socket()?;
+    let before = interface.cpu_us()?;
+    for number in 0..PACKETS {
+        // Far apart, so that neighbours in a table are no help.
+        let peer = (u64::from(number) * 7_919 % u64::from(count)) as u32;
+        let _ = socket.send_to(&[0; PAYLOAD_BYTES], (swarm::address(peer), 9));
+        if number % 64 == 0 {
+            std::thread::sleep(Duration::from_micros(500));
+        }
+    }
+    std::thread::sleep(Duration::from_millis(200));
+    let cost = (interface.cpu_us()? - before) as f64 / f64::from(PACKETS);
+    Ok(format!("{cost:.2}"))
+}
+
+/// Gives one peer after the other an address more; gives time and processor time of one change.
+fn changes(interface: &mut Interface, count: u32) -> anyhow::Result<(u128, u64)> {
+    let before = interface.cpu_us()?;
+    let mut times = Vec::new();
+    for number in 0..CHANGES {
+        let start = Instant::now();
+        let extra = Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 64, 0, 0)) + number);
+        interface.add_address((number * 131) % count, extra)?;
+        times.push(start.elapsed().as_micros());
+    }
+    times.sort_unstable();
+    let cpu = (interface.cpu_us()? - before) / u64::from(CHANGES);
+    Ok((times[times.len() / 2], cpu))
+}
+
+/// All peers but the first start anew at once; a flow to the first goes on meanwhile.
+fn storm(ground: &Ground, swarm: &mut Swarm, count: u32) -> anyhow::Result<()> {
+    let socket = ground.inner_socket()?;
+    let sending = std::thread::spawn(move || {
+        let (mut sent, start) = (0_u32, Instant::now());
+        // Until the storm is over, which tells by a packet to this socket's own port.
+        socket.set_read_timeout(Some(Duration::from_millis(10))).ok();
+        while socket.recv(&mut [0; 8]).is_err() && start.elapsed() < Duration::from_secs(120) {
+            sent += u32::from(socket.send_to(&[1; 64], (swarm::address(0), 9)).is_ok());
+        }
+        sent
+    });
+    swarm.watch();
+    swarm.start_anew(1..count as usize);
+    let time = swarm.shake_hands(1..count as usize, count as usize)?;
+    figure("storm, handshakes per second", per_second(count - 1, time));
+    ground.end_flow()?;
+    let sent = sending.join().unwrap_or_default();
+    swarm.rest(Duration::from_millis(300))?;
+    let (received, gap) = swarm.watched();
+    figure("storm, packets of a flow beside it", sent);
+    figure("storm, packets of it that were lost", i64::from(sent) - i64::from(received));
+    figure("storm, longest gap of the flow ms", gap.as_millis());
+    Ok(())
+}
