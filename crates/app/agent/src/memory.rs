@@ -1,10 +1,11 @@
 //! What a node remembers of its peers across restarts: where they were, and their newest handshake.
 //!
 //! ```text
-//! STATE/peers.json  { network: { public key in base64: { endpoint, newest_handshake: hex } } }
+//! STATE/peers.json  { network: { public key in base64: { endpoint, newest_handshake: hex, had_session } } }
 //! ```
 //! A node that cannot be called is called where it was last heard from; an old handshake that
-//! somebody replays is refused as it would have been before the restart.
+//! somebody replays is refused as it would have been before the restart. Who had a session is called at
+//! once, since it would send in that session, which nobody can open any more, until it notices.
 
 use netloom_wireguard::{PublicKey, Tai64n};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,9 @@ pub(crate) struct Remembered {
     pub(crate) endpoint: Option<SocketAddr>,
     /// The timestamp of its newest handshake, 24 hexadecimal digits.
     pub(crate) newest_handshake: Option<String>,
+    /// Whether there was a session, which the peer still has after a restart of this node.
+    #[serde(default)]
+    pub(crate) had_session: bool,
 }
 
 /// The file, and what was last written to it.
@@ -94,7 +98,7 @@ mod tests {
         assert_eq!(Remembered::default().with_timestamp(Some(time)).timestamp(), Some(time));
         for text in ["", "zz", "0102", "é"] {
             let newest_handshake = Some(text.to_owned());
-            assert_eq!(Remembered { endpoint: None, newest_handshake }.timestamp(), None);
+            assert_eq!(Remembered { newest_handshake, ..Remembered::default() }.timestamp(), None);
         }
     }
 }

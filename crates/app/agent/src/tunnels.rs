@@ -14,7 +14,7 @@ use netloom_sys::clock::{monotonic_now, wall_now};
 use netloom_sys::tunnel::TunnelKind;
 use netloom_tunnel::{NetworkSetup, TunnelStatus, Tunnels};
 use netloom_wireguard::{PublicKey, Suite, Tai64n};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 /// The tunnels of a node.
@@ -78,6 +78,7 @@ impl NodeTunnels {
                 device: executor.take_tunnel(&network.tunnel),
                 peers: self.peers(name, network),
                 timestamp_floors: self.floors(name, network),
+                calls: self.calls(name, network),
             };
             let id = self.id(name);
             self.tunnels.set_network(id, setup)?;
@@ -104,6 +105,15 @@ impl NodeTunnels {
         network.peers.iter().map(|(name, peer)| (name.clone(), config(peer))).collect()
     }
 
+    /// Who had a session before this start, the first time that a network is set.
+    fn calls(&self, name: &str, network: &NetworkPlan) -> BTreeSet<PublicKey> {
+        if self.ids.contains_key(name) {
+            return BTreeSet::new();
+        }
+        let keys = network.peers.values().map(|peer| PublicKey::from_bytes(peer.public_key));
+        keys.filter(|key| self.memory.peer(name, key).had_session).collect()
+    }
+
     fn floors(&self, name: &str, network: &NetworkPlan) -> BTreeMap<PublicKey, Tai64n> {
         let keys = network.peers.values().map(|peer| PublicKey::from_bytes(peer.public_key));
         keys.filter_map(|key| Some((key, self.memory.peer(name, &key).timestamp()?))).collect()
@@ -118,7 +128,8 @@ impl NodeTunnels {
             let Some((network, _)) = self.ids.iter().find(|(_, other)| *other == id) else {
                 continue;
             };
-            let known = Remembered { endpoint: peer.endpoint, newest_handshake: None };
+            let (endpoint, had_session) = (peer.endpoint, peer.has_session);
+            let known = Remembered { endpoint, newest_handshake: None, had_session };
             let known = known.with_timestamp(peer.newest_timestamp);
             peers.entry(network.clone()).or_default().insert(key.to_string(), known);
         }

@@ -26,12 +26,15 @@ pub enum DropReason {
     /// Out of a tunnel, with a source address that its peer does not own.
     #[error("the peer does not own the packet's source")]
     ForeignSource,
+    /// Too many handshakes wait for an answer already.
+    #[error("too many handshakes wait")]
+    HandshakesFull,
     /// Datagrams that the driver has not fetched fill the queue.
     #[error("the queue of datagrams is full")]
     OutputFull,
 }
 
-const OWN: [DropReason; 7] = [
+const OWN: [DropReason; 8] = [
     DropReason::UnknownPeer,
     DropReason::UnknownNetwork,
     DropReason::NotIp,
@@ -39,6 +42,7 @@ const OWN: [DropReason; 7] = [
     DropReason::TooLong,
     DropReason::ForeignSource,
     DropReason::OutputFull,
+    DropReason::HandshakesFull,
 ];
 
 const REASONS: usize = WireguardDropReason::ALL.len() + OWN.len();
@@ -76,6 +80,7 @@ impl DropReason {
             Self::TooLong => own(4),
             Self::ForeignSource => own(5),
             Self::OutputFull => own(6),
+            Self::HandshakesFull => own(7),
         }
     }
 }

@@ -29,6 +29,8 @@
 //!   preshared key or MTU leaves the session.
 //! - An initiation of a key that is not known yet is kept, and answered when its peer is set within
 //!   five seconds ([`Node::answer_early_call`]): verified then like any other.
+//! - A handshake of another node waits until [`Node::handle_handshakes`], where a driver answers a few
+//!   between two batches of data, so that a thousand nodes which call at once hold up nobody's packets.
 //! - Handshakes are started in [`Node::handle_timeout`] only, for they need the wall time: after
 //!   each call that may want one, [`Node::poll_timeout`] is due at once.
 //! - Datagrams whose first byte is 16 or more, but 17, are no WireGuard and are left alone
@@ -45,8 +47,9 @@
 //! | [`limits::PEERS_MAX`] | 65536 | refused |
 //! | [`limits::ALLOWED_PREFIXES_MAX`] | 4096 for each peer | refused |
 //! | [`limits::OUTPUT_QUEUE_MAX`] | 16384 datagrams, 16384 events not fetched | dropped, counted |
+//! | [`limits::HANDSHAKES_WAITING_MAX`] | 2048 handshakes not answered yet | dropped, counted |
 //! | [`limits::STRANGERS_MAX`] | 64 calls of keys not known yet | the oldest is forgotten |
-//! | [`NodeConfig::handshakes_per_second`] | 1000 | cookies are asked for |
+//! | [`NodeConfig::handshakes_per_second`] | 4000, or 512 that wait | cookies are asked for |
 //!
 //! # Not implemented
 //! - Path selection, relaying and bonding: one endpoint for each peer, moved by
@@ -59,6 +62,7 @@ mod config;
 mod counters;
 #[doc(hidden)]
 pub mod fuzz;
+mod handshakes;
 mod inbound;
 mod inner;
 pub mod limits;

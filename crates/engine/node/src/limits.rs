@@ -9,9 +9,11 @@ pub const ALLOWED_PREFIXES_MAX: usize = 4096;
 /// Datagrams and events kept for a driver that does not drain them; what comes then is lost and
 /// counted. Far above what one call makes.
 pub const OUTPUT_QUEUE_MAX: usize = 1 << 14;
+/// Handshake messages that wait to be answered; what comes then is lost and counted.
+pub const HANDSHAKES_WAITING_MAX: usize = 2048;
 /// Initiations kept of keys that are not known yet.
 pub const STRANGERS_MAX: usize = 64;
 /// Smallest MTU of a network: IPv6's (RFC 8200 §5).
 pub const MTU_BYTES_MIN: usize = 1280;
 /// Handshake messages per second above which cookies are asked for, unless configured.
-pub const HANDSHAKES_PER_SECOND: u32 = 1000;
+pub const HANDSHAKES_PER_SECOND: u32 = 4000;

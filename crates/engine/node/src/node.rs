@@ -2,6 +2,7 @@
 
 use crate::config::{NetworkId, NodeConfig, PeerConfig, PeerId};
 use crate::counters::{Counters, DropReason};
+use crate::handshakes::WaitingHandshake;
 use crate::limits::OUTPUT_QUEUE_MAX;
 use crate::strangers::Strangers;
 use netloom_base::{PrefixTrie, Seed, Time, WallTime};
@@ -58,6 +59,7 @@ pub struct Node {
     pub(crate) indexes: IndexTable,
     pub(crate) gate: Gate,
     pub(crate) strangers: Strangers,
+    pub(crate) handshakes: VecDeque<WaitingHandshake>,
     pub(crate) counters: Counters,
     /// When each peer's machine is to be woken: never later than it asks for, perhaps sooner.
     deadlines: BTreeSet<(Time, PeerId)>,
@@ -94,6 +96,7 @@ impl Node {
             indexes,
             gate,
             strangers: Strangers::default(),
+            handshakes: VecDeque::new(),
             counters: Counters::default(),
             deadlines: BTreeSet::new(),
             transmits: VecDeque::new(),
@@ -113,9 +116,17 @@ impl Node {
 
     /// Does what is due. `wall` goes into handshake initiations, which are made nowhere else.
     pub fn handle_timeout(&mut self, now: Time, wall: WallTime) {
-        while let Some((due, id)) = self.deadlines.first().copied()
-            && due <= now
-        {
+        self.handle_timers(now, wall, usize::MAX);
+    }
+
+    /// Does what is due for up to `most` peers, since each may start a handshake; what is left is due
+    /// still ([`Self::poll_timeout`]).
+    pub fn handle_timers(&mut self, now: Time, wall: WallTime, most: usize) {
+        for _ in 0..most {
+            let Some((_, id)) = self.deadlines.first().copied().filter(|(due, _)| *due <= now)
+            else {
+                return;
+            };
             self.deadlines.pop_first();
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             peer.deadline = None;

@@ -1,4 +1,4 @@
-//! Datagrams from the UDP port: handshakes to their networks and peers, data to its sessions.
+//! Datagrams from the UDP port: data to its sessions, handshakes to where they wait.
 
 use crate::config::PeerId;
 use crate::counters::DropReason;
@@ -6,15 +6,10 @@ use crate::inbound::{ArrivalRange, Group, Inbound, Sealed};
 use crate::node::Node;
 use netloom_base::packet::IpView;
 use netloom_base::{PacketBatch, Time};
-use netloom_wireguard::message::{
-    AES_INITIATION, CookieReply, DATA_OVERHEAD_BYTES, Data, Initiation, Macs, Response,
-};
-use netloom_wireguard::{
-    Admission, DropReason as WireguardDropReason, Identity, Message, Transmit,
-};
+use netloom_wireguard::message::{AES_INITIATION, DATA_OVERHEAD_BYTES, Data};
+use netloom_wireguard::{DropReason as WireguardDropReason, Message};
 use std::net::SocketAddr;
 use std::ops::Range;
-use std::sync::Arc;
 
 /// The first type that is not WireGuard's: all but our own initiations are left alone.
 const FOREIGN_TYPE_MIN: u8 = 16;
@@ -39,10 +34,12 @@ impl Node {
         self.plan_outer(now, |_| from, batch, inbound);
         inbound.open(batch);
         self.finish_outer(now, batch, inbound);
+        self.handle_handshakes(now, usize::MAX);
     }
 
-    /// The part of [`Self::handle_outer`] before [`Inbound::open`]: handles handshakes and finds
-    /// the keys of data packets. `from` tells the source of each packet of the batch.
+    /// The part of [`Self::handle_outer`] before [`Inbound::open`]: finds the keys of data packets, and
+    /// keeps handshakes for [`Self::handle_handshakes`]. `from` tells the source of each packet of
+    /// the batch.
     pub fn plan_outer(
         &mut self,
         now: Time,
@@ -61,8 +58,10 @@ impl Node {
             let from = from(index);
             let handled = match Message::parse(datagram) {
                 Ok(Message::Data(data)) => self.plan_data(now, from, packet, data, inbound),
-                Ok(Message::Initiation(message)) => self.handle_initiation(now, from, &message),
-                Ok(Message::Response(message)) => self.handle_response(now, from, &message),
+                Ok(Message::Initiation(message)) => {
+                    self.keep_initiation(now, from, &message, datagram)
+                }
+                Ok(Message::Response(message)) => self.keep_response(now, from, &message, datagram),
                 Ok(Message::CookieReply(message)) => self.handle_cookie_reply(now, &message),
                 Err(reason) => Err(reason.into()),
             };
@@ -83,85 +82,6 @@ impl Node {
             let range = start..start + len;
             start = range.end;
             self.accept(now, batch, inbound, group as usize, range);
-        }
-    }
-
-    // === handshakes ===
-
-    fn handle_initiation(
-        &mut self,
-        now: Time,
-        from: SocketAddr,
-        message: &Initiation<'_>,
-    ) -> Result<(), DropReason> {
-        let macs = message.macs();
-        let (network_id, identity) = self
-            .networks
-            .iter()
-            .map(|(id, network)| (*id, &network.identity))
-            .find(|(_, identity)| identity.is_addressed(&macs))
-            .map(|(id, identity)| (id, identity.clone()))
-            .ok_or(WireguardDropReason::BadMac1)?;
-        self.admit(now, from, &identity, &macs)?;
-        let initiation = identity.open(message)?;
-        let Some(id) = self.peer_id(network_id, &initiation.remote) else {
-            self.strangers.keep(now, from, network_id, initiation);
-            return Err(DropReason::UnknownPeer);
-        };
-        let peer = self.peers.get_mut(&id).ok_or(DropReason::UnknownPeer)?;
-        peer.tunnel.handle_initiation(now, from, initiation, &mut self.indexes)?;
-        self.settle(id);
-        Ok(())
-    }
-
-    fn handle_response(
-        &mut self,
-        now: Time,
-        from: SocketAddr,
-        message: &Response<'_>,
-    ) -> Result<(), DropReason> {
-        let unknown = WireguardDropReason::UnknownIndex;
-        let id = PeerId(self.indexes.owner(message.receiver()).ok_or(unknown)?);
-        let network = self.peers.get(&id).and_then(|peer| self.networks.get(&peer.network));
-        let identity = network.ok_or(unknown)?.identity.clone();
-        let macs = message.macs();
-        if !identity.is_addressed(&macs) {
-            return Err(WireguardDropReason::BadMac1.into());
-        }
-        self.admit(now, from, &identity, &macs)?;
-        let peer = self.peers.get_mut(&id).ok_or(unknown)?;
-        peer.tunnel.handle_response(now, from, message, &mut self.indexes)?;
-        self.settle(id);
-        Ok(())
-    }
-
-    fn handle_cookie_reply(
-        &mut self,
-        now: Time,
-        message: &CookieReply<'_>,
-    ) -> Result<(), DropReason> {
-        let unknown = WireguardDropReason::UnknownIndex;
-        let id = PeerId(self.indexes.owner(message.receiver()).ok_or(unknown)?);
-        let peer = self.peers.get_mut(&id).ok_or(unknown)?;
-        peer.tunnel.handle_cookie_reply(now, message)?;
-        self.settle(id);
-        Ok(())
-    }
-
-    fn admit(
-        &mut self,
-        now: Time,
-        from: SocketAddr,
-        identity: &Arc<Identity>,
-        macs: &Macs<'_>,
-    ) -> Result<(), DropReason> {
-        match self.gate.admit(now, from, identity, macs) {
-            Admission::Admit => Ok(()),
-            Admission::Challenge(reply) => {
-                self.transmit(Transmit { to: from, datagram: reply.to_vec() });
-                Err(WireguardDropReason::CookieSent.into())
-            }
-            Admission::Refuse(reason) => Err(reason.into()),
         }
     }
 

@@ -122,6 +122,16 @@ impl Node {
         true
     }
 
+    /// Shakes hands with a peer as soon as timers are handled; whether there is such a peer.
+    pub fn call_peer(&mut self, now: Time, network: NetworkId, key: &PublicKey) -> bool {
+        let Some(id) = self.peer_id(network, key) else { return false };
+        if let Some(peer) = self.peers.get_mut(&id) {
+            peer.tunnel.call(now);
+        }
+        self.settle(id);
+        true
+    }
+
     /// Refuses initiations of a peer that are not newer than `floor`, which an earlier run of
     /// this node has seen; whether there is such a peer.
     pub fn set_timestamp_floor(

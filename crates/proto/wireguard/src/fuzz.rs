@@ -14,12 +14,12 @@ pub fn message(bytes: &[u8]) {
     match Message::parse(bytes) {
         Ok(Message::Initiation(initiation)) => {
             let _ = identity.is_addressed(&initiation.macs());
-            let _ = gate.admit(Time::ZERO, source, &identity, &initiation.macs());
+            let _ = gate.admit(Time::ZERO, source, &identity, &initiation.macs(), 0);
             let _ = identity.open(&initiation);
         }
         Ok(Message::Response(response)) => {
             let _ = identity.is_addressed(&response.macs());
-            let _ = gate.admit(Time::ZERO, source, &identity, &response.macs());
+            let _ = gate.admit(Time::ZERO, source, &identity, &response.macs(), 0);
         }
         Ok(Message::CookieReply(reply)) => {
             let _ = reply.receiver();

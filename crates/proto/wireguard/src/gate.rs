@@ -3,7 +3,9 @@
 use crate::cookie::CookieSecret;
 use crate::drop_reason::DropReason;
 use crate::identity::Identity;
-use crate::limits::{LIMITED_SOURCES_MAX, SOURCE_BURST, SOURCE_HANDSHAKES_PER_SECOND};
+use crate::limits::{
+    LIMITED_SOURCES_MAX, SOURCE_BURST, SOURCE_HANDSHAKES_PER_SECOND, WAITING_HANDSHAKES_LOADED,
+};
 use crate::message::{COOKIE_REPLY_BYTES, Macs};
 use crate::rng::ErasingRng;
 use netloom_base::{Seed, Time};
@@ -47,15 +49,17 @@ impl Gate {
     }
 
     /// Judges a handshake message from `source` that is addressed to `identity`
-    /// ([`Identity::is_addressed`]).
+    /// ([`Identity::is_addressed`]). `waiting` admitted ones have not been processed yet: many of them
+    /// are load too, however few come in a second.
     pub fn admit(
         &mut self,
         now: Time,
         source: SocketAddr,
         identity: &Identity,
         macs: &Macs<'_>,
+        waiting: usize,
     ) -> Admission {
-        if !self.load.count(now) {
+        if !self.load.count(now) && waiting < WAITING_HANDSHAKES_LOADED {
             return Admission::Admit;
         }
         self.secret.rotate_if_old(&mut self.rng, now);

@@ -1,11 +1,12 @@
 //! X25519 keys and preshared keys, read and printed in base64 as `wg` does.
 
 use crate::rng::ErasingRng;
+use aws_lc_rs::agreement::{self, UnparsedPublicKey, X25519, agree};
 use netloom_base::Seed;
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
-use x25519_dalek::StaticSecret;
 use zeroize::Zeroizing;
 
 /// Length of every key, in bytes.
@@ -28,9 +29,13 @@ pub enum KeyParseError {
     TrailingBits,
 }
 
-/// An X25519 private key (RFC 7748 §5); clamped where it is used, wiped when dropped.
+/// An X25519 private key (RFC 7748 §5), clamped, wiped when dropped.
 #[derive(Clone)]
-pub struct PrivateKey(StaticSecret);
+pub struct PrivateKey {
+    bytes: Zeroizing<[u8; KEY_BYTES]>,
+    /// The same, ready for use: to make it so costs as much as half an exchange.
+    ready: Arc<agreement::PrivateKey>,
+}
 
 /// An X25519 public key: who a peer is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,7 +55,9 @@ impl PrivateKey {
     pub fn from_bytes(mut bytes: [u8; KEY_BYTES]) -> Self {
         bytes[0] &= 0xf8;
         bytes[31] = (bytes[31] & 0x7f) | 0x40;
-        Self(StaticSecret::from(bytes))
+        let ready = agreement::PrivateKey::from_private_key(&X25519, &bytes)
+            .expect("every 32 bytes are a private key");
+        Self { bytes: Zeroizing::new(bytes), ready: Arc::new(ready) }
     }
 
     /// The key that `seed` stands for; as strong as the seed.
@@ -64,29 +71,32 @@ impl PrivateKey {
 
     /// The public key that belongs to this key.
     pub fn public(&self) -> PublicKey {
-        PublicKey(x25519_dalek::PublicKey::from(&self.0).to_bytes())
+        let public = self.ready.compute_public_key().expect("every private key has a public one");
+        PublicKey(public.as_ref().try_into().expect("public keys have 32 bytes"))
     }
 
     /// The key's bytes, for storing it.
     pub fn to_bytes(&self) -> Zeroizing<[u8; KEY_BYTES]> {
-        Zeroizing::new(self.0.to_bytes())
+        self.bytes.clone()
     }
 
     /// The key in base64, for storing it.
     pub fn to_base64(&self) -> Zeroizing<String> {
-        Zeroizing::new(encode(self.0.as_bytes()))
+        Zeroizing::new(encode(&self.bytes))
     }
 
     /// `None` if the other key is of low order, so that anybody would know the result.
     pub(crate) fn diffie_hellman(&self, other: &PublicKey) -> Option<SharedSecret> {
-        let shared = self.0.diffie_hellman(&x25519_dalek::PublicKey::from(other.0));
-        shared.was_contributory().then(|| Zeroizing::new(shared.to_bytes()))
+        let other = UnparsedPublicKey::new(&X25519, &other.0);
+        // It is refused if the result is all zeros (RFC 7748 §6.1).
+        let shared = |shared: &[u8]| shared.try_into().map(Zeroizing::new).map_err(|_| ());
+        agree(&self.ready, other, (), shared).ok()
     }
 }
 
 impl PartialEq for PrivateKey {
     fn eq(&self, other: &Self) -> bool {
-        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+        self.bytes.ct_eq(&*other.bytes).into()
     }
 }
 

@@ -33,6 +33,8 @@ pub const WAITING_PACKETS_MAX: usize = 64;
 pub const WAITING_BYTES_MAX: usize = 128 * 1024;
 /// Sources whose handshakes are counted under load; beyond it, new sources are refused.
 pub const LIMITED_SOURCES_MAX: usize = 8192;
+/// Handshakes that wait to be processed above which there is load.
+pub const WAITING_HANDSHAKES_LOADED: usize = 512;
 /// Handshakes per second that a source may start under load.
 pub const SOURCE_HANDSHAKES_PER_SECOND: u64 = 20;
 /// Handshakes that a source may start at once under load.

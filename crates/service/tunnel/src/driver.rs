@@ -1,17 +1,19 @@
 //! The thread: waits, moves batches between devices, engine and socket, and obeys commands.
 
-use crate::{NetworkSetup, TunnelServiceError, TunnelStatus};
+mod commands;
+
+pub(crate) use commands::Command;
 use netloom_base::{PacketBatch, Seed, WallTime};
-use netloom_node::{Inbound, NetworkConfig, NetworkId, Node, NodeConfig, Outbound};
+use netloom_node::{Inbound, NetworkId, Node, NodeConfig, Outbound};
 use netloom_sys::clock::{monotonic_now, wall_now};
 use netloom_sys::poll::{Interest, PollSet, Waker};
-use netloom_sys::tunnel::{TunnelDevice, TunnelOffloads};
+use netloom_sys::tunnel::TunnelDevice;
 use netloom_sys::udp::UdpSocket;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, TryRecvError};
+use std::sync::mpsc::Receiver;
 use std::time::Duration;
 
 /// Packets of one turn at a device.
@@ -23,17 +25,11 @@ const OUTER_REGIONS: usize = 8;
 const OUTER_REGION_BYTES: usize = 65_535;
 /// Packets of one turn at the socket.
 const OUTER_PACKETS_MAX: usize = 1024;
+/// Handshakes that are answered, and peers whose timers are looked after, between two batches of
+/// packets: each may cost as much as some hundred packets.
+const HANDSHAKES_AT_ONCE: usize = 4;
 /// Turns at one descriptor before the others get theirs.
 const TURNS_MAX: usize = 8;
-
-/// What the driver is asked to do, with the place for the answer.
-pub(crate) enum Command {
-    SetNetwork(NetworkId, Box<NetworkSetup>, Sender<Result<(), TunnelServiceError>>),
-    RemoveNetwork(NetworkId, Sender<()>),
-    SetSocket(UdpSocket, Sender<()>),
-    RaiseWallFloor(WallTime, Sender<()>),
-    Status(Sender<TunnelStatus>),
-}
 
 pub(crate) struct Driver {
     node: Node,
@@ -87,9 +83,11 @@ impl Driver {
             if !self.obey() {
                 return;
             }
-            self.node.handle_timeout(monotonic_now(), self.wall());
+            let now = monotonic_now();
+            self.node.handle_timers(now, self.wall(), HANDSHAKES_AT_ONCE);
+            let more = self.node.handle_handshakes(now, HANDSHAKES_AT_ONCE);
             self.flush();
-            let (socket_ready, ready) = self.wait();
+            let (socket_ready, ready) = self.wait(more);
             if socket_ready {
                 self.receive();
             }
@@ -103,11 +101,16 @@ impl Driver {
         wall_now().max(self.wall_floor)
     }
 
-    /// Waits for packets, a command or a timer; gives what is ready to be read.
-    fn wait(&self) -> (bool, Vec<NetworkId>) {
-        let timeout = self.node.poll_timeout().map(|(due, _)| due - monotonic_now());
-        // Rounded up, or the last millisecond would be spent spinning.
-        let timeout = timeout.map(|left| left + Duration::from_micros(999));
+    /// Waits for packets, a command or a timer, or only looks for them if there is more to do; gives
+    /// what is ready to be read.
+    fn wait(&self, more: bool) -> (bool, Vec<NetworkId>) {
+        let due = self.node.poll_timeout().map(|(due, _)| due - monotonic_now());
+        let timeout = match due {
+            _ if more => Some(Duration::ZERO),
+            Some(Duration::ZERO) => Some(Duration::ZERO),
+            // Rounded up, or the last millisecond would be spent spinning.
+            left => left.map(|left| left + Duration::from_micros(999)),
+        };
         let mut set = PollSet::new();
         let waker = set.add(self.waker.as_fd(), Interest::Read);
         let socket = set.add(self.socket.as_fd(), Interest::Read);
@@ -175,7 +178,7 @@ impl Driver {
             let written = self.socket.send(packets);
             self.socket_drops += written.dropped as u64;
             // A first packet starts a handshake, which is made when timers are handled.
-            self.node.handle_timeout(now, self.wall());
+            self.node.handle_timers(now, self.wall(), HANDSHAKES_AT_ONCE);
             self.flush();
         }
     }
@@ -187,112 +190,5 @@ impl Driver {
             self.socket_drops += written.dropped as u64;
         }
         while self.node.poll_event().is_some() {}
-    }
-
-    // === commands ===
-
-    /// Does what was asked for; whether the driver goes on.
-    fn obey(&mut self) -> bool {
-        loop {
-            // An asker that has gone away needs no answer.
-            match self.inbox.try_recv() {
-                Ok(Command::SetNetwork(id, setup, reply)) => {
-                    let _ = reply.send(self.set_network(id, *setup));
-                }
-                Ok(Command::RemoveNetwork(id, reply)) => {
-                    self.node.remove_network(id);
-                    self.devices.remove(&id);
-                    let _ = reply.send(());
-                }
-                Ok(Command::SetSocket(mut socket, reply)) => {
-                    socket.set_receive_offload(true);
-                    self.socket = socket;
-                    let _ = reply.send(());
-                }
-                Ok(Command::RaiseWallFloor(floor, reply)) => {
-                    self.wall_floor = self.wall_floor.max(floor);
-                    let _ = reply.send(());
-                }
-                Ok(Command::Status(reply)) => drop(reply.send(self.status())),
-                Err(TryRecvError::Empty) => return true,
-                Err(TryRecvError::Disconnected) => return false,
-            }
-        }
-    }
-
-    fn set_network(
-        &mut self,
-        id: NetworkId,
-        setup: NetworkSetup,
-    ) -> Result<(), TunnelServiceError> {
-        let NetworkSetup { name, private_key, mtu_bytes, device, peers, timestamp_floors } = setup;
-        let now = monotonic_now();
-        let config = NetworkConfig { private_key, mtu_bytes };
-        self.node
-            .set_network(now, id, &config)
-            .map_err(|source| TunnelServiceError::Network { network: name.clone(), source })?;
-        if let Some(mut device) = device {
-            device.set_offloads(TunnelOffloads { tcp: true, udp: true });
-            self.devices.insert(id, device);
-        }
-        let stay: Vec<_> = peers.values().map(|peer| peer.public_key).collect();
-        let gone: Vec<_> =
-            self.node.peers(id).map(|(key, _)| key).filter(|key| !stay.contains(key)).collect();
-        for key in gone {
-            self.node.remove_peer(id, &key);
-        }
-        self.release_moved_prefixes(id, &peers);
-        for (peer, config) in peers {
-            self.node.set_peer(now, id, config).map_err(|source| TunnelServiceError::Peer {
-                network: name.clone(),
-                peer,
-                source: Box::new(source),
-            })?;
-        }
-        for (key, floor) in timestamp_floors {
-            self.node.set_timestamp_floor(id, &key, floor);
-        }
-        for key in stay {
-            self.node.answer_early_call(now, id, &key);
-        }
-        Ok(())
-    }
-
-    /// An address that moves from one peer to another must leave the first before it can be the
-    /// second's; peers are therefore first cut down to what stays theirs.
-    fn release_moved_prefixes(
-        &mut self,
-        id: NetworkId,
-        peers: &BTreeMap<String, netloom_node::PeerConfig>,
-    ) {
-        let now = monotonic_now();
-        for peer in peers.values() {
-            if let Some(before) = self.node.peer_config(id, &peer.public_key) {
-                let mut less = before.clone();
-                less.allowed.retain(|prefix| peer.allowed.contains(prefix));
-                if less.allowed.len() < before.allowed.len() {
-                    // A subset of what was accepted is accepted.
-                    let _ = self.node.set_peer(now, id, less);
-                }
-            }
-        }
-    }
-
-    fn status(&self) -> TunnelStatus {
-        let now = monotonic_now();
-        let mut status = TunnelStatus::default();
-        for network in self.node.networks() {
-            for (key, _) in self.node.peers(network) {
-                if let Some(peer) = self.node.peer_status(now, network, &key) {
-                    status.peers.insert((network, key), peer);
-                }
-            }
-        }
-        status.devices = self.devices.iter().map(|(id, device)| (*id, device.kind())).collect();
-        let engine = self.node.counters().drops();
-        status.drops = engine.map(|(reason, count)| (format!("{reason:?}"), count)).collect();
-        status.drops.insert("DeviceRefused".to_owned(), self.device_drops);
-        status.drops.insert("SocketRefused".to_owned(), self.socket_drops);
-        status
     }
 }

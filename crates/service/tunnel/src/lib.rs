@@ -19,7 +19,7 @@ use netloom_sys::poll::Waker;
 use netloom_sys::tunnel::{TunnelDevice, TunnelKind};
 use netloom_sys::udp::{UdpError, UdpSocket};
 use netloom_wireguard::{PrivateKey, PublicKey, Tai64n};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
@@ -75,6 +75,19 @@ pub struct NetworkSetup {
     pub peers: BTreeMap<String, PeerConfig>,
     /// The newest handshake of each peer that an earlier run has seen: older ones are replays.
     pub timestamp_floors: BTreeMap<PublicKey, Tai64n>,
+    /// Peers that are called at once: they have a session that an earlier run of this end has lost.
+    pub calls: BTreeSet<PublicKey>,
+}
+
+/// Changes of some peers of a network.
+#[derive(Debug, Default)]
+pub struct PeerChanges {
+    /// The network's name, for errors.
+    pub network: String,
+    /// Peers that are new, or other than they were, by name.
+    pub set: BTreeMap<String, PeerConfig>,
+    /// Peers that go.
+    pub remove: Vec<PublicKey>,
 }
 
 /// How the tunnels are doing.
@@ -130,6 +143,18 @@ impl Tunnels {
         setup: NetworkSetup,
     ) -> Result<(), TunnelServiceError> {
         self.ask(|reply| Command::SetNetwork(id, Box::new(setup), reply))?
+    }
+
+    /// Changes some peers of a network, at the cost of the change.
+    ///
+    /// # Errors
+    /// The engine refuses a peer; those before it are changed then.
+    pub fn change_peers(
+        &self,
+        id: NetworkId,
+        changes: PeerChanges,
+    ) -> Result<(), TunnelServiceError> {
+        self.ask(|reply| Command::ChangePeers(id, Box::new(changes), reply))?
     }
 
     /// Uses no wall time before `floor` in handshakes from now on: what an earlier run has used is

@@ -30,46 +30,100 @@ pub struct Interface {
     pub listen_port: u16,
     /// The mark of what it sends; 0 is none.
     pub mark: u32,
-    /// Its peers.
-    pub peers: BTreeMap<PublicKey, PeerConfig>,
+    peers: BTreeMap<PublicKey, PeerConfig>,
+    /// Whose each allowed prefix is.
+    owners: BTreeMap<IpNet, PublicKey>,
+}
+
+/// What a change has taken the place of.
+#[derive(Debug)]
+pub struct Before {
+    /// The key.
+    pub private_key: Option<PrivateKey>,
+    /// The UDP port.
+    pub listen_port: u16,
+    /// The mark.
+    pub mark: u32,
+    /// The peers that the change concerns, as they were; none for one that was not there.
+    pub peers: BTreeMap<PublicKey, Option<PeerConfig>>,
 }
 
 impl Interface {
-    /// Makes a change. An address that is set for one peer leaves the one that had it, as in the kernel.
-    pub fn apply(&mut self, change: Change) {
+    /// One without key and peers.
+    pub fn on_port(listen_port: u16) -> Self {
+        Self { listen_port, ..Self::default() }
+    }
+
+    /// Its peers.
+    pub fn peers(&self) -> &BTreeMap<PublicKey, PeerConfig> {
+        &self.peers
+    }
+
+    /// Makes a change, at the cost of what it concerns; gives what was there before. An address that is
+    /// set for one peer leaves the one that had it, as in the kernel.
+    pub fn apply(&mut self, change: Change) -> Before {
         let Change { private_key, listen_port, mark, replace_peers, peers } = change;
+        let mut before = Before {
+            private_key: self.private_key.clone(),
+            listen_port: self.listen_port,
+            mark: self.mark,
+            peers: BTreeMap::new(),
+        };
         if let Some(key) = private_key {
             self.private_key = key;
         }
         self.listen_port = listen_port.unwrap_or(self.listen_port);
         self.mark = mark.unwrap_or(self.mark);
         if replace_peers {
-            self.peers.clear();
+            self.owners.clear();
+            let gone = std::mem::take(&mut self.peers).into_iter();
+            before.peers.extend(gone.map(|(key, peer)| (key, Some(peer))));
         }
         for peer in peers {
-            self.apply_peer(peer);
+            self.apply_peer(peer, &mut before);
         }
         // Nobody is a peer of itself.
-        if let Some(key) = &self.private_key {
-            self.peers.remove(&key.public());
+        if let Some(key) = self.private_key.as_ref().map(PrivateKey::public) {
+            self.put(key, None, &mut before);
+        }
+        before
+    }
+
+    /// Goes back to what was there before the last change.
+    pub fn take_back(&mut self, before: Before) {
+        let Before { private_key, listen_port, mark, peers } = before;
+        (self.private_key, self.listen_port, self.mark) = (private_key, listen_port, mark);
+        // Prefixes leave all of them before any of them gets one back.
+        for key in peers.keys() {
+            self.release(key);
+        }
+        for (key, peer) in peers {
+            if let Some(peer) = peer {
+                self.owners.extend(peer.allowed.iter().map(|prefix| (*prefix, key)));
+                self.peers.insert(key, peer);
+            }
         }
     }
 
-    fn apply_peer(&mut self, change: PeerChange) {
+    fn apply_peer(&mut self, change: PeerChange, before: &mut Before) {
         let key = change.public_key;
+        let known = self.peers.get(&key).cloned();
         if change.remove {
-            self.peers.remove(&key);
-            return;
+            return self.put(key, None, before);
         }
-        if change.update_only && !self.peers.contains_key(&key) {
+        if change.update_only && known.is_none() {
             return;
         }
         for prefix in &change.allow {
-            for (_, other) in self.peers.iter_mut().filter(|(other, _)| **other != key) {
-                other.allowed.retain(|allowed| allowed != prefix);
+            let other = self.owners.get(prefix).copied().filter(|other| *other != key);
+            if let Some((other, mut less)) =
+                other.and_then(|other| Some((other, self.peers.get(&other)?.clone())))
+            {
+                less.allowed.retain(|allowed| allowed != prefix);
+                self.put(other, Some(less), before);
             }
         }
-        let peer = self.peers.entry(key).or_insert_with(|| PeerConfig::new(key));
+        let mut peer = known.unwrap_or_else(|| PeerConfig::new(key));
         if let Some(psk) = change.psk {
             peer.psk = psk;
         }
@@ -85,5 +139,28 @@ impl Interface {
         peer.allowed.extend(change.allow);
         peer.allowed.sort_unstable();
         peer.allowed.dedup();
+        self.put(key, Some(peer), before);
+    }
+
+    /// Puts a peer in the place of what was there, which is kept where it is the first time.
+    fn put(&mut self, key: PublicKey, peer: Option<PeerConfig>, before: &mut Before) {
+        let was = self.release(&key);
+        if was.is_some() || peer.is_some() {
+            before.peers.entry(key).or_insert(was);
+        }
+        if let Some(peer) = peer {
+            self.owners.extend(peer.allowed.iter().map(|prefix| (*prefix, key)));
+            self.peers.insert(key, peer);
+        }
+    }
+
+    fn release(&mut self, key: &PublicKey) -> Option<PeerConfig> {
+        let was = self.peers.remove(key)?;
+        for prefix in &was.allowed {
+            if self.owners.get(prefix) == Some(key) {
+                self.owners.remove(prefix);
+            }
+        }
+        Some(was)
     }
 }

@@ -10,4 +10,4 @@
 mod interface;
 pub mod uapi;
 
-pub use interface::{Interface, PeerState};
+pub use interface::{Before, Interface, PeerState};

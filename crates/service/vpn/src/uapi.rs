@@ -240,7 +240,7 @@ pub fn shown(interface: &Interface, states: &BTreeMap<PublicKey, PeerState>) -> 
     if interface.mark != 0 {
         line(&mut text, "fwmark", interface.mark);
     }
-    for (key, peer) in &interface.peers {
+    for (key, peer) in interface.peers() {
         let state = states.get(key).copied().unwrap_or_default();
         line(&mut text, "public_key", hexadecimal(key.as_bytes()));
         let psk = peer.psk.as_ref().map(PresharedKey::to_bytes);

@@ -23,7 +23,7 @@ use netloom_sys::clock::monotonic_now;
 use netloom_sys::packet::{PacketSocket, inject_packet};
 use netloom_tunnel::{NetworkSetup, Tunnels};
 use netloom_wireguard::{PrivateKey, PublicKey};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -128,6 +128,7 @@ impl World {
                 device: executor.take_tunnel(&planned.tunnel),
                 peers: peers.collect(),
                 timestamp_floors: BTreeMap::new(),
+                calls: BTreeSet::new(),
             };
             tunnels.set_network(NetworkId(number), setup)?;
         }

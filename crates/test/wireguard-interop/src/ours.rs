@@ -9,7 +9,7 @@ use netloom_sys::namespace::NamespaceHandle;
 use netloom_sys::tunnel::TunnelDevice;
 use netloom_tunnel::{NetworkSetup, Tunnels};
 use netloom_wireguard::{PresharedKey, PrivateKey, PublicKey};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 const NETWORK: NetworkId = NetworkId(1);
@@ -52,6 +52,7 @@ impl OurEnd {
             device,
             peers,
             timestamp_floors: BTreeMap::new(),
+            calls: BTreeSet::new(),
         };
         Ok(self.tunnels.set_network(NETWORK, setup)?)
     }

@@ -484,3 +484,19 @@ fn two_nodes_under_load_prove_themselves_to_each_other() {
     assert_eq!(world.numbers(1), [0]);
     assert_eq!((world.sent_of_type(0, 3), world.sent_of_type(1, 3)), (1, 1));
 }
+
+/// Who has restarted calls at once: its peer, which may never have anything to send, would go on with a
+/// session that nobody can open.
+#[test]
+fn who_has_lost_a_session_calls() {
+    let mut world = World::pair(1);
+    world.send(0, 1, 0..1);
+    world.run_secs(1);
+    world.restart(0);
+    let (now, peer) = (world.now, world.hosts[1].key);
+    assert!(world.hosts[0].node.call_peer(now, NETWORK, &peer));
+    world.run_secs(1);
+    world.send(1, 0, 1..4);
+    world.run_secs(1);
+    assert_eq!(world.numbers(0), [1, 2, 3]);
+}

@@ -9,6 +9,7 @@ use crate::limits::{
 };
 use crate::session::{OpenKey, Role, SealKey};
 use netloom_base::Time;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -100,6 +101,7 @@ impl Tunnel {
             self.data_sent(now);
             flushed = true;
         }
+        self.waiting = VecDeque::new();
         flushed
     }
 

@@ -227,12 +227,12 @@ impl Tunnel {
 
     /// The next datagram to send.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
-        self.transmits.pop_front()
+        pop_or_release(&mut self.transmits)
     }
 
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<TunnelEvent> {
-        self.events.pop_front()
+        pop_or_release(&mut self.events)
     }
 
     fn wipe(&mut self, indexes: &mut IndexTable) {
@@ -248,7 +248,7 @@ impl Tunnel {
 
     fn drop_waiting(&mut self) {
         self.stats.waiting_dropped += self.waiting.len() as u64;
-        self.waiting.clear();
+        self.waiting = VecDeque::new();
         self.waiting_bytes = 0;
     }
 
@@ -256,6 +256,15 @@ impl Tunnel {
         self.stats.tx_bytes += datagram.len() as u64;
         self.transmits.push_back(Transmit { to, datagram });
     }
+}
+
+/// What is next; an empty queue keeps no memory, since ten thousand peers have one each.
+fn pop_or_release<T>(queue: &mut VecDeque<T>) -> Option<T> {
+    let next = queue.pop_front();
+    if next.is_none() {
+        *queue = VecDeque::new();
+    }
+    next
 }
 
 impl fmt::Debug for Tunnel {

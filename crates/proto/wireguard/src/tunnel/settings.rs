@@ -17,6 +17,11 @@ impl Tunnel {
         }
     }
 
+    /// Asks for a handshake without anything to send.
+    pub fn call(&mut self, now: Time) {
+        self.want_handshake(now);
+    }
+
     /// Changes the preshared key of the next handshake; the session stays.
     pub fn set_preshared(&mut self, preshared: PresharedKey) {
         self.preshared = preshared;

@@ -9,7 +9,7 @@ const TWO: &str = "58402e695ba1772b1cc9309755f043251ea77fdcf10fbe63989ceb7e19321
 
 fn set(interface: &mut Interface, lines: &str) -> Result<(), RequestError> {
     match Request::parse(&format!("set=1\n{}\n\n", lines.replace(' ', "\n")))? {
-        Request::Set(change) => interface.apply(*change),
+        Request::Set(change) => drop(interface.apply(*change)),
         Request::Get => panic!("it is a change"),
     }
     Ok(())
@@ -57,7 +57,7 @@ fn addresses_move_and_peers_go() {
     let allowed = |interface: &Interface, key: &str| -> Vec<String> {
         let key = PublicKey::from_bytes(secret("", key).unwrap());
         interface
-            .peers
+            .peers()
             .get(&key)
             .map_or_else(Vec::new, |peer| peer.allowed.iter().map(ToString::to_string).collect())
     };
@@ -66,17 +66,17 @@ fn addresses_move_and_peers_go() {
     set(&mut interface, &format!("public_key={ONE} allowed_ip=-10.0.0.1/32")).unwrap();
     assert!(allowed(&interface, ONE).is_empty());
     set(&mut interface, &format!("public_key={ONE} remove=true")).unwrap();
-    assert_eq!(interface.peers.len(), 1);
+    assert_eq!(interface.peers().len(), 1);
     set(&mut interface, &format!("public_key={ONE} update_only=true allowed_ip=10.0.0.5/32"))
         .unwrap();
-    assert_eq!(interface.peers.len(), 1, "it was not there");
+    assert_eq!(interface.peers().len(), 1, "it was not there");
     set(&mut interface, "replace_peers=true").unwrap();
-    assert!(interface.peers.is_empty());
+    assert!(interface.peers().is_empty());
     let own = PrivateKey::from_bytes(secret("", KEY).unwrap()).public();
     let own = hexadecimal(own.as_bytes());
     set(&mut interface, &format!("private_key={KEY} public_key={own} allowed_ip=10.0.0.1/32"))
         .unwrap();
-    assert!(interface.peers.is_empty(), "nobody is its own peer");
+    assert!(interface.peers().is_empty(), "nobody is its own peer");
     set(&mut interface, &format!("private_key={}", "0".repeat(64))).unwrap();
     assert!(interface.private_key.is_none());
 }
@@ -99,8 +99,38 @@ fn what_is_wrong_is_named_and_secrets_are_not() {
         assert_eq!(error.errno(), errno);
         let text = error.to_string();
         assert!(text.contains(told) && !text.contains(short), "{text}");
-        assert!(interface.peers.is_empty(), "nothing has changed");
+        assert!(interface.peers().is_empty(), "nothing has changed");
     }
     assert_eq!(Request::parse("hello\n\n").unwrap_err().errno(), PROTOCOL);
     assert!(matches!(Request::parse("get=1\n\n"), Ok(Request::Get)));
+}
+
+/// What is taken back is as it was, also where addresses have moved between peers.
+#[test]
+fn what_is_taken_back_is_as_it_was() {
+    let mut interface = Interface::default();
+    let first = format!(
+        "private_key={}\nlisten_port=7\npublic_key={}\nallowed_ip=10.0.0.1/32\npublic_key={}\n\
+         allowed_ip=10.0.0.2/32\nallowed_ip=10.0.0.3/32\n",
+        "11".repeat(32),
+        "22".repeat(32),
+        "33".repeat(32)
+    );
+    set(&mut interface, &first).unwrap();
+    let before = format!("{interface:?}");
+    for lines in [
+        format!("public_key={}\nallowed_ip=10.0.0.2/32\n", "22".repeat(32)),
+        format!("public_key={}\nallowed_ip=10.0.0.1/32\n", "44".repeat(32)),
+        format!("public_key={}\nremove=true\n", "33".repeat(32)),
+        format!("replace_peers=true\npublic_key={}\nallowed_ip=10.0.0.3/32\n", "22".repeat(32)),
+        "private_key=".to_owned() + &"55".repeat(32) + "\nfwmark=3\n",
+    ] {
+        let Ok(Request::Set(change)) = Request::parse(&format!("set=1\n{lines}\n")) else {
+            unreachable!("it is a change")
+        };
+        let taken = interface.apply(*change);
+        assert_ne!(format!("{interface:?}"), before, "{lines}");
+        interface.take_back(taken);
+        assert_eq!(format!("{interface:?}"), before, "{lines}");
+    }
 }
