@@ -29,10 +29,9 @@ impl NodeTunnels {
     pub(crate) fn start(state: &Path, listen_port: u16) -> anyhow::Result<Self> {
         let mut seed = [0; 32];
         netloom_sys::process::random(&mut seed).context("the kernel gives no randomness")?;
-        let mut promise = Promise::open(state);
+        let promise = Promise::begin(state, wall_now());
         let tunnels = Tunnels::start(listen_port, Seed(seed))?;
-        tunnels.raise_wall_floor(promise.until())?;
-        promise.renew(wall_now());
+        tunnels.raise_wall_floor(promise.floor())?;
         Ok(Self { tunnels, memory: Memory::open(state), promise, ids: BTreeMap::new() })
     }
 

@@ -79,7 +79,12 @@ impl Lab {
     /// # Errors
     /// The lab does not answer.
     pub fn tests_hold(&self) -> anyhow::Result<bool> {
-        Ok(self.run(&["lab", "test"])?.status.success())
+        let output = self.run(&["lab", "test"])?;
+        if !output.status.success() {
+            // What does not hold, for who has to find out why.
+            eprint!("{}", String::from_utf8_lossy(&output.stdout));
+        }
+        Ok(output.status.success())
     }
 
     /// Ends it.
