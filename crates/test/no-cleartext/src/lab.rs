@@ -79,12 +79,17 @@ impl Lab {
     /// # Errors
     /// The lab does not answer.
     pub fn tests_hold(&self) -> anyhow::Result<bool> {
+        Ok(self.failing_tests()?.is_none())
+    }
+
+    /// What is said of the file's tests if they do not all hold.
+    ///
+    /// # Errors
+    /// The executable cannot be run.
+    pub fn failing_tests(&self) -> anyhow::Result<Option<String>> {
         let output = self.run(&["lab", "test"])?;
-        if !output.status.success() {
-            // What does not hold, for who has to find out why.
-            eprint!("{}", String::from_utf8_lossy(&output.stdout));
-        }
-        Ok(output.status.success())
+        let said = || String::from_utf8_lossy(&output.stdout).into_owned();
+        Ok((!output.status.success()).then(said))
     }
 
     /// Ends it.

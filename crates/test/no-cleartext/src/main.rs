@@ -66,7 +66,7 @@ fn run(
     let sender = lab.beside(&send_arguments(&report))?;
     let dealt = chaos::deal(&lab, &files, seed, blows)?;
     let sent = finish(sender)?;
-    let recovered = lab.tests_hold()?;
+    let failing = lab.failing_tests()?;
     drop(watcher.stdin.take());
     let mut seen = String::new();
     lines.read_to_string(&mut seen)?;
@@ -78,6 +78,8 @@ fn run(
     writeln!(out, "agents killed: {}", dealt.agents)?;
     writeln!(out, "tunnels removed: {}", dealt.tunnels)?;
     writeln!(out, "nodes removed and put back: {}", dealt.nodes)?;
+    let recovered = failing.is_none();
+    write!(out, "{}", failing.unwrap_or_default())?;
     writeln!(out, "tests hold afterwards: {recovered}")?;
     Ok(recovered && seen.contains("clear: 0\n") && seen.contains("missed: 0\n"))
 }
