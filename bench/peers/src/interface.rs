@@ -19,7 +19,7 @@ const READY: Duration = Duration::from_secs(10);
 pub(crate) const OUTER: &str = "192.0.2.1";
 const FAR: &str = "192.0.2.2";
 pub(crate) const PORT: u16 = 51820;
-/// The address inside, and the port at which the flow of the storm is ended.
+/// The address inside, and a port there.
 pub(crate) const INNER: Ipv4Addr = Ipv4Addr::new(10, 127, 0, 1);
 const FLOW_PORT: u16 = 5000;
 
@@ -62,12 +62,6 @@ impl Ground {
     pub(crate) fn inner_socket(&self) -> anyhow::Result<UdpSocket> {
         let bind = || UdpSocket::bind((INNER, FLOW_PORT));
         self.namespace(0)?.run(bind)?.context("a socket inside")
-    }
-
-    /// Tells the flow of the storm that it is over.
-    pub(crate) fn end_flow(&self) -> anyhow::Result<()> {
-        let send = || UdpSocket::bind((INNER, 0))?.send_to(b"over", (INNER, FLOW_PORT));
-        self.namespace(0)?.run(send)?.map(drop).context("the flow's socket")
     }
 }
 

@@ -1,7 +1,7 @@
 //! One `netloom wireguard` interface with up to 10,000 peers: memory, handshakes, packets, changes, and a storm.
 //!
 //! ```text
-//! namespace a ─ wg0: netloom wireguard ═══ veth ═══ 128 addresses of namespace b: all the peers
+//! namespace a ─ wg0: netloom wireguard ═══ veth ═══ 2,048 addresses of namespace b: all the peers
 //! ```
 //! The peers are our own machines, each with a key of its own, on real sockets. Everything is measured at 1, 1,000 and
 //! as many peers as are asked for; the last one while all of them shake hands anew.
@@ -16,6 +16,8 @@ use interface::{Ground, Interface};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use swarm::Swarm;
 
@@ -35,6 +37,8 @@ const PACKETS: u32 = 100_000;
 const PAYLOAD_BYTES: usize = 144;
 /// Changes whose time is measured.
 const CHANGES: u32 = 50;
+/// Time between packets of the flow beside the storm.
+const FLOW_INTERVAL: Duration = Duration::from_millis(5);
 /// Peers that shake hands at a time.
 const AT_ONCE: usize = 64;
 
@@ -63,11 +67,14 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
             figure("memory without peers MiB", base_kib / 1024);
         }
         let start = Instant::now();
-        interface.set_peers(count)?;
+        // One more, for the flow beside the storm.
+        interface.set_peers(count + 1)?;
         figure(&format!("{count} peers, set ms"), start.elapsed().as_millis());
         let idle_kib = interface.memory_kib()?;
         figure(&format!("{count} peers, memory MiB"), idle_kib / 1024);
-        let mut swarm = Swarm::new(&ground, &interface.public_key(), count)?;
+        let each = idle_kib.saturating_sub(base_kib) * 1024 / u64::from(count);
+        figure(&format!("{count} peers, bytes each"), each);
+        let mut swarm = Swarm::new(&ground, &interface.public_key(), 0..count)?;
         let before = interface.cpu_us()?;
         let time = swarm.shake_hands(0..count as usize, AT_ONCE)?;
         let cost = (interface.cpu_us()? - before) / u64::from(count);
@@ -85,7 +92,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         figure(&format!("{count} peers, change of one us p50"), p50);
         figure(&format!("{count} peers, us of CPU per change"), cpu);
         if count == arguments.peers {
-            storm(&ground, &mut swarm, count)?;
+            storm(&ground, &interface, &mut swarm, count)?;
             figure("storm, memory after MiB", interface.memory_kib()? / 1024);
         }
     }
@@ -128,26 +135,45 @@ fn changes(interface: &mut Interface, count: u32) -> anyhow::Result<(u128, u64)>
     Ok((times[times.len() / 2], cpu))
 }
 
-/// All peers but the first start anew at once; a flow to the first goes on meanwhile.
-fn storm(ground: &Ground, swarm: &mut Swarm, count: u32) -> anyhow::Result<()> {
+/// All peers start anew at once; a flow to another one goes on meanwhile.
+fn storm(
+    ground: &Ground,
+    interface: &Interface,
+    swarm: &mut Swarm,
+    count: u32,
+) -> anyhow::Result<()> {
+    let mut other = Swarm::new(ground, &interface.public_key(), count..count + 1)?;
+    other.shake_hands(0..1, 1)?;
     let socket = ground.inner_socket()?;
-    let sending = std::thread::spawn(move || {
-        let (mut sent, start) = (0_u32, Instant::now());
-        // Until the storm is over, which tells by a packet to this socket's own port.
-        socket.set_read_timeout(Some(Duration::from_millis(10))).ok();
-        while socket.recv(&mut [0; 8]).is_err() && start.elapsed() < Duration::from_secs(120) {
-            sent += u32::from(socket.send_to(&[1; 64], (swarm::address(0), 9)).is_ok());
+    let is_over = Arc::new(AtomicBool::new(false));
+    let sending = std::thread::spawn({
+        let is_over = Arc::clone(&is_over);
+        move || {
+            let mut sent = 0_u32;
+            while !is_over.load(Ordering::Relaxed) {
+                sent += u32::from(socket.send_to(&[1; 64], (swarm::address(count), 9)).is_ok());
+                std::thread::sleep(FLOW_INTERVAL);
+            }
+            sent
         }
-        sent
     });
-    swarm.watch();
-    swarm.start_anew(1..count as usize);
-    let time = swarm.shake_hands(1..count as usize, count as usize)?;
-    figure("storm, handshakes per second", per_second(count - 1, time));
-    ground.end_flow()?;
-    let sent = sending.join().unwrap_or_default();
-    swarm.rest(Duration::from_millis(300))?;
-    let (received, gap) = swarm.watched();
+    let receiving = std::thread::spawn({
+        let is_over = Arc::clone(&is_over);
+        move || {
+            while !is_over.load(Ordering::Relaxed) {
+                other.rest(FLOW_INTERVAL)?;
+            }
+            other.rest(Duration::from_millis(300))?;
+            Ok::<_, anyhow::Error>(other.watched())
+        }
+    });
+    swarm.start_anew(0..count as usize);
+    let time = swarm.shake_hands(0..count as usize, count as usize)?;
+    is_over.store(true, Ordering::Relaxed);
+    let lost = |_| anyhow::anyhow!("a thread of the flow failed");
+    let sent = sending.join().map_err(lost)?;
+    let (received, gap) = receiving.join().map_err(lost)??;
+    figure("storm, handshakes per second", per_second(count, time));
     figure("storm, packets of a flow beside it", sent);
     figure("storm, packets of it that were lost", i64::from(sent) - i64::from(received));
     figure("storm, longest gap of the flow ms", gap.as_millis());

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 /// Where the peers call from, and the addresses that they have inside.
 pub(crate) const SOURCES: &str = "10.200.0.0/16";
 pub(crate) const ADDRESSES: &str = "10.128.0.0/9";
-/// Addresses, each with a socket: under load a source gets a few handshakes a second.
-const SOCKETS: usize = 128;
+/// Most addresses, each with a socket: under load a source gets a few handshakes a second.
+const SOCKETS_MAX: usize = 2048;
 /// How long all handshakes together may take.
 const PATIENCE: Duration = Duration::from_secs(120);
 const MTU_BYTES: usize = 1420;
@@ -32,6 +32,8 @@ pub(crate) fn address(number: u32) -> Ipv4Addr {
 
 /// The peers.
 pub(crate) struct Swarm {
+    /// Number of the first one.
+    first: u32,
     sockets: Vec<UdpSocket>,
     tunnels: Vec<Tunnel>,
     identities: Vec<Arc<Identity>>,
@@ -44,25 +46,34 @@ pub(crate) struct Swarm {
 }
 
 impl Swarm {
-    pub(crate) fn new(ground: &Ground, server: &PublicKey, count: u32) -> anyhow::Result<Self> {
+    /// Those with numbers of a range.
+    pub(crate) fn new(
+        ground: &Ground,
+        server: &PublicKey,
+        numbers: Range<u32>,
+    ) -> anyhow::Result<Self> {
+        let count = numbers.len();
         let far = ground.far()?;
         let bind = |number: usize| {
-            let socket = UdpSocket::bind((Ipv4Addr::new(10, 200, 0, number as u8 + 1), 0))?;
+            let source = u32::from(Ipv4Addr::new(10, 200, 1, 0)) + numbers.start + number as u32;
+            let socket = UdpSocket::bind((Ipv4Addr::from(source), 0))?;
             socket.set_nonblocking(true)?;
             Ok::<_, std::io::Error>(socket)
         };
-        let sockets = far.run(|| (0..SOCKETS).map(bind).collect::<Result<Vec<_>, _>>())?;
+        let sockets =
+            far.run(|| (0..count.min(SOCKETS_MAX)).map(bind).collect::<Result<Vec<_>, _>>())?;
         let mut swarm = Self {
             sockets: sockets.context("sockets of the peers")?,
             tunnels: Vec::new(),
-            identities: (0..count).map(|one| Arc::new(Identity::new(key(one)))).collect(),
+            first: numbers.start,
+            identities: numbers.clone().map(|one| Arc::new(Identity::new(key(one)))).collect(),
             server: *server,
             indexes: IndexTable::new(Seed([3; 32])),
             received: 0,
             last: None,
             gap: Duration::ZERO,
         };
-        for number in 0..count as usize {
+        for number in 0..count {
             let tunnel = swarm.tunnel(number, 0)?;
             swarm.tunnels.push(tunnel);
         }
@@ -79,7 +90,7 @@ impl Swarm {
             mtu_bytes: MTU_BYTES,
             timestamp_floor: None,
         };
-        let seed = Seed::from_number(run << 32 | number as u64);
+        let seed = Seed::from_number(run << 32 | (u64::from(self.first) + number as u64));
         // There are fewer than 2^32 peers.
         let owner = number as u32;
         let identity = Arc::clone(&self.identities[number]);
@@ -109,7 +120,7 @@ impl Swarm {
             ensure!(start.elapsed() < PATIENCE, "{done} of {wanted} handshakes completed");
             let now = monotonic_now();
             while next < which.end && next - which.start - done < at_once {
-                self.tunnels[next].enqueue(now, &packet(address(next as u32)));
+                self.tunnels[next].enqueue(now, &packet(address(self.first + next as u32)));
                 self.drive(next, now);
                 next += 1;
                 // What comes back must not wait behind what goes out.
@@ -140,12 +151,6 @@ impl Swarm {
         Ok(())
     }
 
-    /// Counts what comes to the first peer from now on.
-    pub(crate) fn watch(&mut self) {
-        let _ = self.receive();
-        (self.received, self.last, self.gap) = (0, None, Duration::ZERO);
-    }
-
     /// How many packets came to the first peer, and the longest time between two.
     pub(crate) fn watched(&self) -> (u32, Duration) {
         (self.received, self.gap)
@@ -160,7 +165,8 @@ impl Swarm {
         }
         while let Some(transmit) = tunnel.poll_transmit() {
             // What the socket has no room for is lost, as on any wire.
-            let _ = self.sockets[number % SOCKETS].send_to(&transmit.datagram, transmit.to);
+            let _ =
+                self.sockets[number % self.sockets.len()].send_to(&transmit.datagram, transmit.to);
         }
         let mut completed = 0;
         while let Some(event) = tunnel.poll_event() {
@@ -172,7 +178,7 @@ impl Swarm {
     /// Takes what has come; gives how many handshakes that completed.
     fn receive(&mut self) -> anyhow::Result<usize> {
         let (mut completed, mut buffer) = (0, [0; 2048]);
-        for place in 0..SOCKETS {
+        for place in 0..self.sockets.len() {
             // A socket at a time, but none for ever.
             for _ in 0..64 {
                 let Ok((bytes, from)) = self.sockets[place].recv_from(&mut buffer) else { break };

@@ -49,9 +49,9 @@ impl NodeTunnels {
 
     /// Whether a network of the plan has lost its device since it was set.
     pub(crate) fn has_lost_device(&self, plan: &NodePlan) -> bool {
-        let Ok(status) = self.tunnels.status() else { return false };
+        let Ok(devices) = self.tunnels.devices() else { return false };
         let known = plan.networks.keys().filter_map(|name| self.ids.get(name));
-        known.into_iter().any(|id| !status.devices.contains_key(id))
+        known.into_iter().any(|id| !devices.contains_key(id))
     }
 
     /// Sets networks and peers to the plan; devices that the executor has made are taken over.

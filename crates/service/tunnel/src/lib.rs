@@ -182,6 +182,14 @@ impl Tunnels {
         self.ask(|reply| Command::RemoveNetwork(id, reply))
     }
 
+    /// Kind of each network's device, without looking at peers.
+    ///
+    /// # Errors
+    /// The thread has ended.
+    pub fn devices(&self) -> Result<BTreeMap<NetworkId, TunnelKind>, TunnelServiceError> {
+        self.ask(Command::Devices)
+    }
+
     /// How the tunnels are doing.
     ///
     /// # Errors

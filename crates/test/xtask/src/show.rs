@@ -16,6 +16,7 @@ mod real_hosts;
 mod report;
 mod scale_control;
 mod store_conformance;
+mod ten_thousand;
 mod tests_clean;
 mod upgrade;
 mod user;
@@ -37,7 +38,7 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 17] = [
+const SHOWS: [Show; 18] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
@@ -55,6 +56,7 @@ const SHOWS: [Show; 17] = [
     upgrade::SHOW,
     dashboard::SHOW,
     bench_tunnel::SHOW,
+    ten_thousand::SHOW,
 ];
 
 /// Arguments of `show`.

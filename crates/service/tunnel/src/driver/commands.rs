@@ -5,7 +5,7 @@ use crate::{NetworkSetup, PeerChanges, TunnelServiceError, TunnelStatus};
 use netloom_base::WallTime;
 use netloom_node::{NetworkConfig, NetworkId, PeerConfig};
 use netloom_sys::clock::monotonic_now;
-use netloom_sys::tunnel::TunnelOffloads;
+use netloom_sys::tunnel::{TunnelKind, TunnelOffloads};
 use netloom_sys::udp::UdpSocket;
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Sender, TryRecvError};
@@ -17,6 +17,7 @@ pub(crate) enum Command {
     RemoveNetwork(NetworkId, Sender<()>),
     SetSocket(UdpSocket, Sender<()>),
     RaiseWallFloor(WallTime, Sender<()>),
+    Devices(Sender<BTreeMap<NetworkId, TunnelKind>>),
     Status(Sender<TunnelStatus>),
 }
 
@@ -46,6 +47,7 @@ impl Driver {
                     self.wall_floor = self.wall_floor.max(floor);
                     let _ = reply.send(());
                 }
+                Ok(Command::Devices(reply)) => drop(reply.send(self.device_kinds())),
                 Ok(Command::Status(reply)) => drop(reply.send(self.status())),
                 Err(TryRecvError::Empty) => return true,
                 Err(TryRecvError::Disconnected) => return false,
@@ -140,6 +142,10 @@ impl Driver {
         }
     }
 
+    fn device_kinds(&self) -> BTreeMap<NetworkId, TunnelKind> {
+        self.devices.iter().map(|(id, device)| (*id, device.kind())).collect()
+    }
+
     fn status(&self) -> TunnelStatus {
         let now = monotonic_now();
         let mut status = TunnelStatus::default();
@@ -150,7 +156,7 @@ impl Driver {
                 }
             }
         }
-        status.devices = self.devices.iter().map(|(id, device)| (*id, device.kind())).collect();
+        status.devices = self.device_kinds();
         let engine = self.node.counters().drops();
         status.drops = engine.map(|(reason, count)| (format!("{reason:?}"), count)).collect();
         status.drops.insert("DeviceRefused".to_owned(), self.device_drops);
