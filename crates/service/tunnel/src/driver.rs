@@ -6,10 +6,11 @@ pub(crate) use commands::Command;
 use netloom_base::{PacketBatch, Seed, WallTime};
 use netloom_node::{Inbound, NetworkId, Node, NodeConfig, Outbound};
 use netloom_sys::clock::{monotonic_now, wall_now};
-use netloom_sys::poll::{Interest, PollSet, Waker};
+use netloom_sys::poll::{Poller, Waker};
 use netloom_sys::tunnel::TunnelDevice;
 use netloom_sys::udp::UdpSocket;
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
@@ -28,6 +29,9 @@ const OUTER_PACKETS_MAX: usize = 1024;
 /// Handshakes that are answered, and peers whose timers are looked after, between two batches of
 /// packets: each may cost as much as some hundred packets.
 const HANDSHAKES_AT_ONCE: usize = 4;
+/// Numbers of what is waited for: those of networks' devices are their own.
+const WAKER: u64 = u64::MAX;
+const SOCKET: u64 = u64::MAX - 1;
 /// Turns at one descriptor before the others get theirs.
 const TURNS_MAX: usize = 8;
 
@@ -38,6 +42,9 @@ pub(crate) struct Driver {
     wall_floor: WallTime,
     devices: BTreeMap<NetworkId, TunnelDevice>,
     waker: Arc<Waker>,
+    poller: Poller,
+    /// Numbers of what is ready; kept, so that waiting allocates nothing.
+    ready: Vec<u64>,
     inbox: Receiver<Command>,
     /// From devices.
     inner: PacketBatch,
@@ -58,14 +65,19 @@ impl Driver {
         waker: Arc<Waker>,
         inbox: Receiver<Command>,
         seed: Seed,
-    ) -> Self {
+    ) -> io::Result<Self> {
         socket.set_receive_offload(true);
-        Self {
+        let poller = Poller::new()?;
+        poller.add(waker.as_fd(), WAKER)?;
+        poller.add(socket.as_fd(), SOCKET)?;
+        Ok(Self {
             node: Node::new(NodeConfig::default(), seed, monotonic_now()),
             socket,
             wall_floor: WallTime(0),
             devices: BTreeMap::new(),
             waker,
+            poller,
+            ready: Vec::new(),
             inbox,
             inner: PacketBatch::new(INNER_PACKETS_MAX, PACKET_BYTES_MAX),
             outer: PacketBatch::in_regions(OUTER_REGIONS, OUTER_REGION_BYTES, OUTER_PACKETS_MAX),
@@ -74,7 +86,7 @@ impl Driver {
             inbound: Inbound::new(),
             device_drops: 0,
             socket_drops: 0,
-        }
+        })
     }
 
     /// Runs until the inbox is closed.
@@ -87,12 +99,14 @@ impl Driver {
             self.node.handle_timers(now, self.wall(), HANDSHAKES_AT_ONCE);
             let more = self.node.handle_handshakes(now, HANDSHAKES_AT_ONCE);
             self.flush();
-            let (socket_ready, ready) = self.wait(more);
-            if socket_ready {
-                self.receive();
-            }
-            for network in ready {
-                self.send_from(network);
+            self.wait(more);
+            for place in 0..self.ready.len() {
+                match self.ready[place] {
+                    WAKER => drop(self.waker.clear()),
+                    SOCKET => self.receive(),
+                    // Numbers of networks have 32 bits.
+                    device => self.send_from(NetworkId(device as u32)),
+                }
             }
         }
     }
@@ -101,32 +115,13 @@ impl Driver {
         wall_now().max(self.wall_floor)
     }
 
-    /// Waits for packets, a command or a timer, or only looks for them if there is more to do; gives
-    /// what is ready to be read.
-    fn wait(&self, more: bool) -> (bool, Vec<NetworkId>) {
+    /// Waits for packets, a command or a timer, or only looks for them if there is more to do.
+    fn wait(&mut self, more: bool) {
         let due = self.node.poll_timeout().map(|(due, _)| due - monotonic_now());
-        let timeout = match due {
-            _ if more => Some(Duration::ZERO),
-            Some(Duration::ZERO) => Some(Duration::ZERO),
-            // Rounded up, or the last millisecond would be spent spinning.
-            left => left.map(|left| left + Duration::from_micros(999)),
-        };
-        let mut set = PollSet::new();
-        let waker = set.add(self.waker.as_fd(), Interest::Read);
-        let socket = set.add(self.socket.as_fd(), Interest::Read);
-        let devices: Vec<(NetworkId, usize)> = self
-            .devices
-            .iter()
-            .map(|(id, device)| (*id, set.add(device.as_fd(), Interest::Read)))
-            .collect();
-        if set.wait(timeout).is_err() {
-            return (false, Vec::new());
+        let timeout = if more { Some(Duration::ZERO) } else { due };
+        if self.poller.wait(timeout, &mut self.ready).is_err() {
+            self.ready.clear();
         }
-        if set.is_ready(waker) {
-            self.waker.clear();
-        }
-        let ready = devices.iter().filter(|(_, number)| set.is_ready(*number));
-        (set.is_ready(socket), ready.map(|(id, _)| *id).collect())
     }
 
     // === packets ===

@@ -55,6 +55,9 @@ pub enum TunnelServiceError {
         /// Why.
         source: Box<SetPeerError>,
     },
+    /// A device or the port cannot be waited for.
+    #[error("cannot wait for packets: {0}; raise the limit on open files (ulimit -n)")]
+    Poll(io::Error),
     /// The thread has ended.
     #[error("the tunnels' thread has ended; start the node again")]
     Ended,
@@ -125,7 +128,8 @@ impl Tunnels {
     pub fn start_on(socket: UdpSocket, seed: Seed) -> Result<Self, TunnelServiceError> {
         let waker = Arc::new(Waker::new().map_err(TunnelServiceError::Thread)?);
         let (commands, inbox) = mpsc::channel();
-        let mut driver = Driver::new(socket, Arc::clone(&waker), inbox, seed);
+        let driver = Driver::new(socket, Arc::clone(&waker), inbox, seed);
+        let mut driver = driver.map_err(TunnelServiceError::Poll)?;
         let thread = std::thread::Builder::new()
             .name("tunnels".to_owned())
             .spawn(move || driver.run())
@@ -171,7 +175,7 @@ impl Tunnels {
     /// # Errors
     /// The thread has ended.
     pub fn set_socket(&self, socket: UdpSocket) -> Result<(), TunnelServiceError> {
-        self.ask(|reply| Command::SetSocket(socket, reply))
+        self.ask(|reply| Command::SetSocket(socket, reply))?.map_err(TunnelServiceError::Poll)
     }
 
     /// Removes a network and closes its device.

@@ -83,6 +83,62 @@ impl<'a> PollSet<'a> {
     }
 }
 
+/// Descriptors that are waited for again and again (`epoll`): added once, each with a number.
+#[derive(Debug)]
+pub struct Poller(OwnedFd);
+
+/// Descriptors that one wait finds ready; others are found by the next.
+const READY_MAX: usize = 32;
+
+impl Poller {
+    /// Waits for nothing yet.
+    pub fn new() -> io::Result<Self> {
+        // SAFETY: no pointers are passed.
+        system::owned(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) }).map(Self)
+    }
+
+    /// Waits for a descriptor too, until it is closed or removed: for something to read, or its end.
+    pub fn add(&self, fd: BorrowedFd<'_>, number: u64) -> io::Result<()> {
+        let mut event = libc::epoll_event { events: libc::EPOLLIN as u32, u64: number };
+        let (own, other) = (self.0.as_raw_fd(), fd.as_raw_fd());
+        // SAFETY: `event` lives through the call.
+        system::check(unsafe { libc::epoll_ctl(own, libc::EPOLL_CTL_ADD, other, &mut event) })
+            .map(drop)
+    }
+
+    /// Waits for a descriptor no more.
+    pub fn remove(&self, fd: BorrowedFd<'_>) -> io::Result<()> {
+        let (own, other, none) = (self.0.as_raw_fd(), fd.as_raw_fd(), std::ptr::null_mut());
+        // SAFETY: this operation takes no event.
+        system::check(unsafe { libc::epoll_ctl(own, libc::EPOLL_CTL_DEL, other, none) }).map(drop)
+    }
+
+    /// Waits until something is ready, or `timeout` is over (`None`: for ever), in whole milliseconds and
+    /// never shorter; puts the numbers of what is ready in place of what `ready` holds. A signal ends
+    /// the wait with none.
+    pub fn wait(&self, timeout: Option<Duration>, ready: &mut Vec<u64>) -> io::Result<()> {
+        ready.clear();
+        let limit_ms = timeout.map_or(-1, |timeout| {
+            let ms = timeout.as_nanos().div_ceil(1_000_000);
+            libc::c_int::try_from(ms).unwrap_or(libc::c_int::MAX)
+        });
+        let mut events = [libc::epoll_event { events: 0, u64: 0 }; READY_MAX];
+        let room = READY_MAX as libc::c_int;
+        // SAFETY: `events` has room for as many as are passed and lives through the call.
+        let result =
+            unsafe { libc::epoll_wait(self.0.as_raw_fd(), events.as_mut_ptr(), room, limit_ms) };
+        match system::check(result) {
+            Ok(count) => {
+                let count = usize::try_from(count).unwrap_or(0);
+                ready.extend(events[..count].iter().map(|event| event.u64));
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 /// Wakes a thread that waits for it (`eventfd`).
 #[derive(Debug)]
 pub struct Waker(OwnedFd);
@@ -134,5 +190,25 @@ mod tests {
         assert!(second.clear());
         assert!(!second.clear());
         assert_eq!(set.wait(Some(Duration::ZERO)).unwrap(), 0);
+    }
+
+    #[test]
+    fn a_poller_finds_what_is_ready_until_it_is_removed() {
+        let (first, second) = (Waker::new().unwrap(), Waker::new().unwrap());
+        let (poller, mut ready) = (Poller::new().unwrap(), vec![9]);
+        poller.add(first.as_fd(), 1).unwrap();
+        poller.add(second.as_fd(), 2).unwrap();
+        poller.wait(Some(Duration::ZERO), &mut ready).unwrap();
+        assert!(ready.is_empty());
+        second.wake();
+        poller.wait(None, &mut ready).unwrap();
+        assert_eq!(ready, [2]);
+        poller.remove(second.as_fd()).unwrap();
+        poller.wait(Some(Duration::from_micros(1)), &mut ready).unwrap();
+        assert!(ready.is_empty());
+        first.wake();
+        drop(second);
+        poller.wait(None, &mut ready).unwrap();
+        assert_eq!(ready, [1]);
     }
 }

@@ -1,6 +1,6 @@
 //! What the driver is asked between two batches: other networks, other peers, how it is.
 
-use super::Driver;
+use super::{Driver, SOCKET};
 use crate::{NetworkSetup, PeerChanges, TunnelServiceError, TunnelStatus};
 use netloom_base::WallTime;
 use netloom_node::{NetworkConfig, NetworkId, PeerConfig};
@@ -8,6 +8,8 @@ use netloom_sys::clock::monotonic_now;
 use netloom_sys::tunnel::{TunnelKind, TunnelOffloads};
 use netloom_sys::udp::UdpSocket;
 use std::collections::BTreeMap;
+use std::io;
+use std::os::fd::AsFd as _;
 use std::sync::mpsc::{Sender, TryRecvError};
 
 /// What the driver is asked to do, with the place for the answer.
@@ -15,7 +17,7 @@ pub(crate) enum Command {
     SetNetwork(NetworkId, Box<NetworkSetup>, Sender<Result<(), TunnelServiceError>>),
     ChangePeers(NetworkId, Box<PeerChanges>, Sender<Result<(), TunnelServiceError>>),
     RemoveNetwork(NetworkId, Sender<()>),
-    SetSocket(UdpSocket, Sender<()>),
+    SetSocket(UdpSocket, Sender<io::Result<()>>),
     RaiseWallFloor(WallTime, Sender<()>),
     Devices(Sender<BTreeMap<NetworkId, TunnelKind>>),
     Status(Sender<TunnelStatus>),
@@ -40,8 +42,9 @@ impl Driver {
                 }
                 Ok(Command::SetSocket(mut socket, reply)) => {
                     socket.set_receive_offload(true);
+                    let _ = self.poller.remove(self.socket.as_fd());
                     self.socket = socket;
-                    let _ = reply.send(());
+                    let _ = reply.send(self.poller.add(self.socket.as_fd(), SOCKET));
                 }
                 Ok(Command::RaiseWallFloor(floor, reply)) => {
                     self.wall_floor = self.wall_floor.max(floor);
@@ -69,6 +72,9 @@ impl Driver {
             .map_err(|source| TunnelServiceError::Network { network: name.clone(), source })?;
         if let Some(mut device) = device {
             device.set_offloads(TunnelOffloads { tcp: true, udp: true });
+            self.devices.remove(&id);
+            let number = u64::from(id.0);
+            self.poller.add(device.as_fd(), number).map_err(TunnelServiceError::Poll)?;
             self.devices.insert(id, device);
         }
         let stay: Vec<_> = peers.values().map(|peer| peer.public_key).collect();
