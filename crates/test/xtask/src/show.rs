@@ -21,6 +21,7 @@ mod tests_clean;
 mod upgrade;
 mod user;
 mod wireguard_interop;
+mod zero_alloc;
 
 use crate::output;
 use anyhow::Context as _;
@@ -38,7 +39,7 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 18] = [
+const SHOWS: [Show; 19] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
@@ -57,6 +58,7 @@ const SHOWS: [Show; 18] = [
     dashboard::SHOW,
     bench_tunnel::SHOW,
     ten_thousand::SHOW,
+    zero_alloc::SHOW,
 ];
 
 /// Arguments of `show`.
