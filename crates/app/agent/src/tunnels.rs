@@ -11,6 +11,7 @@ use netloom_plan::peers::{Cipher, PeerPlan};
 use netloom_plan::{NetworkPlan, NodePlan, TUNNEL_MTU_BYTES};
 use netloom_sys::Executor;
 use netloom_sys::clock::{monotonic_now, wall_now};
+use netloom_sys::processor::has_aes_gcm;
 use netloom_sys::tunnel::TunnelKind;
 use netloom_tunnel::{NetworkSetup, TunnelStatus, Tunnels};
 use netloom_wireguard::{PublicKey, Suite, Tai64n};
@@ -187,6 +188,9 @@ fn suite(cipher: Cipher) -> Suite {
 fn cipher_reason(cipher: Cipher, current: Option<Suite>) -> String {
     let why = match cipher {
         Cipher::AesGcm => "both processors have AES instructions",
+        Cipher::ChaChaHere if has_aes_gcm() => {
+            "control does not say that this node's processor has AES instructions; it may be older"
+        }
         Cipher::ChaChaHere => "this node's processor has no AES instructions",
         Cipher::ChaChaThere => "the peer has not said that its processor has AES instructions",
     };
