@@ -1,6 +1,6 @@
 //! What this host's processor has instructions for.
 
-/// Whether it multiplies and encrypts as AES-GCM does: several times faster then than ChaCha20-Poly1305.
+/// Whether it multiplies and encrypts as AES-GCM does, which is faster then than ChaCha20-Poly1305.
 pub fn has_aes_gcm() -> bool {
     #[cfg(target_arch = "x86_64")]
     let found = std::arch::is_x86_feature_detected!("aes")
