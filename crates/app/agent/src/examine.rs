@@ -15,13 +15,14 @@ impl Agent {
         let fabric = &self.desired.slice.fabric;
         let signed_ms = Some(self.source.time_ms).filter(|time| *time > 0);
         let cidrs = fabric.networks.values().flat_map(|network| &network.cidrs);
+        let largest = self.plan.networks.values().map(|network| network.mtu_bytes).max();
         let networks = self.plan.networks.iter();
         let resolvers = networks.map(|(name, plan)| (name.clone(), self.examination(name, plan)));
         Ok(Examined {
             differences: operations.iter().map(ToString::to_string).collect(),
             prefixes: cidrs.map(ToString::to_string).collect(),
             signed_ms,
-            tunnel_mtu_bytes: TUNNEL_MTU_BYTES,
+            tunnel_mtu_bytes: largest.unwrap_or(TUNNEL_MTU_BYTES),
             resolvers: resolvers.collect(),
         })
     }

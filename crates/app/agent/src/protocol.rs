@@ -172,6 +172,19 @@ pub struct PeerStatus {
     /// Why that is chosen.
     #[serde(default)]
     pub cipher_reason: String,
+    /// The largest inner packet that the path takes, once probes have shown it.
+    #[serde(default)]
+    pub path_mtu_bytes: Option<u64>,
+    /// The smoothed round trip of probes.
+    #[serde(default)]
+    pub round_trip_us: Option<u64>,
+    /// How datagrams are given to the kernel: `pieces`, `equal pieces` where shorter ends do not arrive, `apart`
+    /// where pieces do not arrive whole.
+    #[serde(default)]
+    pub segmentation: Option<String>,
+    /// How often pieces to the peer were found not to arrive whole.
+    #[serde(default)]
+    pub segmentation_faults: u64,
 }
 
 /// How a workload is doing.

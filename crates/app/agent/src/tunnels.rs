@@ -8,7 +8,7 @@ use anyhow::{Context as _, bail};
 use netloom_base::Seed;
 use netloom_node::{NetworkId, PeerConfig};
 use netloom_plan::peers::{Cipher, PeerPlan};
-use netloom_plan::{NetworkPlan, NodePlan, TUNNEL_MTU_BYTES};
+use netloom_plan::{NetworkPlan, NodePlan};
 use netloom_sys::Executor;
 use netloom_sys::clock::{monotonic_now, wall_now};
 use netloom_sys::processor::has_aes_gcm;
@@ -74,7 +74,7 @@ impl NodeTunnels {
             let setup = NetworkSetup {
                 name: name.clone(),
                 private_key: private_key.clone(),
-                mtu_bytes: TUNNEL_MTU_BYTES as usize,
+                mtu_bytes: network.mtu_bytes as usize,
                 device: executor.take_tunnel(&network.tunnel),
                 peers: self.peers(name, network),
                 timestamp_floors: self.floors(name, network),
@@ -99,6 +99,7 @@ impl NodeTunnels {
                 allowed: peer.allowed.clone(),
                 keepalive: peer.keepalive,
                 suite: suite(peer.cipher),
+                is_node: true,
                 ..PeerConfig::new(public_key)
             }
         };
@@ -174,6 +175,12 @@ fn peer_status(plan: &PeerPlan, now: &netloom_node::PeerStatus) -> PeerStatus {
         tx_bytes: now.tx_bytes,
         cipher: now.suite.map(|suite| suite.to_string()),
         cipher_reason: cipher_reason(plan.cipher, now.suite),
+        path_mtu_bytes: now.path_bytes.map(|bytes| bytes as u64),
+        round_trip_us: now
+            .round_trip
+            .map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)),
+        segmentation: now.segmentation.map(|segmentation| segmentation.to_string()),
+        segmentation_faults: now.canary.1,
     }
 }
 

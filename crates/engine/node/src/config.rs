@@ -51,6 +51,9 @@ pub struct PeerConfig {
     /// What sessions are sealed with that this side starts. AES-GCM only where it is known that the
     /// peer speaks it.
     pub suite: Suite,
+    /// Whether it is known to be a node like this one, with which messages are exchanged inside the
+    /// tunnel ([`netloom_path`]). A stock peer gets none.
+    pub is_node: bool,
 }
 
 impl Default for NodeConfig {
@@ -62,8 +65,15 @@ impl Default for NodeConfig {
 impl PeerConfig {
     /// A peer of which only the key is known.
     pub fn new(public_key: PublicKey) -> Self {
-        let (allowed, suite) = (Vec::new(), Suite::default());
-        Self { public_key, psk: None, endpoint: None, allowed, keepalive: None, suite }
+        Self {
+            public_key,
+            psk: None,
+            endpoint: None,
+            allowed: Vec::new(),
+            keepalive: None,
+            suite: Suite::default(),
+            is_node: false,
+        }
     }
 }
 

@@ -29,12 +29,18 @@ pub enum DropReason {
     /// Too many handshakes wait for an answer already.
     #[error("too many handshakes wait")]
     HandshakesFull,
+    /// Longer than the path to its peer takes; its sender was told, or the packet goes in parts.
+    #[error("the path does not take the packet in one")]
+    PathTooSmall,
+    /// A message to this node itself, of a kind that it does not know or from a peer that is no node.
+    #[error("not a message that this node understands")]
+    ForeignMessage,
     /// Datagrams that the driver has not fetched fill the queue.
     #[error("the queue of datagrams is full")]
     OutputFull,
 }
 
-const OWN: [DropReason; 8] = [
+const OWN: [DropReason; 10] = [
     DropReason::UnknownPeer,
     DropReason::UnknownNetwork,
     DropReason::NotIp,
@@ -43,6 +49,8 @@ const OWN: [DropReason; 8] = [
     DropReason::ForeignSource,
     DropReason::OutputFull,
     DropReason::HandshakesFull,
+    DropReason::PathTooSmall,
+    DropReason::ForeignMessage,
 ];
 
 const REASONS: usize = WireguardDropReason::ALL.len() + OWN.len();
@@ -81,6 +89,8 @@ impl DropReason {
             Self::ForeignSource => own(5),
             Self::OutputFull => own(6),
             Self::HandshakesFull => own(7),
+            Self::PathTooSmall => own(8),
+            Self::ForeignMessage => own(9),
         }
     }
 }

@@ -3,9 +3,11 @@
 use crate::config::{NetworkId, PeerId};
 use crate::counters::DropReason;
 use crate::node::{Network, Node};
-use crate::outbound::{DROPPED, Outbound, has_room};
-use netloom_base::packet::IpView;
+use crate::outbound::{DROPPED, Outbound, Sending, has_room};
+use netloom_base::packet::{IpView, PROTOCOL_TCP};
 use netloom_base::{PacketBatch, Time};
+use netloom_path::message::is_to_node;
+use netloom_path::mss;
 use std::net::IpAddr;
 
 impl Node {
@@ -24,12 +26,13 @@ impl Node {
     }
 
     /// The part of [`Self::handle_inner`] that needs the node: everything but
-    /// [`Outbound::seal`]. The packets count as sent.
+    /// [`Outbound::seal`]. The packets count as sent. What the SYNs of TCP announce is lowered to what the
+    /// peer's path takes.
     pub fn plan_inner(
         &mut self,
         now: Time,
         network: NetworkId,
-        batch: &PacketBatch,
+        batch: &mut PacketBatch,
         out: &mut Outbound,
     ) {
         out.clear();
@@ -42,29 +45,55 @@ impl Node {
         // Packets of a flow follow each other: the last answer is most often the next one.
         let mut last = None;
         for index in 0..batch.len() {
-            match route(network, batch, index, &mut last) {
-                Ok(peer) => out.assign(peer, network.mtu_bytes, batch.packet(index).len()),
+            let (peer, is_syn) = match route(network, batch, index, &mut last) {
+                Ok(routed) => routed,
                 Err(reason) => {
                     self.counters.drop_packet(reason);
                     out.assigned.push(DROPPED);
+                    continue;
                 }
+            };
+            let mtu_bytes = network.mtu_bytes;
+            let place = out.group(peer, || {
+                self.peers.get(&peer).map_or(mtu_bytes, |peer| peer.path_bytes(mtu_bytes))
+            });
+            let path_bytes = out.groups[place].mtu_bytes;
+            if is_syn {
+                let peer = self.peers.get(&peer);
+                let announced = peer.map_or(mtu_bytes, |peer| peer.announced_bytes(mtu_bytes));
+                mss::clamp(batch.packet_mut(index), announced);
+            }
+            let packet_bytes = batch.packet(index).len();
+            if packet_bytes > path_bytes {
+                // A batch has far fewer packets than 32 bits count.
+                out.oversize.push((peer, index as u32));
+                out.assigned.push(DROPPED);
+            } else {
+                out.assign(place, packet_bytes);
             }
         }
         out.arrange();
         self.reserve(now, batch, out);
+        if !out.oversize.is_empty() {
+            self.handle_oversize(now, batch, out);
+        }
     }
 
     /// Gives each group its counters, or has its packets wait.
     fn reserve(&mut self, now: Time, batch: &PacketBatch, out: &mut Outbound) {
         for place in 0..out.groups.len() {
-            let (id, bytes, packets) = {
+            let (id, bytes, packets, longest) = {
                 let group = &out.groups[place];
-                (group.peer, group.bytes, group.len as u64)
+                (group.peer, group.bytes, group.len as u64, group.longest)
             };
-            let Some(peer) = self.peers.get_mut(&id) else { continue };
+            let Some(peer) = self.peers.get_mut(&id).filter(|_| packets > 0) else { continue };
             match peer.tunnel.reserve(now, packets, bytes) {
                 Ok(reservation) => {
-                    out.groups[place].sending = Some(reservation.into());
+                    let mtu_bytes = self.networks.get(&peer.network).map_or(0, |one| one.mtu_bytes);
+                    let segmentation = peer.sending(now, mtu_bytes, longest, bytes);
+                    let may_fragment = !peer.config.is_node;
+                    let sending = Sending::new(reservation, segmentation, may_fragment);
+                    out.groups[place].sending = Some(sending);
                     self.counters.sealed_packets += packets;
                 }
                 Err(_no_session) => {
@@ -74,28 +103,39 @@ impl Node {
                     self.counters.waiting_packets += packets;
                 }
             }
+            self.settle_path(now, id);
             self.settle(id);
         }
     }
 }
 
+/// The peer of a packet's destination, and whether it is a SYN of TCP.
 fn route(
     network: &Network,
     batch: &PacketBatch,
     index: usize,
     last: &mut Option<(IpAddr, PeerId)>,
-) -> Result<PeerId, DropReason> {
+) -> Result<(PeerId, bool), DropReason> {
     let packet = batch.packet(index);
     let view = IpView::parse(packet).ok_or(DropReason::NotIp)?;
+    let is_syn = is_syn(&view);
     if packet.len() > network.mtu_bytes || !has_room(batch, index, network.mtu_bytes) {
         return Err(DropReason::TooLong);
     }
     if let Some((destination, peer)) = last
         && *destination == view.destination
     {
-        return Ok(*peer);
+        return Ok((*peer, is_syn));
+    }
+    if is_to_node(packet) {
+        return Err(DropReason::ForeignMessage);
     }
     let (_, peer) = network.routes.longest_match(view.destination).ok_or(DropReason::NoRoute)?;
     *last = Some((view.destination, *peer));
-    Ok(*peer)
+    Ok((*peer, is_syn))
+}
+
+/// Whether a packet begins a connection of TCP (RFC 9293 §3.1).
+pub(crate) fn is_syn(view: &IpView<'_>) -> bool {
+    view.protocol == PROTOCOL_TCP && view.payload.get(13).is_some_and(|flags| flags & 2 != 0)
 }

@@ -13,6 +13,7 @@
 //!            network, packets      replays,         in place        receiver index → session,
 //!                                  inner sources                    mac1 → network → peer
 //!   poll_transmit: handshakes, keepalives, and packets that waited for a session
+//!   poll_message: probes and canaries to other nodes, and packets in parts
 //! ```
 //! `seal` and `open`, where nearly all the time goes, need only the batch and what was planned
 //! for it. So one thread for each direction shares a node behind a lock that it holds for lookups
@@ -36,6 +37,11 @@
 //! - Datagrams whose first byte is 16 or more, but 17, are no WireGuard and are left alone
 //!   ([`Inbound::foreign`]).
 //!
+//! - To a peer that is a node ([`PeerConfig::is_node`]) messages go inside the tunnel (inner IPv6 to 100::/64,
+//!   [`netloom_path`]): they find the path's MTU and whether pieces arrive whole, and are never delivered.
+//!   Longer packets than the path takes are answered by an ICMP error, cut, or sent in parts; SYNs of TCP
+//!   announce no more than fits. From others such packets are dropped.
+//!
 //! # Timers
 //! Those of each tunnel (see [`wireguard`]); the node keeps them in order of time, so that the cost
 //! of waking does not grow with the number of peers.
@@ -54,8 +60,6 @@
 //! # Not implemented
 //! - Path selection, relaying and bonding: one endpoint for each peer, moved by
 //!   [`Node::set_peer_endpoint`] or by the peer itself.
-//! - Messages inside the tunnel between nodes (inner IPv6 to 100::/64): they are ordinary packets
-//!   here, so the source check applies to them.
 #![forbid(unsafe_code)]
 
 mod config;
@@ -69,6 +73,7 @@ pub mod limits;
 mod node;
 mod outbound;
 mod outer;
+mod path;
 mod strangers;
 mod update;
 
@@ -77,6 +82,8 @@ pub use config::{
 };
 pub use counters::{Counters, DropReason};
 pub use inbound::{Arrival, Inbound};
+pub use netloom_path::Segmentation;
 pub use netloom_wireguard as wireguard;
 pub use node::{Event, Node, PeerStatus};
 pub use outbound::{Destination, Outbound};
+pub use path::MessageTransmit;

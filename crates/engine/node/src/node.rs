@@ -4,8 +4,10 @@ use crate::config::{NetworkId, NodeConfig, PeerConfig, PeerId};
 use crate::counters::{Counters, DropReason};
 use crate::handshakes::WaitingHandshake;
 use crate::limits::OUTPUT_QUEUE_MAX;
+use crate::path::{MessageTransmit, Path};
 use crate::strangers::Strangers;
 use netloom_base::{PrefixTrie, Seed, Time, WallTime};
+use netloom_path::Segmentation;
 use netloom_wireguard::{
     ErasingRng, Gate, Identity, IndexTable, PublicKey, Suite, Tai64n, Transmit, Tunnel, TunnelEvent,
 };
@@ -13,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Something happened to a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,6 +51,14 @@ pub struct PeerStatus {
     pub tx_bytes: u64,
     /// Packets that gave way while waiting for a handshake.
     pub waiting_dropped: u64,
+    /// The largest packet that its path takes, once probes have shown it.
+    pub path_bytes: Option<usize>,
+    /// The smoothed round trip of probes.
+    pub round_trip: Option<Duration>,
+    /// How datagrams to it are put together; `None` for a stock peer, or before anything was sent.
+    pub segmentation: Option<Segmentation>,
+    /// Rounds of the canary that were answered, and how often pieces were found broken.
+    pub canary: (u64, u64),
     /// To be stored, and given back by [`Node::set_timestamp_floor`] after a restart.
     pub newest_timestamp: Option<Tai64n>,
 }
@@ -64,6 +75,8 @@ pub struct Node {
     /// When each peer's machine is to be woken: never later than it asks for, perhaps sooner.
     deadlines: BTreeSet<(Time, PeerId)>,
     transmits: VecDeque<Transmit>,
+    /// Few: machines wait for answers before they say more.
+    pub(crate) messages: VecDeque<MessageTransmit>,
     events: VecDeque<Event>,
     pub(crate) rng: ErasingRng,
     pub(crate) next_peer: u32,
@@ -81,6 +94,8 @@ pub(crate) struct Peer {
     /// As declared, so that repeating it changes nothing.
     pub(crate) config: PeerConfig,
     pub(crate) tunnel: Tunnel,
+    /// Once anything has been sent to a node.
+    pub(crate) path: Option<Box<Path>>,
     pub(crate) deadline: Option<Time>,
 }
 
@@ -100,6 +115,7 @@ impl Node {
             counters: Counters::default(),
             deadlines: BTreeSet::new(),
             transmits: VecDeque::new(),
+            messages: VecDeque::new(),
             events: VecDeque::new(),
             rng,
             next_peer: 0,
@@ -131,6 +147,8 @@ impl Node {
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             peer.deadline = None;
             peer.tunnel.handle_timeout(now, wall, &mut self.indexes);
+            peer.handle_path_timeout(now);
+            self.settle_path(now, id);
             self.settle(id);
         }
     }
@@ -159,7 +177,8 @@ impl Node {
         key: &PublicKey,
     ) -> Option<PeerStatus> {
         let id = *self.networks.get(&network)?.peers.get(key)?;
-        let tunnel = &self.peers.get(&id)?.tunnel;
+        let Peer { tunnel, path, .. } = &**self.peers.get(&id)?;
+        let path = path.as_ref();
         let stats = tunnel.stats();
         Some(PeerStatus {
             peer: id,
@@ -171,6 +190,10 @@ impl Node {
             rx_bytes: stats.rx_bytes,
             tx_bytes: stats.tx_bytes,
             waiting_dropped: stats.waiting_dropped,
+            path_bytes: path.filter(|one| one.mtu.is_confirmed()).map(|one| one.mtu.limit_bytes()),
+            round_trip: path.and_then(|path| path.mtu.round_trip()),
+            segmentation: path.map(|path| path.canary.segmentation()),
+            canary: path.map_or((0, 0), |path| path.canary.totals()),
             newest_timestamp: tunnel.newest_timestamp(),
         })
     }
@@ -204,6 +227,7 @@ impl Node {
         }
         let key = peer.config.public_key;
         while let Some(what) = peer.tunnel.poll_event() {
+            peer.path_event(what);
             if self.events.len() < OUTPUT_QUEUE_MAX {
                 self.events.push_back(Event { network: peer.network, peer: id, key, what });
             } else {
@@ -213,6 +237,7 @@ impl Node {
         // A deadline that has moved away stays: waking once too often costs less than moving it
         // for every batch.
         let asked = peer.tunnel.poll_timeout().map(|(due, _)| due);
+        let asked = asked.into_iter().chain(peer.path_timeout()).min();
         if let Some(asked) = asked
             && peer.deadline.is_none_or(|deadline| asked < deadline)
         {

@@ -2,8 +2,10 @@
 
 use crate::config::PeerId;
 use netloom_base::PacketBatch;
+use netloom_path::Segmentation;
 use netloom_wireguard::message::DATA_HEADER_BYTES;
 use netloom_wireguard::{Reservation, SealKey, TAG_BYTES, padding_bytes};
+use std::cmp::Ordering;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -19,12 +21,19 @@ pub struct Outbound {
     pub(crate) assigned: Vec<u32>,
     /// Packets, group after group.
     order: Vec<u32>,
+    /// Packets that are longer than the path to their peer takes.
+    pub(crate) oversize: Vec<(PeerId, u32)>,
+    /// Answers to those who sent them: to go back to the interface.
+    pub(crate) replies: Vec<Vec<u8>>,
 }
 
 #[derive(Debug)]
 pub(crate) struct Group {
     pub(crate) peer: PeerId,
+    /// What the path takes.
     pub(crate) mtu_bytes: usize,
+    /// Length of the longest packet, and how many have it.
+    pub(crate) longest: (usize, usize),
     /// Datagram bytes of the group, headers and tags included.
     pub(crate) bytes: u64,
     pub(crate) start: usize,
@@ -36,6 +45,8 @@ pub(crate) struct Group {
 #[derive(Debug)]
 pub(crate) struct Sending {
     to: SocketAddr,
+    pub(crate) segmentation: Segmentation,
+    pub(crate) may_fragment: bool,
     first_counter: u64,
     /// Given up once used, so that a key does not outlive its session.
     key: Option<Arc<SealKey>>,
@@ -48,6 +59,10 @@ pub struct Destination<'a> {
     pub peer: PeerId,
     /// Where to.
     pub to: SocketAddr,
+    /// How they may be put together for the kernel.
+    pub segmentation: Segmentation,
+    /// Whether the underlay may cut them. Not between nodes, which know what the path takes.
+    pub may_fragment: bool,
     /// Which packets of the batch, in the order in which they are to be sent.
     pub packets: &'a [u32],
 }
@@ -63,6 +78,14 @@ impl Outbound {
         self.groups.clear();
         self.assigned.clear();
         self.order.clear();
+        self.oversize.clear();
+        self.replies.clear();
+    }
+
+    /// Packets for the interface that the batch came from: errors for senders whose packets their path does
+    /// not take.
+    pub fn replies(&self) -> &[Vec<u8>] {
+        &self.replies
     }
 
     /// The packets to send, by destination; packets that are in no group are not to be sent.
@@ -70,8 +93,8 @@ impl Outbound {
     pub fn destinations(&self) -> impl Iterator<Item = Destination<'_>> {
         self.groups.iter().filter_map(|group| {
             let packets = &self.order[group.start..group.start + group.len];
-            let to = group.sending.as_ref()?.to;
-            Some(Destination { peer: group.peer, to, packets })
+            let &Sending { to, segmentation, may_fragment, .. } = group.sending.as_ref()?;
+            Some(Destination { peer: group.peer, to, segmentation, may_fragment, packets })
         })
     }
 
@@ -93,17 +116,26 @@ impl Outbound {
         }
     }
 
-    /// Adds packet number `assigned.len()` to a peer's group.
-    pub(crate) fn assign(&mut self, peer: PeerId, mtu_bytes: usize, packet_bytes: usize) {
+    /// The place of a peer's group; `mtu_bytes` says what its path takes, if there is none yet.
+    pub(crate) fn group(&mut self, peer: PeerId, mtu_bytes: impl FnOnce() -> usize) -> usize {
         let place = self.groups.iter().rposition(|group| group.peer == peer);
-        let place = place.unwrap_or_else(|| {
-            let (bytes, start, len) = (0, 0, 0);
-            self.groups.push(Group { peer, mtu_bytes, bytes, start, len, sending: None });
+        place.unwrap_or_else(|| {
+            let (mtu_bytes, longest, bytes, start, len) = (mtu_bytes(), (0, 0), 0, 0, 0);
+            self.groups.push(Group { peer, mtu_bytes, longest, bytes, start, len, sending: None });
             self.groups.len() - 1
-        });
+        })
+    }
+
+    /// Adds packet number `assigned.len()` to a group.
+    pub(crate) fn assign(&mut self, place: usize, packet_bytes: usize) {
         let group = &mut self.groups[place];
         group.len += 1;
-        group.bytes += datagram_bytes(packet_bytes, mtu_bytes) as u64;
+        group.bytes += datagram_bytes(packet_bytes, group.mtu_bytes) as u64;
+        match packet_bytes.cmp(&group.longest.0) {
+            Ordering::Greater => group.longest = (packet_bytes, 1),
+            Ordering::Equal => group.longest.1 += 1,
+            Ordering::Less => {}
+        }
         // A batch has far fewer packets than 32 bits count.
         self.assigned.push(place as u32);
     }
@@ -132,10 +164,14 @@ impl Outbound {
     }
 }
 
-impl From<Reservation> for Sending {
-    fn from(reservation: Reservation) -> Self {
+impl Sending {
+    pub(crate) fn new(
+        reservation: Reservation,
+        segmentation: Segmentation,
+        may_fragment: bool,
+    ) -> Self {
         let Reservation { to, key, first_counter } = reservation;
-        Self { to, first_counter, key: Some(key) }
+        Self { to, segmentation, may_fragment, first_counter, key: Some(key) }
     }
 }
 

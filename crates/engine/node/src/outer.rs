@@ -3,9 +3,12 @@
 use crate::config::PeerId;
 use crate::counters::DropReason;
 use crate::inbound::{ArrivalRange, Group, Inbound, Sealed};
+use crate::inner::is_syn;
 use crate::node::Node;
 use netloom_base::packet::IpView;
 use netloom_base::{PacketBatch, Time};
+use netloom_path::message::is_to_node;
+use netloom_path::mss;
 use netloom_wireguard::message::{AES_INITIATION, DATA_OVERHEAD_BYTES, Data};
 use netloom_wireguard::{DropReason as WireguardDropReason, Message};
 use std::net::SocketAddr;
@@ -141,10 +144,12 @@ impl Node {
                 Err(reason) => self.counters.drop_packet(reason),
                 Ok(()) => {
                     bytes += (packet_bytes + DATA_OVERHEAD_BYTES) as u64;
-                    if packet_bytes > 0 {
-                        inbound.delivered.push(sealed.packet);
-                    } else {
+                    if packet_bytes == 0 {
                         self.counters.keepalives += 1;
+                    } else if is_to_node(batch.packet(sealed.packet as usize)) {
+                        inbound.messages.push(sealed.packet);
+                    } else {
+                        inbound.delivered.push(sealed.packet);
                     }
                 }
             }
@@ -152,9 +157,13 @@ impl Node {
         if bytes == 0 {
             return;
         }
-        let (network, has_data) = (peer.network, inbound.delivered.len() > start);
+        let has_data = inbound.delivered.len() > start || !inbound.messages.is_empty();
+        let network = peer.network;
         peer.tunnel.received(now, from, index, has_data, bytes, &mut self.indexes);
         self.settle(id);
+        if !inbound.messages.is_empty() {
+            self.handle_messages(now, id, batch, inbound);
+        }
         self.check_sources(id, batch, inbound, start);
         let end = inbound.delivered.len();
         if end > start {
@@ -170,8 +179,8 @@ impl Node {
         inbound: &mut Inbound,
         start: usize,
     ) {
-        let network = self.peers.get(&id).and_then(|peer| self.networks.get(&peer.network));
-        let Some(network) = network else { return };
+        let Some(peer) = self.peers.get(&id) else { return };
+        let Some(network) = self.networks.get(&peer.network) else { return };
         let (mut kept, mut last) = (start, None);
         for place in start..inbound.delivered.len() {
             let packet = inbound.delivered[place];
@@ -188,8 +197,12 @@ impl Node {
                 continue;
             }
             last = Some(source);
-            let total_bytes = view.total_bytes;
+            let (total_bytes, is_syn) = (view.total_bytes, is_syn(&view));
             batch.narrow(packet as usize, 0..total_bytes);
+            if is_syn {
+                let announced = peer.announced_bytes(network.mtu_bytes);
+                mss::clamp(batch.packet_mut(packet as usize), announced);
+            }
             inbound.delivered[kept] = packet;
             kept += 1;
         }

@@ -195,7 +195,7 @@ impl Node {
         for prefix in &config.allowed {
             network.routes.insert(*prefix, id);
         }
-        let peer = Peer { network: network_id, config, tunnel, deadline: None };
+        let peer = Peer { network: network_id, config, tunnel, path: None, deadline: None };
         self.peers.insert(id, Box::new(peer));
         Ok(id)
     }
@@ -212,6 +212,9 @@ impl Node {
         }
         if before.suite != after.suite {
             peer.tunnel.set_suite(now, after.suite);
+        }
+        if before.is_node != after.is_node {
+            peer.path = None;
         }
         peer.tunnel.set_keepalive(now, after.keepalive);
         if before.allowed != after.allowed
@@ -236,6 +239,9 @@ impl Node {
         for peer in network.peers.values() {
             if let Some(peer) = self.peers.get_mut(peer) {
                 peer.tunnel.set_mtu_bytes(mtu_bytes);
+                if let Some(path) = &mut peer.path {
+                    path.mtu.set_ceiling(mtu_bytes);
+                }
             }
         }
     }

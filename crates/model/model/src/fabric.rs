@@ -4,6 +4,7 @@ use crate::span::Span;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The name of an object: a DNS label (RFC 1123 §2.1), lower case.
@@ -60,9 +61,18 @@ pub struct Network {
     pub domain: String,
     /// Resolvers that names outside the domain are forwarded to; those of the node if empty.
     pub resolvers: Vec<IpAddr>,
+    /// Largest packet of its workloads. More than [`NETWORK_MTU_BYTES`] serves nodes between which jumbo
+    /// frames pass; where they do not, nodes find out and senders are told.
+    pub mtu_bytes: u32,
     /// Free labels.
     pub tags: BTreeMap<String, String>,
 }
+
+/// Largest packet of a network unless declared: an outer IPv6 header (40), UDP (8) and WireGuard (32) fit into
+/// 1,500 bytes.
+pub const NETWORK_MTU_BYTES: u32 = 1420;
+/// What may be declared: from IPv6's smallest (RFC 8200 §5) to jumbo frames.
+pub const NETWORK_MTU_RANGE: RangeInclusive<u32> = 1280..=9216;
 
 /// A part of a network in one zone.
 #[derive(Clone, Debug)]

@@ -31,8 +31,7 @@ use peers::PeerPlan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-/// Largest inner packet: an outer IPv6 header (40), UDP (8) and WireGuard (32) fit into 1500 bytes.
-pub const TUNNEL_MTU_BYTES: u32 = 1420;
+pub use netloom_model::fabric::NETWORK_MTU_BYTES as TUNNEL_MTU_BYTES;
 
 /// All that one node must hold and run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,6 +51,8 @@ pub struct NetworkPlan {
     pub namespace: Namespace,
     /// The device whose other end is the engine.
     pub tunnel: LinkEnd,
+    /// Largest packet of its workloads.
+    pub mtu_bytes: u32,
     /// The other nodes of the network.
     pub peers: BTreeMap<Name, PeerPlan>,
     /// Where the resolver listens, in the network's namespace.

@@ -9,7 +9,7 @@ use crate::form::{
 use netloom_cbor::{DecodeError, from_bytes};
 use netloom_model::Span;
 use netloom_model::fabric::{
-    Attach, Fabric, Name, Network, Node, Region, Service, Subnet, Workload,
+    Attach, Fabric, NETWORK_MTU_BYTES, Name, Network, Node, Region, Service, Subnet, Workload,
 };
 use netloom_model::lease::Leases;
 use netloom_plan::input::Directory;
@@ -215,6 +215,7 @@ pub(crate) fn network(form: NetworkForm) -> Network {
         region: None,
         domain: form.domain,
         resolvers: form.resolvers,
+        mtu_bytes: form.mtu_bytes.unwrap_or(NETWORK_MTU_BYTES),
         tags: BTreeMap::new(),
     }
 }

@@ -50,6 +50,8 @@ netloom_cbor::record! {
         1 => pub(crate) domain: String [max DOMAIN_BYTES_MAX],
         /// Resolvers for other names.
         2 => pub(crate) resolvers: Vec<IpAddr> [max LIST_MAX],
+        /// Its MTU, if it is another than is usual.
+        3 => pub(crate) mtu_bytes: Option<u32>,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::topic::Topic;
 use crate::{Key, Kind};
 use netloom_cbor::{Encode, to_bytes};
 use netloom_model::Fabric;
-use netloom_model::fabric::{Name, Node, Workload};
+use netloom_model::fabric::{NETWORK_MTU_BYTES, Name, Node, Workload};
 use netloom_model::lease::Leases;
 use netloom_plan::input::Directory;
 use netloom_plan::membership::Memberships;
@@ -55,6 +55,7 @@ pub fn resources(whole: &Whole<'_>) -> BTreeMap<Key, Entry> {
             cidrs: network.cidrs.clone(),
             domain: network.domain.clone(),
             resolvers: network.resolvers.clone(),
+            mtu_bytes: Some(network.mtu_bytes).filter(|mtu| *mtu != NETWORK_MTU_BYTES),
         };
         // Every node stops the prefixes of all networks on its own stack.
         found.add(Kind::Network, name, &form, vec![Topic::All]);

@@ -4,11 +4,11 @@ mod commands;
 
 pub(crate) use commands::Command;
 use netloom_base::{PacketBatch, Seed, WallTime};
-use netloom_node::{Inbound, NetworkId, Node, NodeConfig, Outbound};
+use netloom_node::{Destination, Inbound, NetworkId, Node, NodeConfig, Outbound, Segmentation};
 use netloom_sys::clock::{monotonic_now, wall_now};
 use netloom_sys::poll::{Poller, Waker};
 use netloom_sys::tunnel::TunnelDevice;
-use netloom_sys::udp::UdpSocket;
+use netloom_sys::udp::{Pieces, Route, UdpSocket};
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
@@ -53,6 +53,8 @@ pub(crate) struct Driver {
     sources: Vec<SocketAddr>,
     outbound: Outbound,
     inbound: Inbound,
+    /// For devices, beside what came from the socket: errors, and packets that came in parts.
+    apart: PacketBatch,
     /// Packets that a device refused.
     device_drops: u64,
     /// Packets that the socket refused.
@@ -84,6 +86,7 @@ impl Driver {
             sources: Vec::with_capacity(OUTER_PACKETS_MAX),
             outbound: Outbound::new(),
             inbound: Inbound::new(),
+            apart: PacketBatch::new(1, PACKET_BYTES_MAX),
             device_drops: 0,
             socket_drops: 0,
         })
@@ -145,6 +148,10 @@ impl Driver {
                 let written = device.write(&self.outer, arrival.packets.iter().copied());
                 self.device_drops += written.dropped as u64;
             }
+            for (network, packet) in self.inbound.whole() {
+                let Some(device) = self.devices.get_mut(network) else { continue };
+                self.device_drops += write_one(device, &mut self.apart, packet);
+            }
             self.flush();
         }
     }
@@ -167,11 +174,14 @@ impl Driver {
             self.node.handle_inner(now, network, &mut self.inner, &mut self.outbound);
             let batch = &self.inner;
             let packets = self.outbound.destinations().flat_map(|destination| {
-                let packets = destination.packets.iter();
-                packets.map(move |index| (destination.to, batch.packet(*index as usize)))
+                let (packets, route) = (destination.packets.iter(), route(&destination));
+                packets.map(move |index| (route, batch.packet(*index as usize)))
             });
             let written = self.socket.send(packets);
             self.socket_drops += written.dropped as u64;
+            for reply in self.outbound.replies() {
+                self.device_drops += write_one(device, &mut self.apart, reply);
+            }
             // A first packet starts a handshake, which is made when timers are handled.
             self.node.handle_timers(now, self.wall(), HANDSHAKES_AT_ONCE);
             self.flush();
@@ -184,6 +194,30 @@ impl Driver {
             let written = self.socket.send([(transmit.to, transmit.datagram.as_slice())]);
             self.socket_drops += written.dropped as u64;
         }
+        while let Some(message) = self.node.poll_message() {
+            let route = Route { to: message.to, pieces: Pieces::Any, may_fragment: false };
+            let datagrams = message.datagrams.iter().map(|datagram| (route, datagram.as_slice()));
+            // One that the kernel refuses as too long has found what it was sent for.
+            let _ = self.socket.send(datagrams);
+        }
         while self.node.poll_event().is_some() {}
     }
+}
+
+fn route(destination: &Destination<'_>) -> Route {
+    let pieces = match destination.segmentation {
+        Segmentation::Pieces => Pieces::Any,
+        Segmentation::EqualPieces => Pieces::Equal,
+        Segmentation::Apart => Pieces::None,
+    };
+    Route { to: destination.to, pieces, may_fragment: destination.may_fragment }
+}
+
+/// Gives a device one packet; how many were dropped.
+fn write_one(device: &mut TunnelDevice, room: &mut PacketBatch, packet: &[u8]) -> u64 {
+    room.clear();
+    if !room.push(packet) {
+        return 1;
+    }
+    device.write(room, [0]).dropped as u64
 }

@@ -53,6 +53,38 @@ pub struct UdpSocket {
     ipv6: bool,
     /// Whether packets of one size to one place are sent in one piece.
     sends_segments: bool,
+    /// What the kernel was last told of fragments.
+    may_fragment: bool,
+}
+
+/// How a packet is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// Where to.
+    pub to: SocketAddr,
+    /// How it may be put together with others.
+    pub pieces: Pieces,
+    /// Whether routers, or this kernel, may cut it. Else it carries "don't fragment", and what the kernel
+    /// believes of the path's MTU is passed over (`IP_PMTUDISC_PROBE`, ip(7)).
+    pub may_fragment: bool,
+}
+
+/// How packets to one place may be put together for the kernel (`UDP_SEGMENT`, udp(7)).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pieces {
+    /// In pieces of equal parts; the last may be shorter.
+    Any,
+    /// In pieces of equal parts only.
+    Equal,
+    /// Each by itself.
+    None,
+}
+
+impl From<SocketAddr> for Route {
+    /// In pieces, and cut where the underlay has to.
+    fn from(to: SocketAddr) -> Self {
+        Self { to, pieces: Pieces::Any, may_fragment: true }
+    }
 }
 
 impl UdpSocket {
@@ -99,13 +131,13 @@ impl UdpSocket {
             system::check(unsafe { libc::bind(fd.as_raw_fd(), raw.as_ptr(), length) })
         };
         prepare().map_err(|source| UdpError::Bind { address, source })?;
-        Ok(Self { fd, ipv6, sends_segments: true })
+        Ok(Self { fd, ipv6, sends_segments: true, may_fragment: true })
     }
 
     /// Another handle of the same socket: marks that are set on one hold for both.
     pub fn try_clone(&self) -> io::Result<Self> {
-        let (ipv6, sends_segments) = (self.ipv6, self.sends_segments);
-        Ok(Self { fd: self.fd.try_clone()?, ipv6, sends_segments })
+        let Self { ipv6, sends_segments, may_fragment, .. } = *self;
+        Ok(Self { fd: self.fd.try_clone()?, ipv6, sends_segments, may_fragment })
     }
 
     /// The address it is bound to.
@@ -136,6 +168,24 @@ impl UdpSocket {
     /// Whether datagrams are sent in one piece.
     pub fn has_send_offload(&self) -> bool {
         self.sends_segments
+    }
+
+    /// From now on the underlay may cut what is sent, or not.
+    fn set_may_fragment(&mut self, may_fragment: bool) {
+        if self.may_fragment == may_fragment {
+            return;
+        }
+        let (v4, v6) = if may_fragment {
+            (libc::IP_PMTUDISC_WANT, libc::IPV6_PMTUDISC_WANT)
+        } else {
+            (libc::IP_PMTUDISC_PROBE, libc::IPV6_PMTUDISC_PROBE)
+        };
+        // Kernels since 2.6.22 know it; one that refuses sends as before.
+        let _ = system::set_option(&self.fd, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, &v4);
+        if self.ipv6 {
+            let _ = system::set_option(&self.fd, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, &v6);
+        }
+        self.may_fragment = may_fragment;
     }
 
     /// Marks all that is sent, for routing rules (`SO_MARK`); 0 is no mark.

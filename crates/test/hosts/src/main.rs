@@ -10,6 +10,7 @@ mod ground;
 mod installed;
 mod kill_storm;
 mod members;
+mod paths;
 mod real_hosts;
 mod say;
 mod upgrade;
@@ -40,6 +41,8 @@ enum Trial {
     Faults(faults::Options),
     /// A host that systemd runs.
     Installed(installed::Options),
+    /// A path that narrows under a stream.
+    Paths(paths::Options),
     /// Two versions in one fabric.
     Upgrade(upgrade::Options),
 }
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Trial::Members(options) => members::run(&netloom, &options),
         Trial::Faults(options) => faults::run(&netloom, &options),
         Trial::Installed(options) => installed::run(&netloom, &options),
+        Trial::Paths(options) => paths::run(&netloom, &options),
         Trial::Upgrade(options) => upgrade::run(&netloom, &options),
     };
     match result {

@@ -196,6 +196,11 @@ fn tunnels(status: &api::Status) -> String {
                     endpoint,
                     format!("{} in, {} out", bytes("rx_bytes"), bytes("tx_bytes")),
                     cipher(tunnel["cipher"].as_str(), tunnel["cipher_reason"].as_str()),
+                    path(
+                        tunnel["path_mtu_bytes"].as_u64(),
+                        tunnel["round_trip_us"].as_u64(),
+                        tunnel["segmentation"].as_str(),
+                    ),
                 ]);
             }
         }
@@ -209,6 +214,23 @@ fn cipher(cipher: Option<&str>, reason: Option<&str>) -> String {
         (Some(cipher), Some(reason)) if !reason.is_empty() => format!("{cipher} ({reason})"),
         (cipher, _) => cipher.unwrap_or_default().to_owned(),
     }
+}
+
+/// What is known of the way to a peer: the MTU inside the tunnel, the round trip, and broken segmentation.
+fn path(mtu_bytes: Option<u64>, round_trip_us: Option<u64>, segmentation: Option<&str>) -> String {
+    let mtu = mtu_bytes.map(|bytes| format!("mtu {bytes}"));
+    let round_trip = round_trip_us.map(|us| {
+        let tenths_ms = us.div_ceil(100);
+        format!("rtt {}.{} ms", tenths_ms / 10, tenths_ms % 10)
+    });
+    let broken = match segmentation {
+        Some("equal pieces") => Some("offload: shorter ends get lost, so they are sent alone"),
+        Some("apart") => Some("offload: pieces do not arrive whole, so datagrams are sent alone"),
+        _ => None,
+    };
+    let parts: Vec<_> =
+        [mtu, round_trip, broken.map(ToOwned::to_owned)].into_iter().flatten().collect();
+    parts.join(", ")
 }
 
 fn shown_agent(own: &netloom_agent::protocol::Status) -> String {
@@ -228,7 +250,9 @@ fn shown_agent(own: &netloom_agent::protocol::Status) -> String {
             let endpoint = tunnel.endpoint.map_or_else(|| "-".to_owned(), |one| one.to_string());
             let state = if tunnel.has_session { "session" } else { "idle" };
             let cipher = cipher(tunnel.cipher.as_deref(), Some(&tunnel.cipher_reason));
-            vec![peer.clone(), state.to_owned(), endpoint, cipher]
+            let path =
+                path(tunnel.path_mtu_bytes, tunnel.round_trip_us, tunnel.segmentation.as_deref());
+            vec![peer.clone(), state.to_owned(), endpoint, cipher, path]
         };
         let rows: Vec<Vec<String>> = report.peers.iter().map(row).collect();
         text.push_str(&output::table(&rows));

@@ -20,6 +20,9 @@ fn the_corpus_replays_without_panic() {
     for (_, bytes) in corpus("wireguard_message") {
         netloom_node::wireguard::fuzz::message(&bytes);
     }
+    for (_, bytes) in corpus("path_message") {
+        netloom_path::fuzz::message(&bytes);
+    }
     let opened = |(path, bytes): (PathBuf, Vec<u8>)| {
         (path.file_name().unwrap().to_owned(), netloom_node::fuzz::outer(&bytes))
     };

@@ -21,5 +21,6 @@ mod corpus;
 mod differential;
 mod networks;
 mod pair;
+mod path;
 mod suites;
 mod world;

@@ -39,12 +39,16 @@ pub(crate) struct Host {
     pub(crate) wall_secs: i64,
     pub(crate) received: Vec<(NetworkId, Vec<u8>)>,
     pub(crate) events: Vec<Event>,
+    /// What its own interfaces got back.
+    pub(crate) replies: Vec<Vec<u8>>,
     outbound: Outbound,
     inbound: Inbound,
 }
 
 pub(crate) struct World {
     pub(crate) now: Time,
+    /// Longest datagram that links take.
+    pub(crate) takes_bytes: usize,
     pub(crate) hosts: Vec<Host>,
     pub(crate) link: Link,
     /// Datagrams that left a host: from, to, bytes.
@@ -96,11 +100,13 @@ impl World {
             wall_secs: 1_700_000_000,
             received: Vec::new(),
             events: Vec::new(),
+            replies: Vec::new(),
             outbound: Outbound::new(),
             inbound: Inbound::new(),
         };
         Self {
             now: Time::ZERO,
+            takes_bytes: usize::MAX,
             hosts: (0..hosts).map(host).collect(),
             link: Link::GOOD,
             wire: Vec::new(),
@@ -186,6 +192,7 @@ impl World {
                     datagrams.push_back(Transmit { to: destination.to, datagram });
                 }
             }
+            host.replies.extend_from_slice(host.outbound.replies());
             for transmit in datagrams {
                 self.launch(self.hosts[from].address, transmit);
             }
@@ -197,7 +204,8 @@ impl World {
     pub(crate) fn launch(&mut self, from: SocketAddr, Transmit { to, datagram }: Transmit) {
         (self.now, from, to, &datagram).hash(&mut self.trace);
         self.wire.push((from, to, datagram.clone()));
-        if self.rng.next_u32() % 1_000 < self.link.loss_per_mille {
+        let is_lost = self.rng.next_u32() % 1_000 < self.link.loss_per_mille;
+        if is_lost || datagram.len() > self.takes_bytes {
             return;
         }
         let repeat = self.rng.next_u32() % 1_000 < self.link.repeat_per_mille;
@@ -255,12 +263,18 @@ impl World {
                 host.received.push((arrival.network, packet));
             }
         }
+        host.received.extend_from_slice(host.inbound.whole());
         self.collect(number);
     }
 
     fn collect(&mut self, number: usize) {
         while let Some(transmit) = self.hosts[number].node.poll_transmit() {
             self.launch(self.hosts[number].address, transmit);
+        }
+        while let Some(message) = self.hosts[number].node.poll_message() {
+            for datagram in message.datagrams {
+                self.launch(self.hosts[number].address, Transmit { to: message.to, datagram });
+            }
         }
         while let Some(event) = self.hosts[number].node.poll_event() {
             format!("{number} {event:?}").hash(&mut self.trace);

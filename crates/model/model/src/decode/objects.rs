@@ -31,6 +31,8 @@ pub struct Network {
     pub domain: Option<At<String>>,
     /// Resolvers.
     pub resolvers: Vec<IpAddr>,
+    /// Largest packet.
+    pub mtu_bytes: Option<u32>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
 }
@@ -95,7 +97,7 @@ impl Decoder {
 
     /// A network.
     pub fn network(&mut self, tree: &Tree) -> Option<Network> {
-        let fields = self.fields(tree, "a network", &["cidr", "region", "dns", "tags"])?;
+        let fields = self.fields(tree, "a network", &["cidr", "region", "dns", "mtu", "tags"])?;
         let cidrs = fields.required("cidr", self).map(|t| self.some_cidrs(t)).unwrap_or_default();
         let region = fields.optional_reference("region", self);
         let (mut domain, mut resolvers) = (None, Vec::new());
@@ -109,7 +111,8 @@ impl Decoder {
             }
         }
         let tags = fields.optional("tags").map(|t| self.texts(t, "`tags`")).unwrap_or_default();
-        Some(Network { cidrs, region, domain, resolvers, tags })
+        let mtu_bytes = fields.optional("mtu").and_then(|t| self.mtu(t));
+        Some(Network { cidrs, region, domain, resolvers, mtu_bytes, tags })
     }
 
     /// A subnet.

@@ -2,7 +2,7 @@
 
 use super::{At, Decoder};
 use crate::diagnostic::{Diagnostic, code};
-use crate::fabric::{PortRange, Protocol};
+use crate::fabric::{NETWORK_MTU_RANGE, PortRange, Protocol};
 use crate::tree::{Tree, Value};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -109,6 +109,14 @@ impl Decoder {
     /// A port from 1 to 65535.
     pub fn port(&mut self, tree: &Tree) -> Option<u16> {
         self.parsed(tree, "a port from 1 to 65535", port)
+    }
+
+    /// The MTU of a network.
+    pub fn mtu(&mut self, tree: &Tree) -> Option<u32> {
+        let form = "a number of bytes from 1280 to 9216";
+        self.parsed(tree, form, |text| {
+            text.parse().ok().filter(|mtu| NETWORK_MTU_RANGE.contains(mtu))
+        })
     }
 
     /// Ports and ranges of ports.

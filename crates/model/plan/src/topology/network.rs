@@ -7,7 +7,7 @@ use super::parts::{
 use super::{Topology, policy};
 use crate::input::PlanInput;
 use crate::naming::{HOST_LINK, TUNNEL};
-use crate::{NetworkPlan, TUNNEL_MTU_BYTES, firewall, names, peers};
+use crate::{NetworkPlan, firewall, names, peers};
 use ipnet::{IpNet, Ipv6Net};
 use netloom_model::fabric::Name;
 use netloom_model::lease;
@@ -18,7 +18,8 @@ use std::net::{IpAddr, Ipv6Addr};
 impl<'a> Topology<'a> {
     pub(super) fn network(&mut self, network: &'a Name, joins_host: bool) -> NetworkPlan {
         let namespace = network_namespace(network);
-        let cidrs = self.input.fabric.networks[network].cidrs.clone();
+        let declared = &self.input.fabric.networks[network];
+        let (cidrs, mtu_bytes) = (declared.cidrs.clone(), declared.mtu_bytes);
         let worst = netloom_state::stop_metric(&self.input.fabric.name);
         let service_addresses: Vec<(IpAddr, IpAddr)> = self
             .local_subnets(network)
@@ -31,7 +32,7 @@ impl<'a> Topology<'a> {
         for address in service_addresses.iter().flat_map(|(gateway, dns)| [gateway, dns]) {
             state.addresses.insert(Address { link: "lo".into(), address: IpNet::from(*address) });
         }
-        add_tunnel(state);
+        add_tunnel(state, mtu_bytes);
         for cidr in cidrs.into_iter().chain([self.node_prefix()]) {
             let state = self.in_namespace(&namespace);
             state.routes.insert(way(cidr, METRIC_WAY, TUNNEL, None, None));
@@ -55,6 +56,7 @@ impl<'a> Topology<'a> {
         self.in_namespace(&namespace).tables.insert(firewall::TABLE.to_owned(), table);
         NetworkPlan {
             tunnel: end(&namespace, TUNNEL),
+            mtu_bytes,
             namespace,
             peers: peers::peers(self.input, self.node, network),
             resolver_addresses: service_addresses.iter().map(|(_, dns)| *dns).collect(),
@@ -70,7 +72,8 @@ impl<'a> Topology<'a> {
     /// Links the node's own stack to a network.
     pub(super) fn join_host(&mut self, network: &Name, namespace: &Namespace) {
         let link = host_link_name(self.input.fabric_id, network);
-        self.veth(&end(namespace, HOST_LINK), &end(&Namespace::Host, &link));
+        let mtu_bytes = self.input.fabric.networks[network].mtu_bytes;
+        self.veth(&end(namespace, HOST_LINK), &end(&Namespace::Host, &link), mtu_bytes);
         let own = IpAddr::from(self.input.node_address(self.node));
         let mut addresses = vec![own];
         for (name, workload) in self.local_workloads(network) {
@@ -115,11 +118,11 @@ impl<'a> Topology<'a> {
     }
 
     /// A veth pair between a network's namespace and another one.
-    pub(super) fn veth(&mut self, inner: &LinkEnd, outer: &LinkEnd) {
+    pub(super) fn veth(&mut self, inner: &LinkEnd, outer: &LinkEnd, mtu_bytes: u32) {
         for (this, other) in [(inner, outer), (outer, inner)] {
             let link = Link {
                 kind: LinkKind::Veth { peer: other.clone() },
-                mtu_bytes: TUNNEL_MTU_BYTES,
+                mtu_bytes,
                 mac: Some(link_mac(&this.link, &this.namespace)),
                 up: true,
             };

@@ -1,6 +1,5 @@
 //! Links, ways and names that every part of the topology is made of.
 
-use crate::TUNNEL_MTU_BYTES;
 use crate::naming::{TUNNEL, link_name, mac};
 use ipnet::IpNet;
 use netloom_state::host::{Link, LinkEnd, LinkKind, Neighbour, Route, RouteKind};
@@ -38,8 +37,8 @@ pub(super) fn loopback() -> Link {
     Link { kind: LinkKind::Loopback, mtu_bytes: 65536, mac: None, up: true }
 }
 
-pub(super) fn add_tunnel(state: &mut NamespaceState) {
-    let link = Link { kind: LinkKind::Tunnel, mtu_bytes: TUNNEL_MTU_BYTES, mac: None, up: true };
+pub(super) fn add_tunnel(state: &mut NamespaceState, mtu_bytes: u32) {
+    let link = Link { kind: LinkKind::Tunnel, mtu_bytes, mac: None, up: true };
     state.links.insert(TUNNEL.to_owned(), link);
     state.sysctls.insert(no_automatic_address(TUNNEL), "1".to_owned());
 }

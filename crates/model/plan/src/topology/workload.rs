@@ -37,7 +37,8 @@ impl<'a> Topology<'a> {
                 Namespace::Path(_) => host_link_name(self.input.fabric_id, network),
                 Namespace::Host | Namespace::Own(_) => WORKLOAD_LINK.to_owned(),
             };
-            self.veth(&end(&inside, &inner), &end(namespace, &outer));
+            let mtu_bytes = self.input.fabric.networks[network].mtu_bytes;
+            self.veth(&end(&inside, &inner), &end(namespace, &outer), mtu_bytes);
             self.attach(&inside, &inner, namespace, &outer, &addresses);
             let way_in = WayIn { link: outer, gateway_mac: link_mac(&inner, &inside) };
             self.ways_out(namespace, workload, &addresses, &way_in);

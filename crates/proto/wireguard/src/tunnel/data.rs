@@ -1,6 +1,6 @@
 //! A tunnel's data packets: counters to seal with, keys to open with, and the queue before them.
 
-use super::Tunnel;
+use super::{Transmit, Tunnel};
 use crate::drop_reason::DropReason;
 use crate::index_table::IndexTable;
 use crate::limits::{
@@ -69,6 +69,15 @@ impl Tunnel {
         }
         self.authenticated_sent(now);
         Some(reservation)
+    }
+
+    /// Seals one packet as it is, without padding, if there is a session. It counts as sent.
+    pub fn seal_packet(&mut self, now: Time, packet: &[u8]) -> Option<Transmit> {
+        let Reservation { to, key, first_counter } = self.reserve_any(now, 1)?;
+        let datagram = key.seal_copy(first_counter, packet, packet.len());
+        self.stats.tx_bytes += datagram.len() as u64;
+        self.data_sent(now);
+        Some(Transmit { to, datagram })
     }
 
     /// Keeps a packet until there is a session, which is asked for. If there is no room, the

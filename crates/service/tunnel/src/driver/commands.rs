@@ -1,8 +1,8 @@
 //! What the driver is asked between two batches: other networks, other peers, how it is.
 
-use super::{Driver, SOCKET};
+use super::{Driver, INNER_PACKETS_MAX, SOCKET};
 use crate::{NetworkSetup, PeerChanges, TunnelServiceError, TunnelStatus};
-use netloom_base::WallTime;
+use netloom_base::{PacketBatch, WallTime};
 use netloom_node::{NetworkConfig, NetworkId, PeerConfig};
 use netloom_sys::clock::monotonic_now;
 use netloom_sys::tunnel::{TunnelKind, TunnelOffloads};
@@ -70,6 +70,7 @@ impl Driver {
         self.node
             .set_network(now, id, &config)
             .map_err(|source| TunnelServiceError::Network { network: name.clone(), source })?;
+        self.make_room(mtu_bytes);
         if let Some(mut device) = device {
             device.set_offloads(TunnelOffloads { tcp: true, udp: true });
             self.devices.remove(&id);
@@ -94,6 +95,13 @@ impl Driver {
             self.node.call_peer(now, id, &key);
         }
         Ok(())
+    }
+
+    /// Room for packets of a network: those of the largest.
+    fn make_room(&mut self, mtu_bytes: usize) {
+        if mtu_bytes > self.inner.packet_bytes_max() {
+            self.inner = PacketBatch::new(INNER_PACKETS_MAX, mtu_bytes);
+        }
     }
 
     /// Changes some peers and leaves the others as they are: the cost is that of the change.

@@ -1,13 +1,12 @@
 //! Sending: packets of one size to one place in one piece, as far as the devices below take that.
 
-use super::UdpSocket;
 use super::segment::SegmentControl;
+use super::{Pieces, Route, UdpSocket};
 use crate::address::RawAddress;
 use crate::system;
 use crate::tunnel::Written;
 use std::io;
 use std::iter::Peekable;
-use std::net::SocketAddr;
 use std::os::fd::AsRawFd as _;
 
 /// Messages per system call, each a packet or a piece.
@@ -20,14 +19,18 @@ const SEGMENTS_MAX: usize = 64;
 const PIECE_BYTES_MAX: usize = 65_507;
 
 impl UdpSocket {
-    /// Sends packets, each to its destination. What the kernel refuses is dropped, as on any wire.
-    pub fn send<'a>(
+    /// Sends packets, each on its route: an address, or a [`Route`]. What the kernel refuses is dropped, as on
+    /// any wire.
+    pub fn send<'a, R: Into<Route>>(
         &mut self,
-        packets: impl IntoIterator<Item = (SocketAddr, &'a [u8])>,
+        packets: impl IntoIterator<Item = (R, &'a [u8])>,
     ) -> Written {
         let mut written = Written::default();
-        let mut packets = packets.into_iter().peekable();
-        while packets.peek().is_some() {
+        let packets = packets.into_iter().map(|(route, packet)| (route.into(), packet));
+        let mut packets = packets.peekable();
+        while let Some((first, _)) = packets.peek() {
+            let may_fragment = first.may_fragment;
+            self.set_may_fragment(may_fragment);
             let mut names = [RawAddress::empty(); MESSAGES_MAX];
             let mut vectors = [system::zeroed::<libc::iovec>(); VECTORS_MAX];
             let mut controls = [SegmentControl::default(); MESSAGES_MAX];
@@ -36,10 +39,13 @@ impl UdpSocket {
             while count < MESSAGES_MAX && used < VECTORS_MAX {
                 let room = if self.sends_segments { VECTORS_MAX - used } else { 1 };
                 let free = &mut vectors[used..used + room.min(SEGMENTS_MAX)];
+                if packets.peek().is_some_and(|(route, _)| route.may_fragment != may_fragment) {
+                    break;
+                }
                 let Some(piece) = fill(&mut packets, free) else { break };
                 let header = &mut messages[count].msg_hdr;
                 let length;
-                (names[count], length) = RawAddress::new(piece.to, self.ipv6);
+                (names[count], length) = RawAddress::new(piece.route.to, self.ipv6);
                 header.msg_name = names[count].as_mut_ptr().cast();
                 header.msg_namelen = length;
                 header.msg_iov = vectors[used..].as_mut_ptr();
@@ -111,17 +117,17 @@ impl UdpSocket {
 
 /// Packets that are sent in one piece.
 struct Piece {
-    to: SocketAddr,
+    route: Route,
     packets: usize,
     packet_bytes: usize,
 }
 
 /// Fills vectors with packets that go to one place and have one size, but for the last one.
 fn fill<'a>(
-    packets: &mut Peekable<impl Iterator<Item = (SocketAddr, &'a [u8])>>,
+    packets: &mut Peekable<impl Iterator<Item = (Route, &'a [u8])>>,
     vectors: &mut [libc::iovec],
 ) -> Option<Piece> {
-    let (to, first) = packets.next()?;
+    let (route, first) = packets.next()?;
     let vector = |packet: &[u8]| libc::iovec {
         // The kernel only reads from it.
         iov_base: packet.as_ptr().cast_mut().cast(),
@@ -129,9 +135,14 @@ fn fill<'a>(
     };
     vectors[0] = vector(first);
     let (mut count, mut bytes, mut last) = (1, first.len(), first.len());
-    while count < vectors.len() && last == first.len() {
-        let fits = |(other, packet): &(SocketAddr, &[u8])| {
-            *other == to && packet.len() <= first.len() && bytes + packet.len() <= PIECE_BYTES_MAX
+    let most = if route.pieces == Pieces::None { 1 } else { vectors.len() };
+    while count < most && last == first.len() {
+        let fits = |(other, packet): &(Route, &[u8])| {
+            let is_part = match route.pieces {
+                Pieces::Any => packet.len() <= first.len(),
+                Pieces::Equal | Pieces::None => packet.len() == first.len(),
+            };
+            *other == route && is_part && bytes + packet.len() <= PIECE_BYTES_MAX
         };
         let Some((_, packet)) = packets.next_if(fits) else { break };
         vectors[count] = vector(packet);
@@ -139,5 +150,5 @@ fn fill<'a>(
         bytes += packet.len();
         last = packet.len();
     }
-    Some(Piece { to, packets: count, packet_bytes: first.len() })
+    Some(Piece { route, packets: count, packet_bytes: first.len() })
 }

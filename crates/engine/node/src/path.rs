@@ -1,0 +1,286 @@
+//! What is said between nodes inside their tunnels: probes, canaries, packets in parts.
+
+use crate::config::PeerId;
+use crate::counters::DropReason;
+use crate::inbound::Inbound;
+use crate::node::{Node, Peer};
+use crate::outbound::Outbound;
+use netloom_base::packet::IpView;
+use netloom_base::{PacketBatch, Time};
+use netloom_path::canary::{Heard, TAIL};
+use netloom_path::message::{DESTINATION, HEADER_BYTES};
+use netloom_path::path_mtu::PATH_BYTES_ASSUMED;
+use netloom_path::{
+    Canary, Message, Oversize, PathMtu, Reassembly, Round, Segmentation, fragments,
+};
+use netloom_wireguard::message::DATA_OVERHEAD_BYTES;
+use netloom_wireguard::{Transmit, TunnelEvent};
+use std::net::{IpAddr, SocketAddr};
+
+/// The longest piece that a kernel takes.
+const PIECE_BYTES_MAX: usize = 65_507;
+
+/// What is known of the way to a peer.
+#[derive(Clone, Debug)]
+pub(crate) struct Path {
+    pub(crate) mtu: PathMtu,
+    pub(crate) canary: Canary,
+    heard: Heard,
+    reassembly: Reassembly,
+    next_packet: u32,
+}
+
+/// Messages to a node, sealed: to be sent so that the underlay does not cut them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MessageTransmit {
+    /// Where to.
+    pub to: SocketAddr,
+    /// Datagrams: in one piece, all of one size but for a shorter last one, if there are several.
+    pub datagrams: Vec<Vec<u8>>,
+}
+
+impl Path {
+    pub(crate) fn new(mtu_bytes: usize) -> Self {
+        Self {
+            mtu: PathMtu::new(mtu_bytes),
+            canary: Canary::default(),
+            heard: Heard::default(),
+            reassembly: Reassembly::default(),
+            next_packet: 0,
+        }
+    }
+}
+
+impl Peer {
+    /// The largest packet for the peer in a network of MTU `mtu_bytes`.
+    pub(crate) fn path_bytes(&self, mtu_bytes: usize) -> usize {
+        match &self.path {
+            Some(path) => path.mtu.limit_bytes(),
+            None if self.config.is_node => mtu_bytes.min(PATH_BYTES_ASSUMED),
+            None => mtu_bytes,
+        }
+    }
+
+    /// What TCP's SYNs may announce to the peer, and it to us.
+    pub(crate) fn announced_bytes(&self, mtu_bytes: usize) -> usize {
+        self.path.as_ref().map_or(mtu_bytes, |path| path.mtu.announced_bytes())
+    }
+
+    /// What is known of the way to it, from now on; `None` for a stock peer.
+    pub(crate) fn path_mut(&mut self, mtu_bytes: usize) -> Option<&mut Path> {
+        if !self.config.is_node {
+            return None;
+        }
+        Some(self.path.get_or_insert_with(|| Box::new(Path::new(mtu_bytes))))
+    }
+
+    /// When the path has something to do.
+    pub(crate) fn path_timeout(&self) -> Option<Time> {
+        let path = self.path.as_ref()?;
+        [path.mtu.poll_timeout(), path.canary.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// The path does what is due.
+    pub(crate) fn handle_path_timeout(&mut self, now: Time) {
+        if let Some(path) = &mut self.path {
+            path.mtu.handle_timeout(now);
+            path.canary.handle_timeout(now);
+        }
+    }
+
+    /// What is sent to the peer in a batch may be due for a check of the path. Gives how datagrams are put
+    /// together.
+    pub(crate) fn sending(
+        &mut self,
+        now: Time,
+        mtu_bytes: usize,
+        (packet_bytes, count): (usize, usize),
+        bytes: u64,
+    ) -> Segmentation {
+        let Some(path) = self.path_mut(mtu_bytes) else { return Segmentation::Pieces };
+        path.mtu.sending(now, packet_bytes, bytes);
+        let packet_bytes = packet_bytes.max(HEADER_BYTES + 1);
+        let parts = count.min(PIECE_BYTES_MAX / (packet_bytes + DATA_OVERHEAD_BYTES));
+        path.canary.sending(now, packet_bytes, parts, bytes);
+        path.canary.segmentation()
+    }
+
+    /// An event of the tunnel that makes the path another.
+    pub(crate) fn path_event(&mut self, event: TunnelEvent) {
+        if let (TunnelEvent::EndpointChanged { .. }, Some(path)) = (event, &mut self.path) {
+            path.mtu.forget();
+            path.canary.forget();
+        }
+    }
+}
+
+impl Node {
+    /// The next message to a node. To be drained after every other call, like
+    /// [`Self::poll_transmit`].
+    pub fn poll_message(&mut self) -> Option<MessageTransmit> {
+        self.messages.pop_front()
+    }
+
+    /// Sends what a peer's path wants to be said.
+    pub(crate) fn settle_path(&mut self, now: Time, id: PeerId) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let Some(path) = &mut peer.path else { return };
+        if peer.tunnel.mtu_bytes() != path.mtu.limit_bytes() {
+            peer.tunnel.set_mtu_bytes(path.mtu.limit_bytes());
+        }
+        let mut packet = Vec::new();
+        while let Some(probe) = path.mtu.poll_probe() {
+            packet.clear();
+            let packet_bytes = u16::try_from(probe.packet_bytes).unwrap_or(u16::MAX);
+            Message::Probe { id: probe.id, packet_bytes }.encode(&mut packet);
+            self.messages.extend(peer.tunnel.seal_packet(now, &packet).map(alone));
+        }
+        while let Some(round) = path.canary.poll_question() {
+            packet.clear();
+            Message::CanaryQuestion { round }.encode(&mut packet);
+            self.messages.extend(peer.tunnel.seal_packet(now, &packet).map(alone));
+        }
+        while let Some(round) = path.canary.poll_round() {
+            let mut seal = |is_alone, place, packet_bytes| {
+                packet.clear();
+                let packet_bytes = u16::try_from(packet_bytes).unwrap_or(u16::MAX);
+                let part = Message::CanaryPart { round: round.id, is_alone, place, packet_bytes };
+                part.encode(&mut packet);
+                peer.tunnel.seal_packet(now, &packet)
+            };
+            self.messages.extend(canary_messages(&round, &mut seal));
+        }
+    }
+
+    /// Deals with packets that their path does not take in one.
+    pub(crate) fn handle_oversize(&mut self, now: Time, batch: &PacketBatch, out: &mut Outbound) {
+        let mut told = None;
+        for place in 0..out.oversize.len() {
+            let (id, index) = out.oversize[place];
+            let packet = batch.packet(index as usize);
+            let Some(peer) = self.peers.get_mut(&id) else { continue };
+            let Some(network) = self.networks.get(&peer.network) else { continue };
+            let path_bytes = peer.path_bytes(network.mtu_bytes);
+            self.counters.drop_packet(DropReason::PathTooSmall);
+            match Oversize::of(packet, path_bytes) {
+                // Segments of one flow follow each other, and its sender needs to hear once.
+                Oversize::Tell(error) if told != ends(packet) => {
+                    told = ends(packet);
+                    out.replies.push(error);
+                }
+                Oversize::Tell(_) | Oversize::Drop => {}
+                Oversize::Fragments(parts) => {
+                    let sealed = parts.iter().map(|part| peer.tunnel.seal_packet(now, part));
+                    self.messages.extend(sealed.flatten().map(alone));
+                }
+                Oversize::Parts => {
+                    let Some(path) = peer.path_mut(network.mtu_bytes) else { continue };
+                    let number = path.next_packet;
+                    path.next_packet = number.wrapping_add(1);
+                    for part in fragments(packet, number, path_bytes) {
+                        self.messages.extend(peer.tunnel.seal_packet(now, &part).map(alone));
+                    }
+                }
+            }
+            self.settle(id);
+        }
+    }
+
+    /// Takes the messages of a peer out of the batch.
+    pub(crate) fn handle_messages(
+        &mut self,
+        now: Time,
+        id: PeerId,
+        batch: &PacketBatch,
+        inbound: &mut Inbound,
+    ) {
+        for place in 0..inbound.messages.len() {
+            let packet = batch.packet(inbound.messages[place] as usize);
+            if self.handle_message(now, id, packet, inbound).is_none() {
+                self.counters.drop_packet(DropReason::ForeignMessage);
+            }
+        }
+        inbound.messages.clear();
+        self.settle_path(now, id);
+        self.settle(id);
+    }
+
+    /// Takes a message of a peer; `None` if it is not understood.
+    fn handle_message(
+        &mut self,
+        now: Time,
+        id: PeerId,
+        packet: &[u8],
+        inbound: &mut Inbound,
+    ) -> Option<()> {
+        let peer = self.peers.get_mut(&id)?;
+        let network = self.networks.get(&peer.network)?;
+        let network_id = peer.network;
+        let path = peer.path_mut(network.mtu_bytes)?;
+        match Message::parse(packet)? {
+            Message::Probe { id, packet_bytes } => {
+                let mut answer = Vec::with_capacity(64);
+                Message::ProbeAnswer { id, packet_bytes }.encode(&mut answer);
+                self.messages.extend(peer.tunnel.seal_packet(now, &answer).map(alone));
+            }
+            Message::ProbeAnswer { id, packet_bytes } => {
+                path.mtu.answered(now, id, usize::from(packet_bytes));
+            }
+            Message::CanaryPart { round, is_alone, place, .. } => {
+                path.heard.part(round, is_alone, place);
+            }
+            Message::CanaryQuestion { round } => {
+                let (in_piece, alone_places) = path.heard.answer(round);
+                let mut answer = Vec::with_capacity(64);
+                Message::CanaryAnswer { round, in_piece, alone: alone_places }.encode(&mut answer);
+                self.messages.extend(peer.tunnel.seal_packet(now, &answer).map(alone));
+            }
+            Message::CanaryAnswer { round, in_piece, alone } => {
+                path.canary.answered(now, round, in_piece, alone);
+            }
+            Message::Fragment { id: number, offset, is_last, part } => {
+                let Some(whole) = path.reassembly.add(number, offset, is_last, part) else {
+                    return Some(());
+                };
+                let view = IpView::parse(&whole).filter(|view| view.total_bytes == whole.len())?;
+                let owner = network.routes.longest_match(view.source);
+                if owner.is_none_or(|(_, owner)| *owner != id) {
+                    self.counters.drop_packet(DropReason::ForeignSource);
+                } else if view.destination != IpAddr::from(DESTINATION) {
+                    self.counters.opened_packets += 1;
+                    inbound.whole.push((network_id, whole));
+                }
+            }
+        }
+        Some(())
+    }
+}
+
+/// The messages of a round: a piece, then its single datagrams.
+fn canary_messages(
+    round: &Round,
+    seal: &mut impl FnMut(bool, u8, usize) -> Option<Transmit>,
+) -> Vec<MessageTransmit> {
+    // At most 62 places.
+    let places = |count: usize| (0..count as u8).map(|place| (place, round.packet_bytes));
+    let tail = || round.tail_bytes.map(|packet_bytes| (TAIL, packet_bytes));
+    let sealed = places(round.in_piece).chain(tail());
+    let sealed: Vec<_> =
+        sealed.filter_map(|(place, packet_bytes)| seal(false, place, packet_bytes)).collect();
+    let piece = sealed.first().map(|first| first.to).map(|to| MessageTransmit {
+        to,
+        datagrams: sealed.into_iter().map(|transmit| transmit.datagram).collect(),
+    });
+    let singles = places(round.alone).chain(tail());
+    let singles =
+        singles.filter_map(|(place, packet_bytes)| seal(true, place, packet_bytes)).map(alone);
+    piece.into_iter().chain(singles).collect()
+}
+
+fn alone(Transmit { to, datagram }: Transmit) -> MessageTransmit {
+    MessageTransmit { to, datagrams: vec![datagram] }
+}
+
+fn ends(packet: &[u8]) -> Option<(IpAddr, IpAddr)> {
+    IpView::parse(packet).map(|view| (view.source, view.destination))
+}

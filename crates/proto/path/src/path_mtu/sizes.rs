@@ -1,0 +1,27 @@
+//! Which sizes a round tries.
+
+use super::PATH_BYTES_MIN;
+
+/// Sizes of a round between two that are known.
+pub(super) const ROUND: usize = 8;
+/// MTUs that underlays usually have: IPv6's smallest, mobile networks, other tunnels, PPPoE, Ethernet, jumbo.
+const USUAL_MTUS: [usize; 8] = [1280, 1400, 1420, 1450, 1480, 1492, 1500, 9000];
+/// What those lose to IPv4 or IPv6, UDP, and the headers of data.
+const HEADERS_BYTES: [usize; 2] = [20 + 8 + 32, 40 + 8 + 32];
+
+/// In order, each once: above `low`, which comes through (0 if nothing is known to), and below `high`, which does
+/// not. The largest is among them.
+pub(super) fn of(low: usize, high: usize) -> Vec<usize> {
+    let mut sizes: Vec<usize> = if low == 0 {
+        let usual = USUAL_MTUS.iter().flat_map(|mtu| HEADERS_BYTES.map(|bytes| mtu - bytes));
+        usual.flat_map(|size| [size, size + 1]).chain([high - 1, PATH_BYTES_MIN]).collect()
+    } else {
+        let span = (high - 1).saturating_sub(low);
+        let count = ROUND.min(span);
+        (1..=count).map(|place| low + span * place / count).collect()
+    };
+    sizes.retain(|size| (PATH_BYTES_MIN..high).contains(size));
+    sizes.sort_unstable();
+    sizes.dedup();
+    sizes
+}
