@@ -62,7 +62,7 @@ fn announcement(packet: &[u8]) -> Option<(usize, u16, usize)> {
 
 /// RFC 1624, equation 3. At an odd place the words are swapped: their sum is as well.
 fn update_checksum(tcp: &mut [u8], at: usize, before: u16, after: u16) {
-    let turned = |word: u16| if at % 2 == 0 { word } else { word.swap_bytes() };
+    let turned = |word: u16| if at.is_multiple_of(2) { word } else { word.swap_bytes() };
     let sum = u32::from(!u16::from_be_bytes([tcp[16], tcp[17]]))
         + u32::from(!turned(before))
         + u32::from(turned(after));

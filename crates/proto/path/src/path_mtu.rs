@@ -7,18 +7,21 @@
 //! round trip, and the sizes that underlays usually have with one byte more, so that those are exact at once.
 //!
 //! # Checks
-//! While large packets are sent, a probe of the size in force is sent every [`CHECK_INTERVAL`], but one for
-//! [`CHECK_SHARE`] such packets only. One without an answer starts a search; the size in force stays until that
+//! While large packets are sent, a probe of the size in force is sent every [`checks::INTERVAL`], but one for
+//! [`checks::SHARE`] such packets only. One without an answer starts a search; the size in force stays until that
 //! has ended, or for [`HOLD`], so that senders are told one size and not several. If nothing at all is answered,
 //! the path is down and says nothing of sizes.
 //!
 //! Sizes are those of packets inside the tunnel, without padding.
 
+mod checks;
 mod round_trip;
-mod sizes;
+mod search;
 
+use checks::Checks;
 use netloom_base::Time;
 use round_trip::RoundTrip;
+use search::Search;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -26,11 +29,6 @@ use std::time::Duration;
 pub const PATH_BYTES_MIN: usize = 1280 - 40 - 8 - 32;
 /// What is tried before anything is known, or the network's MTU if that is less: an underlay of 1,500 bytes.
 pub const PATH_BYTES_ASSUMED: usize = 1420;
-/// Between two checks while large packets are sent, at least, and at most if there are few.
-pub const CHECK_INTERVAL: Duration = Duration::from_millis(50);
-const CHECK_INTERVAL_MAX: Duration = Duration::from_millis(500);
-/// Bytes that are sent for each byte of a check within that time.
-pub const CHECK_SHARE: usize = 50;
 /// A search that takes longer puts into force what it knows by then.
 pub const HOLD: Duration = Duration::from_millis(400);
 /// A smaller path is tried for more this often (RFC 8899 §5.1.1 has 600 s).
@@ -66,8 +64,7 @@ pub struct PathMtu {
     round_trip: Option<RoundTrip>,
     retry: Duration,
     raise_at: Option<Time>,
-    checked_at: Time,
-    bytes_since_check: usize,
+    checks: Checks,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,17 +77,6 @@ enum Phase {
     Checking(u32),
     /// Nothing was answered.
     Silent,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Search {
-    since: Time,
-    /// Comes through; 0 before any answer.
-    low: usize,
-    /// Does not come through.
-    high: usize,
-    /// Whether the round's probes have been sent twice.
-    is_repeated: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -115,8 +101,7 @@ impl PathMtu {
             round_trip: None,
             retry: RETRY_MIN,
             raise_at: None,
-            checked_at: Time::ZERO,
-            bytes_since_check: 0,
+            checks: Checks::default(),
         }
     }
 
@@ -161,12 +146,13 @@ impl PathMtu {
 
     /// Packets of up to `largest_bytes` are being sent, `bytes` in all.
     pub fn sending(&mut self, now: Time, largest_bytes: usize, bytes: u64) {
-        self.bytes_since_check =
-            self.bytes_since_check.saturating_add(usize::try_from(bytes).unwrap_or(usize::MAX));
+        self.checks.sent(bytes);
         match self.phase {
             Phase::Idle => self.search(now),
             Phase::Settled if self.raise_at.is_some_and(|at| at <= now) => self.search(now),
-            Phase::Settled if largest_bytes > PATH_BYTES_MIN && self.is_check_due(now) => {
+            Phase::Settled
+                if largest_bytes > PATH_BYTES_MIN && self.checks.is_due(now, self.limit) =>
+            {
                 self.due = Some(now);
             }
             Phase::Settled | Phase::Searching(_) | Phase::Checking(_) | Phase::Silent => {}
@@ -219,7 +205,7 @@ impl PathMtu {
         match self.phase {
             Phase::Searching(search) => self.conclude(now, search),
             Phase::Settled => {
-                (self.checked_at, self.bytes_since_check) = (now, 0);
+                self.checks.checked(now);
                 let id = self.probe(now, self.limit);
                 self.phase = Phase::Checking(id);
                 self.due = Some(now + RoundTrip::patience(self.round_trip));
@@ -240,21 +226,14 @@ impl PathMtu {
         next
     }
 
-    fn is_check_due(&self, now: Time) -> bool {
-        let since = now.saturating_since(self.checked_at);
-        let has_share = self.bytes_since_check >= CHECK_SHARE * self.limit;
-        since >= CHECK_INTERVAL_MAX || (since >= CHECK_INTERVAL && has_share)
-    }
-
     fn search(&mut self, now: Time) {
-        let search = Search { since: now, low: 0, high: self.ceiling + 1, is_repeated: false };
         self.raise_at = None;
-        self.ask(now, search);
+        self.ask(now, Search::new(now, self.ceiling));
     }
 
     /// Sends a round's probes.
     fn ask(&mut self, now: Time, search: Search) {
-        let sizes = sizes::of(search.low, search.high);
+        let sizes = search.sizes();
         for size in sizes {
             self.probe(now, size);
         }
@@ -272,7 +251,7 @@ impl PathMtu {
         lost.dedup();
         if !search.is_repeated {
             // Only those next to what comes through decide.
-            lost.truncate(sizes::ROUND);
+            lost.truncate(search::ROUND);
             for size in lost {
                 self.probe(now, size);
             }

@@ -43,7 +43,7 @@ fn run(
     let mut is_lost = move || {
         random =
             random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        loses_one_in > 0 && (random >> 33) % loses_one_in == 0
+        loses_one_in > 0 && (random >> 33).is_multiple_of(loses_one_in)
     };
     let (end, mut changes) = (*now + time, Vec::new());
     let mut heard = Heard::default();

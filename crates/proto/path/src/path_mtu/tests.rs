@@ -58,7 +58,7 @@ fn an_idle_path_is_not_probed() {
     let mut path = Path::new(1420, 1420);
     path.run(Duration::from_secs(1), |_| false);
     let before = path.probes;
-    assert!(path.machine.poll_timeout().is_none_or(|due| due <= path.now + CHECK_INTERVAL));
+    assert!(path.machine.poll_timeout().is_none_or(|due| due <= path.now + checks::INTERVAL));
     path.now = path.now + Duration::from_secs(60);
     path.machine.handle_timeout(path.now);
     while path.machine.poll_probe().is_some() {
