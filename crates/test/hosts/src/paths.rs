@@ -39,10 +39,8 @@ pub(crate) fn run(netloom: &Path, options: &Options) -> anyhow::Result<bool> {
         say::progress(&format!("two hosts and a router, {family} outside"));
         let ground = Ground::routed(netloom, is_v6)?;
         let mut trial = Trial { ground, family, is_v6, fragments: 0 };
-        good &= say::step(&format!("{family} fabric"), trial.begin());
-        if good {
-            good &= trial.narrowing(options)?;
-        }
+        let begun = say::step(&format!("{family} fabric"), trial.begin());
+        good &= begun && trial.narrowing(options)?;
         for host in trial.ground.hosts.iter().rev() {
             good &= host.succeed(&["down", "--yes"]).map_err(|why| say::progress(&why)).is_ok();
         }

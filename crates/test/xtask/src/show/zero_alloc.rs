@@ -24,6 +24,8 @@ struct Options {
 
 /// Keepalives and rekeys allocate a few times in ten seconds, however many packets flow.
 const TIMERS_MAX: u64 = 100;
+/// Fewer packets show nothing.
+const PACKETS_MIN: u64 = 1000;
 
 fn run(options: &[String]) -> anyhow::Result<Report> {
     let options = Options::parse_from(words(SHOW.name, options));
@@ -39,11 +41,12 @@ fn run(options: &[String]) -> anyhow::Result<Report> {
         let (packets, allocations) = (of("packets"), of("allocations"));
         report.figure(format!("{traffic}, bytes allocated"), of("bytes allocated").unwrap_or(0));
         let shown = |found: Option<u64>| found.map_or_else(|| "none".to_owned(), |n| n.to_string());
-        let flowed = packets.is_some_and(|packets| packets > 100 * TIMERS_MAX);
-        let limit = format!("> {}", 100 * TIMERS_MAX);
+        let flowed = packets.is_some_and(|packets| packets > PACKETS_MIN);
+        let limit = format!("> {PACKETS_MIN}");
         report.require(format!("{traffic}, packets"), shown(packets), flowed, limit);
-        let good = allocations.is_some_and(|count| count <= TIMERS_MAX);
-        let limit = format!("<= {TIMERS_MAX}, those of timers");
+        let most = TIMERS_MAX.min(packets.unwrap_or(0) / 50);
+        let good = allocations.is_some_and(|count| count <= most);
+        let limit = format!("<= {most}, those of timers");
         report.require(format!("{traffic}, allocations"), shown(allocations), good, limit);
     }
     let code = if figures.succeeded { "success" } else { "failure" };
