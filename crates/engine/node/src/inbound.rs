@@ -17,7 +17,6 @@ pub struct Inbound {
     pub(crate) foreign: Vec<u32>,
     /// Messages to the node itself, of the group that is being judged.
     pub(crate) messages: Vec<u32>,
-    pub(crate) whole: Vec<(NetworkId, Vec<u8>)>,
 }
 
 /// Data packets of one session from one address.
@@ -72,12 +71,6 @@ impl Inbound {
         self.delivered.clear();
         self.foreign.clear();
         self.messages.clear();
-        self.whole.clear();
-    }
-
-    /// Packets that came in parts and are whole now, to hand on like those of [`Self::arrivals`].
-    pub fn whole(&self) -> &[(NetworkId, Vec<u8>)] {
-        &self.whole
     }
 
     /// The inner packets to hand on; packets that are in no arrival are not.

@@ -91,6 +91,11 @@ impl Node {
                 Ok(reservation) => {
                     let mtu_bytes = self.networks.get(&peer.network).map_or(0, |one| one.mtu_bytes);
                     let segmentation = peer.sending(now, mtu_bytes, longest, bytes);
+                    peer.sample(|| {
+                        let mut packets = out.packets(place).iter();
+                        let packets = packets.by_ref().map(|index| batch.packet(*index as usize));
+                        packets.max_by_key(|packet| packet.len()).map(<[u8]>::to_vec)
+                    });
                     let may_fragment = !peer.config.is_node;
                     let sending = Sending::new(reservation, segmentation, may_fragment);
                     out.groups[place].sending = Some(sending);

@@ -14,6 +14,7 @@
 //!                                  inner sources                    mac1 → network → peer
 //!   poll_transmit: handshakes, keepalives, and packets that waited for a session
 //!   poll_message: probes and canaries to other nodes, and packets in parts
+//!   poll_packet: errors for senders of packets that a path does not take, and packets that came in parts
 //! ```
 //! `seal` and `open`, where nearly all the time goes, need only the batch and what was planned
 //! for it. So one thread for each direction shares a node behind a lock that it holds for lookups

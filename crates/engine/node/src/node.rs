@@ -77,6 +77,7 @@ pub struct Node {
     transmits: VecDeque<Transmit>,
     /// Few: machines wait for answers before they say more.
     pub(crate) messages: VecDeque<MessageTransmit>,
+    packets: VecDeque<(NetworkId, Vec<u8>)>,
     events: VecDeque<Event>,
     pub(crate) rng: ErasingRng,
     pub(crate) next_peer: u32,
@@ -116,6 +117,7 @@ impl Node {
             deadlines: BTreeSet::new(),
             transmits: VecDeque::new(),
             messages: VecDeque::new(),
+            packets: VecDeque::new(),
             events: VecDeque::new(),
             rng,
             next_peer: 0,
@@ -157,6 +159,12 @@ impl Node {
     /// that have been waiting for a session. To be drained after every other call.
     pub fn poll_transmit(&mut self) -> Option<Transmit> {
         self.transmits.pop_front()
+    }
+
+    /// The next packet for the interface of a network that is in no batch: packets that came in parts, and
+    /// errors for senders whose packets their path does not take. To be drained after every other call.
+    pub fn poll_packet(&mut self) -> Option<(NetworkId, Vec<u8>)> {
+        self.packets.pop_front()
     }
 
     /// The next thing that happened. To be drained after every other call.
@@ -254,6 +262,15 @@ impl Node {
         peer.tunnel.close(&mut self.indexes);
         if let Some(deadline) = peer.deadline {
             self.deadlines.remove(&(deadline, id));
+        }
+    }
+
+    /// Hands a packet to the interface of a network.
+    pub(crate) fn give(&mut self, network: NetworkId, packet: Vec<u8>) {
+        if self.packets.len() < OUTPUT_QUEUE_MAX {
+            self.packets.push_back((network, packet));
+        } else {
+            self.counters.drop_packet(DropReason::OutputFull);
         }
     }
 

@@ -23,8 +23,6 @@ pub struct Outbound {
     order: Vec<u32>,
     /// Packets that are longer than the path to their peer takes.
     pub(crate) oversize: Vec<(PeerId, u32)>,
-    /// Answers to those who sent them: to go back to the interface.
-    pub(crate) replies: Vec<Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -79,13 +77,6 @@ impl Outbound {
         self.assigned.clear();
         self.order.clear();
         self.oversize.clear();
-        self.replies.clear();
-    }
-
-    /// Packets for the interface that the batch came from: errors for senders whose packets their path does
-    /// not take.
-    pub fn replies(&self) -> &[Vec<u8>] {
-        &self.replies
     }
 
     /// The packets to send, by destination; packets that are in no group are not to be sent.

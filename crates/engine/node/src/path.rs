@@ -28,6 +28,8 @@ pub(crate) struct Path {
     heard: Heard,
     reassembly: Reassembly,
     next_packet: u32,
+    /// A long packet that was sent while it was in doubt whether it arrives, or none.
+    sample: Vec<u8>,
 }
 
 /// Messages to a node, sealed: to be sent so that the underlay does not cut them.
@@ -47,6 +49,7 @@ impl Path {
             heard: Heard::default(),
             reassembly: Reassembly::default(),
             next_packet: 0,
+            sample: Vec::new(),
         }
     }
 }
@@ -105,6 +108,16 @@ impl Peer {
         path.canary.segmentation()
     }
 
+    /// Keeps a long packet that is being sent, if it is in doubt whether it arrives.
+    pub(crate) fn sample(&mut self, packet: impl FnOnce() -> Option<Vec<u8>>) {
+        let Some(path) = &mut self.path else { return };
+        if path.mtu.is_in_doubt() {
+            path.sample = packet().unwrap_or_default();
+        } else if !path.sample.is_empty() {
+            path.sample = Vec::new();
+        }
+    }
+
     /// An event of the tunnel that makes the path another.
     pub(crate) fn path_event(&mut self, event: TunnelEvent) {
         if let (TunnelEvent::EndpointChanged { .. }, Some(path)) = (event, &mut self.path) {
@@ -125,8 +138,17 @@ impl Node {
     pub(crate) fn settle_path(&mut self, now: Time, id: PeerId) {
         let Some(peer) = self.peers.get_mut(&id) else { return };
         let Some(path) = &mut peer.path else { return };
-        if peer.tunnel.mtu_bytes() != path.mtu.limit_bytes() {
-            peer.tunnel.set_mtu_bytes(path.mtu.limit_bytes());
+        let limit = path.mtu.limit_bytes();
+        if peer.tunnel.mtu_bytes() != limit {
+            peer.tunnel.set_mtu_bytes(limit);
+        }
+        let mut error = None;
+        if path.mtu.take_shrunk() && path.sample.len() > limit {
+            // Its sender would go on with that size until it loses patience.
+            if let Oversize::Tell(told) = Oversize::of(&path.sample, limit) {
+                error = Some((peer.network, told));
+            }
+            path.sample = Vec::new();
         }
         let mut packet = Vec::new();
         while let Some(probe) = path.mtu.poll_probe() {
@@ -150,6 +172,9 @@ impl Node {
             };
             self.messages.extend(canary_messages(&round, &mut seal));
         }
+        if let Some((network, error)) = error {
+            self.give(network, error);
+        }
     }
 
     /// Deals with packets that their path does not take in one.
@@ -166,7 +191,8 @@ impl Node {
                 // Segments of one flow follow each other, and its sender needs to hear once.
                 Oversize::Tell(error) if told != ends(packet) => {
                     told = ends(packet);
-                    out.replies.push(error);
+                    let network = peer.network;
+                    self.give(network, error);
                 }
                 Oversize::Tell(_) | Oversize::Drop => {}
                 Oversize::Fragments(parts) => {
@@ -196,7 +222,7 @@ impl Node {
     ) {
         for place in 0..inbound.messages.len() {
             let packet = batch.packet(inbound.messages[place] as usize);
-            if self.handle_message(now, id, packet, inbound).is_none() {
+            if self.handle_message(now, id, packet).is_none() {
                 self.counters.drop_packet(DropReason::ForeignMessage);
             }
         }
@@ -206,13 +232,7 @@ impl Node {
     }
 
     /// Takes a message of a peer; `None` if it is not understood.
-    fn handle_message(
-        &mut self,
-        now: Time,
-        id: PeerId,
-        packet: &[u8],
-        inbound: &mut Inbound,
-    ) -> Option<()> {
+    fn handle_message(&mut self, now: Time, id: PeerId, packet: &[u8]) -> Option<()> {
         let peer = self.peers.get_mut(&id)?;
         let network = self.networks.get(&peer.network)?;
         let network_id = peer.network;
@@ -248,7 +268,7 @@ impl Node {
                     self.counters.drop_packet(DropReason::ForeignSource);
                 } else if view.destination != IpAddr::from(DESTINATION) {
                     self.counters.opened_packets += 1;
-                    inbound.whole.push((network_id, whole));
+                    self.give(network_id, whole);
                 }
             }
         }

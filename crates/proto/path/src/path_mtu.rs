@@ -65,6 +65,7 @@ pub struct PathMtu {
     retry: Duration,
     raise_at: Option<Time>,
     checks: Checks,
+    has_shrunk: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,6 +103,7 @@ impl PathMtu {
             retry: RETRY_MIN,
             raise_at: None,
             checks: Checks::default(),
+            has_shrunk: false,
         }
     }
 
@@ -142,6 +144,16 @@ impl PathMtu {
     /// What the SYNs of TCP may announce: their data comes when the search has ended.
     pub fn announced_bytes(&self) -> usize {
         if self.is_confirmed { self.limit } else { self.ceiling }
+    }
+
+    /// Whether it is doubtful that what is sent now arrives.
+    pub fn is_in_doubt(&self) -> bool {
+        !matches!(self.phase, Phase::Settled)
+    }
+
+    /// Whether the limit has become less since this was last asked: those who send more are to be told.
+    pub fn take_shrunk(&mut self) -> bool {
+        std::mem::take(&mut self.has_shrunk)
     }
 
     /// Packets of up to `largest_bytes` are being sent, `bytes` in all.
@@ -272,17 +284,22 @@ impl PathMtu {
             return self.settle(now, search.low);
         }
         if now.saturating_since(search.since) >= HOLD {
-            self.limit = search.low;
+            self.set_limit(search.low);
         }
         self.ask(now, search);
     }
 
     fn settle(&mut self, now: Time, size: usize) {
-        self.limit = size;
+        self.set_limit(size);
         self.is_confirmed = true;
         (self.phase, self.due) = (Phase::Settled, None);
         self.raise_at = (size < self.ceiling).then(|| now + RAISE_INTERVAL);
         self.sent.clear();
+    }
+
+    fn set_limit(&mut self, size: usize) {
+        self.has_shrunk |= size < self.limit;
+        self.limit = size;
     }
 
     fn probe(&mut self, now: Time, packet_bytes: usize) -> u32 {

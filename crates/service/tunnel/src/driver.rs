@@ -148,10 +148,6 @@ impl Driver {
                 let written = device.write(&self.outer, arrival.packets.iter().copied());
                 self.device_drops += written.dropped as u64;
             }
-            for (network, packet) in self.inbound.whole() {
-                let Some(device) = self.devices.get_mut(network) else { continue };
-                self.device_drops += write_one(device, &mut self.apart, packet);
-            }
             self.flush();
         }
     }
@@ -179,9 +175,6 @@ impl Driver {
             });
             let written = self.socket.send(packets);
             self.socket_drops += written.dropped as u64;
-            for reply in self.outbound.replies() {
-                self.device_drops += write_one(device, &mut self.apart, reply);
-            }
             // A first packet starts a handshake, which is made when timers are handled.
             self.node.handle_timers(now, self.wall(), HANDSHAKES_AT_ONCE);
             self.flush();
@@ -200,6 +193,13 @@ impl Driver {
             // One that the kernel refuses as too long has found what it was sent for.
             let _ = self.socket.send(datagrams);
         }
+        while let Some((network, packet)) = self.node.poll_packet() {
+            let Some(device) = self.devices.get_mut(&network) else { continue };
+            self.apart.clear();
+            let fits = self.apart.push(&packet);
+            let dropped = if fits { device.write(&self.apart, [0]).dropped } else { 1 };
+            self.device_drops += dropped as u64;
+        }
         while self.node.poll_event().is_some() {}
     }
 }
@@ -211,13 +211,4 @@ fn route(destination: &Destination<'_>) -> Route {
         Segmentation::Apart => Pieces::None,
     };
     Route { to: destination.to, pieces, may_fragment: destination.may_fragment }
-}
-
-/// Gives a device one packet; how many were dropped.
-fn write_one(device: &mut TunnelDevice, room: &mut PacketBatch, packet: &[u8]) -> u64 {
-    room.clear();
-    if !room.push(packet) {
-        return 1;
-    }
-    device.write(room, [0]).dropped as u64
 }

@@ -1,6 +1,7 @@
 //! Hosts: network namespaces with one link each to a common bridge, folders of their own, and the executable.
 
 mod routed;
+pub(crate) mod wired;
 
 use anyhow::{Context as _, ensure};
 use netloom_sys::namespace::NamespaceHandle;

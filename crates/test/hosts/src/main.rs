@@ -2,6 +2,7 @@
 //! struck, and taken down again.
 #![forbid(unsafe_code)]
 
+mod canary;
 mod docker;
 mod dump;
 mod faults;
@@ -41,6 +42,8 @@ enum Trial {
     Faults(faults::Options),
     /// A host that systemd runs.
     Installed(installed::Options),
+    /// Pieces that a network card cuts wrongly.
+    Canary(canary::Options),
     /// A path that narrows under a stream.
     Paths(paths::Options),
     /// Two versions in one fabric.
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
         Trial::Members(options) => members::run(&netloom, &options),
         Trial::Faults(options) => faults::run(&netloom, &options),
         Trial::Installed(options) => installed::run(&netloom, &options),
+        Trial::Canary(options) => canary::run(&netloom, &options),
         Trial::Paths(options) => paths::run(&netloom, &options),
         Trial::Upgrade(options) => upgrade::run(&netloom, &options),
     };

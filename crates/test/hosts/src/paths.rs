@@ -1,6 +1,6 @@
 //! Two hosts whose path narrows under a stream, without a word of it by ICMP.
 
-mod stream;
+pub(crate) mod stream;
 
 use crate::ground::{Ground, wait_until};
 use crate::say;
@@ -88,7 +88,7 @@ impl Trial {
             self.fragments = self.ground.fragments()?;
             for mtu in MTUS {
                 let name = format!("{} {mtu}, {inner} inside", self.family);
-                good &= say::step(&name, self.narrowed(&stream, mtu, options));
+                good &= say::step(&name, self.narrowed(&stream, mtu, &name, options));
             }
             drop(stream);
             let name = format!("{} 1280, a new {inner} stream", self.family);
@@ -116,17 +116,23 @@ impl Trial {
     }
 
     /// The path narrows under a stream.
-    fn narrowed(&self, stream: &Stream, mtu: u32, options: &Options) -> Result<(), String> {
+    fn narrowed(
+        &self,
+        stream: &Stream,
+        mtu: u32,
+        name: &str,
+        options: &Options,
+    ) -> Result<(), String> {
         self.ground.narrow(mtu).map_err(|error| error.to_string())?;
         stream.begin();
         std::thread::sleep(Duration::from_secs(options.seconds));
         let measured = stream.measured();
         say::progress(&format!(
-            "{} {mtu}: {:.0} Mbit/s, longest silence {:?}",
-            self.family, measured.mbit_per_s, measured.longest_silence
+            "{name}: {:.0} Mbit/s, longest silence {:?}",
+            measured.mbit_per_s, measured.longest_silence
         ));
-        let name = format!("{} {mtu} longest silence", self.family);
-        say::figure(&name, format!("{} ms", measured.longest_silence.as_millis()));
+        let silence = format!("{name}, longest silence");
+        say::figure(&silence, format!("{} ms", measured.longest_silence.as_millis()));
         if measured.longest_silence >= Duration::from_secs(1) {
             return Err(format!("nothing came for {:?}", measured.longest_silence));
         }

@@ -11,6 +11,7 @@ mod kill_storm;
 mod main_job;
 mod members;
 mod no_cleartext;
+mod path_mtu;
 mod policy_vs_packets;
 mod real_hosts;
 mod report;
@@ -39,7 +40,7 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 19] = [
+const SHOWS: [Show; 20] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
@@ -59,6 +60,7 @@ const SHOWS: [Show; 19] = [
     bench_tunnel::SHOW,
     ten_thousand::SHOW,
     zero_alloc::SHOW,
+    path_mtu::SHOW,
 ];
 
 /// Arguments of `show`.

@@ -61,7 +61,7 @@ fn the_mtu_of_a_path_is_found_and_senders_are_told() {
         world.takes_bytes = 1351 + DATA_OVERHEAD_BYTES;
         world.send_sized(20..70, 1400, DONT_FRAGMENT);
         assert_eq!(world.status(0).path_bytes, Some(1351), "within a second");
-        let error = world.hosts[0].replies.first().expect("an error for the sender");
+        let error = world.hosts[0].given.first().expect("an error for the sender");
         assert_eq!(error[12..16], inner_address(1).octets(), "as if from the destination");
         assert_eq!(error[20..22], [3, 4], "fragmentation needed");
         assert_eq!(error[26..28], 1351_u16.to_be_bytes());
@@ -86,8 +86,8 @@ fn what_may_be_cut_and_what_ipv6_promises_arrives_over_the_smallest_path() {
         world.send_packets(0, NETWORK, &[packet_v6(number, 1280)]);
         world.run(Duration::from_millis(50));
     }
-    let whole: Vec<_> = world.hosts[1].received.iter().map(|(_, packet)| packet.clone()).collect();
-    assert_eq!(whole, (0..5).map(|number| packet_v6(number, 1280)).collect::<Vec<_>>());
+    let whole = &world.hosts[1].given;
+    assert_eq!(*whole, (0..5).map(|number| packet_v6(number, 1280)).collect::<Vec<_>>());
     let longest = world.wire.iter().rev().take(10).map(|(_, _, datagram)| datagram.len()).max();
     assert!(longest.is_some_and(|bytes| bytes <= world.takes_bytes));
 }

@@ -39,8 +39,8 @@ pub(crate) struct Host {
     pub(crate) wall_secs: i64,
     pub(crate) received: Vec<(NetworkId, Vec<u8>)>,
     pub(crate) events: Vec<Event>,
-    /// What its own interfaces got back.
-    pub(crate) replies: Vec<Vec<u8>>,
+    /// What its interfaces got that was in no batch.
+    pub(crate) given: Vec<Vec<u8>>,
     outbound: Outbound,
     inbound: Inbound,
 }
@@ -100,7 +100,7 @@ impl World {
             wall_secs: 1_700_000_000,
             received: Vec::new(),
             events: Vec::new(),
-            replies: Vec::new(),
+            given: Vec::new(),
             outbound: Outbound::new(),
             inbound: Inbound::new(),
         };
@@ -192,7 +192,6 @@ impl World {
                     datagrams.push_back(Transmit { to: destination.to, datagram });
                 }
             }
-            host.replies.extend_from_slice(host.outbound.replies());
             for transmit in datagrams {
                 self.launch(self.hosts[from].address, transmit);
             }
@@ -263,7 +262,6 @@ impl World {
                 host.received.push((arrival.network, packet));
             }
         }
-        host.received.extend_from_slice(host.inbound.whole());
         self.collect(number);
     }
 
@@ -275,6 +273,9 @@ impl World {
             for datagram in message.datagrams {
                 self.launch(self.hosts[number].address, Transmit { to: message.to, datagram });
             }
+        }
+        while let Some(packet) = self.hosts[number].node.poll_packet() {
+            self.hosts[number].given.push(packet.1);
         }
         while let Some(event) = self.hosts[number].node.poll_event() {
             format!("{number} {event:?}").hash(&mut self.trace);

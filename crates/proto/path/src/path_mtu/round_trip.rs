@@ -27,6 +27,6 @@ impl RoundTrip {
     /// How long an answer may take.
     pub(super) fn patience(estimate: Option<Self>) -> Duration {
         let Some(Self { smoothed, variation }) = estimate else { return PATIENCE_UNKNOWN };
-        (smoothed + variation * 4).clamp(PATIENCE_MIN, PATIENCE_MAX)
+        ((smoothed + variation) * 2).clamp(PATIENCE_MIN, PATIENCE_MAX)
     }
 }

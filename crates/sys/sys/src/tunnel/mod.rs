@@ -171,6 +171,17 @@ impl TunnelDevice {
         Ok(batch.len() - before)
     }
 
+    /// Appends what the kernel hands over at once, as a network card gets it: a packet, or the parts of one
+    /// piece; gives how many. For who plays a card.
+    pub fn read_piece(&mut self, batch: &mut PacketBatch) -> io::Result<usize> {
+        let before = batch.len();
+        match &mut self.backend {
+            Backend::Tun(tun) => tun.read_piece(batch)?,
+            Backend::StandIn(stand_in) => stand_in.read_batch(batch)?,
+        }
+        Ok(batch.len() - before)
+    }
+
     /// Hands a whole batch to the kernel, as if its packets had arrived on the link.
     pub fn write_batch(&mut self, batch: &PacketBatch) -> Written {
         // A batch has far fewer packets than 32 bits count.

@@ -98,15 +98,31 @@ impl Tun {
                     Err(error) => return Err(error),
                 }
             }
-            let Some((splitter, length)) = &mut self.splitting else { continue };
+            self.split_into(batch);
+        }
+        Ok(())
+    }
+
+    pub(super) fn read_piece(&mut self, batch: &mut PacketBatch) -> io::Result<()> {
+        match self.read_one(batch) {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        }
+        self.split_into(batch);
+        Ok(())
+    }
+
+    /// Cuts the piece that was read, as far as its parts fit.
+    fn split_into(&mut self, batch: &mut PacketBatch) {
+        while let Some((splitter, length)) = &mut self.splitting {
             let packet = &self.staged[OFFLOAD_HEADER_BYTES..][..*length];
-            let Some(slot) = batch.spare() else { return Ok(()) };
+            let Some(slot) = batch.spare() else { return };
             match splitter.next(packet, slot) {
                 Some(length) => batch.commit(length),
                 None => self.splitting = None,
             }
         }
-        Ok(())
     }
 
     /// Reads what the kernel has: a packet for the batch, or one that is to be split.

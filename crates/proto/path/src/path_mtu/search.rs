@@ -1,0 +1,47 @@
+//! A search: what is known of it, and which sizes its next round tries.
+
+use super::PATH_BYTES_MIN;
+use netloom_base::Time;
+
+/// Sizes of a round between two that are known.
+pub(super) const ROUND: usize = 8;
+/// MTUs that underlays usually have: IPv6's smallest, mobile networks, other tunnels, PPPoE, Ethernet, jumbo.
+const USUAL_MTUS: [usize; 8] = [1280, 1400, 1420, 1450, 1480, 1492, 1500, 9000];
+/// What those lose to IPv4 or IPv6, UDP, and the headers of data.
+const HEADERS_BYTES: [usize; 2] = [20 + 8 + 32, 40 + 8 + 32];
+
+/// A search under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Search {
+    pub(super) since: Time,
+    /// Comes through; 0 before any answer.
+    pub(super) low: usize,
+    /// Does not come through.
+    pub(super) high: usize,
+    /// Whether the round's probes have been sent twice.
+    pub(super) is_repeated: bool,
+}
+
+impl Search {
+    /// Of all sizes up to `ceiling`.
+    pub(super) fn new(now: Time, ceiling: usize) -> Self {
+        Self { since: now, low: 0, high: ceiling + 1, is_repeated: false }
+    }
+
+    /// The round's sizes in order: above what comes through, below what does not; the largest is among them.
+    pub(super) fn sizes(&self) -> Vec<usize> {
+        let (low, high) = (self.low, self.high);
+        let mut sizes: Vec<usize> = if low == 0 {
+            let usual = USUAL_MTUS.iter().flat_map(|mtu| HEADERS_BYTES.map(|bytes| mtu - bytes));
+            usual.flat_map(|size| [size, size + 1]).chain([high - 1, PATH_BYTES_MIN]).collect()
+        } else {
+            let span = (high - 1).saturating_sub(low);
+            let count = ROUND.min(span);
+            (1..=count).map(|place| low + span * place / count).collect()
+        };
+        sizes.retain(|size| (PATH_BYTES_MIN..high).contains(size));
+        sizes.sort_unstable();
+        sizes.dedup();
+        sizes
+    }
+}
