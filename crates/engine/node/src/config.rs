@@ -31,6 +31,8 @@ pub struct NetworkConfig {
     pub private_key: PrivateKey,
     /// MTU of the network's interface. Padding does not exceed it.
     pub mtu_bytes: usize,
+    /// Nodes agree upon new preshared keys this often.
+    pub key_rotation: Duration,
 }
 
 /// A peer as it is declared.

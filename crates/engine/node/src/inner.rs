@@ -89,8 +89,10 @@ impl Node {
             let Some(peer) = self.peers.get_mut(&id).filter(|_| packets > 0) else { continue };
             match peer.tunnel.reserve(now, packets, bytes) {
                 Ok(reservation) => {
-                    let mtu_bytes = self.networks.get(&peer.network).map_or(0, |one| one.mtu_bytes);
-                    let segmentation = peer.sending(now, mtu_bytes, longest, bytes);
+                    let network = self.networks.get(&peer.network);
+                    let segmentation = network
+                        .map(|network| peer.sending(now, network, longest, bytes))
+                        .unwrap_or_default();
                     peer.sample(|| {
                         let mut packets = out.packets(place).iter();
                         let packets = packets.by_ref().map(|index| batch.packet(*index as usize));

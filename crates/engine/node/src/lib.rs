@@ -40,6 +40,7 @@
 //!
 //! - To a peer that is a node ([`PeerConfig::is_node`]) messages go inside the tunnel (inner IPv6 to 100::/64,
 //!   [`netloom_path`]): they find the path's MTU and whether pieces arrive whole, and are never delivered.
+//!   Over them nodes also agree upon preshared keys (ML-KEM-768), again each [`NetworkConfig::key_rotation`].
 //!   Longer packets than the path takes are answered by an ICMP error, cut, or sent in parts; SYNs of TCP
 //!   announce no more than fits. From others such packets are dropped.
 //!
@@ -70,6 +71,7 @@ pub mod fuzz;
 mod handshakes;
 mod inbound;
 mod inner;
+mod keys;
 pub mod limits;
 mod node;
 mod outbound;

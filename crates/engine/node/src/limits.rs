@@ -1,5 +1,7 @@
 //! What the engine bounds.
 
+use std::time::Duration;
+
 /// Networks on one port. An initiation that is for none of them costs a mac1 check for each.
 pub const NETWORKS_MAX: usize = 64;
 /// Peers of all networks.
@@ -17,3 +19,5 @@ pub const STRANGERS_MAX: usize = 64;
 pub const MTU_BYTES_MIN: usize = 1280;
 /// Handshake messages per second above which cookies are asked for, unless configured.
 pub const HANDSHAKES_PER_SECOND: u32 = 4000;
+/// Nodes agree upon new preshared keys this often, unless configured.
+pub const KEY_ROTATION: Duration = Duration::from_secs(3600);

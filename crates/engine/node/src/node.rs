@@ -59,6 +59,8 @@ pub struct PeerStatus {
     pub segmentation: Option<Segmentation>,
     /// Rounds of the canary that were answered, and how often pieces were found broken.
     pub canary: (u64, u64),
+    /// Whether its session has a preshared key that was agreed upon, and how many exchanges there were.
+    pub key_exchange: (bool, u64),
     /// To be stored, and given back by [`Node::set_timestamp_floor`] after a restart.
     pub newest_timestamp: Option<Tai64n>,
 }
@@ -86,6 +88,7 @@ pub struct Node {
 pub(crate) struct Network {
     pub(crate) identity: Arc<Identity>,
     pub(crate) mtu_bytes: usize,
+    pub(crate) key_rotation: Duration,
     pub(crate) peers: BTreeMap<PublicKey, PeerId>,
     pub(crate) routes: PrefixTrie<PeerId>,
 }
@@ -202,6 +205,10 @@ impl Node {
             round_trip: path.and_then(|path| path.mtu.round_trip()),
             segmentation: path.map(|path| path.canary.segmentation()),
             canary: path.map_or((0, 0), |path| path.canary.totals()),
+            key_exchange: (
+                tunnel.has_agreed_key(now),
+                path.map_or(0, |path| path.exchange.completed()),
+            ),
             newest_timestamp: tunnel.newest_timestamp(),
         })
     }

@@ -3,15 +3,15 @@
 use crate::config::PeerId;
 use crate::counters::DropReason;
 use crate::inbound::Inbound;
-use crate::node::{Node, Peer};
+use crate::node::{Network, Node, Peer};
 use crate::outbound::Outbound;
 use netloom_base::packet::IpView;
 use netloom_base::{PacketBatch, Time};
 use netloom_path::canary::{Heard, TAIL};
-use netloom_path::message::{DESTINATION, HEADER_BYTES};
+use netloom_path::message::{HEADER_BYTES, is_to_node};
 use netloom_path::path_mtu::PATH_BYTES_ASSUMED;
 use netloom_path::{
-    Canary, Message, Oversize, PathMtu, Reassembly, Round, Segmentation, fragments,
+    Canary, KeyExchange, Message, Oversize, PathMtu, Reassembly, Round, Segmentation, fragments,
 };
 use netloom_wireguard::message::DATA_OVERHEAD_BYTES;
 use netloom_wireguard::{Transmit, TunnelEvent};
@@ -21,13 +21,16 @@ use std::net::{IpAddr, SocketAddr};
 const PIECE_BYTES_MAX: usize = 65_507;
 
 /// What is known of the way to a peer.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Path {
     pub(crate) mtu: PathMtu,
     pub(crate) canary: Canary,
     heard: Heard,
     reassembly: Reassembly,
-    next_packet: u32,
+    pub(crate) exchange: KeyExchange,
+    /// Whether it is this end that asks for keys.
+    pub(crate) asks: bool,
+    pub(crate) next_packet: u32,
     /// A long packet that was sent while it was in doubt whether it arrives, or none.
     sample: Vec<u8>,
 }
@@ -42,12 +45,14 @@ pub struct MessageTransmit {
 }
 
 impl Path {
-    pub(crate) fn new(mtu_bytes: usize) -> Self {
+    fn new(mtu_bytes: usize, asks: bool) -> Self {
         Self {
             mtu: PathMtu::new(mtu_bytes),
             canary: Canary::default(),
             heard: Heard::default(),
             reassembly: Reassembly::default(),
+            exchange: KeyExchange::default(),
+            asks,
             next_packet: 0,
             sample: Vec::new(),
         }
@@ -70,17 +75,20 @@ impl Peer {
     }
 
     /// What is known of the way to it, from now on; `None` for a stock peer.
-    pub(crate) fn path_mut(&mut self, mtu_bytes: usize) -> Option<&mut Path> {
+    pub(crate) fn path_mut(&mut self, network: &Network) -> Option<&mut Path> {
         if !self.config.is_node {
             return None;
         }
-        Some(self.path.get_or_insert_with(|| Box::new(Path::new(mtu_bytes))))
+        let asks = network.identity.public() < self.config.public_key;
+        Some(self.path.get_or_insert_with(|| Box::new(Path::new(network.mtu_bytes, asks))))
     }
 
     /// When the path has something to do.
     pub(crate) fn path_timeout(&self) -> Option<Time> {
         let path = self.path.as_ref()?;
-        [path.mtu.poll_timeout(), path.canary.poll_timeout()].into_iter().flatten().min()
+        let machines =
+            [path.mtu.poll_timeout(), path.canary.poll_timeout(), path.exchange.poll_timeout()];
+        machines.into_iter().flatten().min()
     }
 
     /// The path does what is due.
@@ -88,6 +96,7 @@ impl Peer {
         if let Some(path) = &mut self.path {
             path.mtu.handle_timeout(now);
             path.canary.handle_timeout(now);
+            path.exchange.handle_timeout(now);
         }
     }
 
@@ -96,11 +105,11 @@ impl Peer {
     pub(crate) fn sending(
         &mut self,
         now: Time,
-        mtu_bytes: usize,
+        network: &Network,
         (packet_bytes, count): (usize, usize),
         bytes: u64,
     ) -> Segmentation {
-        let Some(path) = self.path_mut(mtu_bytes) else { return Segmentation::Pieces };
+        let Some(path) = self.path_mut(network) else { return Segmentation::Pieces };
         path.mtu.sending(now, packet_bytes, bytes);
         let packet_bytes = packet_bytes.max(HEADER_BYTES + 1);
         let parts = count.min(PIECE_BYTES_MAX / (packet_bytes + DATA_OVERHEAD_BYTES));
@@ -175,6 +184,7 @@ impl Node {
         if let Some((network, error)) = error {
             self.give(network, error);
         }
+        self.settle_keys(now, id);
     }
 
     /// Deals with packets that their path does not take in one.
@@ -200,7 +210,7 @@ impl Node {
                     self.messages.extend(sealed.flatten().map(alone));
                 }
                 Oversize::Parts => {
-                    let Some(path) = peer.path_mut(network.mtu_bytes) else { continue };
+                    let Some(path) = peer.path_mut(network) else { continue };
                     let number = path.next_packet;
                     path.next_packet = number.wrapping_add(1);
                     for part in fragments(packet, number, path_bytes) {
@@ -236,7 +246,7 @@ impl Node {
         let peer = self.peers.get_mut(&id)?;
         let network = self.networks.get(&peer.network)?;
         let network_id = peer.network;
-        let path = peer.path_mut(network.mtu_bytes)?;
+        let path = peer.path_mut(network)?;
         match Message::parse(packet)? {
             Message::Probe { id, packet_bytes } => {
                 let mut answer = Vec::with_capacity(64);
@@ -262,15 +272,32 @@ impl Node {
                 let Some(whole) = path.reassembly.add(number, offset, is_last, part) else {
                     return Some(());
                 };
+                if is_to_node(&whole) {
+                    // Only what is no part itself: nothing goes round in circles.
+                    let inner = Message::parse(&whole)?;
+                    let is_part = matches!(inner, Message::Fragment { .. });
+                    return if is_part { None } else { self.handle_message(now, id, &whole) };
+                }
                 let view = IpView::parse(&whole).filter(|view| view.total_bytes == whole.len())?;
                 let owner = network.routes.longest_match(view.source);
                 if owner.is_none_or(|(_, owner)| *owner != id) {
                     self.counters.drop_packet(DropReason::ForeignSource);
-                } else if view.destination != IpAddr::from(DESTINATION) {
+                } else {
                     self.counters.opened_packets += 1;
                     self.give(network_id, whole);
                 }
             }
+            Message::KeyAsk { id, held, key } if !path.asks => {
+                path.exchange.asked(now, id, held, key, &self.rng.block());
+            }
+            Message::KeyAnswer { id, ciphertext } if path.asks => {
+                path.exchange.answered(now, id, ciphertext);
+            }
+            Message::KeyConfirmation { id } if !path.asks => path.exchange.confirmed(id),
+            // Both ends know who asks.
+            Message::KeyAsk { .. }
+            | Message::KeyAnswer { .. }
+            | Message::KeyConfirmation { .. } => return None,
         }
         Some(())
     }
@@ -297,7 +324,7 @@ fn canary_messages(
     piece.into_iter().chain(singles).collect()
 }
 
-fn alone(Transmit { to, datagram }: Transmit) -> MessageTransmit {
+pub(crate) fn alone(Transmit { to, datagram }: Transmit) -> MessageTransmit {
     MessageTransmit { to, datagrams: vec![datagram] }
 }
 

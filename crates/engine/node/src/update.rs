@@ -10,6 +10,7 @@ use netloom_wireguard::{Identity, PublicKey, Tai64n, Tunnel, TunnelConfig};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 impl Node {
     /// Adds a network, or changes what differs. A new key ends the network's sessions.
@@ -22,7 +23,7 @@ impl Node {
         id: NetworkId,
         config: &NetworkConfig,
     ) -> Result<(), SetNetworkError> {
-        let NetworkConfig { private_key, mtu_bytes } = config;
+        let NetworkConfig { private_key, mtu_bytes, key_rotation } = config;
         if !(MTU_BYTES_MIN..=usize::from(u16::MAX)).contains(mtu_bytes) {
             return Err(SetNetworkError::Mtu(*mtu_bytes));
         }
@@ -33,6 +34,7 @@ impl Node {
         match self.networks.get(&id) {
             Some(network) if same_key(network) => {
                 self.set_mtu(id, *mtu_bytes);
+                self.set_key_rotation(id, *key_rotation);
                 return Ok(());
             }
             Some(network) if network.peers.contains_key(&private_key.public()) => {
@@ -48,10 +50,12 @@ impl Node {
             network.identity = identity;
             self.strangers.forget(id);
             self.set_mtu(id, *mtu_bytes);
+            self.set_key_rotation(id, *key_rotation);
             self.restart_tunnels(now, id);
         } else {
             let (peers, routes) = (BTreeMap::new(), PrefixTrie::new());
-            let network = Network { identity, mtu_bytes: *mtu_bytes, peers, routes };
+            let (mtu_bytes, key_rotation) = (*mtu_bytes, *key_rotation);
+            let network = Network { identity, mtu_bytes, key_rotation, peers, routes };
             self.networks.insert(id, network);
         }
         Ok(())
@@ -246,6 +250,12 @@ impl Node {
         }
     }
 
+    fn set_key_rotation(&mut self, id: NetworkId, interval: Duration) {
+        if let Some(network) = self.networks.get_mut(&id) {
+            network.key_rotation = interval;
+        }
+    }
+
     /// Gives every peer of a network a new machine, after the network's key has changed.
     fn restart_tunnels(&mut self, now: Time, network_id: NetworkId) {
         let ids: Vec<PeerId> = self.peers(network_id).map(|(_, id)| id).collect();
@@ -260,6 +270,7 @@ impl Node {
             // A key that one private key could use is of high order, so any other can.
             if let Ok(tunnel) = Tunnel::new(network.identity.clone(), config, id.0, seed, now) {
                 peer.tunnel = tunnel;
+                peer.path = None;
             }
             self.settle(id);
         }
@@ -270,6 +281,8 @@ fn tunnel_config(config: &PeerConfig, mtu_bytes: usize) -> TunnelConfig {
     TunnelConfig {
         remote: config.public_key,
         preshared: config.psk.clone().unwrap_or_default(),
+        agrees_keys: config.is_node,
+        rekey_after: None,
         suite: config.suite,
         endpoint: config.endpoint,
         keepalive: config.keepalive,

@@ -14,7 +14,11 @@
 //! | 4 canary's question | 0 | of the round | – |
 //! | 5 canary's answer | 0 | of the round | places that came in one piece (64 bits), alone (64 bits) |
 //! | 6 fragment | 1 if it is the last | of the packet | offset (16 bits), bytes of the packet |
+//! | 7 key ask | 1 if a key is held | of the exchange | the held key's exchange (32 bits), encapsulation key (1,184 bytes) |
+//! | 8 key answer | 0 | of the exchange | ciphertext (1,088 bytes) |
+//! | 9 key confirmation | 0 | of the exchange | – |
 
+use crate::key_exchange::{CIPHERTEXT_BYTES, ENCAPSULATION_KEY_BYTES};
 use std::net::Ipv6Addr;
 
 /// Where messages come from: inside `100::/64`.
@@ -82,6 +86,27 @@ pub enum Message<'a> {
         /// The bytes.
         part: &'a [u8],
     },
+    /// A secret is wanted.
+    KeyAsk {
+        /// The exchange's number.
+        id: u32,
+        /// The exchange of which this end holds the secret.
+        held: Option<u32>,
+        /// An encapsulation key.
+        key: &'a [u8; ENCAPSULATION_KEY_BYTES],
+    },
+    /// Here is one.
+    KeyAnswer {
+        /// The exchange's number.
+        id: u32,
+        /// What the key's owner opens it with.
+        ciphertext: &'a [u8; CIPHERTEXT_BYTES],
+    },
+    /// It has come.
+    KeyConfirmation {
+        /// The exchange's number.
+        id: u32,
+    },
 }
 
 /// Whether a packet is addressed to the discard prefix `100::/64` (RFC 6666), where only messages go.
@@ -123,6 +148,13 @@ impl<'a> Message<'a> {
                 let part = rest.get(2..)?;
                 Self::Fragment { id, offset: number(rest)?, is_last: argument == 1, part }
             }
+            7 => {
+                let (held, key) = rest.split_first_chunk::<4>()?;
+                let held = (argument == 1).then(|| u32::from_be_bytes(*held));
+                Self::KeyAsk { id, held, key: key.first_chunk()? }
+            }
+            8 => Self::KeyAnswer { id, ciphertext: rest.first_chunk()? },
+            9 => Self::KeyConfirmation { id },
             _ => return None,
         })
     }
@@ -163,6 +195,16 @@ impl<'a> Message<'a> {
                 into.extend_from_slice(&offset.to_be_bytes());
                 into.extend_from_slice(part);
             }
+            Self::KeyAsk { id, held, key } => {
+                into.extend_from_slice(&head(7, u8::from(held.is_some()), id));
+                into.extend_from_slice(&held.unwrap_or(0).to_be_bytes());
+                into.extend_from_slice(key);
+            }
+            Self::KeyAnswer { id, ciphertext } => {
+                into.extend_from_slice(&head(8, 0, id));
+                into.extend_from_slice(ciphertext);
+            }
+            Self::KeyConfirmation { id } => into.extend_from_slice(&head(9, 0, id)),
         }
         let packet_bytes = (into.len() - start).max(padded_to);
         into.resize(start + packet_bytes, 0);
@@ -208,7 +250,7 @@ mod tests {
     fn other_packets_and_unknown_kinds_are_none() {
         let mut packet = Vec::new();
         Message::CanaryQuestion { round: 4 }.encode(&mut packet);
-        for (place, value) in [(0, 0x45), (6, 58), (8, 0xfd), (39, 2), (40, 7), (5, 7), (5, 9)] {
+        for (place, value) in [(0, 0x45), (6, 58), (8, 0xfd), (39, 2), (40, 77), (5, 7), (5, 9)] {
             let mut other = packet.clone();
             other[place] = value;
             assert_eq!(Message::parse(&other), None, "byte {place}");

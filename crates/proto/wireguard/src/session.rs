@@ -92,6 +92,8 @@ pub(crate) struct Session {
     pub(crate) suite: Suite,
     pub(crate) role: Role,
     pub(crate) born: Time,
+    /// Whether its preshared key was agreed upon inside the tunnel.
+    pub(crate) is_agreed: bool,
     /// The index by which the peer addresses this session.
     pub(crate) local_index: u32,
     pub(crate) seal_key: Arc<SealKey>,
@@ -113,6 +115,7 @@ impl Session {
             suite,
             role,
             born: now,
+            is_agreed: false,
             local_index,
             seal_key: Arc::new(SealKey { suite, aead: aead(send), receiver }),
             open_key: Arc::new(OpenKey { suite, aead: aead(receive) }),

@@ -2,6 +2,7 @@
 
 use netloom_base::WallTime;
 use std::fmt;
+use std::time::Duration;
 
 /// Length on the wire: seconds (8, big-endian, from 2^62) and nanoseconds (4, big-endian).
 pub const TAI64N_BYTES: usize = 12;
@@ -31,6 +32,19 @@ impl Tai64n {
     /// The timestamp of these bytes, as they were on the wire.
     pub const fn from_bytes(bytes: [u8; TAI64N_BYTES]) -> Self {
         Self(bytes)
+    }
+
+    /// How long after `earlier` this is; `None` if it is not.
+    pub fn since(&self, earlier: Self) -> Option<Duration> {
+        let ns = |time: &Self| {
+            let [a, b, c, d, e, f, g, h, i, j, k, l] = time.0;
+            let seconds = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
+            u128::from(seconds) * u128::from(SECOND_NS)
+                + u128::from(u32::from_be_bytes([i, j, k, l]))
+        };
+        let since = ns(self).checked_sub(ns(&earlier))?;
+        // Longer than centuries is as good as that.
+        Some(Duration::from_nanos(u64::try_from(since).unwrap_or(u64::MAX)))
     }
 
     /// The bytes for the wire or the disk.

@@ -108,7 +108,8 @@ fn an_early_call_is_verified_like_any_other() {
     // A call to a key that the network has no more.
     assert!(world.hosts[1].node.remove_peer(NETWORK, &peer));
     world.deliver(from, to, &initiation);
-    let config = NetworkConfig { private_key: key(9, NETWORK), mtu_bytes: MTU };
+    let config =
+        NetworkConfig { private_key: key(9, NETWORK), mtu_bytes: MTU, key_rotation: KEY_ROTATION };
     world.hosts[1].node.set_network(now, NETWORK, &config).unwrap();
     world.set_peer(1, world.peer_config(0));
     assert!(!world.hosts[1].node.answer_early_call(now, NETWORK, &peer));
@@ -230,7 +231,8 @@ fn a_new_network_key_ends_its_sessions_and_starts_others() {
     world.send(0, 1, 0..1);
     world.run_secs(1);
     let fresh = PrivateKey::from_seed(Seed::from_number(4711));
-    let config = NetworkConfig { private_key: fresh.clone(), mtu_bytes: MTU };
+    let config =
+        NetworkConfig { private_key: fresh.clone(), mtu_bytes: MTU, key_rotation: KEY_ROTATION };
     let now = world.now;
     world.hosts[0].node.set_network(now, NETWORK, &config).unwrap();
     let old = world.hosts[0].key;

@@ -4,8 +4,7 @@ use super::{Transmit, Tunnel};
 use crate::drop_reason::DropReason;
 use crate::index_table::IndexTable;
 use crate::limits::{
-    KEEPALIVE_TIMEOUT, REJECT_AFTER_TIME, REKEY_AFTER_TIME, REKEY_TIMEOUT, WAITING_BYTES_MAX,
-    WAITING_PACKETS_MAX,
+    KEEPALIVE_TIMEOUT, REJECT_AFTER_TIME, REKEY_TIMEOUT, WAITING_BYTES_MAX, WAITING_PACKETS_MAX,
 };
 use crate::session::{OpenKey, Role, SealKey};
 use netloom_base::Time;
@@ -52,12 +51,12 @@ impl Tunnel {
     }
 
     fn reserve_any(&mut self, now: Time, packets: u64) -> Option<Reservation> {
-        let endpoint = self.endpoint;
+        let (endpoint, rekey_after) = (self.endpoint, self.rekey_after);
         let taken = self.sessions.current_mut().and_then(|session| {
             let to = endpoint?;
             let first_counter = session.take_counters(now, packets)?;
             let is_worn = session.next_counter > session.suite.rekey_after_messages()
-                || (session.role == Role::Initiator && session.age(now) >= REKEY_AFTER_TIME);
+                || (session.role == Role::Initiator && session.age(now) >= rekey_after);
             Some((Reservation { to, key: session.seal_key.clone(), first_counter }, is_worn))
         });
         let Some((reservation, is_worn)) = taken else {

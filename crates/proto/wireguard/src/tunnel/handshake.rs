@@ -64,7 +64,8 @@ impl Tunnel {
         let ephemeral = PrivateKey::random(&mut self.rng);
         let index = indexes.allocate(self.owner);
         let pair = (index, initiation.sender);
-        let answer = responding.respond(&self.remote, &self.preshared, &ephemeral, pair);
+        let (preshared, is_agreed) = self.preshared.answering(self.is_key_lost_there(timestamp));
+        let answer = responding.respond(&self.remote, preshared, &ephemeral, pair);
         let Some((keys, mut message)) = answer else {
             indexes.release(index);
             return Err(DropReason::BadHandshake);
@@ -76,7 +77,9 @@ impl Tunnel {
         self.follow(from);
 
         self.jar.sign(now, &mut message);
-        self.sessions.insert(Session::new(&keys, Role::Responder, pair, now), now, indexes);
+        let mut session = Session::new(&keys, Role::Responder, pair, now);
+        session.is_agreed = is_agreed;
+        self.sessions.insert(session, now, indexes);
         self.session_derived(now);
         self.last_handshake_sent = Some(now);
         self.transmit(from, message.to_vec());
@@ -102,14 +105,22 @@ impl Tunnel {
             .as_ref()
             .filter(|attempt| attempt.index == response.receiver())
             .ok_or(DropReason::UnexpectedResponse)?;
-        let keys = attempt
-            .state
-            .finish(&self.identity.private, &self.preshared, response)
-            .ok_or(DropReason::BadHandshake)?;
+        let finished = self.preshared.opening().find_map(|(preshared, is_agreed)| {
+            let keys = attempt.state.finish(&self.identity.private, preshared, response)?;
+            Some((keys, is_agreed))
+        });
+        let index = attempt.index;
+        let Some((keys, is_agreed)) = finished else {
+            self.call_again_without_key(now);
+            return Err(DropReason::BadHandshake);
+        };
         // The handshake's index becomes the session's.
-        let pair = (attempt.index, response.sender());
+        let pair = (index, response.sender());
         self.attempt = None;
-        self.sessions.insert(Session::new(&keys, Role::Initiator, pair, now), now, indexes);
+        let mut session = Session::new(&keys, Role::Initiator, pair, now);
+        session.is_agreed = is_agreed;
+        self.sessions.insert(session, now, indexes);
+        self.has_called_again = false;
         self.stats.rx_bytes += RESPONSE_BYTES as u64;
         self.authenticated_received(now);
         self.follow(from);

@@ -2,6 +2,7 @@
 
 mod data;
 mod handshake;
+mod preshared;
 mod sessions;
 mod settings;
 mod timers;
@@ -10,12 +11,14 @@ use crate::cookie::CookieJar;
 use crate::identity::Identity;
 use crate::index_table::IndexTable;
 use crate::key::{PresharedKey, PublicKey, SharedSecret};
+use crate::limits::REKEY_AFTER_TIME;
 use crate::noise::Initiating;
 use crate::rng::ErasingRng;
 use crate::session::Role;
 use crate::suite::Suite;
 use crate::tai64n::{Tai64n, TimestampSource};
 use netloom_base::{Seed, Time};
+use preshared::PresharedKeys;
 use sessions::Sessions;
 use std::collections::VecDeque;
 use std::fmt;
@@ -33,6 +36,10 @@ pub struct TunnelConfig {
     pub remote: PublicKey,
     /// Mixed into every handshake.
     pub preshared: PresharedKey,
+    /// Whether the peer agrees upon further keys inside the tunnel ([`Tunnel::adopt_preshared`]).
+    pub agrees_keys: bool,
+    /// Sessions are replaced after this, if it is sooner than [`crate::limits::REKEY_AFTER_TIME`].
+    pub rekey_after: Option<Duration>,
     /// What handshakes ask for that this side starts; those of the peer are answered in theirs.
     pub suite: Suite,
     /// Where the peer is, if known; afterwards it follows what the peer sends.
@@ -113,12 +120,15 @@ pub struct Tunnel {
     /// The number under which this tunnel's indexes stand in the [`IndexTable`].
     owner: u32,
     remote: PublicKey,
-    preshared: PresharedKey,
+    preshared: PresharedKeys,
+    agrees_keys: bool,
+    has_called_again: bool,
     suite: Suite,
     static_static: SharedSecret,
     endpoint: Option<SocketAddr>,
     keepalive: Option<Duration>,
     mtu_bytes: usize,
+    rekey_after: Duration,
 
     sessions: Sessions,
     attempt: Option<Attempt>,
@@ -157,7 +167,12 @@ impl Tunnel {
             identity,
             owner,
             remote: config.remote,
-            preshared: config.preshared,
+            preshared: PresharedKeys::new(config.preshared),
+            agrees_keys: config.agrees_keys,
+            has_called_again: false,
+            rekey_after: config
+                .rekey_after
+                .map_or(REKEY_AFTER_TIME, |after| after.min(REKEY_AFTER_TIME)),
             suite: config.suite,
             static_static,
             endpoint: config.endpoint,

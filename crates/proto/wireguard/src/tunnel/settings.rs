@@ -1,7 +1,6 @@
 //! What can be changed of a tunnel while it is there.
 
 use super::Tunnel;
-use crate::key::PresharedKey;
 use crate::suite::Suite;
 use netloom_base::Time;
 use std::net::SocketAddr;
@@ -20,11 +19,6 @@ impl Tunnel {
     /// Asks for a handshake without anything to send.
     pub fn call(&mut self, now: Time) {
         self.want_handshake(now);
-    }
-
-    /// Changes the preshared key of the next handshake; the session stays.
-    pub fn set_preshared(&mut self, preshared: PresharedKey) {
-        self.preshared = preshared;
     }
 
     /// Changes the suite of the handshakes that this side starts. A session in another one stays

@@ -1,0 +1,96 @@
+//! The preshared keys of a tunnel: the declared one, and those that both ends agree upon inside it.
+//!
+//! An initiator tries all that it has on a response, newest first; a responder seals with the newest that it knows
+//! the initiator to have. An initiator without an agreed key that cannot open a response calls again at once, and
+//! a second initiation so soon after the first is how a responder learns that what was agreed is lost over there.
+//! How far apart they are is told by their timestamps, which nobody in between can move.
+
+use super::Tunnel;
+use crate::crypto::kdf1;
+use crate::key::PresharedKey;
+use crate::limits::{INITIATION_INTERVAL_MIN, LOST_KEY_INTERVAL_MAX};
+use crate::tai64n::Tai64n;
+use netloom_base::Time;
+
+/// All of them.
+#[derive(Clone, Debug, Default)]
+pub(super) struct PresharedKeys {
+    declared: PresharedKey,
+    /// Both ends have it.
+    agreed: Option<PresharedKey>,
+    /// The peer may have it.
+    offered: Option<PresharedKey>,
+    /// The peer may not yet have the agreed one.
+    previous: Option<PresharedKey>,
+}
+
+impl PresharedKeys {
+    pub(super) fn new(declared: PresharedKey) -> Self {
+        Self { declared, ..Self::default() }
+    }
+
+    /// What a response is sealed with, and whether that was agreed upon.
+    pub(super) fn answering(&self, is_lost_there: bool) -> (&PresharedKey, bool) {
+        match &self.agreed {
+            Some(agreed) if !is_lost_there => (agreed, true),
+            Some(_) | None => (&self.declared, false),
+        }
+    }
+
+    /// What a response may be sealed with, newest first, and whether that was agreed upon.
+    pub(super) fn opening(&self) -> impl Iterator<Item = (&PresharedKey, bool)> {
+        let agreed = [&self.agreed, &self.offered, &self.previous].into_iter().flatten();
+        agreed.map(|key| (key, true)).chain([(&self.declared, false)])
+    }
+
+    fn agree(&self, secret: &[u8; 32]) -> PresharedKey {
+        // Who declared a key relies on it as well.
+        PresharedKey::from_bytes(*kdf1(self.declared.as_bytes(), secret))
+    }
+}
+
+impl Tunnel {
+    /// Changes the preshared key of the next handshake; the session stays. What was agreed upon is forgotten.
+    pub fn set_preshared(&mut self, preshared: PresharedKey) {
+        self.preshared = PresharedKeys::new(preshared);
+    }
+
+    /// The peer may seal handshakes with `secret` from now on.
+    pub fn offer_preshared(&mut self, secret: &[u8; 32]) {
+        self.preshared.offered = Some(self.preshared.agree(secret));
+    }
+
+    /// The peer has the secret that was offered.
+    pub fn promote_preshared(&mut self) {
+        if let Some(offered) = self.preshared.offered.take() {
+            self.preshared.previous = self.preshared.agreed.replace(offered);
+        }
+    }
+
+    /// Both ends have `secret`: a handshake with it is asked for.
+    pub fn adopt_preshared(&mut self, now: Time, secret: &[u8; 32]) {
+        let agreed = self.preshared.agree(secret);
+        self.preshared.previous = self.preshared.agreed.replace(agreed);
+        self.want_handshake(now);
+    }
+
+    /// Whether the session that is sent in has a key that was agreed upon.
+    pub fn has_agreed_key(&self, now: Time) -> bool {
+        let current = self.sessions.current().filter(|session| !session.is_expired(now));
+        current.is_some_and(|session| session.is_agreed)
+    }
+
+    /// Whether the peer calls again so soon that it cannot have opened the response.
+    pub(super) fn is_key_lost_there(&self, timestamp: Tai64n) -> bool {
+        let since = self.newest_timestamp.and_then(|before| timestamp.since(before));
+        since.is_some_and(|since| since < LOST_KEY_INTERVAL_MAX)
+    }
+
+    /// A response could not be opened: perhaps the peer has a key that this end has lost. Once for each call.
+    pub(super) fn call_again_without_key(&mut self, now: Time) {
+        if self.agrees_keys && self.preshared.agreed.is_none() && !self.has_called_again {
+            self.has_called_again = true;
+            self.timers.initiate = Some(now + INITIATION_INTERVAL_MIN * 2);
+        }
+    }
+}
