@@ -10,6 +10,7 @@
 use anyhow::{Context as _, ensure};
 use clap::Parser as _;
 use netloom_base::Seed;
+use netloom_node::limits::KEY_ROTATION;
 use netloom_node::{NetworkId, PeerConfig};
 use netloom_sys::namespace::NamespaceHandle;
 use netloom_sys::tunnel::{TunnelDevice, TunnelKind, TunnelPreference};
@@ -213,6 +214,7 @@ impl Ground {
             name: "bench".to_owned(),
             private_key: keys[side].clone(),
             mtu_bytes: 1420,
+            key_rotation: KEY_ROTATION,
             device: Some(device),
             peers: BTreeMap::from([("other".to_owned(), peer)]),
             timestamp_floors: BTreeMap::new(),

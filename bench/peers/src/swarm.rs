@@ -4,6 +4,7 @@ use crate::interface::{Ground, OUTER, PORT};
 use anyhow::{Context as _, ensure};
 use netloom_base::{Seed, Time, WallTime};
 use netloom_sys::clock::{monotonic_now, wall_now};
+use netloom_wireguard::limits::REKEY_AFTER_TIME;
 use netloom_wireguard::{
     Identity, IndexTable, Message, PresharedKey, PrivateKey, PublicKey, Suite, Tunnel,
     TunnelConfig, TunnelEvent,
@@ -89,6 +90,8 @@ impl Swarm {
             keepalive: None,
             mtu_bytes: MTU_BYTES,
             timestamp_floor: None,
+            agrees_keys: false,
+            rekey_after: REKEY_AFTER_TIME,
         };
         let seed = Seed::from_number(run << 32 | (u64::from(self.first) + number as u64));
         // There are fewer than 2^32 peers.

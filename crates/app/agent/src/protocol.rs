@@ -185,6 +185,12 @@ pub struct PeerStatus {
     /// How often pieces to the peer were found not to arrive whole.
     #[serde(default)]
     pub segmentation_faults: u64,
+    /// Whether its session has a preshared key of ML-KEM-768.
+    #[serde(default)]
+    pub has_post_quantum_key: bool,
+    /// How many such keys were agreed upon.
+    #[serde(default)]
+    pub key_exchanges: u64,
 }
 
 /// How a workload is doing.

@@ -75,6 +75,7 @@ impl NodeTunnels {
                 name: name.clone(),
                 private_key: private_key.clone(),
                 mtu_bytes: network.mtu_bytes as usize,
+                key_rotation: network.key_rotation,
                 device: executor.take_tunnel(&network.tunnel),
                 peers: self.peers(name, network),
                 timestamp_floors: self.floors(name, network),
@@ -181,6 +182,8 @@ fn peer_status(plan: &PeerPlan, now: &netloom_node::PeerStatus) -> PeerStatus {
             .map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX)),
         segmentation: now.segmentation.map(|segmentation| segmentation.to_string()),
         segmentation_faults: now.canary.1,
+        has_post_quantum_key: now.key_exchange.0,
+        key_exchanges: now.key_exchange.1,
     }
 }
 

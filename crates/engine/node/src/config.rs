@@ -1,7 +1,8 @@
 //! What a node is told: networks, peers, and why an update is refused.
 
 use crate::limits::{
-    ALLOWED_PREFIXES_MAX, HANDSHAKES_PER_SECOND, MTU_BYTES_MIN, NETWORKS_MAX, PEERS_MAX,
+    ALLOWED_PREFIXES_MAX, HANDSHAKES_PER_SECOND, KEY_ROTATION, MTU_BYTES_MIN, NETWORKS_MAX,
+    PEERS_MAX,
 };
 use ipnet::IpNet;
 use netloom_wireguard::{PresharedKey, PrivateKey, PublicKey, Suite};
@@ -61,6 +62,13 @@ pub struct PeerConfig {
 impl Default for NodeConfig {
     fn default() -> Self {
         Self { handshakes_per_second: HANDSHAKES_PER_SECOND }
+    }
+}
+
+impl NetworkConfig {
+    /// A network in which nodes agree upon new keys as often as is usual.
+    pub fn new(private_key: PrivateKey, mtu_bytes: usize) -> Self {
+        Self { private_key, mtu_bytes, key_rotation: KEY_ROTATION }
     }
 }
 

@@ -62,11 +62,7 @@ impl Pair {
         let node = |side: u8| {
             let config = NodeConfig { handshakes_per_second: 4 };
             let mut node = Node::new(config, Seed::from_number(9 + u64::from(side)), Time::ZERO);
-            let network = NetworkConfig {
-                private_key: key(side),
-                mtu_bytes: MTU_BYTES,
-                key_rotation: crate::limits::KEY_ROTATION,
-            };
+            let network = NetworkConfig::new(key(side), MTU_BYTES);
             let peer = PeerConfig {
                 endpoint: Some(address(1 - side)),
                 allowed: vec![IpAddr::from([10, 0, 0, 1 - side]).into()],

@@ -125,9 +125,10 @@ impl Node {
         let unknown = WireguardDropReason::UnknownIndex;
         let id = PeerId(self.indexes.owner(message.receiver()).ok_or(unknown)?);
         let peer = self.peers.get_mut(&id).ok_or(unknown)?;
-        peer.tunnel.handle_response(now, from, message, &mut self.indexes)?;
+        let handled = peer.tunnel.handle_response(now, from, message, &mut self.indexes);
+        // One that cannot be opened may be a reason to call again.
         self.settle(id);
-        Ok(())
+        Ok(handled?)
     }
 
     pub(crate) fn handle_cookie_reply(

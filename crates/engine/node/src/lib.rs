@@ -76,6 +76,7 @@ pub mod limits;
 mod node;
 mod outbound;
 mod outer;
+mod oversize;
 mod path;
 mod strangers;
 mod update;

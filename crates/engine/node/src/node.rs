@@ -77,7 +77,6 @@ pub struct Node {
     /// When each peer's machine is to be woken: never later than it asks for, perhaps sooner.
     deadlines: BTreeSet<(Time, PeerId)>,
     transmits: VecDeque<Transmit>,
-    /// Few: machines wait for answers before they say more.
     pub(crate) messages: VecDeque<MessageTransmit>,
     packets: VecDeque<(NetworkId, Vec<u8>)>,
     events: VecDeque<Event>,
@@ -104,7 +103,7 @@ pub(crate) struct Peer {
 }
 
 impl Node {
-    /// A node without networks, all of whose choices follow from `seed`.
+    /// A node without networks; all choices follow from `seed`.
     pub fn new(config: NodeConfig, seed: Seed, now: Time) -> Self {
         let mut rng = ErasingRng::new(seed);
         let indexes = IndexTable::new(rng.fork());
@@ -164,8 +163,8 @@ impl Node {
         self.transmits.pop_front()
     }
 
-    /// The next packet for the interface of a network that is in no batch: packets that came in parts, and
-    /// errors for senders whose packets their path does not take. To be drained after every other call.
+    /// The next packet for an interface that is in no batch: it came in parts, or is an error for a sender whose
+    /// packets their path does not take. To be drained after every other call.
     pub fn poll_packet(&mut self) -> Option<(NetworkId, Vec<u8>)> {
         self.packets.pop_front()
     }

@@ -191,9 +191,9 @@ impl Node {
         let unknown = SetPeerError::UnknownNetwork(network_id);
         let network = self.networks.get_mut(&network_id).ok_or(unknown)?;
         let id = PeerId(self.next_peer);
-        let (identity, mtu_bytes) = (network.identity.clone(), network.mtu_bytes);
-        let tunnel = Tunnel::new(identity, tunnel_config(&config, mtu_bytes), id.0, seed, now)
-            .map_err(|_| SetPeerError::LowOrderKey)?;
+        let tunnel =
+            Tunnel::new(network.identity.clone(), tunnel_config(&config, network), id.0, seed, now)
+                .map_err(|_| SetPeerError::LowOrderKey)?;
         self.next_peer += 1;
         network.peers.insert(config.public_key, id);
         for prefix in &config.allowed {
@@ -219,6 +219,7 @@ impl Node {
         }
         if before.is_node != after.is_node {
             peer.path = None;
+            peer.tunnel.set_agrees_keys(after.is_node);
         }
         peer.tunnel.set_keepalive(now, after.keepalive);
         if before.allowed != after.allowed
@@ -251,8 +252,15 @@ impl Node {
     }
 
     fn set_key_rotation(&mut self, id: NetworkId, interval: Duration) {
-        if let Some(network) = self.networks.get_mut(&id) {
-            network.key_rotation = interval;
+        let Some(network) = self.networks.get_mut(&id) else { return };
+        if network.key_rotation == interval {
+            return;
+        }
+        network.key_rotation = interval;
+        for peer in network.peers.values() {
+            if let Some(peer) = self.peers.get_mut(peer) {
+                peer.tunnel.set_rekey_after(interval);
+            }
         }
     }
 
@@ -263,7 +271,7 @@ impl Node {
             let seed = self.rng.fork();
             let Some(network) = self.networks.get(&network_id) else { return };
             let Some(peer) = self.peers.get_mut(&id) else { continue };
-            let mut config = tunnel_config(&peer.config, network.mtu_bytes);
+            let mut config = tunnel_config(&peer.config, network);
             config.endpoint = peer.tunnel.endpoint();
             config.timestamp_floor = peer.tunnel.newest_timestamp();
             peer.tunnel.close(&mut self.indexes);
@@ -277,16 +285,16 @@ impl Node {
     }
 }
 
-fn tunnel_config(config: &PeerConfig, mtu_bytes: usize) -> TunnelConfig {
+fn tunnel_config(config: &PeerConfig, network: &Network) -> TunnelConfig {
     TunnelConfig {
         remote: config.public_key,
         preshared: config.psk.clone().unwrap_or_default(),
         agrees_keys: config.is_node,
-        rekey_after: None,
+        rekey_after: network.key_rotation,
         suite: config.suite,
         endpoint: config.endpoint,
         keepalive: config.keepalive,
-        mtu_bytes,
+        mtu_bytes: network.mtu_bytes,
         timestamp_floor: None,
     }
 }

@@ -64,9 +64,17 @@ pub struct Network {
     /// Largest packet of its workloads. More than [`NETWORK_MTU_BYTES`] serves nodes between which jumbo
     /// frames pass; where they do not, nodes find out and senders are told.
     pub mtu_bytes: u32,
+    /// How often its nodes agree upon new preshared keys.
+    pub key_rotation: Duration,
     /// Free labels.
     pub tags: BTreeMap<String, String>,
 }
+
+/// How often nodes agree upon new preshared keys, unless declared.
+pub const KEY_ROTATION: Duration = Duration::from_secs(3600);
+/// What may be declared: a handshake follows each, of which there is one in five seconds at most.
+pub const KEY_ROTATION_RANGE: RangeInclusive<Duration> =
+    Duration::from_secs(10)..=Duration::from_secs(30 * 86_400);
 
 /// Largest packet of a network unless declared: an outer IPv6 header (40), UDP (8) and WireGuard (32) fit into
 /// 1,500 bytes.

@@ -30,6 +30,7 @@ use netloom_state::{HostState, LinkEnd, Namespace};
 use peers::PeerPlan;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 pub use netloom_model::fabric::NETWORK_MTU_BYTES as TUNNEL_MTU_BYTES;
 
@@ -53,6 +54,8 @@ pub struct NetworkPlan {
     pub tunnel: LinkEnd,
     /// Largest packet of its workloads.
     pub mtu_bytes: u32,
+    /// How often its nodes agree upon new preshared keys.
+    pub key_rotation: Duration,
     /// The other nodes of the network.
     pub peers: BTreeMap<Name, PeerPlan>,
     /// Where the resolver listens, in the network's namespace.

@@ -9,12 +9,14 @@ use crate::form::{
 use netloom_cbor::{DecodeError, from_bytes};
 use netloom_model::Span;
 use netloom_model::fabric::{
-    Attach, Fabric, NETWORK_MTU_BYTES, Name, Network, Node, Region, Service, Subnet, Workload,
+    Attach, Fabric, KEY_ROTATION, NETWORK_MTU_BYTES, Name, Network, Node, Region, Service, Subnet,
+    Workload,
 };
 use netloom_model::lease::Leases;
 use netloom_plan::input::Directory;
 use netloom_plan::membership::{Membership, Memberships};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// What a node knows of a fabric. Nodes and workloads are those of its networks; what others'
 /// workloads are is not known, and stands as a server of nothing.
@@ -215,6 +217,7 @@ pub(crate) fn network(form: NetworkForm) -> Network {
         region: None,
         domain: form.domain,
         resolvers: form.resolvers,
+        key_rotation: form.key_rotation_ms.map_or(KEY_ROTATION, Duration::from_millis),
         mtu_bytes: form.mtu_bytes.unwrap_or(NETWORK_MTU_BYTES),
         tags: BTreeMap::new(),
     }

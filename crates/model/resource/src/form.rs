@@ -52,6 +52,8 @@ netloom_cbor::record! {
         2 => pub(crate) resolvers: Vec<IpAddr> [max LIST_MAX],
         /// Its MTU, if it is another than is usual.
         3 => pub(crate) mtu_bytes: Option<u32>,
+        /// How often keys are renewed, if it is not as usual.
+        4 => pub(crate) key_rotation_ms: Option<u64>,
     }
 }
 

@@ -10,7 +10,7 @@ use crate::topic::Topic;
 use crate::{Key, Kind};
 use netloom_cbor::{Encode, to_bytes};
 use netloom_model::Fabric;
-use netloom_model::fabric::{NETWORK_MTU_BYTES, Name, Node, Workload};
+use netloom_model::fabric::{KEY_ROTATION, NETWORK_MTU_BYTES, Name, Node, Workload};
 use netloom_model::lease::Leases;
 use netloom_plan::input::Directory;
 use netloom_plan::membership::Memberships;
@@ -55,6 +55,9 @@ pub fn resources(whole: &Whole<'_>) -> BTreeMap<Key, Entry> {
             cidrs: network.cidrs.clone(),
             domain: network.domain.clone(),
             resolvers: network.resolvers.clone(),
+            key_rotation_ms: Some(network.key_rotation)
+                .filter(|interval| *interval != KEY_ROTATION)
+                .map(|interval| u64::try_from(interval.as_millis()).unwrap_or(u64::MAX)),
             mtu_bytes: Some(network.mtu_bytes).filter(|mtu| *mtu != NETWORK_MTU_BYTES),
         };
         // Every node stops the prefixes of all networks on its own stack.

@@ -21,9 +21,12 @@ mod search;
 use checks::Checks;
 use netloom_base::Time;
 use round_trip::RoundTrip;
-use search::Search;
+use search::{Search, Sent};
+
 use std::collections::VecDeque;
 use std::time::Duration;
+
+pub use search::Probe;
 
 /// What every path takes: an underlay of 1,280 bytes without the headers of IPv6 and UDP, and those of data (32).
 pub const PATH_BYTES_MIN: usize = 1280 - 40 - 8 - 32;
@@ -38,15 +41,6 @@ const RETRY_MIN: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(30);
 /// Probes whose answers still count.
 const REMEMBERED_MAX: usize = 128;
-
-/// A probe to be sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Probe {
-    /// Its number.
-    pub id: u32,
-    /// Its size.
-    pub packet_bytes: usize,
-}
 
 /// The machine of one path.
 #[derive(Clone, Debug)]
@@ -78,13 +72,6 @@ enum Phase {
     Checking(u32),
     /// Nothing was answered.
     Silent,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Sent {
-    probe: Probe,
-    at: Time,
-    is_answered: bool,
 }
 
 impl PathMtu {

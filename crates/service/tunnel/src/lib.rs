@@ -24,6 +24,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// Why the tunnels cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -72,6 +73,8 @@ pub struct NetworkSetup {
     pub private_key: PrivateKey,
     /// Largest inner packet.
     pub mtu_bytes: usize,
+    /// How often nodes agree upon new keys.
+    pub key_rotation: Duration,
     /// Its device; `None` leaves the one that is there.
     pub device: Option<TunnelDevice>,
     /// Its peers by name.

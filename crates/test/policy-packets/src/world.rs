@@ -10,6 +10,7 @@ use netloom_lab::underlay;
 use netloom_model::Fabric;
 use netloom_model::fabric::{Name, Party};
 use netloom_model::lease::{self, Leases};
+use netloom_node::limits::KEY_ROTATION;
 use netloom_node::{NetworkId, PeerConfig};
 use netloom_plan::firewall::{TABLE, drop_reason};
 use netloom_plan::input::{Directory, PlanInput};
@@ -125,6 +126,7 @@ impl World {
                 name: network.clone(),
                 private_key: self.keys[&(name.to_owned(), network.clone())].clone(),
                 mtu_bytes: TUNNEL_MTU_BYTES as usize,
+                key_rotation: KEY_ROTATION,
                 device: executor.take_tunnel(&planned.tunnel),
                 peers: peers.collect(),
                 timestamp_floors: BTreeMap::new(),

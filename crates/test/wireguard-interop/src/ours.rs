@@ -4,6 +4,7 @@ use crate::end::{End, Peer, Status};
 use crate::ground::TUNNEL_MTU_BYTES;
 use anyhow::Context as _;
 use netloom_base::Seed;
+use netloom_node::limits::KEY_ROTATION;
 use netloom_node::{NetworkId, PeerConfig, PeerStatus};
 use netloom_sys::namespace::NamespaceHandle;
 use netloom_sys::tunnel::TunnelDevice;
@@ -49,6 +50,7 @@ impl OurEnd {
             name: "interop".to_owned(),
             private_key: self.key.clone(),
             mtu_bytes: TUNNEL_MTU_BYTES as usize,
+            key_rotation: KEY_ROTATION,
             device,
             peers,
             timestamp_floors: BTreeMap::new(),

@@ -2,6 +2,7 @@
 
 mod bad_files;
 mod bench_tunnel;
+mod canary;
 mod dashboard;
 mod drift;
 mod faults;
@@ -40,7 +41,7 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 20] = [
+const SHOWS: [Show; 21] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
@@ -61,6 +62,7 @@ const SHOWS: [Show; 20] = [
     ten_thousand::SHOW,
     zero_alloc::SHOW,
     path_mtu::SHOW,
+    canary::SHOW,
 ];
 
 /// Arguments of `show`.

@@ -5,6 +5,7 @@ use crate::output;
 use anyhow::{Context as _, bail, ensure};
 use netloom_base::Seed;
 use netloom_node::NetworkId;
+use netloom_node::limits::KEY_ROTATION;
 use netloom_sys::clock::{monotonic_now, wall_now};
 use netloom_sys::namespace::NamespaceHandle;
 use netloom_sys::netlink::{NetlinkSocket, Protocol};
@@ -222,6 +223,7 @@ impl Server {
             name: self.name.clone(),
             private_key,
             mtu_bytes: self.mtu_bytes,
+            key_rotation: KEY_ROTATION,
             device: None,
             peers,
             timestamp_floors: BTreeMap::new(),

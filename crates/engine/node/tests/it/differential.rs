@@ -67,11 +67,7 @@ impl Duel {
         let theirs = Tunn::new(their_key, our_public, options.their_psk, None, 1, limiter);
         let config = NodeConfig { handshakes_per_second: options.handshakes_per_second };
         let mut node = Node::new(config, Seed::from_number(5), Time::ZERO);
-        let network = NetworkConfig {
-            private_key: key(0, NETWORK),
-            mtu_bytes: MTU,
-            key_rotation: KEY_ROTATION,
-        };
+        let network = NetworkConfig::new(key(0, NETWORK), MTU);
         node.set_network(Time::ZERO, NETWORK, &network).unwrap();
         let peer = PeerConfig {
             psk: options.psk.map(PresharedKey::from_bytes),

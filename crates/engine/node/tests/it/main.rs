@@ -5,7 +5,7 @@
 //! | §2.1 the endpoint follows authenticated packets | `the_endpoint_follows_the_peer`, `a_forged_or_replayed_datagram_moves_no_endpoint` |
 //! | §5.1 an old timestamp is refused | `what_was_recorded_cannot_be_replayed`, `a_kept_timestamp_…`, `clocks_that_step_…` |
 //! | §5.1 the responder waits for confirmation | `the_responder_waits_for_the_first_packet` |
-//! | §5.2 preshared keys | `preshared_keys_must_agree` |
+//! | §5.2 preshared keys | `preshared_keys_must_agree`, `keys_are_agreed_upon_…`, `a_node_that_lost_…` |
 //! | §5.3 cookies under load, both ways | `a_node_under_load_…`, `two_nodes_under_load_…`, `their_cookie_…`, `our_cookie_…` |
 //! | §5.4 every byte of a message counts | `a_flipped_bit_anywhere_is_refused` |
 //! | §5.4.6 each counter once, in any order | `a_bad_link_never_repeats_a_packet_…` |
@@ -19,6 +19,7 @@
 
 mod corpus;
 mod differential;
+mod keys;
 mod networks;
 mod pair;
 mod path;

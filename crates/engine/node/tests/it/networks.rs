@@ -108,8 +108,7 @@ fn an_early_call_is_verified_like_any_other() {
     // A call to a key that the network has no more.
     assert!(world.hosts[1].node.remove_peer(NETWORK, &peer));
     world.deliver(from, to, &initiation);
-    let config =
-        NetworkConfig { private_key: key(9, NETWORK), mtu_bytes: MTU, key_rotation: KEY_ROTATION };
+    let config = NetworkConfig::new(key(9, NETWORK), MTU);
     world.hosts[1].node.set_network(now, NETWORK, &config).unwrap();
     world.set_peer(1, world.peer_config(0));
     assert!(!world.hosts[1].node.answer_early_call(now, NETWORK, &peer));
@@ -198,9 +197,8 @@ fn the_longest_prefix_decides_and_equal_ones_are_refused_with_both_names() {
 #[test]
 fn updates_that_make_no_sense_are_refused() {
     let mut node = Node::new(NodeConfig::default(), Seed::from_number(1), Time::ZERO);
-    let config = |n: u64, mtu_bytes| NetworkConfig {
-        private_key: PrivateKey::from_seed(Seed::from_number(n)),
-        mtu_bytes,
+    let config = |n: u64, mtu_bytes| {
+        NetworkConfig::new(PrivateKey::from_seed(Seed::from_number(n)), mtu_bytes)
     };
     let now = Time::ZERO;
     assert_eq!(node.set_network(now, NETWORK, &config(1, 1279)), Err(SetNetworkError::Mtu(1279)));
@@ -231,8 +229,7 @@ fn a_new_network_key_ends_its_sessions_and_starts_others() {
     world.send(0, 1, 0..1);
     world.run_secs(1);
     let fresh = PrivateKey::from_seed(Seed::from_number(4711));
-    let config =
-        NetworkConfig { private_key: fresh.clone(), mtu_bytes: MTU, key_rotation: KEY_ROTATION };
+    let config = NetworkConfig::new(fresh.clone(), MTU);
     let now = world.now;
     world.hosts[0].node.set_network(now, NETWORK, &config).unwrap();
     let old = world.hosts[0].key;

@@ -152,11 +152,7 @@ impl World {
     }
 
     pub(crate) fn join(&mut self, host: usize, network: NetworkId) {
-        let config = NetworkConfig {
-            private_key: key(host, network),
-            mtu_bytes: MTU,
-            key_rotation: KEY_ROTATION,
-        };
+        let config = NetworkConfig::new(key(host, network), MTU);
         self.hosts[host].node.set_network(self.now, network, &config).unwrap();
     }
 

@@ -29,6 +29,7 @@ pub(super) fn fabric(declared: Declared) -> Option<Fabric> {
                 region: network.region.map(|region| region.value),
                 domain: network.domain.map_or_else(|| default_domain(name), |domain| domain.value),
                 resolvers: network.resolvers,
+                key_rotation: network.key_rotation.unwrap_or(fabric::KEY_ROTATION),
                 mtu_bytes: network.mtu_bytes.unwrap_or(fabric::NETWORK_MTU_BYTES),
                 tags: network.tags,
             })

@@ -33,6 +33,8 @@ pub struct Network {
     pub resolvers: Vec<IpAddr>,
     /// Largest packet.
     pub mtu_bytes: Option<u32>,
+    /// How often keys are renewed.
+    pub key_rotation: Option<Duration>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
 }
@@ -97,7 +99,11 @@ impl Decoder {
 
     /// A network.
     pub fn network(&mut self, tree: &Tree) -> Option<Network> {
-        let fields = self.fields(tree, "a network", &["cidr", "region", "dns", "mtu", "tags"])?;
+        let fields = self.fields(
+            tree,
+            "a network",
+            &["cidr", "region", "dns", "mtu", "key_rotation", "tags"],
+        )?;
         let cidrs = fields.required("cidr", self).map(|t| self.some_cidrs(t)).unwrap_or_default();
         let region = fields.optional_reference("region", self);
         let (mut domain, mut resolvers) = (None, Vec::new());
@@ -111,8 +117,9 @@ impl Decoder {
             }
         }
         let tags = fields.optional("tags").map(|t| self.texts(t, "`tags`")).unwrap_or_default();
+        let key_rotation = fields.optional("key_rotation").and_then(|t| self.key_rotation(t));
         let mtu_bytes = fields.optional("mtu").and_then(|t| self.mtu(t));
-        Some(Network { cidrs, region, domain, resolvers, mtu_bytes, tags })
+        Some(Network { cidrs, region, domain, resolvers, mtu_bytes, key_rotation, tags })
     }
 
     /// A subnet.

@@ -2,7 +2,7 @@
 
 use super::{At, Decoder};
 use crate::diagnostic::{Diagnostic, code};
-use crate::fabric::{NETWORK_MTU_RANGE, PortRange, Protocol};
+use crate::fabric::{KEY_ROTATION_RANGE, NETWORK_MTU_RANGE, PortRange, Protocol};
 use crate::tree::{Tree, Value};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -152,6 +152,13 @@ impl Decoder {
     /// A time span such as `250ms`, `10s`, `5m`, `24h`, `7d`.
     pub fn duration(&mut self, tree: &Tree) -> Option<Duration> {
         self.parsed(tree, "a time such as 250ms, 10s, 5m, 24h or 7d", duration)
+    }
+
+    /// How often keys are renewed.
+    pub fn key_rotation(&mut self, tree: &Tree) -> Option<Duration> {
+        self.parsed(tree, "a time from 10s to 30d", |text| {
+            duration(text).filter(|interval| KEY_ROTATION_RANGE.contains(interval))
+        })
     }
 
     /// A rate in bits per second, such as `512kbit`, `100Mbit`, `2.5Gbit`.

@@ -57,6 +57,7 @@ impl<'a> Topology<'a> {
         NetworkPlan {
             tunnel: end(&namespace, TUNNEL),
             mtu_bytes,
+            key_rotation: self.input.fabric.networks[network].key_rotation,
             namespace,
             peers: peers::peers(self.input, self.node, network),
             resolver_addresses: service_addresses.iter().map(|(_, dns)| *dns).collect(),

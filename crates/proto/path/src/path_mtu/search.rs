@@ -22,6 +22,23 @@ pub(super) struct Search {
     pub(super) is_repeated: bool,
 }
 
+/// A probe to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// Its number.
+    pub id: u32,
+    /// Its size.
+    pub packet_bytes: usize,
+}
+
+/// A probe that was sent.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sent {
+    pub(super) probe: Probe,
+    pub(super) at: Time,
+    pub(super) is_answered: bool,
+}
+
 impl Search {
     /// Of all sizes up to `ceiling`.
     pub(super) fn new(now: Time, ceiling: usize) -> Self {

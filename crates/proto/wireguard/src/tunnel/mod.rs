@@ -38,8 +38,8 @@ pub struct TunnelConfig {
     pub preshared: PresharedKey,
     /// Whether the peer agrees upon further keys inside the tunnel ([`Tunnel::adopt_preshared`]).
     pub agrees_keys: bool,
-    /// Sessions are replaced after this, if it is sooner than [`crate::limits::REKEY_AFTER_TIME`].
-    pub rekey_after: Option<Duration>,
+    /// Sessions are replaced after this, or after [`crate::limits::REKEY_AFTER_TIME`] if that is sooner.
+    pub rekey_after: Duration,
     /// What handshakes ask for that this side starts; those of the peer are answered in theirs.
     pub suite: Suite,
     /// Where the peer is, if known; afterwards it follows what the peer sends.
@@ -170,9 +170,7 @@ impl Tunnel {
             preshared: PresharedKeys::new(config.preshared),
             agrees_keys: config.agrees_keys,
             has_called_again: false,
-            rekey_after: config
-                .rekey_after
-                .map_or(REKEY_AFTER_TIME, |after| after.min(REKEY_AFTER_TIME)),
+            rekey_after: config.rekey_after.min(REKEY_AFTER_TIME),
             suite: config.suite,
             static_static,
             endpoint: config.endpoint,

@@ -43,6 +43,10 @@ impl PresharedKeys {
         agreed.map(|key| (key, true)).chain([(&self.declared, false)])
     }
 
+    fn forget_agreed(&mut self) {
+        *self = Self::new(std::mem::take(&mut self.declared));
+    }
+
     fn agree(&self, secret: &[u8; 32]) -> PresharedKey {
         // Who declared a key relies on it as well.
         PresharedKey::from_bytes(*kdf1(self.declared.as_bytes(), secret))
@@ -53,6 +57,14 @@ impl Tunnel {
     /// Changes the preshared key of the next handshake; the session stays. What was agreed upon is forgotten.
     pub fn set_preshared(&mut self, preshared: PresharedKey) {
         self.preshared = PresharedKeys::new(preshared);
+    }
+
+    /// Whether the peer agrees upon keys inside the tunnel. If not, what was agreed upon is forgotten.
+    pub fn set_agrees_keys(&mut self, agrees_keys: bool) {
+        self.agrees_keys = agrees_keys;
+        if !agrees_keys {
+            self.preshared.forget_agreed();
+        }
     }
 
     /// The peer may seal handshakes with `secret` from now on.

@@ -1,6 +1,7 @@
 //! What can be changed of a tunnel while it is there.
 
 use super::Tunnel;
+use crate::limits::REKEY_AFTER_TIME;
 use crate::suite::Suite;
 use netloom_base::Time;
 use std::net::SocketAddr;
@@ -42,6 +43,11 @@ impl Tunnel {
     /// The suite of the session that is sent in, if there is one.
     pub fn session_suite(&self, now: Time) -> Option<Suite> {
         self.sessions.current().filter(|session| !session.is_expired(now)).map(|one| one.suite)
+    }
+
+    /// Changes when sessions are replaced, if that is sooner than the paper has it.
+    pub fn set_rekey_after(&mut self, rekey_after: Duration) {
+        self.rekey_after = rekey_after.min(REKEY_AFTER_TIME);
     }
 
     /// Changes the inner MTU.

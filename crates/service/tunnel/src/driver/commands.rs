@@ -63,10 +63,10 @@ impl Driver {
         id: NetworkId,
         setup: NetworkSetup,
     ) -> Result<(), TunnelServiceError> {
-        let NetworkSetup { name, private_key, mtu_bytes, device, peers, timestamp_floors, calls } =
-            setup;
+        let NetworkSetup { name, private_key, mtu_bytes, key_rotation, .. } = setup;
+        let NetworkSetup { device, peers, timestamp_floors, calls, .. } = setup;
         let now = monotonic_now();
-        let config = NetworkConfig { private_key, mtu_bytes };
+        let config = NetworkConfig { private_key, mtu_bytes, key_rotation };
         self.node
             .set_network(now, id, &config)
             .map_err(|source| TunnelServiceError::Network { network: name.clone(), source })?;
