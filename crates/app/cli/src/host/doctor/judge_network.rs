@@ -150,7 +150,9 @@ fn mtu(facts: &Facts, way: &Way) -> Vec<Finding> {
             "mtu",
             format!("{link} to {peer} takes {mtu_bytes} bytes, a full packet needs {needed}"),
         )
-        .because("datagrams are cut in pieces on the way, which costs speed and is often blocked")
+        .because(
+            "nodes find that out and have smaller packets sent over this path, which costs speed",
+        )
         .solved_by(format!("raise the link's MTU to {needed}, if the network behind it allows"))
         .with(format!("ip link set {link} mtu {needed}")),
     ]
