@@ -115,6 +115,11 @@ impl World {
         &self.hosts[side as usize]
     }
 
+    /// The namespace between the hosts.
+    pub fn router(&self) -> &NamespaceHandle {
+        &self.router
+    }
+
     /// An end.
     pub fn end(&mut self, side: Side) -> &mut dyn End {
         match side {

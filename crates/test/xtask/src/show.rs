@@ -21,7 +21,7 @@ mod ten_thousand;
 mod tests_clean;
 mod upgrade;
 mod user;
-mod wireguard_interop;
+mod wireguard_matrix;
 mod zero_alloc;
 
 use crate::output;
@@ -46,7 +46,7 @@ const SHOWS: [Show; 20] = [
     policy_vs_packets::SHOW,
     no_cleartext::SHOW,
     drift::SHOW,
-    wireguard_interop::SHOW,
+    wireguard_matrix::SHOW,
     bad_files::SHOW,
     real_hosts::SHOW,
     kill_storm::SHOW,
