@@ -219,7 +219,10 @@ fn start_ours(
 }
 
 /// Gives a tunnel device its addresses, and brings it up.
-fn furnish(executor: &mut Executor, side: Side, device: &str) -> anyhow::Result<()> {
+///
+/// # Errors
+/// The kernel refuses.
+pub fn furnish(executor: &mut Executor, side: Side, device: &str) -> anyhow::Result<()> {
     let namespace = ground::host(side);
     let end = LinkEnd { namespace: namespace.clone(), link: device.to_owned() };
     let configure =

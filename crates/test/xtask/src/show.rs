@@ -19,6 +19,7 @@ mod scale_control;
 mod store_conformance;
 mod ten_thousand;
 mod tests_clean;
+mod tunnel_soak;
 mod upgrade;
 mod user;
 mod wireguard_matrix;
@@ -40,7 +41,7 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 20] = [
+const SHOWS: [Show; 21] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
@@ -60,6 +61,7 @@ const SHOWS: [Show; 20] = [
     bench_tunnel::SHOW,
     ten_thousand::SHOW,
     zero_alloc::SHOW,
+    tunnel_soak::SHOW,
     path_mtu::SHOW,
 ];
 
