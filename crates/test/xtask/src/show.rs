@@ -19,6 +19,7 @@ mod scale_control;
 mod store_conformance;
 mod ten_thousand;
 mod tests_clean;
+mod tunnel_fuzz;
 mod tunnel_soak;
 mod upgrade;
 mod user;
@@ -41,7 +42,7 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 21] = [
+const SHOWS: [Show; 22] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
@@ -62,6 +63,7 @@ const SHOWS: [Show; 21] = [
     ten_thousand::SHOW,
     zero_alloc::SHOW,
     tunnel_soak::SHOW,
+    tunnel_fuzz::SHOW,
     path_mtu::SHOW,
 ];
 
