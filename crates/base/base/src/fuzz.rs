@@ -15,7 +15,9 @@ const PACKETS_MAX: usize = 256;
 ///
 /// Gives the number of parts.
 pub fn offload(bytes: &[u8]) -> usize {
-    let Some((header, packet)) = bytes.split_first_chunk::<OFFLOAD_HEADER_BYTES>() else { return 0 };
+    let Some((header, packet)) = bytes.split_first_chunk::<OFFLOAD_HEADER_BYTES>() else {
+        return 0;
+    };
     let packet = &packet[..packet.len().min(LARGE_PACKET_BYTES_MAX)];
     let Some(header) = OffloadHeader::read(header) else { return 0 };
     let written = OffloadHeader::read(&header.write(packet.first().is_some_and(|b| b >> 4 == 6)));

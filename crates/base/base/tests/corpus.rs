@@ -4,7 +4,8 @@
 use std::path::PathBuf;
 
 fn replay(corpus: &str, mut each: impl FnMut(&[u8]) -> usize) -> usize {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../fuzz/corpus").join(corpus);
+    let folder =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../fuzz/corpus").join(corpus);
     let entries = std::fs::read_dir(&folder).unwrap();
     entries.map(|entry| each(&std::fs::read(entry.unwrap().path()).unwrap())).sum()
 }

@@ -75,8 +75,7 @@ impl Host {
     }
 
     fn join(&mut self, now: Time) {
-        let config =
-            NetworkConfig { private_key: self.private_key.clone(), mtu_bytes: MTU_BYTES };
+        let config = NetworkConfig { private_key: self.private_key.clone(), mtu_bytes: MTU_BYTES };
         self.node.set_network(now, NETWORK, &config).expect("the network is sound");
     }
 

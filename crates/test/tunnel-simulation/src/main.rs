@@ -117,6 +117,10 @@ fn tell(scenario: &Scenario, sum: &Sum) {
         sum.recovery.as_secs_f64(),
         sum.failed
     );
-    let drops: Vec<String> = drops.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
-    println!("  dropped: {}", if drops.is_empty() { "nothing".to_owned() } else { drops.join(", ") });
+    let drops: Vec<String> =
+        drops.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+    println!(
+        "  dropped: {}",
+        if drops.is_empty() { "nothing".to_owned() } else { drops.join(", ") }
+    );
 }

@@ -39,8 +39,13 @@ pub struct Link {
 
 impl Link {
     /// One that delivers everything, after ten milliseconds.
-    pub const GOOD: Self =
-        Self { delay_ms: 10, jitter_ms: 0, loss_per_mille: 0, repeat_per_mille: 0, harm_per_mille: 0 };
+    pub const GOOD: Self = Self {
+        delay_ms: 10,
+        jitter_ms: 0,
+        loss_per_mille: 0,
+        repeat_per_mille: 0,
+        harm_per_mille: 0,
+    };
 }
 
 /// What became of a packet.
@@ -261,7 +266,9 @@ impl World {
         let is_handled = counted == 1 || is_foreign || said || datagram.first() == Some(&3);
         if counted > 1 || !is_handled {
             let kind = datagram.first().copied().unwrap_or_default();
-            self.violate(format!("host {number}: a datagram of type {kind} was counted {counted} times"));
+            self.violate(format!(
+                "host {number}: a datagram of type {kind} was counted {counted} times"
+            ));
         }
     }
 
@@ -340,4 +347,32 @@ fn content(from: usize, to: usize, number: u32, bytes: usize) -> Vec<u8> {
     packet[16..20].copy_from_slice(&inner_address(to).octets());
     packet[NUMBER_AT..NUMBER_AT + 4].copy_from_slice(&number.to_be_bytes());
     packet
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_must_not_happen_is_seen() {
+        let mut world = World::new(1, 3, 1_000);
+        world.send(0, 1, 2);
+        let packet = content(0, 1, 0, world.packets[0].bytes);
+        world.take(1, &packet);
+        assert!(world.violations.is_empty(), "{:?}", world.violations);
+        assert!(world.is_delivered(0) && world.missing(0..2) == 1);
+        let mut altered = content(0, 1, 1, world.packets[1].bytes);
+        altered[40 - 1] ^= 1;
+        for (host, bytes, seen) in [
+            (1, packet.clone(), "twice"),
+            (2, packet, "another's"),
+            (1, altered, "altered"),
+            (1, content(0, 1, 99, 60), "nobody sent"),
+            (1, Vec::new(), "nobody sent"),
+        ] {
+            world.violations.clear();
+            world.take(host, &bytes);
+            assert!(world.violations.concat().contains(seen), "{seen}: {:?}", world.violations);
+        }
+    }
 }

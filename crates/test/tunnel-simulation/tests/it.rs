@@ -12,7 +12,10 @@ fn every_scenario_keeps_what_tunnels_promise() {
             let outcome = run(scenario, seed);
             let (name, violations) = (scenario.name, outcome.violations);
             assert!(violations.is_empty(), "{name}, seed {seed}: {violations:#?}");
-            assert!(outcome.totals.delivered > 0 && outcome.totals.handshakes > 0, "{name}, seed {seed}");
+            assert!(
+                outcome.totals.delivered > 0 && outcome.totals.handshakes > 0,
+                "{name}, seed {seed}"
+            );
         }
     }
 }

@@ -39,9 +39,8 @@ impl Samples {
         if count < 10 {
             return None;
         }
-        let mean = |part: &[(f64, f64)]| {
-            part.iter().map(|(_, kib)| kib).sum::<f64>() / part.len() as f64
-        };
+        let mean =
+            |part: &[(f64, f64)]| part.iter().map(|(_, kib)| kib).sum::<f64>() / part.len() as f64;
         let middle = after.iter().map(|(at, _)| at).sum::<f64>() / count as f64;
         let level = mean(&after);
         let above: f64 = after.iter().map(|(at, kib)| (at - middle) * (kib - level)).sum();

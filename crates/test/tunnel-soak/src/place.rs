@@ -79,7 +79,8 @@ impl Place {
     pub(crate) fn move_host(&mut self, side: Side) -> anyhow::Result<()> {
         let (namespace, here) = (ground::host(side), self.at[side as usize]);
         let next = here % PLACES + 1;
-        let at = |family, place| ground::address(UNDERLAY, ground::outer(side, family, place), false);
+        let at =
+            |family, place| ground::address(UNDERLAY, ground::outer(side, family, place), false);
         for family in Family::BOTH {
             // The other way round, the kernel would drop the host's routes with its last address.
             let (before, after) = (at(family, here), at(family, next));

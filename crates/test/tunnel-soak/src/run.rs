@@ -55,7 +55,11 @@ pub(crate) fn run(arguments: &Arguments, folder: &Path) -> anyhow::Result<()> {
     while start.elapsed() < duration {
         std::thread::sleep(LOOK);
         pauses.look(&streams);
-        ensure!(!streams.iter().any(Bulk::has_ended), "a connection has broken: {}", ended(streams));
+        ensure!(
+            !streams.iter().any(Bulk::has_ended),
+            "a connection has broken: {}",
+            ended(streams)
+        );
         if sampled.elapsed() >= SAMPLE {
             sampled = Instant::now();
             watch.look(start.elapsed(), &nodes)?;
@@ -92,8 +96,7 @@ fn start(arguments: &Arguments, place: &mut Place) -> anyhow::Result<[Node; 2]> 
     for side in Side::BOTH {
         let other = side.other();
         let endpoint = SocketAddr::new(place.outer(other), PORT);
-        let allowed: Vec<IpAddr> =
-            Family::BOTH.map(|family| ground::inner(other, family)).to_vec();
+        let allowed: Vec<IpAddr> = Family::BOTH.map(|family| ground::inner(other, family)).to_vec();
         let key = nodes[other as usize].public_key();
         nodes[side as usize].set_peer(&key, endpoint, &allowed)?;
     }
@@ -108,9 +111,9 @@ fn start(arguments: &Arguments, place: &mut Place) -> anyhow::Result<[Node; 2]> 
 /// Why connections have ended.
 fn ended(streams: Vec<Bulk>) -> String {
     let broken = streams.into_iter().filter(Bulk::has_ended);
-    let reasons: Vec<String> =
-        broken.map(|one| one.finish().map_or_else(|error| format!("{error:#}"), |n| n.to_string()))
-            .collect();
+    let reasons: Vec<String> = broken
+        .map(|one| one.finish().map_or_else(|error| format!("{error:#}"), |n| n.to_string()))
+        .collect();
     reasons.join("; ")
 }
 

@@ -115,7 +115,12 @@ fn inside(arguments: &Arguments, folder: &Path) -> anyhow::Result<ExitCode> {
         // Progress that nobody can read is no loss.
         let _ = writeln!(std::io::stderr().lock(), "{outcome}");
     });
-    let matrix = Matrix { opponents: &opponents, missing: &missing, outcomes: &outcomes, left_out: &left_out };
+    let matrix = Matrix {
+        opponents: &opponents,
+        missing: &missing,
+        outcomes: &outcomes,
+        left_out: &left_out,
+    };
     let mut out = std::io::stdout().lock();
     matrix.print_table(&mut out).context("cannot print the table")?;
     matrix.print_figures(&mut out).context("cannot print the figures")?;

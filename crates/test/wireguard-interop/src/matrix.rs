@@ -35,7 +35,10 @@ impl Matrix<'_> {
                 writeln!(out, "{outcome}")?;
             }
         }
-        writeln!(out, "\n✓ holds, ✗ does not, – was not tried; first where our end starts, then the other\n")?;
+        writeln!(
+            out,
+            "\n✓ holds, ✗ does not, – was not tried; first where our end starts, then the other\n"
+        )?;
         let names: Vec<&str> = self.names().collect();
         write!(out, "{:<NAMES$}", "")?;
         for name in &names {
@@ -69,7 +72,9 @@ impl Matrix<'_> {
                 self.of(opponent.name()).partition(|one| one.result.is_ok());
             let version = match opponent {
                 Opponent::Stock(program) => program.version.as_str(),
-                Opponent::Control => concat!("netloom ", env!("CARGO_PKG_VERSION"), ", as a control"),
+                Opponent::Control => {
+                    concat!("netloom ", env!("CARGO_PKG_VERSION"), ", as a control")
+                }
             };
             let (passed, failed) = (passed.len(), failed.len());
             writeln!(out, "{}: {passed} passed, {failed} failed ({version})", opponent.name())?;

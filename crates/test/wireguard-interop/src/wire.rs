@@ -79,10 +79,10 @@ impl Wire {
             let content = view.payload.get(UDP_HEADER_BYTES..).unwrap_or_default();
             if let (PROTOCOL_UDP, Some(kind)) = (view.protocol, content.first()) {
                 let from = if captured.outgoing { self.side } else { self.side.other() };
-                let (kind, bytes, source, at) =
-                    (*kind, content.len(), view.source, Instant::now());
+                let (kind, bytes, source, at) = (*kind, content.len(), view.source, Instant::now());
                 let mac2 = content.len().checked_sub(MAC_BYTES).map(|at| &content[at..]);
-                let has_mac2 = matches!(kind, 1 | 2) && mac2.is_some_and(|mac| mac != [0; MAC_BYTES]);
+                let has_mac2 =
+                    matches!(kind, 1 | 2) && mac2.is_some_and(|mac| mac != [0; MAC_BYTES]);
                 seen.push(Seen { from, kind, bytes, source, has_mac2, at });
             }
         }

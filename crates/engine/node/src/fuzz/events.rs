@@ -112,13 +112,21 @@ impl Pair {
             11 => {
                 let step = u64::from(argument) * 3_600_000_000_000;
                 let offset = &mut self.wall_offset_ns[side];
-                *offset = if data.is_empty() { offset.wrapping_add(step) } else { offset.saturating_sub(step) };
+                *offset = if data.is_empty() {
+                    offset.wrapping_add(step)
+                } else {
+                    offset.saturating_sub(step)
+                };
             }
             12 => {
                 self.nodes[side] = node(u64::from(argument) + 2);
                 self.declare(side);
             }
-            _ => drop(self.nodes[side].answer_early_call(self.now, NETWORK, &self.peers[side].public_key)),
+            _ => drop(self.nodes[side].answer_early_call(
+                self.now,
+                NETWORK,
+                &self.peers[side].public_key,
+            )),
         }
     }
 

@@ -93,7 +93,8 @@ pub(super) fn by_age(world: &mut World, initiator: Side) -> anyhow::Result<Evide
     let (sent, lost) = (streams[0].sent + streams[1].sent, streams[0].lost() + streams[1].lost());
     ensure!(lost == 0, "{lost} of {sent} pings lost");
     let megabytes = done.bytes as f64 / 1e6;
-    let words = format!("after {age:.1?}, none of {sent} pings lost, {megabytes:.1} MB beside them");
+    let words =
+        format!("after {age:.1?}, none of {sent} pings lost, {megabytes:.1} MB beside them");
     Ok(Evidence { words, bytes: done.bytes, rekeys: 1, ..Evidence::default() })
 }
 

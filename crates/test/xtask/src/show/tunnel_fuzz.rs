@@ -42,8 +42,16 @@ struct Options {
 
 /// What there is to fuzz, and the longest input that makes sense.
 const HARNESSES: [Harness; 6] = [
-    Harness { name: "wireguard_message", of: "messages of types 1 to 4 and 17, and others", bytes_max: 256 },
-    Harness { name: "node_outer", of: "two engines between which datagrams are forged", bytes_max: 4096 },
+    Harness {
+        name: "wireguard_message",
+        of: "messages of types 1 to 4 and 17, and others",
+        bytes_max: 256,
+    },
+    Harness {
+        name: "node_outer",
+        of: "two engines between which datagrams are forged",
+        bytes_max: 4096,
+    },
     Harness { name: "node_events", of: "two engines to which anything happens", bytes_max: 4096 },
     Harness { name: "vpn_uapi", of: "requests that configure an interface", bytes_max: 4096 },
     Harness { name: "base_offload", of: "packets of 64 KiB that are split", bytes_max: 16_384 },

@@ -56,13 +56,15 @@ impl Fuzzers {
     /// Builds harnesses, instrumented.
     pub(crate) fn build(harnesses: &[Harness], seed: u32) -> anyhow::Result<Self> {
         let (target, triple) = (target()?.join("fuzz"), host_triple()?);
-        let mut command = cargo(&["build", "--release", "--manifest-path", "fuzz/Cargo.toml"])?;
+        let mut command = cargo(&["build", "--release", "--no-default-features"])?;
+        command.args(["--manifest-path", "fuzz/Cargo.toml"]);
         // With a target named, build scripts are not instrumented.
         command.args(["--target", &triple]).arg("--target-dir").arg(&target);
         for harness in harnesses {
             command.args(["--bin", harness.name]);
         }
-        let status = command.env("RUSTFLAGS", INSTRUMENTATION).status().context("cannot run cargo")?;
+        let status =
+            command.env("RUSTFLAGS", INSTRUMENTATION).status().context("cannot run cargo")?;
         ensure!(status.success(), "the fuzzers cannot be built; is there a C++ compiler (g++)?");
         let (programs, work) = (target.join(triple).join("release"), target.join("work"));
         Ok(Self { programs, work, seed })
