@@ -1,7 +1,8 @@
 //! What may happen to hosts and links while traffic flows.
 
 use crate::host::{NETWORK, private_key};
-use crate::world::{Link, World};
+use crate::link::Link;
+use crate::world::World;
 use netloom_base::{Seed, Time, WallTime};
 use netloom_node::wireguard::{
     Identity, IndexTable, PresharedKey, PrivateKey, Suite, Tunnel, TunnelConfig,

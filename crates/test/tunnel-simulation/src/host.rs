@@ -26,6 +26,8 @@ pub struct Host {
     pub wall_ns: u64,
     /// No earlier wall time goes into handshakes, as a driver promises.
     pub wall_floor_ns: u64,
+    /// The newest wall time that it was given.
+    pub wall_used_ns: u64,
     /// Its preshared key with everybody, and the suite that it asks for.
     pub psk: Option<u8>,
     /// What handshakes ask for that it starts.
@@ -45,6 +47,7 @@ impl Host {
             address: first_address(number),
             wall_ns: 1_700_000_000_000_000_000,
             wall_floor_ns: 0,
+            wall_used_ns: 0,
             psk: None,
             suite: Suite::ChaCha20Poly1305,
             flushed: 0,
@@ -59,8 +62,10 @@ impl Host {
     pub fn restart(&mut self, seed: u64, handshakes_per_second: u32, now: Time) {
         self.node = engine(seed, handshakes_per_second, now);
         self.flushed = 0;
-        // What the run before may have used is left behind.
-        self.wall_floor_ns = self.wall_at(now) + Duration::from_secs(60).as_nanos() as u64;
+        // What the run before may have used is left behind: its clock may have stepped back since, and
+        // it counts up where it gives no newer time.
+        let margin_ns = Duration::from_secs(60).as_nanos() as u64;
+        self.wall_floor_ns = self.wall_used_ns.max(self.wall_at(now)) + margin_ns;
         self.join(now);
     }
 

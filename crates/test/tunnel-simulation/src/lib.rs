@@ -11,7 +11,10 @@
 
 pub mod disturbance;
 pub mod host;
+pub mod link;
+mod packet;
 pub mod scenario;
+pub mod totals;
 pub mod world;
 
 pub use scenario::{Outcome, SCENARIOS, Scenario, run};

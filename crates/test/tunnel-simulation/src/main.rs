@@ -3,7 +3,7 @@
 #![expect(clippy::print_stdout, reason = "its figures are what this program is for")]
 
 use clap::Parser as _;
-use netloom_tunnel_simulation::world::Totals;
+use netloom_tunnel_simulation::totals::Totals;
 use netloom_tunnel_simulation::{Outcome, SCENARIOS, Scenario, run};
 use std::process::ExitCode;
 use std::sync::Mutex;

@@ -1,6 +1,9 @@
 //! The world: hosts, the links between them, and every packet that was ever sent.
 
-use crate::host::{Host, MTU_BYTES, NETWORK, counted, inner_address};
+use crate::host::{Host, MTU_BYTES, NETWORK, counted};
+use crate::link::Link;
+use crate::packet::{PACKET_BYTES_MIN, Packet, content, number_of};
+use crate::totals::Totals;
 use netloom_base::{PacketBatch, Seed, Time, WallTime};
 use netloom_node::wireguard::TunnelEvent;
 use netloom_node::wireguard::limits::WAITING_PACKETS_MAX;
@@ -14,67 +17,10 @@ use std::time::Duration;
 
 /// Datagrams that somebody on the way keeps to send them again.
 const RECORDED_MAX: usize = 256;
-/// Where a packet's number stands, and the least that a packet has.
-const NUMBER_AT: usize = 28;
-const PACKET_BYTES_MIN: usize = 40;
 /// A data message with nothing in it.
 const KEEPALIVE_BYTES: usize = 32;
 /// Violations that are described.
 const VIOLATIONS_MAX: usize = 8;
-
-/// What links do to datagrams.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Link {
-    /// The least that a datagram takes.
-    pub delay_ms: u64,
-    /// Up to this much more, which reorders.
-    pub jitter_ms: u64,
-    /// Lost.
-    pub loss_per_mille: u32,
-    /// Delivered twice.
-    pub repeat_per_mille: u32,
-    /// Altered by a bit, or cut short.
-    pub harm_per_mille: u32,
-}
-
-impl Link {
-    /// One that delivers everything, after ten milliseconds.
-    pub const GOOD: Self = Self {
-        delay_ms: 10,
-        jitter_ms: 0,
-        loss_per_mille: 0,
-        repeat_per_mille: 0,
-        harm_per_mille: 0,
-    };
-}
-
-/// What became of a packet.
-#[derive(Clone, Copy, Debug)]
-struct Packet {
-    from: usize,
-    to: usize,
-    bytes: usize,
-    is_delivered: bool,
-}
-
-/// What has happened, to be added up.
-#[derive(Clone, Debug, Default)]
-pub struct Totals {
-    /// Packets given to nodes, and those that came through.
-    pub packets: u64,
-    /// Those that came through.
-    pub delivered: u64,
-    /// Datagrams that left a node, and datagrams that reached one.
-    pub datagrams: u64,
-    /// Datagrams handed to a node, whoever sent them.
-    pub arrivals: u64,
-    /// Handshakes that completed.
-    pub handshakes: u64,
-    /// Disturbances.
-    pub disturbances: u64,
-    /// Drops by reason.
-    pub drops: BTreeMap<String, u64>,
-}
 
 /// All of it.
 #[derive(Debug)]
@@ -133,6 +79,17 @@ impl World {
             self.hosts[host].declare(self.now, other, endpoint);
         }
         self.collect(host);
+    }
+
+    /// Tells every node where the others are, whatever it has seen.
+    pub fn tell_endpoints(&mut self) {
+        let places: Vec<_> = self.hosts.iter().map(|host| (host.key(), host.address)).collect();
+        for host in &mut self.hosts {
+            for (key, address) in &places {
+                // Of itself a node knows nothing.
+                host.node.set_peer_endpoint(self.now, NETWORK, key, Some(*address));
+            }
+        }
     }
 
     /// The numbers that the next packets get.
@@ -235,6 +192,7 @@ impl World {
     fn wake(&mut self, number: usize) {
         let host = &mut self.hosts[number];
         let wall = WallTime(host.wall_at(self.now));
+        host.wall_used_ns = host.wall_used_ns.max(wall.0);
         host.node.handle_timeout(self.now, wall);
         if host.node.poll_timeout().is_some_and(|(due, _)| due <= self.now) {
             self.violate(format!("host {number}: a timer that is due was not handled"));
@@ -275,8 +233,7 @@ impl World {
     /// Looks at a packet that came out of a node.
     fn take(&mut self, host: usize, bytes: &[u8]) {
         (host, bytes).hash(&mut self.trace);
-        let number = bytes.get(NUMBER_AT..NUMBER_AT + 4).and_then(|four| four.try_into().ok());
-        let number = number.map(u32::from_be_bytes);
+        let number = number_of(bytes);
         let packet = number.and_then(|number| self.packets.get_mut(number as usize));
         let (Some(number), Some(packet)) = (number, packet) else {
             return self.violate(format!("host {host} got a packet that nobody sent"));
@@ -333,20 +290,6 @@ impl World {
     pub fn trace(&self) -> u64 {
         self.trace.finish()
     }
-}
-
-/// The packet of a number: all of it follows from who sends it to whom, and how long it is.
-fn content(from: usize, to: usize, number: u32, bytes: usize) -> Vec<u8> {
-    let mut packet: Vec<u8> =
-        (0..bytes as u32).map(|at| (at.wrapping_mul(number | 1) >> 3) as u8).collect();
-    packet[..12].fill(0);
-    packet[0] = 0x45;
-    packet[2..4].copy_from_slice(&(bytes as u16).to_be_bytes());
-    (packet[8], packet[9]) = (64, 17);
-    packet[12..16].copy_from_slice(&inner_address(from).octets());
-    packet[16..20].copy_from_slice(&inner_address(to).octets());
-    packet[NUMBER_AT..NUMBER_AT + 4].copy_from_slice(&number.to_be_bytes());
-    packet
 }
 
 #[cfg(test)]
