@@ -1,6 +1,6 @@
 //! Two nodes to which anything may happen: datagrams, time, and changes of what is declared.
 
-use super::{MTU_BYTES, NETWORK, address};
+use super::{NETWORK, address};
 use crate::config::{NetworkConfig, NodeConfig, PeerConfig};
 use crate::inbound::Inbound;
 use crate::node::Node;
@@ -11,10 +11,12 @@ use std::collections::{BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+/// Larger than what a path is assumed to take.
+const MTU_BYTES: usize = 1500;
 /// Datagrams that are kept to be delivered, delivered again, or delivered late.
 const KEPT_MAX: usize = 32;
-/// A valid inner packet: headers and a number.
-const PACKET_BYTES: usize = 40;
+/// The shortest valid inner packet: headers and a number.
+const PACKET_BYTES_MIN: usize = 40;
 const NUMBER_AT: usize = 28;
 
 /// Lets happen what the bytes say: `step 1 | argument 1 | length 1 | bytes`.
@@ -84,7 +86,7 @@ impl Pair {
         match what % 14 {
             0 => self.deliver(side, address(argument), &[data.to_vec()]),
             1 => self.pass(Duration::from_millis(u64::from(argument) * 250)),
-            2 => self.send(side, data),
+            2 => self.send(side, argument, data),
             // The newest, with the bytes laid over it.
             3 => {
                 let mut datagram = self.kept(1 - side, 0);
@@ -136,6 +138,8 @@ impl Pair {
         peer.psk = (argument & 1 != 0).then(|| PresharedKey::from_bytes([argument & 2; 32]));
         peer.suite = if argument & 4 == 0 { Suite::ChaCha20Poly1305 } else { Suite::Aes256Gcm };
         peer.keepalive = (argument & 8 != 0).then_some(Duration::from_secs(1));
+        // Messages inside the tunnel, and packets in parts.
+        peer.is_node = argument & 32 != 0;
         peer.endpoint = (argument & 16 == 0).then(|| address(1 - side as u8));
         self.declare(side);
     }
@@ -169,30 +173,34 @@ impl Pair {
             batch.push(datagram);
         }
         self.nodes[side].handle_outer(self.now, from, &mut batch, &mut self.inbound);
-        for arrival in self.inbound.arrivals() {
-            for packet in arrival.packets {
-                let packet = batch.packet(*packet as usize);
-                self.opened += 1;
-                assert_eq!(packet[12..16], [10, 0, 0, 1 - side as u8], "the peer's source");
-                if packet.len() != PACKET_BYTES {
-                    continue;
-                }
-                let number = packet[NUMBER_AT..].first_chunk().map(|n| u32::from_be_bytes(*n));
-                let number = number.expect("a packet of this length has a number");
-                if packet == valid(1 - side as u8, number) {
-                    assert!(self.given[1 - side].contains(&number), "a packet that nobody sent");
-                    assert!(self.taken[side].insert(number), "a packet came through twice");
-                }
-            }
+        let arrivals = self.inbound.arrivals().flat_map(|arrival| arrival.packets);
+        let packets: Vec<Vec<u8>> =
+            arrivals.map(|packet| batch.packet(*packet as usize).to_vec()).collect();
+        for packet in packets {
+            assert_eq!(packet[12..16], [10, 0, 0, 1 - side as u8], "the peer's source");
+            self.come_through(side, &packet);
         }
     }
 
-    fn send(&mut self, side: usize, data: &[u8]) {
+    /// A packet that was sent as such comes through once.
+    fn come_through(&mut self, side: usize, packet: &[u8]) {
+        self.opened += 1;
+        let number = packet.get(NUMBER_AT..).and_then(<[u8]>::first_chunk);
+        let number = number.map_or(0, |number| u32::from_be_bytes(*number));
+        if packet.len() >= PACKET_BYTES_MIN && packet == valid(1 - side as u8, number, packet.len())
+        {
+            assert!(self.given[1 - side].contains(&number), "a packet that nobody sent");
+            assert!(self.taken[side].insert(number), "a packet came through twice");
+        }
+    }
+
+    fn send(&mut self, side: usize, argument: u8, data: &[u8]) {
         let mut batch = PacketBatch::new(2, MTU_BYTES);
         batch.push(data);
         let number = self.next_number;
         self.next_number += 1;
-        batch.push(&valid(side as u8, number));
+        let bytes = (PACKET_BYTES_MIN + usize::from(argument) * 6).min(MTU_BYTES);
+        batch.push(&valid(side as u8, number, bytes));
         self.given[side].insert(number);
         self.nodes[side].handle_inner(self.now, NETWORK, &mut batch, &mut self.outbound);
         let packets = self.outbound.destinations().flat_map(|destination| destination.packets);
@@ -215,6 +223,16 @@ impl Pair {
             while let Some(transmit) = self.nodes[side].poll_transmit() {
                 self.keep(side, transmit.datagram);
             }
+            while let Some(message) = self.nodes[side].poll_message() {
+                message.datagrams.into_iter().for_each(|datagram| self.keep(side, datagram));
+            }
+            while let Some((network, packet)) = self.nodes[side].poll_packet() {
+                assert!(
+                    network == NETWORK && packet.len() <= MTU_BYTES,
+                    "a packet for the interface"
+                );
+                self.come_through(side, &packet);
+            }
             while self.nodes[side].poll_event().is_some() {}
             let due = self.nodes[side].poll_timeout();
             assert!(due.is_none_or(|(due, _)| due > self.now), "a timer that is due was handled");
@@ -228,9 +246,10 @@ fn node(seed: u64) -> Node {
 }
 
 /// A packet from one node's inner address to the other's.
-fn valid(side: u8, number: u32) -> Vec<u8> {
-    let mut packet = vec![0; PACKET_BYTES];
-    packet[..4].copy_from_slice(&[0x45, 0, 0, PACKET_BYTES as u8]);
+fn valid(side: u8, number: u32, bytes: usize) -> Vec<u8> {
+    let mut packet = vec![0; bytes];
+    packet[0] = 0x45;
+    packet[2..4].copy_from_slice(&(bytes as u16).to_be_bytes());
     packet[12..20].copy_from_slice(&[10, 0, 0, side, 10, 0, 0, 1 - side]);
     packet[NUMBER_AT..NUMBER_AT + 4].copy_from_slice(&number.to_be_bytes());
     packet

@@ -41,7 +41,7 @@ struct Options {
 }
 
 /// What there is to fuzz, and the longest input that makes sense.
-const HARNESSES: [Harness; 6] = [
+const HARNESSES: [Harness; 7] = [
     Harness {
         name: "wireguard_message",
         of: "messages of types 1 to 4 and 17, and others",
@@ -56,6 +56,11 @@ const HARNESSES: [Harness; 6] = [
     Harness { name: "vpn_uapi", of: "requests that configure an interface", bytes_max: 4096 },
     Harness { name: "base_offload", of: "packets of 64 KiB that are split", bytes_max: 16_384 },
     Harness { name: "base_coalesce", of: "packets that are put together", bytes_max: 16_384 },
+    Harness {
+        name: "path_message",
+        of: "messages inside the tunnel, MSS, too-big",
+        bytes_max: 2048,
+    },
 ];
 /// A harness with a fault that takes a whole handshake to reach.
 const PLANTED: Harness =
