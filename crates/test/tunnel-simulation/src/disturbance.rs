@@ -141,7 +141,7 @@ fn step_clock(world: &mut World, host: usize) {
     let span_ns = [1, 60, 86_400, 31_536_000][world.below(4)] * 1_000_000_000_u64;
     let step = world.rng.next_u64() % span_ns;
     let clock = &mut world.hosts[host].wall_ns;
-    *clock = if step % 2 == 0 { *clock + step } else { clock.saturating_sub(step) };
+    *clock = if step.is_multiple_of(2) { *clock + step } else { clock.saturating_sub(step) };
 }
 
 fn restart(world: &mut World, host: usize, handshakes_per_second: u32) {
@@ -184,8 +184,8 @@ fn flood(world: &mut World, host: usize) {
     };
     for _ in 0..=world.below(30) {
         let seed = Seed::from_number(world.rng.next_u64());
-        let identity = Arc::new(Identity::new(PrivateKey::from_seed(seed.clone())));
-        let mut indexes = IndexTable::new(seed.clone());
+        let identity = Arc::new(Identity::new(PrivateKey::from_seed(seed)));
+        let mut indexes = IndexTable::new(seed);
         let Ok(mut tunnel) = Tunnel::new(identity, config.clone(), 0, seed, Time::ZERO) else {
             return;
         };

@@ -29,7 +29,7 @@ impl Moves {
     pub(crate) fn go(&mut self, place: &mut Place, nodes: &[Node; 2]) -> anyhow::Result<()> {
         let side = Side::BOTH[(self.turn / 2) % 2];
         let end = side as usize;
-        if self.turn % 2 == 0 {
+        if self.turn.is_multiple_of(2) {
             place.move_host(side)?;
         } else {
             self.ports[end] = (self.ports[end] + 1) % PORTS;
