@@ -9,5 +9,5 @@ fn the_corpus_replays_and_changes_what_it_is_for() {
     for entry in std::fs::read_dir(&folder).unwrap() {
         changes += netloom_vpn::fuzz::uapi(&std::fs::read(entry.unwrap().path()).unwrap());
     }
-    assert!(changes >= 8, "{changes} changes");
+    assert!(changes >= 7, "{changes} changes");
 }

@@ -17,4 +17,4 @@ pub mod scenario;
 pub mod totals;
 pub mod world;
 
-pub use scenario::{Outcome, SCENARIOS, Scenario, run};
+pub use scenario::{Outcome, ROUNDS, SCENARIOS, Scenario, run};

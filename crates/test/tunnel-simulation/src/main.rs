@@ -4,7 +4,7 @@
 
 use clap::Parser as _;
 use netloom_tunnel_simulation::totals::Totals;
-use netloom_tunnel_simulation::{Outcome, SCENARIOS, Scenario, run};
+use netloom_tunnel_simulation::{Outcome, ROUNDS, SCENARIOS, Scenario, run};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::PoisonError;
@@ -26,6 +26,9 @@ struct Arguments {
     /// The first of them.
     #[arg(long, default_value_t = 1)]
     first: u64,
+    /// How often something happens in each.
+    #[arg(long, default_value_t = ROUNDS)]
+    rounds: u32,
     /// Only scenarios whose name holds this word.
     #[arg(long)]
     scenario: Option<String>,
@@ -73,8 +76,9 @@ fn play(scenario: &Scenario, arguments: &Arguments) -> Sum {
                         return;
                     }
                     let seed = arguments.first + number;
-                    let mut outcome = run(scenario, seed);
-                    if number % TWICE_EVERY == 0 && run(scenario, seed).trace != outcome.trace {
+                    let mut outcome = run(scenario, seed, arguments.rounds);
+                    let again = || run(scenario, seed, arguments.rounds).trace;
+                    if number % TWICE_EVERY == 0 && again() != outcome.trace {
                         outcome.violations.push("the same seed gives something else".to_owned());
                     }
                     sum.lock().unwrap_or_else(PoisonError::into_inner).add(seed, outcome);

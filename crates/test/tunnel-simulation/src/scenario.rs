@@ -7,8 +7,8 @@ use crate::world::World;
 use netloom_node::wireguard::Suite;
 use std::time::Duration;
 
-/// How often something happens: with the traffic between, for five minutes at least.
-const ROUNDS: u32 = 75;
+/// How often something happens, unless asked otherwise: with the traffic between, for five minutes.
+pub const ROUNDS: u32 = 75;
 /// Longest between two of them.
 const INTERVAL_MAX_MS: usize = 8_000;
 /// Longest until every pair hears of each other again, both ways. The worst case: a session that the other
@@ -141,11 +141,11 @@ pub const SCENARIOS: [Scenario; 12] = [
     },
 ];
 
-/// Plays a scenario with a seed.
-pub fn run(scenario: &Scenario, seed: u64) -> Outcome {
+/// Plays a scenario with a seed: traffic and something that happens, so many times.
+pub fn run(scenario: &Scenario, seed: u64, rounds: u32) -> Outcome {
     let mut world = World::new(seed, scenario.hosts, scenario.handshakes_per_second);
     world.link = scenario.link;
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         traffic(&mut world);
         if !scenario.disturbances.is_empty() {
             let place = world.below(scenario.disturbances.len());
