@@ -30,6 +30,9 @@ pub(crate) struct Wireguard {
     /// Folder of the socket that `wg` speaks to.
     #[arg(long, default_value = SOCKETS, value_name = "FOLDER")]
     sockets: PathBuf,
+    /// Shake hands with every peer anew this often, instead of when a session is two minutes old.
+    #[arg(long, hide = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    rekey_after_s: Option<u64>,
     /// Tell the process that waits for it.
     #[arg(long, hide = true)]
     tell: bool,
@@ -54,6 +57,9 @@ fn detach(arguments: &Wireguard) -> anyhow::Result<ExitCode> {
     let mut command = Command::new(executable);
     command.args(["wireguard", "--foreground", "--tell", "--mtu"]).arg(arguments.mtu.to_string());
     command.arg("--sockets").arg(&arguments.sockets).arg(&arguments.interface);
+    if let Some(seconds) = arguments.rekey_after_s {
+        command.args(["--rekey-after-s", &seconds.to_string()]);
+    }
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.process_group(0).spawn().context("cannot start the interface")?;
     let mut line = String::new();

@@ -4,6 +4,8 @@
 pub mod batch;
 pub mod checksum;
 pub mod coalesce;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod hash;
 pub mod offload;
 pub mod packet;

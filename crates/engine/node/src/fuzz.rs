@@ -1,5 +1,7 @@
 //! Entry points for fuzzing: plain functions over bytes, replayed by an ordinary test.
 
+mod events;
+
 use crate::config::{NetworkConfig, NetworkId, NodeConfig, PeerConfig};
 use crate::inbound::Inbound;
 use crate::node::Node;
@@ -8,6 +10,8 @@ use netloom_base::{PacketBatch, Seed, Time, WallTime};
 use netloom_wireguard::PrivateKey;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
+
+pub use events::events;
 
 const MTU_BYTES: usize = 1280;
 const NETWORK: NetworkId = NetworkId(1);

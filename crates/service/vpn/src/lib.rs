@@ -7,6 +7,8 @@
 //! Nothing here opens a socket: text in, text out.
 #![forbid(unsafe_code)]
 
+#[doc(hidden)]
+pub mod fuzz;
 mod interface;
 pub mod uapi;
 

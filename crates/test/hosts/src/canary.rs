@@ -96,7 +96,13 @@ impl Trial {
         for stream in streams {
             stream.begin();
         }
+        let _ = self.wire.take_pieces(1);
         std::thread::sleep(Duration::from_secs(2));
+        say::progress(&format!(
+            "{}: {} pieces on this path",
+            fault.name(),
+            self.wire.take_pieces(1)
+        ));
         let measured = [0, 1].map(|place| streams[place].measured());
         let (status, others) = (self.segmentation("b", expected), self.segmentation("c", "pieces"));
         self.wire.set_fault(Fault::None);

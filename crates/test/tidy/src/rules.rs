@@ -2,6 +2,7 @@
 
 pub mod architecture;
 pub mod changelog;
+pub mod clauses;
 pub mod commands;
 pub mod decisions;
 pub mod dependencies;

@@ -30,6 +30,7 @@ macro_rules! rules_hold {
 rules_hold! {
     architecture,
     changelog,
+    clauses,
     commands,
     decisions,
     dependencies,

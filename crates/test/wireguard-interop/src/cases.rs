@@ -1,5 +1,6 @@
 //! What is tried with each peer, in each role.
 
+mod cookies;
 mod rekeying;
 mod roaming;
 mod secrets;
@@ -53,6 +54,8 @@ pub enum Case {
     Keepalive,
     /// The end that is called does not know the one that calls, and says nothing.
     Stranger,
+    /// The end that is called is flooded with initiations, and asks for a cookie.
+    Cookie,
 }
 
 /// What a case has done, to be added up.
@@ -66,6 +69,8 @@ pub struct Evidence {
     pub rekeys: u64,
     /// Moves that were followed.
     pub moves: u64,
+    /// Cookies that were asked for under a flood.
+    pub cookies: u64,
 }
 
 impl Case {
@@ -74,7 +79,7 @@ impl Case {
         // What waits for timers comes first, so that all else is done meanwhile.
         let mut all = if full { vec![Self::RekeyByAge] } else { Vec::new() };
         all.extend(Family::BOTH.map(|family| Self::Roaming(Side::Theirs, Move::Host, family)));
-        all.extend([Self::Keepalive, Self::Stranger]);
+        all.extend([Self::Cookie, Self::Keepalive, Self::Stranger]);
         let psk = [Psk::Different, Psk::OnlyOurs, Psk::OnlyTheirs, Psk::Same];
         all.extend(psk.map(Self::Psk));
         all.extend(Family::BOTH.map(Self::Handshake));
@@ -85,19 +90,27 @@ impl Case {
         for family in Family::BOTH {
             let moves = [Move::Rebinding, Move::Host].map(|how| (Side::Ours, how));
             let theirs = [Move::Rebinding, Move::Port].map(|how| (Side::Theirs, how));
-            let both = moves.into_iter().chain(theirs);
+            let moves = moves.into_iter().chain([(Side::Ours, Move::Port)]);
+            let both = moves.chain(theirs);
             all.extend(both.map(|(side, how)| Self::Roaming(side, how, family)));
         }
         all
     }
 
+    /// Whether it is one of those that show most in a minute.
+    pub fn is_short(self) -> bool {
+        match self {
+            Self::Handshake(_) | Self::Transfer(..) | Self::RekeyForced | Self::Cookie => true,
+            Self::Psk(psk) => matches!(psk, Psk::Same | Psk::Different),
+            Self::Roaming(_, how, family) => how != Move::Host && family == Family::Ipv4,
+            Self::RekeyByAge | Self::Keepalive | Self::Stranger => false,
+        }
+    }
+
     /// Why it is left out with this implementation at the other end (`None`: one of ours).
     pub fn exclusion(self, theirs: Option<Implementation>) -> Option<&'static str> {
         match (self, theirs) {
-            (Self::Roaming(_, Move::Port, _), None) => {
-                Some("our driver keeps the port that it was started with")
-            }
-            (Self::Roaming(_, Move::Port, _), Some(Implementation::Gotatun)) => Some(
+            (Self::Roaming(Side::Theirs, Move::Port, _), Some(Implementation::Gotatun)) => Some(
                 "gotatun 0.10.2 at times stops reading its device when its port changes under load",
             ),
             _ => None,
@@ -115,6 +128,7 @@ impl Case {
             Self::Keepalive => talking::keepalive(world, initiator),
             Self::Psk(psk) => secrets::psk(world, initiator, psk),
             Self::Stranger => secrets::stranger(world, initiator),
+            Self::Cookie => cookies::flooded(world, initiator),
             Self::RekeyForced => rekeying::forced(world, initiator),
             Self::RekeyByAge => rekeying::by_age(world, initiator),
             Self::Roaming(side, Move::Rebinding, outer) => {
@@ -145,6 +159,7 @@ impl fmt::Display for Case {
             Self::Roaming(side, Move::Port, outer) => format!("roaming: {side} new port, {outer}"),
             Self::Keepalive => "keepalive without traffic".to_owned(),
             Self::Stranger => "stranger, refused".to_owned(),
+            Self::Cookie => "cookie under a flood".to_owned(),
         };
         f.pad(&text)
     }

@@ -55,11 +55,11 @@ pub trait End: fmt::Debug {
     /// It does not answer, or has no such peer.
     fn status(&self, key: &PublicKey) -> anyhow::Result<Status>;
 
-    /// Moves to another UDP port with its sessions; whether it can.
+    /// Moves to another UDP port with its sessions.
     ///
     /// # Errors
     /// It refuses.
-    fn move_to_port(&mut self, port: u16) -> anyhow::Result<bool>;
+    fn move_to_port(&mut self, port: u16) -> anyhow::Result<()>;
 
     /// What it said last, to explain a failure.
     fn last_words(&self) -> String;

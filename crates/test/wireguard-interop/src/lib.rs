@@ -4,14 +4,18 @@
 //! device at one end and another implementation at the other ([`world`]), and lets traffic of the
 //! kernel decide ([`traffic`]): pings, and a TCP connection used both ways at once, compared by
 //! checksum. What cannot be seen from the ends is read off the wire ([`wire`]). The other programs
-//! are configured over their own socket ([`uapi`]), so that no tool of theirs is needed.
+//! are configured over their own socket ([`uapi`]), our own executable by `wg` ([`tool`]). What is found
+//! becomes a table of implementations and cases ([`matrix`]).
 #![forbid(unsafe_code)]
 
 pub mod cases;
 pub mod end;
+pub mod flood;
 pub mod ground;
+pub mod matrix;
 pub mod ours;
 pub mod stock;
+pub mod tool;
 pub mod traffic;
 pub mod translator;
 pub mod trials;

@@ -5,8 +5,9 @@ use anyhow::Context as _;
 use clap::Parser as _;
 use netloom_sys::namespace::{NamespaceHandle, SandboxOptions, spawn_sandbox};
 use netloom_sys::tunnel::{TunnelDevice, TunnelKind, TunnelPreference};
+use netloom_wireguard_interop::matrix::Matrix;
 use netloom_wireguard_interop::stock::{Implementation, Program};
-use netloom_wireguard_interop::trials::{self, Choice, Opponent, Outcome};
+use netloom_wireguard_interop::trials::{self, Choice, Opponent, Size};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
@@ -21,7 +22,7 @@ const SOCKETS: &str = "/var/run";
 #[command(max_term_width = 100)]
 struct Arguments {
     /// Who is at the other end.
-    #[arg(long, value_delimiter = ',', default_values = ["wireguard-go", "gotatun", "netloom"])]
+    #[arg(long, value_delimiter = ',', default_values = ["wireguard-go", "gotatun", "boringtun", "netloom-by-wg", "netloom"])]
     peers: Vec<PeerName>,
     /// Where wireguard-go is, if not on the path.
     #[arg(long, value_name = "FILE")]
@@ -29,12 +30,21 @@ struct Arguments {
     /// Where gotatun is, if not on the path.
     #[arg(long, value_name = "FILE")]
     gotatun: Option<PathBuf>,
+    /// Where boringtun-cli is, if not on the path.
+    #[arg(long, value_name = "FILE")]
+    boringtun: Option<PathBuf>,
+    /// Where our own executable is, if not on the path.
+    #[arg(long, value_name = "FILE")]
+    netloom: Option<PathBuf>,
     /// Only cases whose name holds one of these words.
     #[arg(long, value_delimiter = ',')]
     cases: Vec<String>,
     /// Also the cases that take minutes: rekeying by the age of the session.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "short")]
     full: bool,
+    /// Only the cases that show most in a minute.
+    #[arg(long)]
+    short: bool,
     /// Trials at a time; most of them wait most of the time.
     #[arg(long, default_value_t = 8)]
     workers: usize,
@@ -47,6 +57,9 @@ struct Arguments {
 enum PeerName {
     WireguardGo,
     Gotatun,
+    Boringtun,
+    /// `netloom wireguard`, configured by `wg`.
+    NetloomByWg,
     /// A second engine of ours, as a control.
     Netloom,
 }
@@ -81,89 +94,78 @@ fn outside() -> anyhow::Result<ExitCode> {
 }
 
 fn inside(arguments: &Arguments, folder: &Path) -> anyhow::Result<ExitCode> {
-    let opponents = match opponents(arguments) {
-        Ok(opponents) => opponents,
-        Err(error) => return Ok(skip(&format!("{error:#}"))),
+    let (opponents, missing) = opponents(arguments);
+    if let Err(error) = try_device() {
+        return Ok(skip(&error.to_string()));
+    }
+    if opponents.is_empty() || (is_required() && !missing.is_empty()) {
+        let reasons: Vec<String> =
+            missing.iter().map(|(name, reason)| format!("{name}: {reason}")).collect();
+        return Ok(skip(&reasons.join("; ")));
+    }
+    let size = match (arguments.short, arguments.full) {
+        (true, _) => Size::Short,
+        (false, true) => Size::Full,
+        (false, false) => Size::Usual,
     };
-    let Choice { trials, left_out } = trials::choose(&opponents, arguments.full, &arguments.cases);
+    let Choice { trials, left_out } = trials::choose(&opponents, size, &arguments.cases);
     anyhow::ensure!(!trials.is_empty(), "no case has such a name");
     let total = trials.len();
     let outcomes = trials::run(trials, arguments.workers, folder, |outcome| {
         // Progress that nobody can read is no loss.
         let _ = writeln!(std::io::stderr().lock(), "{outcome}");
     });
-    report(&opponents, &outcomes, &left_out).context("cannot print the table")?;
+    let matrix = Matrix {
+        opponents: &opponents,
+        missing: &missing,
+        outcomes: &outcomes,
+        left_out: &left_out,
+    };
+    let mut out = std::io::stdout().lock();
+    matrix.print_table(&mut out).context("cannot print the table")?;
+    matrix.print_figures(&mut out).context("cannot print the figures")?;
     let good = outcomes.len() == total && outcomes.iter().all(|outcome| outcome.result.is_ok());
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Finds the programs, and tries what they need.
-fn opponents(arguments: &Arguments) -> anyhow::Result<Vec<Opponent>> {
-    let mut opponents = Vec::new();
+/// Finds the programs; those that are not there come with the reason.
+fn opponents(arguments: &Arguments) -> (Vec<Opponent>, Vec<(&'static str, String)>) {
+    let (mut opponents, mut missing) = (Vec::new(), Vec::new());
     for peer in &arguments.peers {
         let (implementation, path) = match peer {
             PeerName::WireguardGo => (Implementation::WireguardGo, &arguments.wireguard_go),
             PeerName::Gotatun => (Implementation::Gotatun, &arguments.gotatun),
+            PeerName::Boringtun => (Implementation::Boringtun, &arguments.boringtun),
+            PeerName::NetloomByWg => (Implementation::NetloomByWg, &arguments.netloom),
             PeerName::Netloom => {
                 opponents.push(Opponent::Control);
                 continue;
             }
         };
-        opponents.push(Opponent::Stock(Program::find(implementation, path.as_deref())?));
+        match Program::find(implementation, path.as_deref()) {
+            Ok(program) => opponents.push(Opponent::Stock(program)),
+            Err(error) => missing.push((implementation.name(), format!("{error:#}"))),
+        }
     }
-    if opponents.iter().any(|opponent| matches!(opponent, Opponent::Stock(_))) {
-        // The other programs have no stand-in for it.
-        let here = NamespaceHandle::current()?;
-        TunnelDevice::create(&here, "probe0", TunnelPreference::Only(TunnelKind::Tun))
-            .map_err(|error| anyhow::Error::msg(error.to_string()))?;
-    }
-    Ok(opponents)
+    (opponents, missing)
+}
+
+/// Tries what all of them need, and have no stand-in for.
+fn try_device() -> anyhow::Result<()> {
+    let here = NamespaceHandle::current()?;
+    TunnelDevice::create(&here, "probe0", TunnelPreference::Only(TunnelKind::Tun))
+        .map(drop)
+        .map_err(|error| anyhow::Error::msg(error.to_string()))
+}
+
+/// Whether a peer that is missing is a failure.
+fn is_required() -> bool {
+    let set = |name| std::env::var(name).is_ok_and(|value| matches!(value.as_str(), "1" | "true"));
+    set("NETLOOM_REQUIRE_LAB")
 }
 
 fn skip(reason: &str) -> ExitCode {
     // Whoever asked learns it from the exit code too.
-    let _ = writeln!(std::io::stdout().lock(), "SKIPPED wireguard-interop: {reason}");
+    let _ = writeln!(std::io::stdout().lock(), "SKIPPED wireguard-matrix: {reason}");
     ExitCode::from(EXIT_SKIPPED)
-}
-
-fn report(
-    opponents: &[Opponent],
-    outcomes: &[Outcome],
-    left_out: &[String],
-) -> std::io::Result<()> {
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", trials::heading())?;
-    for opponent in opponents {
-        let own = outcomes.iter().filter(|one| one.trial.opponent.name() == opponent.name());
-        for outcome in own {
-            writeln!(out, "{outcome}")?;
-        }
-    }
-    for line in left_out {
-        writeln!(out, "left out with {line}")?;
-    }
-    writeln!(out)?;
-    for opponent in opponents {
-        let own = outcomes.iter().filter(|one| one.trial.opponent.name() == opponent.name());
-        let (passed, failed): (Vec<_>, Vec<_>) = own.partition(|one| one.result.is_ok());
-        let version = match opponent {
-            Opponent::Stock(program) => program.version.as_str(),
-            Opponent::Control => concat!("netloom ", env!("CARGO_PKG_VERSION"), ", as a control"),
-        };
-        let (passed, failed) = (passed.len(), failed.len());
-        writeln!(out, "{}: {passed} passed, {failed} failed ({version})", opponent.name())?;
-    }
-    let found = || outcomes.iter().filter_map(|outcome| outcome.result.as_ref().ok());
-    let failed = outcomes.iter().filter(|outcome| outcome.result.is_err()).count();
-    for (name, value) in [
-        ("trials", outcomes.len() as u64),
-        ("bytes compared", found().map(|evidence| evidence.bytes).sum()),
-        ("rekeys under traffic", found().map(|evidence| evidence.rekeys).sum()),
-        ("moves followed", found().map(|evidence| evidence.moves).sum()),
-        ("left out", left_out.len() as u64),
-        ("failed", failed as u64),
-    ] {
-        writeln!(out, "{name}: {value}")?;
-    }
-    Ok(())
 }

@@ -8,6 +8,7 @@ use netloom_node::limits::KEY_ROTATION;
 use netloom_node::{NetworkId, PeerConfig, PeerStatus};
 use netloom_sys::namespace::NamespaceHandle;
 use netloom_sys::tunnel::TunnelDevice;
+use netloom_sys::udp::UdpSocket;
 use netloom_tunnel::{NetworkSetup, Tunnels};
 use netloom_wireguard::{PresharedKey, PrivateKey, PublicKey};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,7 @@ const PEER_NAME: &str = "peer";
 /// The driver of one node.
 #[derive(Debug)]
 pub struct OurEnd {
+    namespace: NamespaceHandle,
     tunnels: Tunnels,
     key: PrivateKey,
 }
@@ -36,7 +38,7 @@ impl OurEnd {
         seed: Seed,
     ) -> anyhow::Result<Self> {
         let tunnels = namespace.run(|| Tunnels::start(port, seed))??;
-        let end = Self { tunnels, key };
+        let end = Self { namespace: namespace.try_clone()?, tunnels, key };
         end.set(Some(device), BTreeMap::new())?;
         Ok(end)
     }
@@ -106,8 +108,9 @@ impl End for OurEnd {
         })
     }
 
-    fn move_to_port(&mut self, _port: u16) -> anyhow::Result<bool> {
-        Ok(false)
+    fn move_to_port(&mut self, port: u16) -> anyhow::Result<()> {
+        let socket = self.namespace.run(|| UdpSocket::bind_any(port))??;
+        Ok(self.tunnels.set_socket(socket)?)
     }
 
     fn last_words(&self) -> String {

@@ -1,6 +1,7 @@
 //! The other implementations: finding their programs, running and configuring them.
 
 use crate::end::{End, Peer, Status};
+use crate::tool::{self, Tool};
 use crate::uapi::{Uapi, hex};
 use anyhow::{Context as _, bail};
 use netloom_sys::namespace::{NamespaceHandle, SpawnOptions, spawn_in};
@@ -23,14 +24,29 @@ pub enum Implementation {
     WireguardGo,
     /// A descendant of boringtun, in Rust.
     Gotatun,
+    /// By Cloudflare, in Rust.
+    Boringtun,
+    /// Our own executable as its users run it: `netloom wireguard`, configured by `wg`.
+    NetloomByWg,
 }
 
 impl Implementation {
-    /// Its program's name.
+    /// What it is called in tables.
     pub fn name(self) -> &'static str {
         match self {
             Self::WireguardGo => "wireguard-go",
             Self::Gotatun => "gotatun",
+            Self::Boringtun => "boringtun",
+            Self::NetloomByWg => "netloom-by-wg",
+        }
+    }
+
+    fn program(self) -> &'static str {
+        match self {
+            Self::WireguardGo => "wireguard-go",
+            Self::Gotatun => "gotatun",
+            Self::Boringtun => "boringtun-cli",
+            Self::NetloomByWg => "netloom",
         }
     }
 
@@ -42,6 +58,10 @@ impl Implementation {
             Self::Gotatun => command
                 .args(["--foreground", "--disable-drop-privileges", device])
                 .env("WG_LOG_LEVEL", "info"),
+            Self::Boringtun => command
+                .args(["--foreground", "--disable-drop-privileges", device])
+                .env("WG_LOG_LEVEL", "info"),
+            Self::NetloomByWg => command.args(["wireguard", "--foreground", device]),
         };
         command
     }
@@ -72,17 +92,25 @@ impl Program {
     pub fn find(implementation: Implementation, path: Option<&Path>) -> anyhow::Result<Self> {
         let path = match path {
             Some(path) => path.to_owned(),
-            None => search(implementation.name())
-                .with_context(|| format!("{implementation} is not installed"))?,
+            None => search(implementation.program())
+                .with_context(|| format!("{} is not installed", implementation.program()))?,
         };
-        let output = Command::new(&path)
-            .arg("--version")
-            .output()
-            .with_context(|| format!("cannot run {}", path.display()))?;
-        let printed = String::from_utf8_lossy(&output.stdout);
-        let version = printed.lines().next().unwrap_or("of unknown version").trim().to_owned();
+        let mut version = told_version(&path)?;
+        if implementation == Implementation::NetloomByWg {
+            let wg = search(tool::WG).context("wg is not installed (Debian: wireguard-tools)")?;
+            version = format!("{version}, {}", told_version(&wg)?);
+        }
         Ok(Self { implementation, path, version })
     }
+}
+
+fn told_version(path: &Path) -> anyhow::Result<String> {
+    let output = Command::new(path)
+        .arg("--version")
+        .output()
+        .with_context(|| format!("cannot run {}", path.display()))?;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    Ok(printed.lines().next().unwrap_or("of unknown version").trim().to_owned())
 }
 
 fn search(name: &str) -> Option<PathBuf> {
@@ -98,6 +126,8 @@ fn search(name: &str) -> Option<PathBuf> {
 pub struct StockEnd {
     child: Child,
     uapi: Uapi,
+    /// What it is configured by, if not over its socket.
+    tool: Option<Tool>,
     log: PathBuf,
     key: PrivateKey,
 }
@@ -120,7 +150,9 @@ impl StockEnd {
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         let options = SpawnOptions { die_with_parent: true, ..SpawnOptions::default() };
         let child = spawn_in(namespace, command, &options)?;
-        let mut end = Self { child, uapi: Uapi::of(device), log, key };
+        let is_by_wg = program.implementation == Implementation::NetloomByWg;
+        let tool = is_by_wg.then(|| Tool::of(device, log.with_extension("secrets")));
+        let mut end = Self { child, uapi: Uapi::of(device), tool, log, key };
         let deadline = Instant::now() + PATIENCE;
         while let Err(error) = end.uapi.get() {
             if let Some(status) = end.child.try_wait()? {
@@ -130,6 +162,10 @@ impl StockEnd {
                 return Err(error.context(format!("{} does not come up", program.implementation)));
             }
             std::thread::sleep(Duration::from_millis(10));
+        }
+        if let Some(tool) = &end.tool {
+            tool.begin(&end.key, port)?;
+            return Ok(end);
         }
         let secret = hex(&*end.key.to_bytes());
         end.uapi.set(&format!("private_key={secret}\nlisten_port={port}"))?;
@@ -143,6 +179,9 @@ impl End for StockEnd {
     }
 
     fn set_peer(&mut self, peer: &Peer) -> anyhow::Result<()> {
+        if let Some(tool) = &self.tool {
+            return tool.set_peer(peer);
+        }
         let mut lines = format!("public_key={}\n", hex(peer.public_key.as_bytes()));
         if let Some(psk) = &peer.psk {
             writeln!(lines, "preshared_key={}", hex(psk))?;
@@ -160,10 +199,14 @@ impl End for StockEnd {
     }
 
     fn forget_peer(&mut self, key: &PublicKey) -> anyhow::Result<()> {
+        if let Some(tool) = &self.tool {
+            return tool.forget_peer(key);
+        }
         self.uapi.set(&format!("public_key={}\nremove=true", hex(key.as_bytes())))
     }
 
     fn status(&self, key: &PublicKey) -> anyhow::Result<Status> {
+        let shown = self.tool.as_ref().map(|tool| tool.endpoint(key)).transpose()?;
         let wanted = hex(key.as_bytes());
         let (mut status, mut inside, mut found) = (Status::default(), false, false);
         for (key, value) in self.uapi.get()? {
@@ -186,12 +229,16 @@ impl End for StockEnd {
                 _ => {}
             }
         }
+        // `wg` tells of handshakes in whole seconds only, so the rest is read from the socket.
+        status.endpoint = shown.unwrap_or(status.endpoint);
         if found { Ok(status) } else { bail!("the other end does not know us") }
     }
 
-    fn move_to_port(&mut self, port: u16) -> anyhow::Result<bool> {
-        self.uapi.set(&format!("listen_port={port}"))?;
-        Ok(true)
+    fn move_to_port(&mut self, port: u16) -> anyhow::Result<()> {
+        match &self.tool {
+            Some(tool) => tool.move_to_port(port),
+            None => self.uapi.set(&format!("listen_port={port}")),
+        }
     }
 
     fn last_words(&self) -> String {

@@ -70,7 +70,8 @@ pub struct Duplex {
 }
 
 impl Duplex {
-    /// Connects and begins. Each end sends at least `bytes_min`.
+    /// Connects and begins. Each end sends at least `bytes_min`, a block at a time with a pause of
+    /// `pause` after it.
     ///
     /// # Errors
     /// There is no connection.
@@ -79,6 +80,7 @@ impl Duplex {
         to: &NamespaceHandle,
         address: SocketAddr,
         bytes_min: u64,
+        pause: Duration,
     ) -> anyhow::Result<Self> {
         let listener = to.run(|| TcpListener::bind(address))??;
         let client = from.run(|| TcpStream::connect_timeout(&address, PATIENCE))?;
@@ -90,7 +92,7 @@ impl Duplex {
             stream.set_read_timeout(Some(PATIENCE))?;
             stream.set_write_timeout(Some(PATIENCE))?;
             let (out, finish) = (stream.try_clone()?, Arc::clone(&finish));
-            let sender = move || send(out, number as u64, bytes_min, &finish);
+            let sender = move || send(out, number as u64, bytes_min, pause, &finish);
             let count = Arc::clone(&received[number]);
             let receiver = move || receive(stream, &count);
             Ok([std::thread::spawn(sender), std::thread::spawn(receiver)])
@@ -143,6 +145,7 @@ fn send(
     mut stream: TcpStream,
     salt: u64,
     bytes_min: u64,
+    pause: Duration,
     finish: &AtomicBool,
 ) -> anyhow::Result<Stream> {
     let mut digest = Blake2s256::new();
@@ -154,6 +157,9 @@ fn send(
         stream.write_all(&block).context("cannot send")?;
         digest.update(&block);
         sent += BLOCK_BYTES as u64;
+        if !pause.is_zero() {
+            std::thread::sleep(pause);
+        }
     }
     stream.shutdown(Shutdown::Write)?;
     Ok((sent, digest.finalize().to_vec()))

@@ -62,21 +62,33 @@ impl Opponent {
 pub struct Choice {
     /// What is tried.
     pub trials: Vec<Trial>,
-    /// What is not, and why, in words.
-    pub left_out: Vec<String>,
+    /// What is not: with whom, which case, why.
+    pub left_out: Vec<(&'static str, Case, &'static str)>,
+}
+
+/// How much is tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// What shows most in a minute.
+    Short,
+    /// All that takes no minutes by itself.
+    Usual,
+    /// That too.
+    Full,
 }
 
 /// The trials whose name holds one of `words` (all, if there are none).
-pub fn choose(opponents: &[Opponent], full: bool, words: &[String]) -> Choice {
+pub fn choose(opponents: &[Opponent], size: Size, words: &[String]) -> Choice {
     let mut choice = Choice::default();
-    for case in Case::all(full) {
+    for case in Case::all(size == Size::Full) {
         let name = case.to_string();
-        if !words.is_empty() && !words.iter().any(|word| name.contains(word.as_str())) {
+        let is_meant = words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
+        if !is_meant || (size == Size::Short && !case.is_short()) {
             continue;
         }
         for opponent in opponents {
             if let Some(reason) = case.exclusion(opponent.implementation()) {
-                choice.left_out.push(format!("{}, {name}: {reason}", opponent.name()));
+                choice.left_out.push((opponent.name(), case, reason));
                 continue;
             }
             let trial = |initiator| Trial { opponent: opponent.clone(), case, initiator };

@@ -115,6 +115,11 @@ impl World {
         &self.hosts[side as usize]
     }
 
+    /// The namespace between the hosts.
+    pub fn router(&self) -> &NamespaceHandle {
+        &self.router
+    }
+
     /// An end.
     pub fn end(&mut self, side: Side) -> &mut dyn End {
         match side {
@@ -214,7 +219,10 @@ fn start_ours(
 }
 
 /// Gives a tunnel device its addresses, and brings it up.
-fn furnish(executor: &mut Executor, side: Side, device: &str) -> anyhow::Result<()> {
+///
+/// # Errors
+/// The kernel refuses.
+pub fn furnish(executor: &mut Executor, side: Side, device: &str) -> anyhow::Result<()> {
     let namespace = ground::host(side);
     let end = LinkEnd { namespace: namespace.clone(), link: device.to_owned() };
     let configure =

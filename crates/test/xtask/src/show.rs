@@ -20,9 +20,11 @@ mod scale_control;
 mod store_conformance;
 mod ten_thousand;
 mod tests_clean;
+mod tunnel_fuzz;
+mod tunnel_soak;
 mod upgrade;
 mod user;
-mod wireguard_interop;
+mod wireguard_matrix;
 mod zero_alloc;
 
 use crate::output;
@@ -41,13 +43,13 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 21] = [
+const SHOWS: [Show; 23] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
     no_cleartext::SHOW,
     drift::SHOW,
-    wireguard_interop::SHOW,
+    wireguard_matrix::SHOW,
     bad_files::SHOW,
     real_hosts::SHOW,
     kill_storm::SHOW,
@@ -61,6 +63,8 @@ const SHOWS: [Show; 21] = [
     bench_tunnel::SHOW,
     ten_thousand::SHOW,
     zero_alloc::SHOW,
+    tunnel_soak::SHOW,
+    tunnel_fuzz::SHOW,
     path_mtu::SHOW,
     canary::SHOW,
 ];

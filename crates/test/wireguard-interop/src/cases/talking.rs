@@ -36,8 +36,19 @@ pub(super) fn connect(
     inner: Family,
     bytes_min: u64,
 ) -> anyhow::Result<Duplex> {
+    connect_paced(world, initiator, inner, bytes_min, Duration::ZERO)
+}
+
+/// The same with a pause after each block.
+pub(super) fn connect_paced(
+    world: &World,
+    initiator: Side,
+    inner: Family,
+    bytes_min: u64,
+    pause: Duration,
+) -> anyhow::Result<Duplex> {
     let address = SocketAddr::new(ground::inner(initiator.other(), inner), INNER_PORT);
-    Duplex::start(world.host(initiator), world.host(initiator.other()), address, bytes_min)
+    Duplex::start(world.host(initiator), world.host(initiator.other()), address, bytes_min, pause)
 }
 
 pub(super) fn handshake(
