@@ -47,8 +47,10 @@ const ALONE_MAX: usize = 8;
 const QUESTION_AFTER: Duration = Duration::from_millis(30);
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(150);
 const QUESTIONS_MAX: u8 = 3;
-/// A round takes at most this share of what is sent (1 in 50).
+/// A round takes at most this share of what is sent (1 in 50), but there is one after [`INTERVAL_MAX`] in any case: who
+/// sends in pieces that do not arrive soon sends little.
 const BYTES_SHARE: u64 = 50;
+const INTERVAL_MAX: Duration = Duration::from_secs(3);
 
 /// How datagrams to a peer are put together for the kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -103,6 +105,7 @@ pub struct Canary {
     /// How often pieces were found broken.
     broken: u64,
     bytes_since_round: u64,
+    last_round: Time,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -140,7 +143,9 @@ impl Canary {
         let in_piece = parts.min(PARTS_MAX);
         let alone = in_piece.min(ALONE_MAX);
         let round_bytes = (packet_bytes * (in_piece + alone + 1)) as u64;
-        let is_hurried = self.completed < 3 || self.is_suspicious() || self.clean_trials > 0;
+        let is_overdue = now.saturating_since(self.last_round) >= INTERVAL_MAX;
+        let is_hurried =
+            self.completed < 3 || self.is_suspicious() || self.clean_trials > 0 || is_overdue;
         if !is_hurried && self.bytes_since_round < BYTES_SHARE * round_bytes {
             return;
         }
@@ -149,7 +154,7 @@ impl Canary {
         let tail_bytes = (has_tail && packet_bytes >= 256).then_some(packet_bytes / 2);
         let round = Round { id: self.next_id, packet_bytes, in_piece, alone, tail_bytes };
         self.next_id = self.next_id.wrapping_add(1);
-        self.bytes_since_round = 0;
+        (self.bytes_since_round, self.last_round) = (0, now);
         self.rounds.push_back(round);
         self.asked = Some(Asked { round, due: now + QUESTION_AFTER, questions: 0 });
     }
