@@ -62,8 +62,21 @@ impl Opponent {
 pub struct Choice {
     /// What is tried.
     pub trials: Vec<Trial>,
-    /// What is not: with whom, which case, why.
-    pub left_out: Vec<(&'static str, Case, &'static str)>,
+    /// What is not.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A trial that is not made.
+#[derive(Clone, Copy, Debug)]
+pub struct LeftOut {
+    /// With whom.
+    pub opponent: &'static str,
+    /// What would be tried.
+    pub case: Case,
+    /// Who would start.
+    pub initiator: Side,
+    /// Why it is not.
+    pub reason: &'static str,
 }
 
 /// How much is tried.
@@ -86,13 +99,16 @@ pub fn choose(opponents: &[Opponent], size: Size, words: &[String]) -> Choice {
         if !is_meant || (size == Size::Short && !case.is_short()) {
             continue;
         }
-        for opponent in opponents {
-            if let Some(reason) = case.exclusion(opponent.implementation()) {
-                choice.left_out.push((opponent.name(), case, reason));
-                continue;
+        for (opponent, initiator) in
+            opponents.iter().flat_map(|opponent| Side::BOTH.map(|side| (opponent, side)))
+        {
+            match case.exclusion(opponent.implementation(), initiator) {
+                Some(reason) => {
+                    let opponent = opponent.name();
+                    choice.left_out.push(LeftOut { opponent, case, initiator, reason });
+                }
+                None => choice.trials.push(Trial { opponent: opponent.clone(), case, initiator }),
             }
-            let trial = |initiator| Trial { opponent: opponent.clone(), case, initiator };
-            choice.trials.extend(Side::BOTH.map(trial));
         }
     }
     choice
