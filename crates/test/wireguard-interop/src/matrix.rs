@@ -56,6 +56,12 @@ impl Matrix<'_> {
         for (number, LeftOut { opponent, case, initiator, reason }) in (1..).zip(self.left_out) {
             writeln!(out, "[{number}] {opponent}, {case}, {initiator}: {reason}")?;
         }
+        for opponent in self.opponents {
+            let Opponent::Stock(program) = opponent else { continue };
+            if let Some(remark) = program.implementation.remark() {
+                writeln!(out, "{} – {remark}", opponent.name())?;
+            }
+        }
         for (name, reason) in self.missing {
             writeln!(out, "SKIPPED {name} (all of its column): {reason}")?;
         }

@@ -1,7 +1,7 @@
 //! All trials of a run: cases with each peer in each role, several at a time.
 
 use crate::Side;
-use crate::cases::{Case, Evidence};
+use crate::cases::{Case, Evidence, Move};
 use crate::stock::{Implementation, Program};
 use crate::world::World;
 use anyhow::Context as _;
@@ -145,16 +145,20 @@ pub fn run(
 fn attempt(trial: &Trial, number: usize, run: &Path) -> Outcome {
     let start = Instant::now();
     let program = match &trial.opponent {
-        Opponent::Stock(program) => Some(program),
+        Opponent::Stock(program) => {
+            let is_to_move = matches!(trial.case, Case::Roaming(Side::Theirs, Move::Host, _));
+            Some(Program { is_to_move, ..program.clone() })
+        }
         Opponent::Control => None,
     };
-    let result = World::build(number, program, run).context("no world").and_then(|mut world| {
-        let result = trial.case.run(&mut world, trial.initiator);
-        result.with_context(|| {
-            let words = Side::BOTH.map(|side| world.end(side).last_words());
-            format!("ours: {}\ntheirs: {}", words[0], words[1])
-        })
-    });
+    let result =
+        World::build(number, program.as_ref(), run).context("no world").and_then(|mut world| {
+            let result = trial.case.run(&mut world, trial.initiator);
+            result.with_context(|| {
+                let words = Side::BOTH.map(|side| world.end(side).last_words());
+                format!("ours: {}\ntheirs: {}", words[0], words[1])
+            })
+        });
     Outcome { trial: trial.clone(), result, duration: start.elapsed() }
 }
 
