@@ -107,11 +107,19 @@ impl Case {
         }
     }
 
-    /// Why it is left out with this implementation at the other end (`None`: one of ours).
-    pub fn exclusion(self, theirs: Option<Implementation>) -> Option<&'static str> {
-        match (self, theirs) {
-            (Self::Roaming(Side::Theirs, Move::Port, _), Some(Implementation::Gotatun)) => Some(
+    /// Why it is left out with this implementation at the other end (`None`: one of ours), where
+    /// `initiator` starts.
+    pub fn exclusion(
+        self,
+        theirs: Option<Implementation>,
+        initiator: Side,
+    ) -> Option<&'static str> {
+        match (self, theirs?, initiator) {
+            (Self::Roaming(Side::Theirs, Move::Port, _), Implementation::Gotatun, _) => Some(
                 "gotatun 0.10.2 at times stops reading its device when its port changes under load",
+            ),
+            (Self::Cookie, Implementation::Gotatun, Side::Ours) => Some(
+                "gotatun 0.10.2 counts initiations by their source, so a flood costs nobody else a cookie",
             ),
             _ => None,
         }

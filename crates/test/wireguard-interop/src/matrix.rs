@@ -2,7 +2,7 @@
 
 use crate::Side;
 use crate::cases::Case;
-use crate::trials::{self, Opponent, Outcome};
+use crate::trials::{self, LeftOut, Opponent, Outcome};
 use std::io::{self, Write};
 
 /// Width of an implementation's column.
@@ -19,8 +19,8 @@ pub struct Matrix<'a> {
     pub missing: &'a [(&'static str, String)],
     /// What was tried.
     pub outcomes: &'a [Outcome],
-    /// What was not: with whom, which case, why.
-    pub left_out: &'a [(&'static str, Case, &'static str)],
+    /// What was not.
+    pub left_out: &'a [LeftOut],
 }
 
 impl Matrix<'_> {
@@ -53,8 +53,14 @@ impl Matrix<'_> {
             writeln!(out)?;
         }
         writeln!(out)?;
-        for (number, (name, case, reason)) in (1..).zip(self.left_out) {
-            writeln!(out, "[{number}] {name}, {case}: {reason}")?;
+        for (number, LeftOut { opponent, case, initiator, reason }) in (1..).zip(self.left_out) {
+            writeln!(out, "[{number}] {opponent}, {case}, {initiator}: {reason}")?;
+        }
+        for opponent in self.opponents {
+            let Opponent::Stock(program) = opponent else { continue };
+            if let Some(remark) = program.implementation.remark() {
+                writeln!(out, "{} – {remark}", opponent.name())?;
+            }
         }
         for (name, reason) in self.missing {
             writeln!(out, "SKIPPED {name} (all of its column): {reason}")?;
@@ -111,7 +117,7 @@ impl Matrix<'_> {
     fn cases(&self) -> Vec<Case> {
         let mut cases: Vec<Case> = Vec::new();
         let tried = self.outcomes.iter().map(|outcome| outcome.trial.case);
-        for case in tried.chain(self.left_out.iter().map(|(_, case, _)| *case)) {
+        for case in tried.chain(self.left_out.iter().map(|one| one.case)) {
             if !cases.contains(&case) {
                 cases.push(case);
             }
@@ -120,10 +126,9 @@ impl Matrix<'_> {
     }
 
     fn cell(&self, name: &str, case: Case) -> String {
-        let note = self.left_out.iter().position(|(who, what, _)| *who == name && *what == case);
-        if let Some(note) = note {
-            return format!("– – [{}]", note + 1);
-        }
+        let notes = (1..).zip(self.left_out);
+        let own = notes.filter(|(_, one)| one.opponent == name && one.case == case);
+        let notes: Vec<String> = own.map(|(number, _)| format!("[{number}]")).collect();
         let marks = Side::BOTH.map(|initiator| {
             let is_it = |one: &&Outcome| one.trial.case == case && one.trial.initiator == initiator;
             match self.of(name).find(is_it).map(|one| one.result.is_ok()) {
@@ -132,7 +137,8 @@ impl Matrix<'_> {
                 None => "–",
             }
         });
-        marks.join(" ")
+        let marks = marks.join(" ");
+        if notes.is_empty() { marks } else { format!("{marks} {}", notes.concat()) }
     }
 }
 
@@ -162,7 +168,12 @@ mod tests {
             opponents: &[Opponent::Control],
             missing: &[("gotatun", "it is not installed".to_owned())],
             outcomes: &outcomes,
-            left_out: &[("netloom", Case::Keepalive, "it has none")],
+            left_out: &[LeftOut {
+                opponent: "netloom",
+                case: Case::Keepalive,
+                initiator: Side::Ours,
+                reason: "it has none",
+            }],
         };
         let mut text = Vec::new();
         matrix.print_table(&mut text).unwrap();
@@ -175,7 +186,10 @@ mod tests {
         line("handshake over IPv4", "✓ ✗             – –");
         line("stranger", "– ✓             – –");
         line("keepalive", "– – [1]             – –");
-        assert!(text.contains("[1] netloom, keepalive without traffic: it has none"), "{text}");
+        assert!(
+            text.contains("[1] netloom, keepalive without traffic, ours: it has none"),
+            "{text}"
+        );
         assert!(text.contains("SKIPPED gotatun"), "{text}");
         assert!(text.ends_with("failed: 1\n"), "{text}");
     }

@@ -41,6 +41,17 @@ impl Implementation {
         }
     }
 
+    /// What else there is to say of how it is run.
+    pub fn remark(self) -> Option<&'static str> {
+        match self {
+            Self::Boringtun => Some(
+                "where its host is readdressed, it runs with --disable-connected-udp: a connected socket keeps \
+                 the address that it had",
+            ),
+            Self::WireguardGo | Self::Gotatun | Self::NetloomByWg => None,
+        }
+    }
+
     fn program(self) -> &'static str {
         match self {
             Self::WireguardGo => "wireguard-go",
@@ -50,7 +61,7 @@ impl Implementation {
         }
     }
 
-    fn command(self, path: &Path, device: &str) -> Command {
+    fn command(self, path: &Path, device: &str, is_to_move: bool) -> Command {
         let mut command = Command::new(path);
         match self {
             Self::WireguardGo => command.args(["-f", device]).env("LOG_LEVEL", "verbose"),
@@ -59,7 +70,9 @@ impl Implementation {
                 .args(["--foreground", "--disable-drop-privileges", device])
                 .env("WG_LOG_LEVEL", "info"),
             Self::Boringtun => command
-                .args(["--foreground", "--disable-drop-privileges", device])
+                .args(["--foreground", "--disable-drop-privileges"])
+                .args(is_to_move.then_some("--disable-connected-udp"))
+                .arg(device)
                 .env("WG_LOG_LEVEL", "info"),
             Self::NetloomByWg => command.args(["wireguard", "--foreground", device]),
         };
@@ -82,6 +95,9 @@ pub struct Program {
     pub path: PathBuf,
     /// What it calls itself.
     pub version: String,
+    /// Whether its host will get another address. A socket that boringtun has connected to its peer
+    /// keeps the address that it had.
+    pub is_to_move: bool,
 }
 
 impl Program {
@@ -100,7 +116,7 @@ impl Program {
             let wg = search(tool::WG).context("wg is not installed (Debian: wireguard-tools)")?;
             version = format!("{version}, {}", told_version(&wg)?);
         }
-        Ok(Self { implementation, path, version })
+        Ok(Self { implementation, path, version, is_to_move: false })
     }
 }
 
@@ -145,7 +161,7 @@ impl StockEnd {
         port: u16,
         log: PathBuf,
     ) -> anyhow::Result<Self> {
-        let mut command = program.implementation.command(&program.path, device);
+        let mut command = program.implementation.command(&program.path, device, program.is_to_move);
         let output = File::create(&log)?;
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output);
         let options = SpawnOptions { die_with_parent: true, ..SpawnOptions::default() };

@@ -1,7 +1,7 @@
 //! All trials of a run: cases with each peer in each role, several at a time.
 
 use crate::Side;
-use crate::cases::{Case, Evidence};
+use crate::cases::{Case, Evidence, Move};
 use crate::stock::{Implementation, Program};
 use crate::world::World;
 use anyhow::Context as _;
@@ -62,8 +62,21 @@ impl Opponent {
 pub struct Choice {
     /// What is tried.
     pub trials: Vec<Trial>,
-    /// What is not: with whom, which case, why.
-    pub left_out: Vec<(&'static str, Case, &'static str)>,
+    /// What is not.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A trial that is not made.
+#[derive(Clone, Copy, Debug)]
+pub struct LeftOut {
+    /// With whom.
+    pub opponent: &'static str,
+    /// What would be tried.
+    pub case: Case,
+    /// Who would start.
+    pub initiator: Side,
+    /// Why it is not.
+    pub reason: &'static str,
 }
 
 /// How much is tried.
@@ -86,13 +99,16 @@ pub fn choose(opponents: &[Opponent], size: Size, words: &[String]) -> Choice {
         if !is_meant || (size == Size::Short && !case.is_short()) {
             continue;
         }
-        for opponent in opponents {
-            if let Some(reason) = case.exclusion(opponent.implementation()) {
-                choice.left_out.push((opponent.name(), case, reason));
-                continue;
+        for (opponent, initiator) in
+            opponents.iter().flat_map(|opponent| Side::BOTH.map(|side| (opponent, side)))
+        {
+            match case.exclusion(opponent.implementation(), initiator) {
+                Some(reason) => {
+                    let opponent = opponent.name();
+                    choice.left_out.push(LeftOut { opponent, case, initiator, reason });
+                }
+                None => choice.trials.push(Trial { opponent: opponent.clone(), case, initiator }),
             }
-            let trial = |initiator| Trial { opponent: opponent.clone(), case, initiator };
-            choice.trials.extend(Side::BOTH.map(trial));
         }
     }
     choice
@@ -129,16 +145,20 @@ pub fn run(
 fn attempt(trial: &Trial, number: usize, run: &Path) -> Outcome {
     let start = Instant::now();
     let program = match &trial.opponent {
-        Opponent::Stock(program) => Some(program),
+        Opponent::Stock(program) => {
+            let is_to_move = matches!(trial.case, Case::Roaming(Side::Theirs, Move::Host, _));
+            Some(Program { is_to_move, ..program.clone() })
+        }
         Opponent::Control => None,
     };
-    let result = World::build(number, program, run).context("no world").and_then(|mut world| {
-        let result = trial.case.run(&mut world, trial.initiator);
-        result.with_context(|| {
-            let words = Side::BOTH.map(|side| world.end(side).last_words());
-            format!("ours: {}\ntheirs: {}", words[0], words[1])
-        })
-    });
+    let result =
+        World::build(number, program.as_ref(), run).context("no world").and_then(|mut world| {
+            let result = trial.case.run(&mut world, trial.initiator);
+            result.with_context(|| {
+                let words = Side::BOTH.map(|side| world.end(side).last_words());
+                format!("ours: {}\ntheirs: {}", words[0], words[1])
+            })
+        });
     Outcome { trial: trial.clone(), result, duration: start.elapsed() }
 }
 

@@ -29,7 +29,7 @@ struct Options {
     /// Where the fuzzer's choices begin.
     #[arg(long, default_value_t = 1)]
     fuzz_seed: u32,
-    /// Put inputs that reach something new into fuzz/corpus.
+    /// Put inputs that reach new code into fuzz/corpus.
     #[arg(long)]
     keep: bool,
     /// Seeds of each scenario that is simulated.
