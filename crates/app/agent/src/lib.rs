@@ -20,6 +20,7 @@ mod examine;
 mod follow;
 pub mod joined;
 mod kept;
+mod key_files;
 mod link;
 mod log;
 mod memory;

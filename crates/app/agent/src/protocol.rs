@@ -1,5 +1,6 @@
 //! What is said over the agent's socket: one line of JSON for a request, one for its answer.
 
+use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -144,6 +145,9 @@ pub struct NetworkStatus {
     pub tunnel: String,
     /// Peers by node.
     pub peers: BTreeMap<String, PeerStatus>,
+    /// Stock peers that the node has, by the name of their workload.
+    #[serde(default)]
+    pub stock_peers: BTreeMap<String, PeerStatus>,
     /// Packets dropped by policy, by reason.
     pub denied: BTreeMap<String, u64>,
 }
@@ -191,6 +195,12 @@ pub struct PeerStatus {
     /// How many such keys were agreed upon.
     #[serde(default)]
     pub key_exchanges: u64,
+    /// Its key in base64, for a stock peer; none as long as it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<String>,
+    /// Addresses and prefixes of a stock peer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed: Vec<IpNet>,
 }
 
 /// How a workload is doing.

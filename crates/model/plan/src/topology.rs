@@ -57,7 +57,8 @@ impl<'a> Topology<'a> {
     fn plan_network(&mut self, network: &'a Name, plan: &mut NodePlan) {
         let hosts_it = self.input.stack_networks_of(self.node).contains(network);
         plan.networks.insert(network.clone(), self.network(network, hosts_it));
-        for (name, workload) in self.input.workloads_of(network, self.node) {
+        let workloads = self.input.workloads_of(network, self.node);
+        for (name, workload) in workloads.filter(|(_, workload)| workload.stock_peer().is_none()) {
             match self.namespace_of(name, workload) {
                 Some(namespace) => {
                     let planned = self.workload(name, workload, &namespace);

@@ -91,6 +91,7 @@ fn attach_words(attach: &Attach) -> String {
             let words: Vec<String> = servers.iter().map(serve_words).collect();
             format!("serves {}", words.join(", "))
         }
+        Attach::Wireguard(_) => "WireGuard peer".to_owned(),
     }
 }
 
