@@ -1,6 +1,5 @@
 //! What is said over the agent's socket: one line of JSON for a request, one for its answer.
 
-use ipnet::IpNet;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -200,7 +199,7 @@ pub struct PeerStatus {
     pub public_key: Option<String>,
     /// Addresses and prefixes of a stock peer.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub allowed: Vec<IpNet>,
+    pub allowed: Vec<String>,
 }
 
 /// How a workload is doing.

@@ -86,9 +86,10 @@ fn stock_peer(peer: &PeerStatus) -> WorkloadStatus {
         (Some(_), false) if peer.handshakes > 0 => "idle",
         (Some(_), false) => "waits for its first handshake",
     };
-    let single = |prefix: &&IpNet| prefix.prefix_len() == prefix.max_prefix_len();
+    let prefixes = peer.allowed.iter().filter_map(|prefix| prefix.parse::<IpNet>().ok());
+    let own = prefixes.filter(|prefix| prefix.prefix_len() == prefix.max_prefix_len());
     WorkloadStatus {
-        addresses: peer.allowed.iter().filter(single).map(IpNet::addr).collect(),
+        addresses: own.map(|prefix| prefix.addr()).collect(),
         state: state.to_owned(),
         ..WorkloadStatus::default()
     }

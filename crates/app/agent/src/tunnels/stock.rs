@@ -74,7 +74,7 @@ impl NodeTunnels {
             let state = PeerStatus {
                 keepalive: plan.keepalive.is_some(),
                 public_key: key.map(|key| key.to_string()),
-                allowed: plan.allowed.clone(),
+                allowed: plan.allowed.iter().map(ToString::to_string).collect(),
                 ..now.map(seen).unwrap_or_default()
             };
             (name.clone(), state)
