@@ -30,6 +30,7 @@ impl Agent {
             node: self.node().to_owned(),
             address: self.address,
             networks,
+            tunnels: self.tunnels.totals(&tunnels),
             workloads,
             control: Some(self.follower.state().1),
             error: self

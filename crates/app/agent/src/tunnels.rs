@@ -19,6 +19,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 mod stock;
+mod totals;
 
 /// The tunnels of a node.
 pub(crate) struct NodeTunnels {

@@ -21,7 +21,7 @@ pub use error::{Error, Finding};
 pub use join::{Etcd, Join, Joined, MakeToken, MemberKeys, Token, TokenMade};
 pub use network::{Connect, Disconnect, MakeNetwork, Member, Network};
 pub use object::{Declare, DeclareAll, Withdraw};
-pub use peer::Peer;
+pub use peer::{Peer, SetPeerKey};
 pub use status::{ControlMember, Node, Status, Workload};
 
 /// Before every path.

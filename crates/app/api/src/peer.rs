@@ -3,6 +3,19 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// `POST /v1/peers/NAME/key`: gives a peer that was declared through the API another key.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct SetPeerKey {
+    /// The public key in base64.
+    pub public_key: String,
+    /// Who asks.
+    #[serde(default)]
+    pub author: String,
+    /// How long to wait for the nodes, in milliseconds.
+    #[serde(default)]
+    pub wait_ms: u64,
+}
+
 /// `GET /v1/peers`, `GET /v1/peers/NAME`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Peer {

@@ -7,7 +7,7 @@ mod error;
 mod object;
 
 pub use error::EditError;
-pub use object::{declare, declare_all, withdraw};
+pub use object::{declare, declare_all, set_peer_key, withdraw};
 
 use crate::world::Accepted;
 use ipnet::{IpNet, Ipv4Net};

@@ -8,8 +8,10 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::IpAddr;
 
-/// The MTU of Netloom's tunnels, and of wg-quick's on an ordinary link.
+/// The MTU of Netloom's networks where none is declared, and of wg-quick's on an ordinary link.
 const MTU_BYTES: u16 = 1420;
+/// What a network's MTU can be.
+const MTU_RANGE: std::ops::RangeInclusive<u16> = 1280..=9216;
 /// Longest IPv4 prefix of a subnet, and its shortest.
 const SUBNET_V4_LENGTHS: (u8, u8) = (8, 29);
 /// How many addresses at one end of a subnet are its own.
@@ -192,10 +194,6 @@ impl<'a> Desk<'a> {
             );
             self.find(Severity::Note, 0, message, "`netloom status` shows it; redirect the other if they differ");
         }
-        if let Some(mtu) = interface.mtu_bytes.filter(|mtu| *mtu != MTU_BYTES) {
-            let message = format!("left out: MTU = {mtu}; Netloom's tunnels carry {MTU_BYTES}");
-            self.find(Severity::Warning, 0, message, "peers keep the MTU of their own files");
-        }
         if let Some((line, table)) = &interface.table {
             let message = format!("left out: Table = {table}; the host's own routes are planned");
             self.find(Severity::Warning, *line, message, "see `netloom plan` for what they are");
@@ -207,6 +205,10 @@ impl<'a> Desk<'a> {
         if let Some(line) = interface.save_config {
             let message = "SaveConfig: what is declared stays in the fabric's file";
             self.find(Severity::Note, line, message, "");
+        }
+        if let Some(mtu) = interface.mtu_bytes.filter(|mtu| !MTU_RANGE.contains(mtu)) {
+            let message = format!("left out: MTU = {mtu}");
+            self.find(Severity::Warning, 0, message, "a network's is from 1280 to 9216 bytes");
         }
         if !interface.search.is_empty() {
             let message = format!("left out: search domains {}", interface.search.join(", "));
@@ -253,6 +255,9 @@ impl<'a> Desk<'a> {
             let servers: Vec<String> =
                 self.file.interface.dns.iter().map(|dns| format!("\"{dns}\"")).collect();
             let _ = writeln!(text, "    dns: {{ resolvers: [{}] }}", servers.join(", "));
+        }
+        if let Some(mtu) = self.mtu_bytes() {
+            let _ = writeln!(text, "    mtu: {mtu}");
         }
         let _ = writeln!(text, "subnets:\n  {network}:\n    network: {network}");
         let _ = writeln!(text, "    cidr: {}{reserved}", list(cidrs));
@@ -334,6 +339,12 @@ impl<'a> Desk<'a> {
         path
     }
 
+    /// The network's MTU, where it is not the usual one.
+    fn mtu_bytes(&self) -> Option<u16> {
+        let given = self.file.interface.mtu_bytes;
+        given.filter(|mtu| *mtu != MTU_BYTES && MTU_RANGE.contains(mtu))
+    }
+
     /// The interface's addresses, one in each prefix.
     fn own_addresses(&self, cidrs: &[IpNet]) -> Vec<IpAddr> {
         let own = |cidr: &IpNet| {
@@ -350,7 +361,7 @@ impl<'a> Desk<'a> {
 }
 
 fn groups(text: &mut String, network: &str, policy: &Policy) {
-    let mut list = |key: &str, word: &str, allowances: &[Allowance]| {
+    let list = |key: &str, word: &str, allowances: &[Allowance]| {
         let mut lines = String::new();
         for allowance in allowances {
             // Writing to a String cannot fail.

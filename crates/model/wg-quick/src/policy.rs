@@ -71,7 +71,7 @@ pub(crate) struct Scope<'a> {
 /// The policy of a file's commands, with what was left out. Whatever a file says, its peers and its
 /// host reach each other as before, unless it says so of its host itself.
 pub(crate) fn policy(hooks: &[Hook], scope: &Scope<'_>, findings: &mut Vec<Finding>) -> Policy {
-    let mut desk = Desk { scope, findings, policy: Policy::default(), refuses: None, judges: false };
+    let mut desk = Desk { scope, findings, policy: Policy::default(), refuses: [None; 2], judges: false };
     for hook in hooks {
         for meaning in understand(&hook.command, scope.interface) {
             desk.take(hook, meaning);
@@ -103,12 +103,16 @@ fn shorten(list: &mut Vec<Allowance>) {
     });
 }
 
+/// Chains that refusals are kept of.
+const FORWARD: usize = 0;
+const INPUT: usize = 1;
+
 struct Desk<'a> {
     scope: &'a Scope<'a>,
     findings: &'a mut Vec<Finding>,
     policy: Policy,
-    /// Line of the last rule that refuses.
-    refuses: Option<u32>,
+    /// Line of the last rule that refuses, of the chain that forwards and of the host's own.
+    refuses: [Option<u32>; 2],
     /// Whether the file says what of the peers' packets the host takes.
     judges: bool,
 }
@@ -159,14 +163,14 @@ impl Desk<'_> {
     }
 
     /// What holds for rules of both chains; whether the rule is done with.
-    fn common(&mut self, hook: &Hook, rule: &Rule) -> bool {
+    fn common(&mut self, hook: &Hook, rule: &Rule, chain: usize) -> bool {
         if rule.replies_only {
             self.note(hook, "replies: groups are stateful, so they pass anyway");
         } else if !rule.accepts {
-            self.refuses = Some(hook.line);
+            self.refuses[chain] = Some(hook.line);
             self.note(hook, "refusal: what no group allows does not pass in Netloom");
         } else {
-            if let Some(line) = self.refuses.take() {
+            if let Some(line) = self.refuses[chain].take() {
                 let message = format!(
                     "this rule stands after the refusal of line {line}, and groups have no order"
                 );
@@ -179,7 +183,7 @@ impl Desk<'_> {
     }
 
     fn forward(&mut self, hook: &Hook, rule: &Rule) {
-        if self.common(hook, rule) {
+        if self.common(hook, rule, FORWARD) {
             return;
         }
         let unbound = rule.from_link.is_none() && rule.to_link.is_none();
@@ -247,7 +251,7 @@ impl Desk<'_> {
             return;
         }
         self.judges = true;
-        if self.common(hook, rule) {
+        if self.common(hook, rule, INPUT) {
             return;
         }
         self.policy.host_ingress.push(Allowance {

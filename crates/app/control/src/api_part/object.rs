@@ -90,6 +90,28 @@ pub fn declare_all(
     Ok(document)
 }
 
+/// The document with another key of a stock peer that it has.
+///
+/// # Errors
+/// There is no such peer, or it is a file's.
+pub fn set_peer_key(
+    accepted: &Accepted,
+    text: Option<&str>,
+    name: &str,
+    public_key: &str,
+) -> Result<Option<String>, EditError> {
+    let known = accepted.fabric.workloads.get(name);
+    if known.and_then(|known| known.stock_peer()).is_none() {
+        return Err(EditError::NotThere { what: "WireGuard peer", name: name.to_owned() });
+    }
+    let mut part = Part::read(text);
+    let Some(workload) = part.section("workloads").get_mut(name) else {
+        return Err(EditError::InFile(name.to_owned()));
+    };
+    workload["attach"]["wireguard"]["public_key"] = Value::String(public_key.to_owned());
+    Ok(part.write())
+}
+
 /// The document without an object that it has. That nothing refers to it any more is for the check.
 ///
 /// # Errors

@@ -1,6 +1,9 @@
 //! Stock WireGuard peers, with what their own configuration needs to say.
 
+use super::answer::Body;
+use super::networks::{edit, origin};
 use super::{Desk, Failure};
+use crate::api_part;
 use crate::observed::Observed;
 use crate::world::World;
 use axum::Json;
@@ -9,10 +12,9 @@ use axum::http::StatusCode;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use ipnet::{IpNet, Ipv6Net};
-use netloom_api::Peer;
+use netloom_api::{Applied, Peer, SetPeerKey};
 use netloom_model::fabric::{StockPeer, Workload};
 use netloom_model::lease::node_address;
-use netloom_plan::TUNNEL_MTU_BYTES;
 use std::collections::BTreeMap;
 
 pub(super) async fn list(State(desk): State<Desk>) -> Json<Vec<Peer>> {
@@ -34,6 +36,18 @@ pub(super) async fn one(
         return Err(Failure::new(StatusCode::NOT_FOUND, message, solution));
     };
     Ok(Json(peer(&world, &observed, &name, (one, stock))))
+}
+
+pub(super) async fn set_key(
+    State(desk): State<Desk>,
+    Path(name): Path<String>,
+    Body(wanted): Body<SetPeerKey>,
+) -> Result<Json<Applied>, Failure> {
+    let origin = origin(&wanted.author, format!("key of the peer {name}"));
+    edit(desk, origin, wanted.wait_ms, move |accepted, api| {
+        api_part::set_peer_key(accepted, api, &name, &wanted.public_key)
+    })
+    .await
 }
 
 fn peer(
@@ -65,7 +79,7 @@ fn peer(
         public_key: stock.public_key.map(|key| BASE64.encode(key)),
         preshared_key_file: stock.preshared_key_file.clone(),
         resolvers: resolvers.map(|cidr| subnet.reserved.resolver(*cidr).to_string()).collect(),
-        mtu_bytes: TUNNEL_MTU_BYTES,
+        mtu_bytes: fabric.networks[network].mtu_bytes,
         node_key: key.map(|key| BASE64.encode(key)),
         // What the file says was written for those who are not in the fabric.
         endpoint: declared.or(known),

@@ -6,7 +6,7 @@ use crate::host::place::{Host, Place};
 use crate::host::{author, wait_for};
 use crate::output;
 use anyhow::{Context as _, bail, ensure};
-use netloom::api::{Declare, Peer};
+use netloom::api::{Declare, Peer, SetPeerKey};
 use netloom_base::Seed;
 use netloom_wg_quick::Export;
 use netloom_wireguard::{PresharedKey, PrivateKey};
@@ -137,7 +137,9 @@ pub(crate) fn add(arguments: &Add) -> anyhow::Result<ExitCode> {
 fn declare_key(place: &Place, peer: &mut Peer, key: &PrivateKey) -> anyhow::Result<()> {
     let public_key = key.public().to_string();
     let client = place.client();
-    match wait_for(client.set_peer_key(&peer.name, &public_key, &author(), WAIT_MS)) {
+    let wanted =
+        SetPeerKey { public_key: public_key.clone(), author: author(), wait_ms: WAIT_MS };
+    match wait_for(client.set_peer_key(&peer.name, &wanted)) {
         Ok(applied) => output::error(&result(&applied)),
         Err(error) if error.to_string().contains("declared in a file") => {
             output::error(&format!(

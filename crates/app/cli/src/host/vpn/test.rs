@@ -132,7 +132,7 @@ fn handshake(peer: &PeerStatus) -> Step {
 fn echo(namespace: &NamespaceHandle, address: IpAddr) -> Step {
     let host = address.to_string();
     let options = PingOptions { count: 1, timeout: ECHO_TIMEOUT, ..PingOptions::new(&host) };
-    let result = namespace.run(move || ping(&options, |_| {}));
+    let result = namespace.run(move || ping(&options, &mut |_| {}));
     let (good, detail) = match result {
         Ok(Ok(report)) => match report.round_trip() {
             Some(round_trip) => (true, format!("{address} answers after {:?}", round_trip.average)),
