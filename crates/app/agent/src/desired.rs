@@ -72,11 +72,6 @@ impl Source {
                 private_keys.insert(network.clone(), key_files::private_key(path)?);
             }
         }
-        Ok(Desired {
-            slice,
-            private_keys,
-            listen_port: self.joined.facts.listen_port,
-            refused,
-        })
+        Ok(Desired { slice, private_keys, listen_port: self.joined.facts.listen_port, refused })
     }
 }

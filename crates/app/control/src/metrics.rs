@@ -81,7 +81,7 @@ const REGISTRY: [&Metric; 11] = [
 ];
 
 /// All metrics as text: of each node, whether it is connected, and its report if there is one.
-pub fn text(nodes: &BTreeMap<String, (bool, Option<Value>)>) -> String {
+pub(crate) fn text(nodes: &BTreeMap<String, (bool, Option<Value>)>) -> String {
     let mut page = Page::default();
     for (node, (connected, report)) in nodes {
         page.add(&NODE, &[("node", node)], u8::from(*connected).into());
@@ -264,7 +264,12 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), REGISTRY.len());
         for metric in REGISTRY {
-            assert_eq!(metric.kind == "counter", metric.name.ends_with("_total"), "{}", metric.name);
+            assert_eq!(
+                metric.kind == "counter",
+                metric.name.ends_with("_total"),
+                "{}",
+                metric.name
+            );
         }
     }
 

@@ -16,8 +16,8 @@ mod stock;
 
 pub use host::{host_table, host_table_name};
 
-use netloom_policy::table::Members;
 use netloom_policy::interval::address_number;
+use netloom_policy::table::Members;
 use netloom_policy::{Allowance, Direction, DirectionTable, IntervalSet};
 use netloom_state::nft::{BaseChain, Chain, ChainKind, Hook, SetData, Table, Verdict};
 use program::Program;

@@ -38,16 +38,20 @@ pub struct Export {
 impl Export {
     /// The text of the file.
     pub fn text(&self) -> String {
-        let addresses: Vec<String> = self.addresses.iter().map(|ip| IpNet::from(*ip).to_string()).collect();
+        let addresses: Vec<String> =
+            self.addresses.iter().map(|ip| IpNet::from(*ip).to_string()).collect();
         let allowed: Vec<String> = self.allowed.iter().map(ToString::to_string).collect();
         let mut dns: Vec<String> = self.resolvers.iter().map(ToString::to_string).collect();
         if !dns.is_empty() && !self.domain.is_empty() {
             dns.push(self.domain.clone());
         }
-        let mut lines = vec![format!("# {} in {}", self.peer, self.network), "[Interface]".to_owned()];
+        let mut lines =
+            vec![format!("# {} in {}", self.peer, self.network), "[Interface]".to_owned()];
         match &self.private_key {
             Some(key) => lines.push(format!("PrivateKey = {key}")),
-            None => lines.push("# PrivateKey = (only the peer has it: fill it in there)".to_owned()),
+            None => {
+                lines.push("# PrivateKey = (only the peer has it: fill it in there)".to_owned())
+            }
         }
         lines.push(format!("Address = {}", addresses.join(", ")));
         if !dns.is_empty() {

@@ -10,7 +10,9 @@ pub fn file(bytes: &[u8]) {
         Import { interface: "wg0", network: "wg0", node: "alpha", key_folder: "/etc/netloom/wg0" };
     let imported = import.run(&file);
     let is_public = |key: &str| {
-        file.peers.iter().any(|peer| peer.public_key.as_ref().and_then(|key| key.known()) == Some(key))
+        file.peers
+            .iter()
+            .any(|peer| peer.public_key.as_ref().and_then(|key| key.known()) == Some(key))
     };
     for secret in imported.key_files.iter().filter(|secret| !is_public(&secret.key)) {
         assert!(!imported.yaml.contains(&secret.key), "a key stands in the file");

@@ -62,9 +62,11 @@ impl Import<'_> {
     /// The file as a network. Its findings come after those of the parser; with an error among them
     /// the text is not to be used.
     pub fn run(&self, file: &File) -> Imported {
-        let mut desk = Desk { import: self, file, out: Imported::default(), names: BTreeSet::new() };
+        let mut desk =
+            Desk { import: self, file, out: Imported::default(), names: BTreeSet::new() };
         let cidrs = desk.cidrs();
-        let peers: Vec<Placed<'_>> = file.peers.iter().map(|peer| desk.place(peer, &cidrs)).collect();
+        let peers: Vec<Placed<'_>> =
+            file.peers.iter().map(|peer| desk.place(peer, &cidrs)).collect();
         desk.out.peers = peers.iter().map(|peer| peer.name.clone()).collect();
         let scope = Scope {
             interface: self.interface,
@@ -192,7 +194,12 @@ impl<'a> Desk<'a> {
             let message = format!(
                 "peers call UDP port {port}; the node's tunnels listen on the port that it joined with"
             );
-            self.find(Severity::Note, 0, message, "`netloom status` shows it; redirect the other if they differ");
+            self.find(
+                Severity::Note,
+                0,
+                message,
+                "`netloom status` shows it; redirect the other if they differ",
+            );
         }
         if let Some((line, table)) = &interface.table {
             let message = format!("left out: Table = {table}; the host's own routes are planned");
@@ -244,7 +251,8 @@ impl<'a> Desk<'a> {
                             of its ends; move a peer";
             self.find(Severity::Error, 0, message, solution);
         }
-        let mut text = format!("# Imported from {interface}.conf, a file of wg-quick.\nnetworks:\n");
+        let mut text =
+            format!("# Imported from {interface}.conf, a file of wg-quick.\nnetworks:\n");
         // Writing to a String cannot fail.
         let _ = writeln!(text, "  {network}:\n    cidr: {}", list(cidrs));
         if let Some(Key::Known(key)) = &self.file.interface.private_key {
@@ -262,7 +270,8 @@ impl<'a> Desk<'a> {
         let _ = writeln!(text, "subnets:\n  {network}:\n    network: {network}");
         let _ = writeln!(text, "    cidr: {}{reserved}", list(cidrs));
         groups(&mut text, network, policy);
-        let own: Vec<String> = self.own_addresses(cidrs).iter().map(|ip| format!("\"{ip}\"")).collect();
+        let own: Vec<String> =
+            self.own_addresses(cidrs).iter().map(|ip| format!("\"{ip}\"")).collect();
         let _ = writeln!(text, "workloads:\n  {}:", self.host_name());
         let _ = writeln!(text, "    node: {node}\n    subnet: {network}");
         let _ = writeln!(text, "    address: [{}]", own.join(", "));
@@ -287,7 +296,8 @@ impl<'a> Desk<'a> {
         if !advertise.is_empty() {
             let _ = writeln!(text, "    advertise: [{}]", quote(&strings(advertise)).join(", "));
         }
-        let _ = writeln!(text, "    security_groups: [{network}-peers]\n    attach:\n      wireguard:");
+        let _ =
+            writeln!(text, "    security_groups: [{network}-peers]\n    attach:\n      wireguard:");
         match &peer.public_key {
             Some(Key::Known(key)) => {
                 let _ = writeln!(text, "        public_key: \"{key}\"");
@@ -316,7 +326,8 @@ impl<'a> Desk<'a> {
             Some(Key::Placeholder { line, text: found }) => {
                 let message =
                     format!("the preshared key of `{name}` is still to be filled in ({found})");
-                let solution = "put it into a file on the node, and name that as `preshared_key_file`";
+                let solution =
+                    "put it into a file on the node, and name that as `preshared_key_file`";
                 self.find(Severity::Warning, *line, message, solution);
             }
             None => {}

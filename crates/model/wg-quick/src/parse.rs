@@ -90,7 +90,8 @@ impl Parser {
             self.comment = None;
             self.entry(number, key.trim(), value.trim());
         } else {
-            let message = format!("`{}` is neither a section nor a key with a value", shown(content));
+            let message =
+                format!("`{}` is neither a section nor a key with a value", shown(content));
             self.error(number, message, "write it as `Key = value`, or begin the line with `#`");
         }
     }
@@ -327,7 +328,8 @@ impl Parser {
                 self.error(line, message, "add the key that `wg pubkey` prints on the peer");
             }
             if lacks_prefixes && !said {
-                let message = "the peer has no AllowedIPs, so nothing is sent to it or taken from it";
+                let message =
+                    "the peer has no AllowedIPs, so nothing is sent to it or taken from it";
                 self.error(line, message, "add its address, such as AllowedIPs = 10.200.0.10/32");
             }
         }
@@ -339,7 +341,9 @@ fn is_key(text: &str) -> bool {
     let body = text.strip_suffix('=').unwrap_or_default();
     let base64 = |character: char| character.is_ascii_alphanumeric() || "+/".contains(character);
     // The last character carries four bits of the key and two that are zero.
-    body.len() == 43 && body.chars().all(base64) && body.ends_with(|c| "AEIMQUYcgkosw048".contains(c))
+    body.len() == 43
+        && body.chars().all(base64)
+        && body.ends_with(|c| "AEIMQUYcgkosw048".contains(c))
 }
 
 /// Whether a text only holds the place of a key: in brackets of any kind, or in words.

@@ -71,7 +71,8 @@ pub(crate) struct Scope<'a> {
 /// The policy of a file's commands, with what was left out. Whatever a file says, its peers and its
 /// host reach each other as before, unless it says so of its host itself.
 pub(crate) fn policy(hooks: &[Hook], scope: &Scope<'_>, findings: &mut Vec<Finding>) -> Policy {
-    let mut desk = Desk { scope, findings, policy: Policy::default(), refuses: [None; 2], judges: false };
+    let mut desk =
+        Desk { scope, findings, policy: Policy::default(), refuses: [None; 2], judges: false };
     for hook in hooks {
         for meaning in understand(&hook.command, scope.interface) {
             desk.take(hook, meaning);
@@ -203,11 +204,8 @@ impl Desk<'_> {
             self.warn(hook, why, "give those peers a security group of their own");
             return;
         }
-        let allowance = |other| Allowance {
-            protocol: rule.protocol.clone(),
-            ports: rule.ports.clone(),
-            other,
-        };
+        let allowance =
+            |other| Allowance { protocol: rule.protocol.clone(), ports: rule.ports.clone(), other };
         let prefix = |prefix: Option<IpNet>| prefix.map_or(Other::All, Other::Prefix);
         if from_peers && to_peers {
             self.policy.peers_egress.push(allowance(match rule.destination {

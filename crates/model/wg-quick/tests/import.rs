@@ -4,8 +4,12 @@ use netloom_model::fabric::{Attach, Fabric};
 use netloom_wg_quick::{Import, Imported, Severity, parse};
 use std::path::PathBuf;
 
-const IMPORT: Import<'_> =
-    Import { interface: "wg0", network: "office", node: "alpha", key_folder: "/etc/netloom/office" };
+const IMPORT: Import<'_> = Import {
+    interface: "wg0",
+    network: "office",
+    node: "alpha",
+    key_folder: "/etc/netloom/office",
+};
 /// Keys for tests: 32 bytes, of which only the last says which.
 const KEYS: [&str; 4] = [
     "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=",
@@ -98,13 +102,18 @@ fn commands_become_groups_or_are_named_with_their_line() {
     let fabric = fabric(&imported);
     let peers = &fabric.security_groups["office-peers"];
     let egress = peers.egress.iter().find(|rule| !rule.ports.is_empty()).unwrap();
-    assert_eq!(egress.ports.iter().map(|range| (range.first, range.last)).collect::<Vec<_>>(), [(22, 22), (80, 90)]);
-    let from_outside = |rule: &&netloom_model::fabric::GroupRule| {
-        matches!(&rule.peer, netloom_model::fabric::Peer::Cidr(prefix) if prefix.to_string() == "10.1.0.0/16")
-    };
+    assert_eq!(
+        egress.ports.iter().map(|range| (range.first, range.last)).collect::<Vec<_>>(),
+        [(22, 22), (80, 90)]
+    );
+    let from_outside = |rule: &&netloom_model::fabric::GroupRule| matches!(&rule.peer, netloom_model::fabric::Peer::Cidr(prefix) if prefix.to_string() == "10.1.0.0/16");
     assert_eq!(peers.ingress.iter().filter(from_outside).count(), 1);
     let host = &fabric.security_groups["office-host"].ingress;
-    assert_eq!((host.len(), host[0].ports[0].first), (1, 53), "the file judges the host's own packets");
+    assert_eq!(
+        (host.len(), host[0].ports[0].first),
+        (1, 53),
+        "the file judges the host's own packets"
+    );
 }
 
 #[test]
@@ -134,7 +143,8 @@ fn a_peer_that_leads_to_its_whole_network_is_imported() {
 
 #[test]
 fn the_corpus_replays_without_panic() {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../fuzz/corpus/wg_quick_file");
+    let folder =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../fuzz/corpus/wg_quick_file");
     let mut files = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         netloom_wg_quick::fuzz::file(&std::fs::read(entry.unwrap().path()).unwrap());
@@ -148,11 +158,49 @@ mod any {
 
     fn words() -> impl Strategy<Value = String> {
         let word = prop::sample::select(vec![
-            "[Interface]\n", "[Peer]\n", "PrivateKey = ", "Address = ", "AllowedIPs = ", "PostUp = ",
-            "PostDown = ", "iptables ", "-A ", "FORWARD ", "-i ", "wg0 ", "-j ", "ACCEPT", "DROP", "\n",
-            "10.0.0.1", "/24", "/32", "/0", ", ", "fd00::1", "::", "#", "\"", "'", ";", " && ", "%i",
-            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=", "<key>", "é", "\0", "=", "nft add rule ",
-            "ip saddr ", "--dport ", "53:", "0", "DNS = ", "MTU = ", "Table = off\n", "\r\n",
+            "[Interface]\n",
+            "[Peer]\n",
+            "PrivateKey = ",
+            "Address = ",
+            "AllowedIPs = ",
+            "PostUp = ",
+            "PostDown = ",
+            "iptables ",
+            "-A ",
+            "FORWARD ",
+            "-i ",
+            "wg0 ",
+            "-j ",
+            "ACCEPT",
+            "DROP",
+            "\n",
+            "10.0.0.1",
+            "/24",
+            "/32",
+            "/0",
+            ", ",
+            "fd00::1",
+            "::",
+            "#",
+            "\"",
+            "'",
+            ";",
+            " && ",
+            "%i",
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=",
+            "<key>",
+            "é",
+            "\0",
+            "=",
+            "nft add rule ",
+            "ip saddr ",
+            "--dport ",
+            "53:",
+            "0",
+            "DNS = ",
+            "MTU = ",
+            "Table = off\n",
+            "\r\n",
         ]);
         prop::collection::vec(word, 0..60).prop_map(|words| words.concat())
     }

@@ -2,8 +2,8 @@
 
 mod commands;
 
-pub(crate) use commands::Command;
 use crate::traffic::Traffic;
+pub(crate) use commands::Command;
 use netloom_base::{PacketBatch, Seed, WallTime};
 use netloom_node::{Destination, Inbound, NetworkId, Node, NodeConfig, Outbound, Segmentation};
 use netloom_sys::clock::{monotonic_now, wall_now};

@@ -121,10 +121,10 @@ impl Scene<'_> {
         if !printed.contains('▀') {
             return Err(format!("no QR code: {printed}"));
         }
-        let text: String = printed.lines().take_while(|line| !line.contains('█')).fold(
-            String::new(),
-            |text, line| text + line + "\n",
-        );
+        let text: String = printed
+            .lines()
+            .take_while(|line| !line.contains('█'))
+            .fold(String::new(), |text, line| text + line + "\n");
         let key = told.split('"').nth(1).ok_or_else(|| format!("no public key: {told}"))?;
         self.apply(&Variant { key: Some(key.to_owned()), ..Variant::default() })?;
         Interface::up(&self.hosts[2], &self.folder, "phone", &text)

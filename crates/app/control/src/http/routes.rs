@@ -1,7 +1,8 @@
 //! The list of all routes. `openapi.json` of `netloom-api` describes the same, and a test compares.
 
 use super::{
-    Role, Routes, access, events, networks, nodes, objects, peers, revisions, unknown_method, unknown_path,
+    Role, Routes, access, events, networks, nodes, objects, peers, revisions, unknown_method,
+    unknown_path,
 };
 
 /// All routes, each with the least role that may use it.

@@ -102,7 +102,8 @@ mod tests {
         let one = "A".repeat(42) + "E=";
         assert_eq!(key_bytes(&one).map(|key| key[31]), Some(1));
         // Stray bits after the last byte, another length, other characters.
-        for bad in ["A".repeat(42) + "B=", "A".repeat(44), "A".repeat(42) + "=", "-".repeat(43) + "="]
+        for bad in
+            ["A".repeat(42) + "B=", "A".repeat(44), "A".repeat(42) + "=", "-".repeat(43) + "="]
         {
             assert_eq!(key_bytes(&bad), None, "{bad}");
         }

@@ -21,7 +21,10 @@ pub(super) fn set(
     Set { key_bytes, data, interval: false, elements: elements.into_iter().collect() }
 }
 
-pub(super) fn interval_map(key_bytes: u32, ranges: impl IntoIterator<Item = (Vec<u8>, Vec<u8>, u32)>) -> Set {
+pub(super) fn interval_map(
+    key_bytes: u32,
+    ranges: impl IntoIterator<Item = (Vec<u8>, Vec<u8>, u32)>,
+) -> Set {
     let elements = ranges
         .into_iter()
         .map(|(first, last, class)| (first, Element { last: Some(last), ..number(class) }));
@@ -52,7 +55,11 @@ pub(super) fn add_local_sets(table: &mut Table, tunnel: &str, locals: &[Local]) 
     }
 }
 
-pub(super) fn add_direction_sets(table: &mut Table, direction: Direction, compiled: &DirectionTable) {
+pub(super) fn add_direction_sets(
+    table: &mut Table,
+    direction: Direction,
+    compiled: &DirectionTable,
+) {
     let name = prefix(direction);
     for (family, ipv6) in [("4", false), ("6", true)] {
         let address_bytes = if ipv6 { 16 } else { 4 };

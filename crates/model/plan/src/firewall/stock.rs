@@ -48,9 +48,8 @@ fn set_of(addresses: &IntervalSet, ipv6: bool) -> Set {
 
 /// From the tunnel into the tunnel goes only what has a stock peer at one end.
 fn transit(table: &mut Table, tunnel: &str) {
-    let end = |source, ipv6| {
-        Program::new().stock_address(source, ipv6, false).verdict(Verdict::Return)
-    };
+    let end =
+        |source, ipv6| Program::new().stock_address(source, ipv6, false).verdict(Verdict::Return);
     let mut rules: Vec<_> =
         [(true, false), (false, false), (true, true), (false, true)].map(|(s, f)| end(s, f)).into();
     rules.push(Program::new().count_and_drop(drop_reason::TRANSIT));

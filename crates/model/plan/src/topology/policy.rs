@@ -44,12 +44,7 @@ pub(crate) fn policy_of(
 
 /// The addresses behind a stock peer that are nobody else's: as for the tunnel, the longest prefix
 /// says whose an address is.
-fn behind(
-    input: &PlanInput<'_>,
-    network: &str,
-    name: &str,
-    workload: &Workload,
-) -> IntervalSet {
+fn behind(input: &PlanInput<'_>, network: &str, name: &str, workload: &Workload) -> IntervalSet {
     if workload.advertise.is_empty() {
         return IntervalSet::EMPTY;
     }

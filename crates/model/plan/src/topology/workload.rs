@@ -93,15 +93,13 @@ impl<'a> Topology<'a> {
             .cidrs
             .iter()
             .filter(|cidr| addresses.iter().any(|address| cidr.contains(address)))
-            .map(
-                |cidr| {
-                    if cidr.addr().is_ipv6() {
-                        GATEWAY_V6.into()
-                    } else {
-                        subnet.reserved.gateway(*cidr)
-                    }
-                },
-            )
+            .map(|cidr| {
+                if cidr.addr().is_ipv6() {
+                    GATEWAY_V6.into()
+                } else {
+                    subnet.reserved.gateway(*cidr)
+                }
+            })
             .collect();
         let destinations = match namespace {
             Namespace::Path(_) => {

@@ -137,8 +137,7 @@ pub(crate) fn add(arguments: &Add) -> anyhow::Result<ExitCode> {
 fn declare_key(place: &Place, peer: &mut Peer, key: &PrivateKey) -> anyhow::Result<()> {
     let public_key = key.public().to_string();
     let client = place.client();
-    let wanted =
-        SetPeerKey { public_key: public_key.clone(), author: author(), wait_ms: WAIT_MS };
+    let wanted = SetPeerKey { public_key: public_key.clone(), author: author(), wait_ms: WAIT_MS };
     match wait_for(client.set_peer_key(&peer.name, &wanted)) {
         Ok(applied) => output::error(&result(&applied)),
         Err(error) if error.to_string().contains("declared in a file") => {
@@ -161,8 +160,8 @@ fn make_key() -> anyhow::Result<PrivateKey> {
 }
 
 fn read_private_key(path: &Path) -> anyhow::Result<PrivateKey> {
-    let text = std::fs::read_to_string(path)
-        .with_context(|| format!("cannot read {}", path.display()))?;
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     text.trim().parse().with_context(|| {
         format!("{} holds no private key; write one line as `wg genkey` prints it", path.display())
     })

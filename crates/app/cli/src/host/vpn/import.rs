@@ -112,8 +112,9 @@ pub(crate) fn setup(arguments: &SetupWireguard) -> anyhow::Result<ExitCode> {
 /// Reads and imports a file; what is to be known of it is shown, and errors end it.
 fn read(reading: &Reading, path: &Path) -> anyhow::Result<Imported> {
     let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let text = String::from_utf8(text)
-        .map_err(|_| anyhow::anyhow!("{} is not UTF-8 text; is it the right file?", path.display()))?;
+    let text = String::from_utf8(text).map_err(|_| {
+        anyhow::anyhow!("{} is not UTF-8 text; is it the right file?", path.display())
+    })?;
     let interface = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let interface = interface.unwrap_or_else(|| "wg0".to_owned());
     let network = match &reading.network {
@@ -138,7 +139,11 @@ fn read(reading: &Reading, path: &Path) -> anyhow::Result<Imported> {
     }
     show(path, &mut findings);
     let errors = findings.iter().filter(|found| found.severity == Severity::Error).count();
-    ensure!(errors == 0, "{} cannot be imported: {errors} errors; nothing was written", path.display());
+    ensure!(
+        errors == 0,
+        "{} cannot be imported: {errors} errors; nothing was written",
+        path.display()
+    );
     Ok(imported)
 }
 
@@ -157,7 +162,8 @@ fn label(interface: &str) -> String {
 
 /// The name of this host's node.
 pub(super) fn own_node(host: &Host) -> anyhow::Result<String> {
-    let why = "this host is no node of a fabric; say with --node which one takes the interface's place";
+    let why =
+        "this host is no node of a fabric; say with --node which one takes the interface's place";
     let place = host.chosen().context(why)?;
     let path = place.node().join(netloom_agent::joined::JOINED);
     let text = std::fs::read(&path).context(why)?;
@@ -181,9 +187,9 @@ fn keep_keys(files: &[KeyFile]) -> anyhow::Result<()> {
     }
     for KeyFile { path, key } in files {
         if let Some(folder) = Path::new(path).parent() {
-            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(|| {
-                format!("cannot make {}; run as root, or name a --key-folder", folder.display())
-            })?;
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(
+                || format!("cannot make {}; run as root, or name a --key-folder", folder.display()),
+            )?;
         }
         write_secret_file(Path::new(path), format!("{key}\n").as_bytes())
             .with_context(|| format!("cannot write {path}"))?;
@@ -230,7 +236,8 @@ mod tests {
 
     #[test]
     fn an_import_is_declared_object_by_object() {
-        let found = objects("networks:\n  n: { cidr: [10.0.0.0/8] }\nworkloads:\n  a: { attach: host }\n");
+        let found =
+            objects("networks:\n  n: { cidr: [10.0.0.0/8] }\nworkloads:\n  a: { attach: host }\n");
         let found = found.unwrap();
         assert_eq!(found["networks"]["n"]["cidr"][0], "10.0.0.0/8");
         assert_eq!(found["workloads"]["a"]["attach"], "host");

@@ -85,17 +85,18 @@ fn shown(found: &[Found]) -> String {
     for one in found {
         text.push_str(&format!("{} ({})\n", one.peer, one.network));
         for step in &one.steps {
-            text.push_str(&format!("  {} {}: {}\n", output::mark(step.good), step.what, step.detail));
+            text.push_str(&format!(
+                "  {} {}: {}\n",
+                output::mark(step.good),
+                step.what,
+                step.detail
+            ));
         }
     }
     text
 }
 
-fn steps(
-    network: &NetworkStatus,
-    peer: &PeerStatus,
-    resolver: Option<&Examination>,
-) -> Vec<Step> {
+fn steps(network: &NetworkStatus, peer: &PeerStatus, resolver: Option<&Examination>) -> Vec<Step> {
     let mut steps = vec![handshake(peer)];
     let own = peer.allowed.iter().filter_map(|prefix| {
         let (address, length) = prefix.split_once('/')?;
@@ -118,9 +119,10 @@ fn steps(
 fn handshake(peer: &PeerStatus) -> Step {
     let (good, detail) = match (&peer.public_key, peer.handshake_age_s) {
         (None, _) => (false, "it has no key; `netloom vpn export` makes a pair".to_owned()),
-        (Some(_), None) => {
-            (false, "there was none; is the peer on, and does it call this node's endpoint?".to_owned())
-        }
+        (Some(_), None) => (
+            false,
+            "there was none; is the peer on, and does it call this node's endpoint?".to_owned(),
+        ),
         (Some(_), Some(age)) if age > SESSION_S_MAX => {
             (false, format!("the last one is {age} s old; the peer has sent nothing since"))
         }
@@ -150,11 +152,16 @@ fn echo(namespace: &NamespaceHandle, address: IpAddr) -> Step {
 fn names(namespace: &NamespaceHandle, resolver: &Examination) -> Step {
     let (Some(server), Some((name, _))) = (resolver.servers.first(), resolver.names.iter().next())
     else {
-        return Step { what: "names", good: true, detail: "the network has no names yet".to_owned() };
+        return Step {
+            what: "names",
+            good: true,
+            detail: "the network has no names yet".to_owned(),
+        };
     };
     let (server, name) = (*server, name.clone());
     let whole = format!("{}.", name.trim_end_matches('.'));
-    let asked = namespace.run(move || lookup(&whole, None, Some(SocketAddr::new(server, DNS_PORT))));
+    let asked =
+        namespace.run(move || lookup(&whole, None, Some(SocketAddr::new(server, DNS_PORT))));
     let (good, detail) = match asked {
         Ok(Ok(_)) => (true, format!("{server} knows {name}")),
         Ok(Err(error)) => (false, format!("{server}: {error}")),
