@@ -15,16 +15,19 @@
 //! All that belongs to an interface or a peer is declared at once, or nothing of it. Private keys are never
 //! given to control: they stay in a file on the node.
 
+mod address;
 mod container;
+mod key;
 mod peer;
 
 pub use container::{ContainerPeerInfo, NetworkPolicy, PolicyAction, PolicyPort, PolicySelector};
+pub use key::{generate_private_key, public_key};
 pub use peer::WireGuardPeer;
 
 use crate::ClientError;
 use crate::network::{Config, Network, NetworkError};
+use address::{first_address, prefix};
 use netloom_api::{Applied, DeclareAll, Peer};
-use netloom_wireguard::PrivateKey;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -61,24 +64,6 @@ pub struct WireGuardManager {
     config: Config,
     node: String,
     key_folder: PathBuf,
-}
-
-/// A new private key in base64.
-///
-/// # Errors
-/// The kernel gives no randomness.
-pub fn generate_private_key() -> std::io::Result<String> {
-    let mut seed = [0; 32];
-    netloom_sys::process::random(&mut seed)?;
-    Ok(PrivateKey::from_seed(netloom_base::Seed(seed)).to_base64().to_string())
-}
-
-/// The public key of a private one, both in base64.
-///
-/// # Errors
-/// The text is no key.
-pub fn public_key(private_key: &str) -> Result<String, netloom_wireguard::KeyParseError> {
-    Ok(private_key.trim().parse::<PrivateKey>()?.public().to_string())
 }
 
 impl WireGuardManager {
@@ -204,11 +189,14 @@ impl WireGuardManager {
     ///
     /// # Errors
     /// Always.
-    pub async fn create_hybrid_tunnel(&self, _peer: &str) -> Result<String, NetworkError> {
-        Err(NetworkError::NotYet {
+    pub fn create_hybrid_tunnel(
+        &self,
+        _peer: &str,
+    ) -> impl Future<Output = Result<String, NetworkError>> + Send {
+        std::future::ready(Err(NetworkError::NotYet {
             what: "session over WireGuard and QUIC at once",
             instead: "peers are reached over WireGuard; add them with `add_peer`",
-        })
+        }))
     }
 
     fn interface(
@@ -296,55 +284,4 @@ fn one(section: &str, name: &str, declaration: Value) -> Objects {
 fn refused(what: &str, found: &str) -> NetworkError {
     let message = format!("the {what} cannot be used: {found}");
     ClientError::Refused(Box::new(netloom_api::Error::new(message, "correct it"))).into()
-}
-
-/// The network around an address.
-fn prefix(address: IpAddr, length: &str) -> Option<String> {
-    let length: u32 = length.parse().ok()?;
-    match address {
-        IpAddr::V4(v4) => {
-            let kept = 32_u32.checked_sub(length)?;
-            let mask = u32::MAX.checked_shl(kept).unwrap_or(0);
-            Some(format!("{}/{length}", std::net::Ipv4Addr::from(u32::from(v4) & mask)))
-        }
-        IpAddr::V6(v6) => {
-            let kept = 128_u32.checked_sub(length)?;
-            let mask = u128::MAX.checked_shl(kept).unwrap_or(0);
-            Some(format!("{}/{length}", std::net::Ipv6Addr::from(u128::from(v6) & mask)))
-        }
-    }
-}
-
-/// The address before that of the first peer, as wg-quick files have it by custom: 10.0.0.1 for 10.0.0.2.
-fn first_address(peers: &[WireGuardPeer]) -> Option<String> {
-    let address = peers
-        .iter()
-        .flat_map(|peer| &peer.allowed_ips)
-        .find_map(|prefix| prefix.split('/').next()?.parse::<std::net::Ipv4Addr>().ok())?;
-    let [a, b, c, _] = address.octets();
-    Some(format!("{a}.{b}.{c}.1/24"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn keys_are_made_and_known_by_their_public_half() {
-        let (one, two) = (generate_private_key().unwrap(), generate_private_key().unwrap());
-        assert_ne!(public_key(&one).unwrap(), public_key(&two).unwrap());
-        assert!(public_key("no key").is_err());
-    }
-
-    #[test]
-    fn networks_are_found_around_addresses() {
-        assert_eq!(prefix("10.0.0.1".parse().unwrap(), "24").as_deref(), Some("10.0.0.0/24"));
-        assert_eq!(
-            prefix("fd00::1:0:0:0:1".parse().unwrap(), "64").as_deref(),
-            Some("fd00:0:0:1::/64")
-        );
-        assert_eq!(prefix("10.0.0.1".parse().unwrap(), "33"), None);
-        let peers = [WireGuardPeer::new("a", "k").with_allowed_ip("10.0.0.2/32")];
-        assert_eq!(first_address(&peers).as_deref(), Some("10.0.0.1/24"));
-    }
 }

@@ -194,6 +194,26 @@ fn the_set_of_what_may_pass_holds_exactly_the_flows_that_pass() {
     }
 }
 
+/// Addresses of workloads, and one in each prefix behind a peer that is no longer prefix's.
+fn ends(world: &World) -> Vec<(&String, std::net::IpAddr)> {
+    let mut ends: Vec<(&String, std::net::IpAddr)> = Vec::new();
+    for (name, workload) in world.fabric.workloads.iter().filter(|(_, one)| !one.is_host()) {
+        ends.extend(world.leases.workloads[name].iter().map(|address| (name, *address)));
+        // The last address of a prefix is nobody's own here, but may lie in a longer one.
+        let last = workload.advertise.iter().map(|prefix| (name, prefix.broadcast()));
+        ends.extend(last.filter(|(name, address)| {
+            let holding =
+                world.fabric.workloads.iter().flat_map(|(other, one)| {
+                    one.advertise.iter().map(move |prefix| (other, prefix))
+                });
+            let holding = holding.filter(|(_, prefix)| prefix.contains(address));
+            let owner = holding.max_by_key(|(_, prefix)| prefix.prefix_len());
+            owner.is_some_and(|(owner, _)| owner == *name)
+        }));
+    }
+    ends
+}
+
 /// What the nodes of two ends let pass is what the reachability engine says, for stock peers and what
 /// is behind them too.
 #[test]
@@ -205,20 +225,7 @@ fn the_tables_of_both_nodes_are_of_one_mind_with_the_engine() {
         let plans: BTreeMap<&String, NodePlan> =
             world.fabric.nodes.keys().map(|node| (node, world.plan(node))).collect();
         let mut dice = Dice::new(seed);
-        let mut ends: Vec<(&String, std::net::IpAddr)> = Vec::new();
-        for (name, workload) in world.fabric.workloads.iter().filter(|(_, one)| !one.is_host()) {
-            ends.extend(world.leases.workloads[name].iter().map(|address| (name, *address)));
-            // The last address of a prefix is nobody's own here, but may lie in a longer one.
-            let last = workload.advertise.iter().map(|prefix| (name, prefix.broadcast()));
-            ends.extend(last.filter(|(name, address)| {
-                let holding = world.fabric.workloads.iter().flat_map(|(other, one)| {
-                    one.advertise.iter().map(move |prefix| (other, prefix))
-                });
-                let holding = holding.filter(|(_, prefix)| prefix.contains(address));
-                let owner = holding.max_by_key(|(_, prefix)| prefix.prefix_len());
-                owner.is_some_and(|(owner, _)| owner == *name)
-            }));
-        }
+        let ends = ends(&world);
         for _ in 0..60 {
             let ((from, source), (to, destination)) = (*dice.pick(&ends), *dice.pick(&ends));
             let [one, two] = [from, to].map(|name| &world.fabric.workloads[name]);
@@ -265,7 +272,7 @@ fn the_tables_of_both_nodes_are_of_one_mind_with_the_engine() {
             };
             let both = allows(&one.node) && allows(&two.node);
             assert_eq!(both, answer.passes(), "seed {seed}: {flow:?} {answer:#?}");
-            peers += usize::from(one.stock_peer().or(two.stock_peer()).is_some());
+            peers += usize::from(one.stock_peer().or_else(|| two.stock_peer()).is_some());
             let own = |name: &String, address| world.leases.workloads[name].contains(address);
             behind += usize::from(!own(from, &source) || !own(to, &destination));
             passed += usize::from(both);

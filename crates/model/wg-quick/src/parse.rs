@@ -1,8 +1,10 @@
 //! The text of a file into what it says; everything that is wrong is told at once.
 
+mod keys;
+mod values;
+
 use crate::file::{File, Finding, Hook, HookKind, Key, Peer, Severity};
-use ipnet::IpNet;
-use std::net::{IpAddr, Ipv4Addr};
+use values::{is_key, is_placeholder, shown};
 
 /// Largest file.
 pub const FILE_BYTES_MAX: usize = 1 << 20;
@@ -12,8 +14,6 @@ pub const PEERS_MAX: usize = 65_536;
 const LIST_MAX: usize = 4_096;
 /// Findings that are kept.
 const FINDINGS_MAX: usize = 1_000;
-/// Characters of a wrong value that are shown.
-const SHOWN_CHARS_MAX: usize = 60;
 
 /// Reads a file. What could not be read is left out, and among the findings.
 pub fn parse(text: &str) -> (File, Vec<Finding>) {
@@ -154,90 +154,6 @@ impl Parser {
         }
     }
 
-    fn of_interface(&mut self, line: u32, key: &str, value: &str) -> bool {
-        match key {
-            "privatekey" => {
-                let key = self.key(line, value);
-                self.once(line, |file| &mut file.interface.private_key, key);
-            }
-            "address" => {
-                let found = self.list(line, value, "an address such as 10.200.0.1/24", with_length);
-                self.file.interface.addresses.extend(found);
-            }
-            "listenport" => {
-                let port = self.parsed(line, value, "a port from 1 to 65535", port);
-                self.once(line, |file| &mut file.interface.listen_port, port);
-            }
-            "dns" => {
-                let found = self.list(line, value, "an address or a domain", |text| {
-                    Some(text.parse::<IpAddr>().map_err(|_| text.to_owned()))
-                });
-                for one in found {
-                    match one {
-                        Ok(address) => self.file.interface.dns.push(address),
-                        Err(domain) => self.file.interface.search.push(domain),
-                    }
-                }
-            }
-            "mtu" => {
-                let mtu = self.parsed(line, value, "a number of bytes from 576 to 65535", |text| {
-                    text.parse().ok().filter(|mtu| *mtu >= 576)
-                });
-                self.once(line, |file| &mut file.interface.mtu_bytes, mtu);
-            }
-            "table" if value.eq_ignore_ascii_case("auto") => {}
-            "table" => self.file.interface.table = Some((line, value.to_owned())),
-            "fwmark" if ["off", "0", "0x0"].contains(&value) => {}
-            "fwmark" => self.file.interface.mark = Some((line, value.to_owned())),
-            "saveconfig" => match value.to_ascii_lowercase().as_str() {
-                "true" => self.file.interface.save_config = Some(line),
-                "false" => {}
-                _ => self.malformed(line, value, "`true` or `false`"),
-            },
-            "preup" => self.hook(HookKind::PreUp, line, value),
-            "postup" => self.hook(HookKind::PostUp, line, value),
-            "predown" => self.hook(HookKind::PreDown, line, value),
-            "postdown" => self.hook(HookKind::PostDown, line, value),
-            _ => return false,
-        }
-        true
-    }
-
-    fn of_peer(&mut self, line: u32, key: &str, value: &str) -> bool {
-        match key {
-            "publickey" => {
-                let key = self.key(line, value);
-                self.once_in_peer(line, |peer| &mut peer.public_key, key);
-            }
-            "presharedkey" => {
-                let key = self.key(line, value);
-                self.once_in_peer(line, |peer| &mut peer.preshared_key, key);
-            }
-            "allowedips" => {
-                let form = "a prefix such as 10.200.0.10/32";
-                let found = self.list(line, value, form, |text| Some(with_length(text)?.trunc()));
-                if let Some(peer) = self.file.peers.last_mut() {
-                    peer.allowed.extend(found);
-                    peer.allowed.truncate(LIST_MAX);
-                }
-            }
-            "endpoint" => {
-                let form = "an endpoint such as vpn.example.org:51820 or [2001:db8::5]:51820";
-                let endpoint = self.parsed(line, value, form, endpoint);
-                self.once_in_peer(line, |peer| &mut peer.endpoint, endpoint);
-            }
-            "persistentkeepalive" => {
-                if !["off", "0"].contains(&value.to_ascii_lowercase().as_str()) {
-                    let form = "seconds from 1 to 65535, or `off`";
-                    let seconds = self.parsed(line, value, form, |text| text.parse().ok());
-                    self.once_in_peer(line, |peer| &mut peer.keepalive_s, seconds);
-                }
-            }
-            _ => return false,
-        }
-        true
-    }
-
     fn hook(&mut self, kind: HookKind, line: u32, command: &str) {
         if self.file.interface.hooks.len() < LIST_MAX {
             self.file.interface.hooks.push(Hook { kind, line, command: command.to_owned() });
@@ -334,62 +250,4 @@ impl Parser {
             }
         }
     }
-}
-
-/// Whether a text has the form of a key.
-fn is_key(text: &str) -> bool {
-    let body = text.strip_suffix('=').unwrap_or_default();
-    let base64 = |character: char| character.is_ascii_alphanumeric() || "+/".contains(character);
-    // The last character carries four bits of the key and two that are zero.
-    body.len() == 43
-        && body.chars().all(base64)
-        && body.ends_with(|c| "AEIMQUYcgkosw048".contains(c))
-}
-
-/// Whether a text only holds the place of a key: in brackets of any kind, or in words.
-fn is_placeholder(text: &str) -> bool {
-    let bracketed = [('<', '>'), ('{', '}'), ('[', ']'), ('$', '}')]
-        .iter()
-        .any(|(open, close)| text.starts_with(*open) && text.ends_with(*close));
-    let words = text.len() < 43
-        && text.contains(['_', '-', ' '])
-        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_- ".contains(c));
-    bracketed || words || text.is_empty()
-}
-
-/// An address with its length; that of the whole address where none is given.
-fn with_length(text: &str) -> Option<IpNet> {
-    text.parse().ok().or_else(|| text.parse::<IpAddr>().ok().map(IpNet::from))
-}
-
-fn port(text: &str) -> Option<u16> {
-    text.parse().ok().filter(|port| *port != 0)
-}
-
-fn endpoint(text: &str) -> Option<String> {
-    let (host, number) = text.rsplit_once(':')?;
-    port(number)?;
-    let v6 = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
-    let sound = match v6 {
-        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
-        None => host.parse::<Ipv4Addr>().is_ok() || is_domain(host),
-    };
-    sound.then(|| text.to_owned())
-}
-
-fn is_domain(host: &str) -> bool {
-    let label = |label: &str| {
-        (1..=63).contains(&label.len())
-            && label.chars().all(|c| c.is_ascii_alphanumeric() || c == '-')
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-    };
-    host.len() <= 253
-        && host.trim_end_matches('.').split('.').all(label)
-        && host.chars().any(|c| c.is_ascii_alphabetic())
-}
-
-fn shown(text: &str) -> String {
-    let visible = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    visible.take(SHOWN_CHARS_MAX).collect()
 }

@@ -90,7 +90,7 @@ pub(crate) fn run(arguments: &ExportPeer) -> anyhow::Result<ExitCode> {
             ensure!(
                 given.public().to_string() == known,
                 "the key in {} is not that of `{}`, whose public key is {known}",
-                arguments.private_key_file.as_deref().unwrap_or(Path::new("")).display(),
+                arguments.private_key_file.as_deref().unwrap_or_else(|| Path::new("")).display(),
                 peer.name
             );
             Some(given)
