@@ -32,6 +32,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Folder of keys where none is named.
 const KEY_FOLDER: &str = "/etc/netloom";
@@ -64,19 +65,33 @@ pub struct WireGuardManager {
     config: Config,
     node: String,
     key_folder: PathBuf,
+    key_rotation: Option<Duration>,
 }
 
 impl WireGuardManager {
     /// A handle; nothing is asked yet. `node` holds the sessions with all peers.
     pub fn new(config: Config, node: &str) -> Self {
         let network = Network::of(config.clone());
-        Self { network, config, node: node.to_owned(), key_folder: KEY_FOLDER.into() }
+        Self {
+            network,
+            config,
+            node: node.to_owned(),
+            key_folder: KEY_FOLDER.into(),
+            key_rotation: None,
+        }
     }
 
     /// With another folder for private keys, which must be on the node.
     #[must_use]
     pub fn with_key_folder(self, folder: impl Into<PathBuf>) -> Self {
         Self { key_folder: folder.into(), ..self }
+    }
+
+    /// Interfaces that are made from now on renew the keys of their sessions on an interval, from 10 seconds
+    /// to 30 days.
+    #[must_use]
+    pub fn with_key_rotation(self, interval: Duration) -> Self {
+        Self { key_rotation: Some(interval), ..self }
     }
 
     /// The networks below, for everything else.
@@ -209,6 +224,9 @@ impl WireGuardManager {
         let mut network = json!({ "cidr": cidrs });
         if let Some(file) = key_file {
             network["private_key_files"] = json!({ &self.node: file });
+        }
+        if let Some(interval) = self.key_rotation {
+            network["key_rotation"] = json!(format!("{}s", interval.as_secs()));
         }
         // Peers have the first addresses by custom, so the network keeps its last ones.
         let subnet = json!({ "network": name, "cidr": cidrs, "reserved": "last" });

@@ -111,6 +111,14 @@ pub(crate) fn host_stops(input: &PlanInput<'_>, node: &str) -> Vec<Route> {
     let networks = input.fabric.networks.values();
     let mut prefixes: Vec<IpNet> = networks.flat_map(|network| network.cidrs.clone()).collect();
     prefixes.push(network::node_prefix(input, node));
+    // What is behind stock peers is the fabric's where the stack has a way there.
+    let reached = input.stack_networks_of(node).iter().filter(|network| {
+        input.workloads_of(network, node).any(|(_, workload)| workload.is_host())
+    });
+    for network in reached {
+        let inside = input.workloads_in(network);
+        prefixes.extend(inside.flat_map(|(_, workload)| workload.advertise.iter().copied()));
+    }
     let worst = netloom_state::stop_metric(&input.fabric.name);
     prefixes.into_iter().map(|prefix| stop(prefix, worst)).collect()
 }

@@ -10,8 +10,7 @@ use netloom_cbor::{DecodeError, from_bytes};
 use netloom_model::Span;
 use netloom_model::fabric::{
     Attach, Fabric, KEY_ROTATION, NETWORK_MTU_BYTES, Name, Network, Node, Region, Reserved,
-    Service, Subnet,
-    Workload,
+    Service, Subnet, Workload,
 };
 use netloom_model::lease::Leases;
 use netloom_plan::input::Directory;

@@ -46,7 +46,12 @@ pub fn yaml(seed: u64, size: Size) -> String {
         for s in 0..2 {
             let v6 =
                 if dice.one_in(5) { String::new() } else { format!(", \"fd00:{p}:0:{s}::/64\"") };
-            let _ = writeln!(text, "  s{n}{s}: {{ network: net{n}, cidr: [10.{p}.{s}.0/24{v6}] }}");
+            let reserved =
+                if size.peers_max > 0 && dice.one_in(3) { ", reserved: last" } else { "" };
+            let _ = writeln!(
+                text,
+                "  s{n}{s}: {{ network: net{n}, cidr: [10.{p}.{s}.0/24{v6}]{reserved} }}"
+            );
         }
     }
     let _ = writeln!(text, "nodes:");

@@ -11,7 +11,8 @@ use std::time::Duration;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
-    let wg_manager = WireGuardManager::new(netloom_guides::config(), "alpha");
+    let wg_manager = WireGuardManager::new(netloom_guides::config(), "alpha")
+        .with_key_rotation(Duration::from_secs(3600));
 
     // Create WireGuard interface
     let interface_name =

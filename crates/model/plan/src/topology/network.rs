@@ -11,7 +11,7 @@ use crate::{NetworkPlan, firewall, names, peers};
 use ipnet::{IpNet, Ipv6Net};
 use netloom_model::fabric::Name;
 use netloom_state::Namespace;
-use netloom_state::host::{Address, Link, LinkEnd, LinkKind, Neighbour};
+use netloom_state::host::{Address, Link, LinkEnd, LinkKind, Neighbour, Route};
 use std::net::{IpAddr, Ipv6Addr};
 
 impl<'a> Topology<'a> {
@@ -85,6 +85,22 @@ impl<'a> Topology<'a> {
         workloads.flat_map(|(_, workload)| workload.advertise.iter().copied()).collect()
     }
 
+    /// The same, without what the node's stack reaches through another network already: one stack has
+    /// one way to each prefix.
+    fn behind_peers_for_host(&mut self, network: &str) -> Vec<IpNet> {
+        let mut behind = self.behind_peers(network);
+        let joined = self.input.stack_networks_of(self.node).iter();
+        let cidrs: Vec<IpNet> = joined
+            .flat_map(|name| self.input.fabric.networks[name].cidrs.iter().copied())
+            .collect();
+        let routes = &self.in_namespace(&Namespace::Host).routes;
+        behind.retain(|prefix| {
+            let has_way = |route: &Route| route.destination == *prefix;
+            !cidrs.contains(prefix) && !routes.iter().any(has_way)
+        });
+        behind
+    }
+
     pub(super) fn node_prefix(&self) -> IpNet {
         node_prefix(self.input, self.node)
     }
@@ -108,7 +124,7 @@ impl<'a> Topology<'a> {
         let mut prefixes = self.input.fabric.networks[network].cidrs.clone();
         if addresses.len() > 1 {
             // The host is in the network by what it runs there, and reaches what peers lead to.
-            prefixes.extend(self.behind_peers(network));
+            prefixes.extend(self.behind_peers_for_host(network));
         }
         let other_nodes = self.nodes_first_met_in(network);
         let state = self.in_namespace(&Namespace::Host);

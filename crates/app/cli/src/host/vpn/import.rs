@@ -6,9 +6,10 @@ use crate::host::{author, wait_for};
 use crate::output;
 use anyhow::{Context as _, bail, ensure};
 use netloom::api::DeclareAll;
+use netloom_agent::joined::JoinedFacts;
 use netloom_model::tree::{self, Tree, Value};
 use netloom_pki::write_secret_file;
-use netloom_wg_quick::{Finding, Import, Imported, KeyFile, Severity, parse};
+use netloom_wg_quick::{File, Finding, Import, Imported, KeyFile, Severity, parse};
 use serde_json::Map;
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -136,6 +137,7 @@ fn read(reading: &Reading, path: &Path) -> anyhow::Result<Imported> {
     if !broken {
         imported = import.run(&file);
         findings.append(&mut imported.findings);
+        findings.extend(other_port(reading, &node, &file));
     }
     show(path, &mut findings);
     let errors = findings.iter().filter(|found| found.severity == Severity::Error).count();
@@ -160,16 +162,32 @@ fn label(interface: &str) -> String {
     interface.chars().map(plain).collect::<String>().trim_matches('-').to_owned()
 }
 
-/// The name of this host's node.
-pub(super) fn own_node(host: &Host) -> anyhow::Result<String> {
-    let why =
-        "this host is no node of a fabric; say with --node which one takes the interface's place";
+/// Who this host's node is.
+fn own_facts(host: &Host) -> anyhow::Result<JoinedFacts> {
+    let why = "this host is no node of a fabric; say with --node which one is meant";
     let place = host.chosen().context(why)?;
     let path = place.node().join(netloom_agent::joined::JOINED);
     let text = std::fs::read(&path).context(why)?;
-    let facts: netloom_agent::joined::JoinedFacts =
-        serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))?;
-    Ok(facts.node)
+    serde_json::from_slice(&text).with_context(|| format!("{} is damaged", path.display()))
+}
+
+/// The name of this host's node.
+pub(super) fn own_node(host: &Host) -> anyhow::Result<String> {
+    Ok(own_facts(host)?.node)
+}
+
+/// That the peers' configurations name another port than the node listens on, if they do.
+fn other_port(reading: &Reading, node: &str, file: &File) -> Option<Finding> {
+    let facts = own_facts(&reading.host).ok().filter(|facts| facts.node == node)?;
+    let (wanted, own) = (file.interface.listen_port?, facts.listen_port);
+    (wanted != own).then(|| Finding {
+        line: 0,
+        severity: Severity::Warning,
+        message: format!("the file's peers call UDP port {wanted}, and this node listens on {own}"),
+        solution: format!(
+            "redirect one to the other, change the peers' Endpoint, or begin the fabric with --port {wanted}"
+        ),
+    })
 }
 
 /// Puts keys into files of their own. One that is there with another key is left alone.
