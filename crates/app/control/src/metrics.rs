@@ -59,6 +59,21 @@ const ROUND_TRIP: Metric = metric(
     "gauge",
     "Smoothed round trip to a peer, where it is measured.",
 );
+const PATH: Metric = metric(
+    "netloom_tunnel_peer_path_mtu_bytes",
+    "gauge",
+    "Largest inner packet that the path to a peer takes, where probes have shown it.",
+);
+const FAULTS: Metric = metric(
+    "netloom_tunnel_peer_segmentation_faults_total",
+    "counter",
+    "How often pieces to a peer were found not to arrive whole.",
+);
+const EXCHANGES: Metric = metric(
+    "netloom_tunnel_peer_key_exchanges_total",
+    "counter",
+    "Preshared keys that were agreed upon with a peer.",
+);
 const DENIED: Metric = metric(
     "netloom_policy_denied_packets_total",
     "counter",
@@ -66,7 +81,7 @@ const DENIED: Metric = metric(
 );
 
 /// All metrics, in the order in which they are told.
-const REGISTRY: [&Metric; 11] = [
+const REGISTRY: [&Metric; 14] = [
     &NODE,
     &PACKETS,
     &DROPS,
@@ -77,6 +92,9 @@ const REGISTRY: [&Metric; 11] = [
     &HANDSHAKE_AGE,
     &SESSION,
     &ROUND_TRIP,
+    &PATH,
+    &FAULTS,
+    &EXCHANGES,
     &DENIED,
 ];
 
@@ -181,6 +199,9 @@ impl Page {
             }
             self.number(&HANDSHAKES, &labels, &report["handshakes"]);
             self.number(&HANDSHAKE_AGE, &labels, &report["handshake_age_s"]);
+            self.number(&PATH, &labels, &report["path_mtu_bytes"]);
+            self.number(&FAULTS, &labels, &report["segmentation_faults"]);
+            self.number(&EXCHANGES, &labels, &report["key_exchanges"]);
             let open = u8::from(report["has_session"].as_bool() == Some(true)).into();
             self.add(&SESSION, &labels, open);
             if let Some(micros) = report["round_trip_us"].as_f64() {

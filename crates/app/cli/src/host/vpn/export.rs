@@ -13,6 +13,7 @@ use netloom_wireguard::{PresharedKey, PrivateKey};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
 use serde_json::json;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -178,13 +179,25 @@ fn show(peer: &Peer, key: Option<&PrivateKey>, shown: &Shown) -> anyhow::Result<
         }
     }
     if shown.qr {
-        // A file of usual size fits; one with very many prefixes may not.
-        let code = QrCode::new(text.as_bytes())
-            .context("the configuration is too long for a QR code; copy the file instead")?;
-        let image = code.render::<Dense1x2>().quiet_zone(true).build();
-        output::print(&format!("\n{image}\n"));
+        output::print(&format!("\n{}\n", qr_code(&text, std::io::stdout().is_terminal())?));
     }
     Ok(())
+}
+
+/// A configuration as a QR code, without its comments. On a terminal it is black on white whatever the
+/// colours are there, since not every phone reads one that is not.
+fn qr_code(text: &str, is_terminal: bool) -> anyhow::Result<String> {
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let content: String = lines.flat_map(|line| [line, "\n"]).collect();
+    // A file of usual size fits; one with very many prefixes may not.
+    let code = QrCode::new(content.as_bytes())
+        .context("the configuration is too long for a QR code; copy the file instead")?;
+    let image = code.render::<Dense1x2>().quiet_zone(true).build();
+    if !is_terminal {
+        return Ok(image);
+    }
+    let line = |line: &str| format!("\x1b[38;5;16;48;5;231m{line}\x1b[0m");
+    Ok(image.lines().map(line).collect::<Vec<_>>().join("\n"))
 }
 
 fn export(peer: &Peer, key: Option<&PrivateKey>, shown: &Shown) -> anyhow::Result<Export> {
@@ -232,4 +245,21 @@ fn preshared_key(peer: &Peer) -> anyhow::Result<Option<String>> {
     let key: PresharedKey =
         text.trim().parse().with_context(|| format!("{path} holds no preshared key"))?;
     Ok(Some(key.to_base64().to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn qr_codes_leave_out_comments_and_have_their_own_colours_on_terminals() {
+        let plain = qr_code("[Interface]\nMTU = 1420\n", false).unwrap();
+        let commented = qr_code("# phone\n[Interface]\nMTU = 1420\n", false).unwrap();
+        assert_eq!(plain, commented);
+        assert!(plain.contains('█') && !plain.contains('\x1b'), "{plain}");
+        let coloured = qr_code("[Interface]\n", true).unwrap();
+        assert!(coloured.lines().all(|line| line.ends_with("\x1b[0m")), "{coloured}");
+        let error = qr_code(&"x".repeat(9000), false).unwrap_err();
+        assert!(error.to_string().contains("copy the file"), "{error}");
+    }
 }

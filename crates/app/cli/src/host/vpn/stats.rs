@@ -82,9 +82,8 @@ fn text(status: &Status, before: Option<(&Status, Duration)>) -> String {
             peer_row(peer, now, old)
         });
         text.push_str(&output::table(&rows.collect::<Vec<_>>()));
-        if !network.denied.is_empty() {
-            text.push_str(&format!("  denied by policy: {}\n", counts(network.denied.iter())));
-        }
+        let denied = network.denied.iter().filter(|(_, count)| **count > 0);
+        text.push_str(&format!("  denied by policy: {}\n", counts(denied)));
     }
     let totals = &status.tunnels;
     text.push_str(&format!(
@@ -131,6 +130,7 @@ fn peer_row(name: &str, now: &PeerStatus, old: Option<(&PeerStatus, Duration)>) 
         now.cipher.clone().unwrap_or_default(),
     ];
     row.extend(now.round_trip_us.map(|us| format!("round trip {us} us")));
+    row.extend(now.path_mtu_bytes.map(|bytes| format!("path takes {bytes} B")));
     row
 }
 
