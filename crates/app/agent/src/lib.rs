@@ -15,6 +15,7 @@ mod attachments;
 mod connections;
 mod desired;
 mod drift;
+mod endpoints;
 mod enforce;
 mod examine;
 mod follow;

@@ -1,6 +1,7 @@
 //! The node's tunnels as the plan wants them, and how they are doing.
 
 use crate::desired::PrivateKeys;
+use crate::endpoints::Endpoints;
 use crate::memory::{Memory, Remembered};
 use crate::promise::Promise;
 use crate::protocol::PeerStatus;
@@ -27,6 +28,7 @@ pub(crate) struct NodeTunnels {
     memory: Memory,
     promise: Promise,
     ids: BTreeMap<String, NetworkId>,
+    endpoints: Endpoints,
 }
 
 impl NodeTunnels {
@@ -36,7 +38,13 @@ impl NodeTunnels {
         let promise = Promise::begin(state, wall_now());
         let tunnels = Tunnels::start(listen_port, Seed(seed))?;
         tunnels.raise_wall_floor(promise.floor())?;
-        Ok(Self { tunnels, memory: Memory::open(state), promise, ids: BTreeMap::new() })
+        Ok(Self {
+            tunnels,
+            memory: Memory::open(state),
+            promise,
+            ids: BTreeMap::new(),
+            endpoints: Endpoints::default(),
+        })
     }
 
     /// What could make [`Self::set`] fail, found before anything is changed.
@@ -49,6 +57,11 @@ impl NodeTunnels {
         let (count, max) = (plan.networks.len(), netloom_node::limits::NETWORKS_MAX);
         anyhow::ensure!(count <= max, "a node takes part in at most {max} networks, not {count}");
         stock::check(plan)
+    }
+
+    /// Asks where stock peers are; whether one is known now that was not, and is to be set.
+    pub(crate) fn has_new_endpoint(&mut self) -> bool {
+        self.endpoints.tend(monotonic_now())
     }
 
     /// Whether a network of the plan has lost its device since it was set.
@@ -96,7 +109,7 @@ impl NodeTunnels {
     }
 
     fn peers(
-        &self,
+        &mut self,
         name: &str,
         network: &NetworkPlan,
     ) -> anyhow::Result<BTreeMap<String, PeerConfig>> {
@@ -115,7 +128,7 @@ impl NodeTunnels {
             network.peers.iter().map(|(name, peer)| (name.clone(), config(peer))).collect();
         for (peer, plan) in &network.stock_peers {
             let known = |key: &PublicKey| self.memory.peer(name, key).endpoint;
-            if let Some(config) = stock::config(plan, known)? {
+            if let Some(config) = stock::config(plan, &mut self.endpoints, known)? {
                 peers.insert(peer.clone(), config);
             }
         }

@@ -134,7 +134,7 @@ impl WireGuardManager {
         let cidr = prefix(own, length).ok_or_else(|| refused("address", &address))?;
         let key_file = match config.private_key.as_str() {
             "" => None,
-            key => Some(self.keep_key(config.interface, key)?),
+            key => Some(key::keep(&self.key_folder.join(config.interface), key)?),
         };
         let mut objects = self.interface(config.interface, &[own], &[&cidr], key_file.as_deref());
         for peer in &config.peers {
@@ -274,22 +274,6 @@ impl WireGuardManager {
             }
             other => other.map(drop),
         }
-    }
-
-    fn keep_key(&self, interface: &str, key: &str) -> Result<String, NetworkError> {
-        use std::io::Write as _;
-        use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
-        public_key(key).map_err(|error| refused("private key", &error.to_string()))?;
-        let folder = self.key_folder.join(interface);
-        let path = folder.join("private.key");
-        let write = || -> std::io::Result<()> {
-            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
-            let mut options = std::fs::File::options();
-            let mut file = options.write(true).create_new(true).mode(0o600).open(&path)?;
-            file.write_all(format!("{}\n", key.trim()).as_bytes())
-        };
-        write().map_err(|error| refused("key file", &format!("{}: {error}", path.display())))?;
-        Ok(path.display().to_string())
     }
 }
 

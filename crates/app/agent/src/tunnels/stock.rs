@@ -1,8 +1,8 @@
 //! Stock peers: what the file says of them, as the engine takes it, and how they are doing.
 
 use super::{NodeTunnels, seen};
+use crate::endpoints::Endpoints;
 use crate::key_files;
-use crate::log;
 use crate::protocol::PeerStatus;
 use anyhow::Context as _;
 use netloom_node::{NetworkId, PeerConfig};
@@ -11,7 +11,7 @@ use netloom_plan::{NetworkPlan, NodePlan};
 use netloom_tunnel::TunnelStatus;
 use netloom_wireguard::PublicKey;
 use std::collections::BTreeMap;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::SocketAddr;
 
 /// Whether the secrets of all stock peers of a plan can be had.
 pub(super) fn check(plan: &NodePlan) -> anyhow::Result<()> {
@@ -29,34 +29,20 @@ pub(super) fn check(plan: &NodePlan) -> anyhow::Result<()> {
 /// a peer with this key was heard from before.
 pub(super) fn config(
     plan: &StockPeerPlan,
+    endpoints: &mut Endpoints,
     known: impl Fn(&PublicKey) -> Option<SocketAddr>,
 ) -> anyhow::Result<Option<PeerConfig>> {
     let Some(key) = plan.public_key else { return Ok(None) };
     let public_key = PublicKey::from_bytes(key);
     let path = plan.preshared_key_file.as_deref();
+    let endpoint = plan.endpoint.as_deref().and_then(|endpoint| endpoints.find(endpoint));
     Ok(Some(PeerConfig {
         psk: path.map(key_files::preshared_key).transpose()?,
-        endpoint: plan.endpoint.as_deref().and_then(resolve).or_else(|| known(&public_key)),
+        endpoint: endpoint.or_else(|| known(&public_key)),
         allowed: plan.allowed.clone(),
         keepalive: plan.keepalive,
         ..PeerConfig::new(public_key)
     }))
-}
-
-/// Where an endpoint is. A name that cannot be resolved now does not stop the node: the peer may
-/// call by itself, and the next apply asks again.
-fn resolve(endpoint: &str) -> Option<SocketAddr> {
-    if let Ok(address) = endpoint.parse() {
-        return Some(address);
-    }
-    match endpoint.to_socket_addrs().map(|mut found| found.next()) {
-        Ok(Some(address)) => Some(address),
-        Ok(None) => None,
-        Err(error) => {
-            log::line(&format!("the endpoint {endpoint} cannot be resolved: {error}"));
-            None
-        }
-    }
 }
 
 impl NodeTunnels {

@@ -1,6 +1,11 @@
 //! Key pairs, as `wg genkey` and `wg pubkey` make them.
 
+use super::refused;
+use crate::network::NetworkError;
 use netloom_wireguard::PrivateKey;
+use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::Path;
 
 /// A new private key in base64.
 ///
@@ -18,6 +23,20 @@ pub fn generate_private_key() -> std::io::Result<String> {
 /// The text is no key.
 pub fn public_key(private_key: &str) -> Result<String, netloom_wireguard::KeyParseError> {
     Ok(private_key.trim().parse::<PrivateKey>()?.public().to_string())
+}
+
+/// Writes a private key to a new file in a folder, for its owner alone; gives the file.
+pub(super) fn keep(folder: &Path, key: &str) -> Result<String, NetworkError> {
+    public_key(key).map_err(|error| refused("private key", &error.to_string()))?;
+    let path = folder.join("private.key");
+    let write = || -> std::io::Result<()> {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        let mut options = std::fs::File::options();
+        let mut file = options.write(true).create_new(true).mode(0o600).open(&path)?;
+        file.write_all(format!("{}\n", key.trim()).as_bytes())
+    };
+    write().map_err(|error| refused("key file", &format!("{}: {error}", path.display())))?;
+    Ok(path.display().to_string())
 }
 
 #[cfg(test)]

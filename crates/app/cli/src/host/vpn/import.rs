@@ -93,14 +93,16 @@ pub(crate) fn run(arguments: &ImportFile) -> anyhow::Result<ExitCode> {
 pub(crate) fn setup(arguments: &SetupWireguard) -> anyhow::Result<ExitCode> {
     let place = arguments.reading.host.chosen()?;
     let imported = read(&arguments.reading, &arguments.config)?;
-    keep_keys(&imported.key_files)?;
-    let wanted = DeclareAll {
-        objects: objects(&imported.yaml)?,
-        replace: arguments.replace,
-        author: author(),
-        wait_ms: WAIT_MS,
-    };
-    let applied = wait_for(place.client().declare_all(&wanted))?;
+    let objects = objects(&imported.yaml)?;
+    let made = keep_keys(&imported.key_files)?;
+    let wanted =
+        DeclareAll { objects, replace: arguments.replace, author: author(), wait_ms: WAIT_MS };
+    let declared = wait_for(place.client().declare_all(&wanted));
+    if declared.as_ref().map_or(true, |applied| applied.rolled_back_to.is_some()) {
+        // What was refused has left nothing behind.
+        made.iter().for_each(|path| drop(std::fs::remove_file(path)));
+    }
+    let applied = declared?;
     output::print(&result(&applied));
     output::print(&format!(
         "peers: {}\ntry: netloom vpn list, netloom vpn test\n",
@@ -190,20 +192,22 @@ fn other_port(reading: &Reading, node: &str, file: &File) -> Option<Finding> {
     })
 }
 
-/// Puts keys into files of their own. One that is there with another key is left alone.
-fn keep_keys(files: &[KeyFile]) -> anyhow::Result<()> {
+/// Puts keys into files of their own, and gives those that were not there. One that is there with
+/// another key is left alone.
+fn keep_keys(files: &[KeyFile]) -> anyhow::Result<Vec<&str>> {
+    let mut missing = Vec::new();
     for file in files {
-        if let Ok(known) = std::fs::read_to_string(&file.path)
-            && known.trim() != file.key
-        {
-            bail!(
+        match std::fs::read_to_string(&file.path) {
+            Ok(known) if known.trim() == file.key => {}
+            Ok(_) => bail!(
                 "{} holds another key; remove it if it is not needed any more, or name another \
                  --key-folder",
                 file.path
-            );
+            ),
+            Err(_) => missing.push(file),
         }
     }
-    for KeyFile { path, key } in files {
+    for KeyFile { path, key } in &missing {
         if let Some(folder) = Path::new(path).parent() {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).with_context(
                 || format!("cannot make {}; run as root, or name a --key-folder", folder.display()),
@@ -213,7 +217,7 @@ fn keep_keys(files: &[KeyFile]) -> anyhow::Result<()> {
             .with_context(|| format!("cannot write {path}"))?;
         output::error(&format!("{path} holds a key, for its owner alone\n"));
     }
-    Ok(())
+    Ok(missing.iter().map(|file| file.path.as_str()).collect())
 }
 
 /// The objects of a fabric's file by section and name.
