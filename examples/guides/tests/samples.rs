@@ -7,6 +7,9 @@ use netloom::network::{
     Attach, Config, Network, NetworkManager as _, Node, PortRange, Protocol, SecurityGroup,
     Service, Source, Subnet, VirtualNetwork, Workload,
 };
+use netloom::vpn::{
+    ContainerPeerInfo, WireGuardManager, WireGuardPeer, generate_private_key, public_key,
+};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -178,5 +181,72 @@ fn nodes_workloads_and_services_by_builders() {
         network.delete_node("beta").await.unwrap();
         let status = network.client().status().await.unwrap();
         assert!(!status.nodes.contains_key("beta") && !status.workloads.contains_key("web"));
+    });
+}
+
+#[test]
+fn bolt_wireguard() {
+    with_control("bolt", |socket| async move {
+        let keys = socket.with_file_name("keys");
+        let output = Command::new(env!("CARGO_BIN_EXE_bolt-wireguard"))
+            .args([&socket, &keys])
+            .output()
+            .unwrap();
+        let (said, errors) = (String::from_utf8_lossy(&output.stdout), &output.stderr);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(errors));
+        assert!(said.contains("peer peer1 10.0.0.2 by alpha\n"), "{said}");
+        // The key is in a file for its owner alone, and not with control.
+        let file = keys.join("wg0/private.key");
+        let key = std::fs::read_to_string(&file).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());
+        assert_eq!((key.trim().len(), mode & 0o777), (44, 0o600));
+        let client = Client::unix(&socket);
+        let peer = client.peer("peer1").await.unwrap();
+        assert_eq!(peer.own_endpoint.as_deref(), Some("peer1.example.com:51820"));
+        assert_eq!(peer.resolvers, ["10.0.0.253"], "the first addresses are the peers'");
+        let status = client.status().await.unwrap();
+        assert_eq!(status.workloads["wg0-host"].addresses, ["10.0.0.1"]);
+    });
+}
+
+#[test]
+fn gquic_wireguard() {
+    with_control("gquic", |socket| async move {
+        let said = run(env!("CARGO_BIN_EXE_gquic-wireguard"), &socket);
+        assert!(said.contains("interface gquic-wg0\npeer 10.0.0.2 in gquic-wg0\n"), "{said}");
+        assert!(said.contains("refused: there is no session over WireGuard and QUIC"), "{said}");
+        assert!(said.contains("container container-abc123 10.244.1.100\n"), "{said}");
+        let client = Client::unix(&socket);
+        let peer = client.peer("container-abc123").await.unwrap();
+        assert_eq!(peer.security_groups, ["container-abc123-policy", "containers-default"]);
+        // Another one of a namespace that is known already.
+        let manager = WireGuardManager::new(Config::unix(&socket), "alpha");
+        let info = ContainerPeerInfo {
+            container_id: "second".to_owned(),
+            namespace: "frontend".to_owned(),
+            assigned_ip: "10.244.1.101".parse().unwrap(),
+            labels: Default::default(),
+            policies: Vec::new(),
+        };
+        let key = public_key(&generate_private_key().unwrap()).unwrap();
+        let second = WireGuardPeer { public_key: key, ..WireGuardPeer::default() };
+        manager.add_container_peer("containers", info, second).await.unwrap();
+        // The policy decides: the frontend's containers at one port, and nobody else.
+        let more = "
+workloads:
+  front: { node: alpha, subnet: containers, security_groups: [containers-frontend, out], attach: { serve: { tcp: 9 } } }
+  other: { node: alpha, subnet: containers, security_groups: [out], attach: { serve: { tcp: 9 } } }
+security_groups:
+  out: { egress: [{ to: all }] }
+tests:
+  - { from: front, to: container-abc123, port: 8080/tcp, expect: allow }
+  - { from: second, to: container-abc123, port: 8080/tcp, expect: allow }
+  - { from: front, to: container-abc123, port: 8081/tcp, expect: deny }
+  - { from: other, to: container-abc123, port: 8080/tcp, expect: deny }
+";
+        let path = "clusterdb.yaml".to_owned();
+        let texts = BTreeMap::from([(path.clone(), format!("{FILE}{more}"))]);
+        let apply = Apply { sources: Sources { roots: vec![path], texts }, ..Apply::default() };
+        client.apply(&apply).await.unwrap();
     });
 }

@@ -194,6 +194,11 @@ impl Agent {
             // A container came or went; the error, if there is one, is told by status.
             let _ = self.apply();
         }
+        if self.tunnels.has_new_endpoint() {
+            // A failure leaves the peer to call by itself.
+            let keys = &self.desired.private_keys;
+            let _ = self.tunnels.set(&self.plan, keys, &mut self.executor);
+        }
         if self.tunnels.has_lost_device(&self.plan) {
             self.drift.suspect(monotonic_now());
         }

@@ -59,7 +59,9 @@ fn place(engine: &Engine, workload: &Workload) -> Result<(String, String), Strin
             engine.container(name).map_err(|error| error.to_string())?.netns
         }
         Attach::Netns { path } => path.clone(),
-        Attach::Host | Attach::Process { .. } | Attach::Serve(_) => return Err(String::new()),
+        Attach::Host | Attach::Process { .. } | Attach::Serve(_) | Attach::Wireguard(_) => {
+            return Err(String::new());
+        }
     };
     let handle = NamespaceHandle::open(Path::new(&path)).map_err(|error| error.to_string())?;
     Ok((path, format!("{:?}", handle.identity())))

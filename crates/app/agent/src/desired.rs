@@ -2,6 +2,7 @@
 
 use crate::joined::Joined;
 use crate::kept::Kept;
+use crate::key_files;
 use anyhow::Context as _;
 use netloom_control_protocol::{ResourceSet, Seal};
 use netloom_resource::{Refused, Slice, assemble};
@@ -64,11 +65,13 @@ impl Source {
         let networks = slice.memberships.of_node(&self.joined.facts.node);
         let networks = networks.into_iter().flat_map(|membership| &membership.networks);
         self.joined.make_keys(networks).context("the node's keys cannot be kept")?;
-        Ok(Desired {
-            slice,
-            private_keys: self.joined.private_keys.clone(),
-            listen_port: self.joined.facts.listen_port,
-            refused,
-        })
+        let mut private_keys = self.joined.private_keys.clone();
+        let own = slice.fabric.nodes.get(&self.joined.facts.node);
+        for (network, path) in own.into_iter().flat_map(|node| &node.private_key_files) {
+            if private_keys.contains_key(network) {
+                private_keys.insert(network.clone(), key_files::private_key(path)?);
+            }
+        }
+        Ok(Desired { slice, private_keys, listen_port: self.joined.facts.listen_port, refused })
     }
 }

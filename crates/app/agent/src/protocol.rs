@@ -39,6 +39,9 @@ pub struct Status {
     pub address: Option<IpAddr>,
     /// Networks by name.
     pub networks: BTreeMap<String, NetworkStatus>,
+    /// What the tunnels of all networks have carried.
+    #[serde(default)]
+    pub tunnels: TunnelTotals,
     /// Workloads by name.
     pub workloads: BTreeMap<String, WorkloadStatus>,
     /// How the link to control is doing, for a node that has joined.
@@ -144,6 +147,9 @@ pub struct NetworkStatus {
     pub tunnel: String,
     /// Peers by node.
     pub peers: BTreeMap<String, PeerStatus>,
+    /// Stock peers that the node has, by the name of their workload.
+    #[serde(default)]
+    pub stock_peers: BTreeMap<String, PeerStatus>,
     /// Packets dropped by policy, by reason.
     pub denied: BTreeMap<String, u64>,
 }
@@ -191,6 +197,36 @@ pub struct PeerStatus {
     /// How many such keys were agreed upon.
     #[serde(default)]
     pub key_exchanges: u64,
+    /// Its key in base64, for a stock peer; none as long as it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub public_key: Option<String>,
+    /// Addresses and prefixes of a stock peer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub allowed: Vec<String>,
+}
+
+/// What the tunnels of a node have carried since it started.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TunnelTotals {
+    /// Packets from networks that were sealed.
+    pub sealed_packets: u64,
+    /// Packets for networks that came out of tunnels.
+    pub opened_packets: u64,
+    /// Packets dropped by the engine and its driver, by reason.
+    pub drops: BTreeMap<String, u64>,
+    /// How many packets were carried at once, by way: `from_devices`, `to_devices`, `from_port`, `to_port`.
+    pub batches: BTreeMap<String, Batches>,
+    /// What the kernel does for batches: `send` at the port, `NETWORK tcp` and `NETWORK udp` at devices.
+    pub offloads: BTreeMap<String, bool>,
+}
+
+/// How large batches of packets were.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Batches {
+    /// How many had 1 packet, 2 and 3, 4 to 7, and so on; the last number counts all larger ones.
+    pub counts: Vec<u64>,
+    /// How many packets all of them had.
+    pub packets: u64,
 }
 
 /// How a workload is doing.

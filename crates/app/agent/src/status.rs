@@ -1,7 +1,8 @@
 //! What an agent says of itself.
 
 use crate::agent::Agent;
-use crate::protocol::{NetworkStatus, Status, WorkloadStatus};
+use crate::protocol::{NetworkStatus, PeerStatus, Status, WorkloadStatus};
+use ipnet::IpNet;
 use netloom_plan::firewall::TABLE;
 use netloom_state::Namespace;
 use std::collections::BTreeMap;
@@ -17,13 +18,20 @@ impl Agent {
                 counters.into_iter().map(|(reason, counter)| (reason, counter.packets)).collect();
             let namespace = self.path(&network.namespace);
             let tunnel = tunnel.to_owned();
-            networks.insert(name.clone(), NetworkStatus { namespace, tunnel, peers, denied });
+            let stock_peers = self.tunnels.stock_peers(&tunnels, name, network);
+            let status = NetworkStatus { namespace, tunnel, peers, stock_peers, denied };
+            networks.insert(name.clone(), status);
+        }
+        let mut workloads = self.workload_status();
+        for (name, peer) in networks.values().flat_map(|network| &network.stock_peers) {
+            workloads.insert(name.clone(), stock_peer(peer));
         }
         Ok(Status {
             node: self.node().to_owned(),
             address: self.address,
             networks,
-            workloads: self.workload_status(),
+            tunnels: self.tunnels.totals(&tunnels),
+            workloads,
             control: Some(self.follower.state().1),
             error: self
                 .last_error
@@ -68,5 +76,22 @@ impl Agent {
             }
             Namespace::Path(path) => path.clone(),
         }
+    }
+}
+
+/// A stock peer as a workload of the node that it holds a session with.
+fn stock_peer(peer: &PeerStatus) -> WorkloadStatus {
+    let state = match (&peer.public_key, peer.has_session) {
+        (None, _) => "has no key",
+        (Some(_), true) => "connected",
+        (Some(_), false) if peer.handshakes > 0 => "idle",
+        (Some(_), false) => "waits for its first handshake",
+    };
+    let prefixes = peer.allowed.iter().filter_map(|prefix| prefix.parse::<IpNet>().ok());
+    let own = prefixes.filter(|prefix| prefix.prefix_len() == prefix.max_prefix_len());
+    WorkloadStatus {
+        addresses: own.map(|prefix| prefix.addr()).collect(),
+        state: state.to_owned(),
+        ..WorkloadStatus::default()
     }
 }

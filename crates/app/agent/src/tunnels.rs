@@ -1,6 +1,7 @@
 //! The node's tunnels as the plan wants them, and how they are doing.
 
 use crate::desired::PrivateKeys;
+use crate::endpoints::Endpoints;
 use crate::memory::{Memory, Remembered};
 use crate::promise::Promise;
 use crate::protocol::PeerStatus;
@@ -18,12 +19,16 @@ use netloom_wireguard::{PublicKey, Suite, Tai64n};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+mod stock;
+mod totals;
+
 /// The tunnels of a node.
 pub(crate) struct NodeTunnels {
     tunnels: Tunnels,
     memory: Memory,
     promise: Promise,
     ids: BTreeMap<String, NetworkId>,
+    endpoints: Endpoints,
 }
 
 impl NodeTunnels {
@@ -33,7 +38,13 @@ impl NodeTunnels {
         let promise = Promise::begin(state, wall_now());
         let tunnels = Tunnels::start(listen_port, Seed(seed))?;
         tunnels.raise_wall_floor(promise.floor())?;
-        Ok(Self { tunnels, memory: Memory::open(state), promise, ids: BTreeMap::new() })
+        Ok(Self {
+            tunnels,
+            memory: Memory::open(state),
+            promise,
+            ids: BTreeMap::new(),
+            endpoints: Endpoints::default(),
+        })
     }
 
     /// What could make [`Self::set`] fail, found before anything is changed.
@@ -45,7 +56,12 @@ impl NodeTunnels {
         }
         let (count, max) = (plan.networks.len(), netloom_node::limits::NETWORKS_MAX);
         anyhow::ensure!(count <= max, "a node takes part in at most {max} networks, not {count}");
-        Ok(())
+        stock::check(plan)
+    }
+
+    /// Asks where stock peers are; whether one is known now that was not, and is to be set.
+    pub(crate) fn has_new_endpoint(&mut self) -> bool {
+        self.endpoints.tend(monotonic_now())
     }
 
     /// Whether a network of the plan has lost its device since it was set.
@@ -77,7 +93,7 @@ impl NodeTunnels {
                 mtu_bytes: network.mtu_bytes as usize,
                 key_rotation: network.key_rotation,
                 device: executor.take_tunnel(&network.tunnel),
-                peers: self.peers(name, network),
+                peers: self.peers(name, network)?,
                 timestamp_floors: self.floors(name, network),
                 calls: self.calls(name, network),
             };
@@ -92,7 +108,11 @@ impl NodeTunnels {
         *self.ids.entry(name.to_owned()).or_insert(NetworkId(next))
     }
 
-    fn peers(&self, name: &str, network: &NetworkPlan) -> BTreeMap<String, PeerConfig> {
+    fn peers(
+        &mut self,
+        name: &str,
+        network: &NetworkPlan,
+    ) -> anyhow::Result<BTreeMap<String, PeerConfig>> {
         let config = |peer: &PeerPlan| {
             let public_key = PublicKey::from_bytes(peer.public_key);
             PeerConfig {
@@ -104,7 +124,15 @@ impl NodeTunnels {
                 ..PeerConfig::new(public_key)
             }
         };
-        network.peers.iter().map(|(name, peer)| (name.clone(), config(peer))).collect()
+        let mut peers: BTreeMap<_, _> =
+            network.peers.iter().map(|(name, peer)| (name.clone(), config(peer))).collect();
+        for (peer, plan) in &network.stock_peers {
+            let known = |key: &PublicKey| self.memory.peer(name, key).endpoint;
+            if let Some(config) = stock::config(plan, &mut self.endpoints, known)? {
+                peers.insert(peer.clone(), config);
+            }
+        }
+        Ok(peers)
     }
 
     /// Who had a session before this start, the first time that a network is set.
@@ -112,12 +140,11 @@ impl NodeTunnels {
         if self.ids.contains_key(name) {
             return BTreeSet::new();
         }
-        let keys = network.peers.values().map(|peer| PublicKey::from_bytes(peer.public_key));
-        keys.filter(|key| self.memory.peer(name, key).had_session).collect()
+        keys(network).filter(|key| self.memory.peer(name, key).had_session).collect()
     }
 
     fn floors(&self, name: &str, network: &NetworkPlan) -> BTreeMap<PublicKey, Tai64n> {
-        let keys = network.peers.values().map(|peer| PublicKey::from_bytes(peer.public_key));
+        let keys = keys(network);
         keys.filter_map(|key| Some((key, self.memory.peer(name, &key).timestamp()?))).collect()
     }
 
@@ -165,17 +192,31 @@ impl NodeTunnels {
     }
 }
 
+/// The keys of all peers of a network.
+fn keys(network: &NetworkPlan) -> impl Iterator<Item = PublicKey> {
+    let stock = network.stock_peers.values().filter_map(|peer| peer.public_key);
+    let nodes = network.peers.values().map(|peer| peer.public_key);
+    nodes.chain(stock).map(PublicKey::from_bytes)
+}
+
 fn peer_status(plan: &PeerPlan, now: &netloom_node::PeerStatus) -> PeerStatus {
+    PeerStatus {
+        keepalive: plan.keepalive.is_some(),
+        cipher_reason: cipher_reason(plan.cipher, now.suite),
+        ..seen(now)
+    }
+}
+
+/// What the engine knows of any peer.
+fn seen(now: &netloom_node::PeerStatus) -> PeerStatus {
     PeerStatus {
         endpoint: now.endpoint,
         has_session: now.has_session,
-        keepalive: plan.keepalive.is_some(),
         handshakes: now.handshakes,
         handshake_age_s: now.last_handshake.map(|last| (monotonic_now() - last).as_secs()),
         rx_bytes: now.rx_bytes,
         tx_bytes: now.tx_bytes,
         cipher: now.suite.map(|suite| suite.to_string()),
-        cipher_reason: cipher_reason(plan.cipher, now.suite),
         path_mtu_bytes: now.path_bytes.map(|bytes| bytes as u64),
         round_trip_us: now
             .round_trip
@@ -184,6 +225,7 @@ fn peer_status(plan: &PeerPlan, now: &netloom_node::PeerStatus) -> PeerStatus {
         segmentation_faults: now.canary.1,
         has_post_quantum_key: now.key_exchange.0,
         key_exchanges: now.key_exchange.1,
+        ..PeerStatus::default()
     }
 }
 

@@ -139,7 +139,10 @@ impl Workloads {
                 }
                 Some(command)
             }
-            Attach::Container { .. } | Attach::Host | Attach::Netns { .. } => None,
+            Attach::Container { .. }
+            | Attach::Host
+            | Attach::Netns { .. }
+            | Attach::Wireguard(_) => None,
         }
     }
 
@@ -237,7 +240,10 @@ impl Workload {
             {
                 "an empty namespace in its place"
             }
-            Attach::Container { .. } | Attach::Netns { .. } | Attach::Host => "attached",
+            Attach::Container { .. }
+            | Attach::Netns { .. }
+            | Attach::Host
+            | Attach::Wireguard(_) => "attached",
         }
     }
 

@@ -10,6 +10,7 @@ mod error;
 mod join;
 mod network;
 mod object;
+mod peer;
 mod status;
 
 pub use access::{Access, AccessMade, MakeAccess, Me};
@@ -19,7 +20,8 @@ pub use change::{
 pub use error::{Error, Finding};
 pub use join::{Etcd, Join, Joined, MakeToken, MemberKeys, Token, TokenMade};
 pub use network::{Connect, Disconnect, MakeNetwork, Member, Network};
-pub use object::{Declare, Withdraw};
+pub use object::{Declare, DeclareAll, Withdraw};
+pub use peer::{Peer, SetPeerKey};
 pub use status::{ControlMember, Node, Status, Workload};
 
 /// Before every path.

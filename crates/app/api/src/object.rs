@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeMap;
 
 /// `POST /v1/objects/SECTION/NAME`: declares a network, a subnet, a security group, a node,
 /// a workload or a service.
@@ -12,6 +13,22 @@ pub struct Declare {
     /// one network only.
     pub declaration: Value,
     /// Whether one that was declared through the API before is replaced.
+    #[serde(default)]
+    pub replace: bool,
+    /// Who asks.
+    #[serde(default)]
+    pub author: String,
+    /// How long to wait for the nodes, in milliseconds.
+    #[serde(default)]
+    pub wait_ms: u64,
+}
+
+/// `POST /v1/objects`: declares several objects at once, all of them or none.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct DeclareAll {
+    /// The objects by section and name, each as [`Declare::declaration`].
+    pub objects: BTreeMap<String, BTreeMap<String, Value>>,
+    /// Whether those that were declared through the API before are replaced.
     #[serde(default)]
     pub replace: bool,
     /// Who asks.

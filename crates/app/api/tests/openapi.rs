@@ -102,6 +102,7 @@ fn schemas_have_the_fields_that_are_sent_and_taken() {
     check::<api::Connect>("Connect", true, known);
     check::<api::ControlMember>("ControlMember", false, known);
     check::<api::Declare>("Declare", true, known);
+    check::<api::DeclareAll>("DeclareAll", true, known);
     check::<api::Disconnect>("Disconnect", true, known);
     check::<api::Etcd>("Etcd", false, known);
     check::<api::MakeNetwork>("MakeNetwork", true, known);
@@ -119,10 +120,12 @@ fn schemas_have_the_fields_that_are_sent_and_taken() {
     check::<api::Node>("Node", false, known);
     check::<api::NodeChange>("NodeChange", false, known);
     check::<api::NodeRefusal>("NodeRefusal", false, known);
+    check::<api::Peer>("Peer", false, known);
     check::<api::Plan>("Plan", true, known);
     check::<api::Proposed>("Proposed", false, known);
     check::<api::Revision>("Revision", false, known);
     check::<api::Rollback>("Rollback", true, known);
+    check::<api::SetPeerKey>("SetPeerKey", true, known);
     check::<api::Sources>("Sources", true, known);
     check::<api::Status>("Status", false, known);
     check::<api::Token>("Token", false, known);

@@ -48,6 +48,9 @@ pub(crate) enum Command {
     /// List, make, connect and disconnect networks while they run.
     #[command(subcommand)]
     Network(host::NetworkCommand),
+    /// Stock WireGuard peers: import and export wg-quick files, list, test, count.
+    #[command(subcommand)]
+    Vpn(host::VpnCommand),
     /// Show what an apply would change, and which flows it would open or close.
     Plan(host::Plan),
     /// Make what the files declare the next revision.
@@ -117,6 +120,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Revoke(arguments) => host::revoke(&arguments),
         Command::Remove(arguments) => host::remove(&arguments),
         Command::Network(command) => host::network(&command),
+        Command::Vpn(command) => host::vpn(&command),
         Command::Plan(arguments) => host::plan(&arguments),
         Command::Apply(arguments) => host::apply(&arguments),
         Command::History(arguments) => host::history(&arguments),

@@ -17,6 +17,7 @@ mod status;
 mod supervise;
 mod time;
 mod up;
+mod vpn;
 
 pub(crate) use access::{AccessCommand, Dashboard, access, dashboard};
 pub(crate) use changes::{Apply, History, Plan, Rollback, apply, history, plan, rollback};
@@ -31,6 +32,7 @@ pub(crate) use nodes::{NodeName, Nodes, TokenCommand, approve, list, remove, rev
 pub(crate) use status::{Status, status};
 pub(crate) use supervise::{Supervise, supervise};
 pub(crate) use up::{Up, up};
+pub(crate) use vpn::{VpnCommand, vpn};
 
 use anyhow::Context as _;
 use netloom::ClientError;

@@ -7,7 +7,7 @@ mod error;
 mod object;
 
 pub use error::EditError;
-pub use object::{declare, withdraw};
+pub use object::{declare, declare_all, set_peer_key, withdraw};
 
 use crate::world::Accepted;
 use ipnet::{IpNet, Ipv4Net};
@@ -187,7 +187,9 @@ fn attach(known: Option<&Workload>, name: &str) -> Result<Value, EditError> {
         Some(Attach::Container { name }) => Ok(json!({ "container": name })),
         Some(Attach::Netns { path }) => Ok(json!({ "netns": path })),
         Some(Attach::Host) => Ok(json!("host")),
-        Some(Attach::Process { .. } | Attach::Serve(_)) => Err(EditError::Own(name.to_owned())),
+        Some(Attach::Process { .. } | Attach::Serve(_) | Attach::Wireguard(_)) => {
+            Err(EditError::Own(name.to_owned()))
+        }
     }
 }
 

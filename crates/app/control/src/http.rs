@@ -8,6 +8,7 @@ mod networks;
 mod nodes;
 mod objects;
 mod pages;
+mod peers;
 mod revisions;
 mod routes;
 mod view;

@@ -18,6 +18,7 @@ mod exchange;
 pub mod feeds;
 mod http;
 pub mod keys;
+mod metrics;
 pub mod observed;
 pub mod office;
 pub mod proposal;

@@ -13,6 +13,7 @@
 
 mod client;
 pub mod network;
+pub mod vpn;
 
 pub use client::{Client, ClientError, default_run};
 pub use netloom_api as api;

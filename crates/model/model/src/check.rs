@@ -7,6 +7,7 @@ mod build;
 mod hosts;
 mod prefixes;
 mod references;
+mod stock_peers;
 mod usage;
 mod zones;
 
@@ -27,6 +28,7 @@ pub(crate) fn check(declared: Declared, first: &str, decoder: &mut Decoder) -> O
     addresses::check(&declared, decoder);
     hosts::check(&declared, decoder);
     attachments::check(&declared, decoder);
+    stock_peers::check(&declared, decoder);
     usage::check(&declared, decoder);
     if decoder.errors() > 0 { None } else { build::fabric(declared) }
 }

@@ -5,6 +5,7 @@ mod findings;
 pub mod objects;
 pub mod policy;
 pub mod scalar;
+mod stock_peer;
 pub mod workload;
 
 use crate::diagnostic::{Diagnostic, code};

@@ -60,6 +60,8 @@ pub mod code {
     pub const HOST_OVERLAP: Code = Code("N0403");
     /// One container or namespace that two workloads bring into the same network.
     pub const ATTACHED_TWICE: Code = Code("N0404");
+    /// One public key that two stock peers of a network have.
+    pub const KEY_TAKEN: Code = Code("N0405");
     /// Warning: a workload without security group is cut off.
     pub const NO_GROUP: Code = Code("N0901");
     /// Warning: nothing uses this object.
@@ -72,6 +74,8 @@ pub mod code {
     pub const HOST_LEFT_OUT: Code = Code("N0905");
     /// Warning: a key that this version reads and does nothing with.
     pub const NO_EFFECT: Code = Code("N0906");
+    /// Warning: a stock peer without public key cannot connect.
+    pub const NO_KEY: Code = Code("N0907");
 }
 
 /// How bad a finding is.

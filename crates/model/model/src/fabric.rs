@@ -7,6 +7,10 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+mod stock;
+
+pub use stock::{Reserved, StockPeer};
+
 /// The name of an object: a DNS label (RFC 1123 §2.1), lower case.
 pub type Name = String;
 
@@ -95,6 +99,8 @@ pub struct Subnet {
     pub zone: Option<Name>,
     /// Whether its workloads reach the internet and may be published there.
     pub public: bool,
+    /// Where its own addresses are: gateway, resolver, and one that is kept.
+    pub reserved: Reserved,
 }
 
 /// A machine that takes part.
@@ -116,6 +122,8 @@ pub struct Node {
     pub tags: BTreeSet<String>,
     /// Groups that govern its own traffic in the networks it joins.
     pub security_groups: BTreeSet<Name>,
+    /// Files on the node with its private keys, by network; it makes its own key where none is named.
+    pub private_key_files: BTreeMap<Name, String>,
 }
 
 /// What a node does for the fabric.
@@ -142,6 +150,8 @@ pub struct Workload {
     pub addresses: Vec<IpAddr>,
     /// Labels that services select by.
     pub labels: BTreeMap<String, String>,
+    /// Prefixes behind it: its network reaches them through it. Only stock peers have any.
+    pub advertise: Vec<IpNet>,
     /// Groups that govern its traffic; without any, nothing may pass.
     pub security_groups: BTreeSet<Name>,
     /// What it is.
@@ -172,6 +182,8 @@ pub enum Attach {
     },
     /// Built-in servers, for trying things, by kind and port.
     Serve(Vec<Serve>),
+    /// A stock WireGuard peer elsewhere, which holds a session with the workload's node alone.
+    Wireguard(StockPeer),
 }
 
 /// A built-in server.
@@ -337,6 +349,14 @@ impl Workload {
     /// Whether it is on the node's own stack rather than in a namespace.
     pub fn is_host(&self) -> bool {
         self.attach == Attach::Host
+    }
+
+    /// The stock peer that it is, if it is one.
+    pub fn stock_peer(&self) -> Option<&StockPeer> {
+        match &self.attach {
+            Attach::Wireguard(peer) => Some(peer),
+            _ => None,
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Addresses: a pure function from the fabric and the leases kept so far to the leases from now on.
 
-use crate::fabric::{Fabric, Name, Workload};
+use crate::fabric::{Fabric, Name, Reserved, Workload};
 use ipnet::IpNet;
 use netloom_base::hash::fnv1a;
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,18 +51,26 @@ pub enum Unassigned {
     },
 }
 
-/// The gateway of a prefix: its second address, as in AWS.
-pub fn gateway(prefix: IpNet) -> IpAddr {
-    nth(prefix, 1)
+/// The gateway of a prefix: its second address, as in AWS, or the last but one.
+pub fn gateway(prefix: IpNet, reserved: Reserved) -> IpAddr {
+    own(prefix, reserved, 1)
 }
 
-/// The resolver of a prefix: its third address, as in AWS.
-pub fn resolver(prefix: IpNet) -> IpAddr {
-    nth(prefix, 2)
+/// The resolver of a prefix: its third address, as in AWS, or the last but two.
+pub fn resolver(prefix: IpNet, reserved: Reserved) -> IpAddr {
+    own(prefix, reserved, 2)
 }
 
-/// How many addresses at the beginning of a prefix are never given to workloads.
-const RESERVED_FIRST: u128 = 4;
+/// An address that a prefix keeps for itself, counted from the end where they are.
+fn own(prefix: IpNet, reserved: Reserved, place: u128) -> IpAddr {
+    match reserved {
+        Reserved::First => nth(prefix, place),
+        Reserved::Last => nth(prefix, size(prefix) - 1 - place),
+    }
+}
+
+/// How many addresses at one end of a prefix are never given to workloads.
+const RESERVED_COUNT: u128 = 4;
 
 /// The address of a node in every network that it joins: a ULA /128 (RFC 4193 §3.2)
 /// from the fabric's id (40 bits of it are the global id) and the node's name.
@@ -74,8 +82,12 @@ pub fn node_address(fabric_id: u128, node: &str) -> Ipv6Addr {
 /// Gives every workload its addresses: those it asks for, else those it had, else the first free
 /// ones that do not rest. Workloads that cannot be served are named with the reason.
 pub fn assign(fabric: &Fabric, before: &Leases) -> (Leases, Vec<(Name, Unassigned)>) {
-    let mut desk =
-        Desk { fabric, taken: BTreeMap::new(), refused: Vec::new(), next: BTreeMap::new() };
+    let mut behind: BTreeMap<&str, Vec<IpNet>> = BTreeMap::new();
+    for workload in fabric.workloads.values().filter(|workload| !workload.advertise.is_empty()) {
+        behind.entry(fabric.network_of(workload)).or_default().extend(&workload.advertise);
+    }
+    let (taken, refused, next) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
+    let mut desk = Desk { fabric, taken, refused, behind, next };
     let mut given: BTreeMap<Name, BTreeMap<IpNet, IpAddr>> = BTreeMap::new();
     for (name, workload) in &fabric.workloads {
         for address in &workload.addresses {
@@ -119,11 +131,24 @@ struct Desk<'a> {
     /// Who has which address of which network.
     taken: BTreeMap<(&'a str, IpAddr), &'a str>,
     refused: Vec<(Name, Unassigned)>,
+    /// What lies behind stock peers, by network.
+    behind: BTreeMap<&'a str, Vec<IpNet>>,
     /// Where the search for a free address goes on, by network and prefix.
     next: BTreeMap<(&'a str, IpNet), u128>,
 }
 
 impl<'a> Desk<'a> {
+    fn reserved(&self, workload: &Workload) -> Reserved {
+        self.fabric.subnets[&workload.subnet].reserved
+    }
+
+    /// Whether a part of the prefix that holds the address lies behind a stock peer. What lies behind
+    /// one as a whole, as where the peer is the way to all others, is given out nevertheless.
+    fn is_behind_a_peer(&self, network: &str, prefix: IpNet, address: IpAddr) -> bool {
+        let behind = self.behind.get(network).into_iter().flatten();
+        behind.into_iter().any(|part| part.contains(&address) && !part.contains(&prefix))
+    }
+
     fn claim(
         &mut self,
         name: &'a str,
@@ -135,7 +160,9 @@ impl<'a> Desk<'a> {
         let network = self.fabric.network_of(workload).as_str();
         let refusal = match cidrs.iter().find(|prefix| prefix.contains(&address)) {
             None => Unassigned::Outside { address, subnet: workload.subnet.clone() },
-            Some(prefix) if is_reserved(*prefix, address) => Unassigned::Reserved { address },
+            Some(prefix) if is_reserved(*prefix, self.reserved(workload), address) => {
+                Unassigned::Reserved { address }
+            }
             Some(prefix) => match (self.taken.get(&(network, address)), have.get(prefix)) {
                 (Some(by), _) if *by != name => Unassigned::Taken { address, by: (*by).to_owned() },
                 (_, Some(first)) => Unassigned::Second { address, first: *first },
@@ -161,7 +188,7 @@ impl<'a> Desk<'a> {
         let key = (self.fabric.network_of(workload).as_str(), address);
         let free = !have.contains_key(prefix)
             && !self.taken.contains_key(&key)
-            && !is_reserved(*prefix, address);
+            && !is_reserved(*prefix, self.reserved(workload), address);
         if free {
             self.taken.insert(key, name);
             have.insert(*prefix, address);
@@ -177,11 +204,18 @@ impl<'a> Desk<'a> {
     ) -> Option<IpAddr> {
         let network = self.fabric.network_of(workload).as_str();
         let size = size(prefix);
-        let start = self.next.get(&(network, prefix)).copied().unwrap_or(RESERVED_FIRST);
-        for offset in start..size.saturating_sub(1) {
+        let (first, end) = match self.reserved(workload) {
+            Reserved::First => (RESERVED_COUNT, size.saturating_sub(1)),
+            Reserved::Last => (1, size.saturating_sub(RESERVED_COUNT)),
+        };
+        let start = self.next.get(&(network, prefix)).copied().unwrap_or(first);
+        for offset in start..end {
             let address = nth(prefix, offset);
             let resting = resting.contains(&(network.to_owned(), address));
-            if !resting && !self.taken.contains_key(&(network, address)) {
+            if !resting
+                && !self.taken.contains_key(&(network, address))
+                && !self.is_behind_a_peer(network, prefix, address)
+            {
                 self.taken.insert((network, address), name);
                 self.next.insert((network, prefix), offset + 1);
                 return Some(address);
@@ -193,10 +227,15 @@ impl<'a> Desk<'a> {
     }
 }
 
-/// Whether an address of `prefix` is one of AWS's five: the first four and the last.
-pub fn is_reserved(prefix: IpNet, address: IpAddr) -> bool {
+/// Whether an address of `prefix` is one of the five that it keeps: both ends, and three beside one.
+pub fn is_reserved(prefix: IpNet, reserved: Reserved, address: IpAddr) -> bool {
     let offset = number(address) - number(prefix.network());
-    offset < RESERVED_FIRST || offset == size(prefix) - 1
+    let from_end = size(prefix) - 1 - offset;
+    let (here, there) = match reserved {
+        Reserved::First => (offset, from_end),
+        Reserved::Last => (from_end, offset),
+    };
+    here < RESERVED_COUNT || there == 0
 }
 
 fn size(prefix: IpNet) -> u128 {

@@ -11,15 +11,17 @@
 pub mod drop_reason;
 mod host;
 mod program;
+mod sets;
+mod stock;
 
 pub use host::{host_table, host_table_name};
 
+use netloom_policy::interval::address_number;
 use netloom_policy::table::Members;
-use netloom_policy::{Allowance, Direction, DirectionTable};
-use netloom_state::nft::{
-    BaseChain, Chain, ChainKind, Element, ElementValue, Hook, Set, SetData, Table, Verdict,
-};
-use program::{Program, key, link_key, transport_key};
+use netloom_policy::{Allowance, Direction, DirectionTable, IntervalSet};
+use netloom_state::nft::{BaseChain, Chain, ChainKind, Hook, SetData, Table, Verdict};
+use program::Program;
+use sets::{add_direction_sets, add_local_sets, plain, set};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -33,6 +35,9 @@ pub struct Local {
     pub link: String,
     /// Its addresses.
     pub addresses: Vec<IpAddr>,
+    /// Ranges of addresses behind it ([`netloom_policy::interval::address_number`]), where it is a
+    /// stock peer, whose link is the tunnel.
+    pub behind: IntervalSet,
     /// Number of its policy.
     pub identity: u32,
 }
@@ -51,6 +56,8 @@ pub struct Policies {
 pub struct CompiledPolicy {
     /// Identity by local address.
     pub identities: BTreeMap<IpAddr, u32>,
+    /// Identity by range of addresses behind local stock peers, ascending and disjoint.
+    pub behind: Vec<(u128, u128, u32)>,
     /// What local workloads may send.
     pub egress: DirectionTable,
     /// What they may receive.
@@ -63,8 +70,15 @@ impl CompiledPolicy {
         let identities = locals
             .iter()
             .flat_map(|local| local.addresses.iter().map(|address| (*address, local.identity)));
+        let behind = locals.iter().flat_map(|local| {
+            let ranges = local.behind.ranges().iter();
+            ranges.map(|(first, last)| (*first, *last, local.identity))
+        });
+        let mut behind: Vec<_> = behind.collect();
+        behind.sort_unstable();
         Self {
             identities: identities.collect(),
+            behind,
             egress: DirectionTable::compile(&policies.egress, members),
             ingress: DirectionTable::compile(&policies.ingress, members),
         }
@@ -73,21 +87,31 @@ impl CompiledPolicy {
     /// Whether a new flow passes this node: by the sender's policy if the sender is here, and by
     /// the receiver's if the receiver is.
     pub fn allows(&self, source: IpAddr, destination: IpAddr, transport: u128) -> bool {
-        let sends = self.identities.get(&source);
-        let receives = self.identities.get(&destination);
-        let may = |table: &DirectionTable, identity: Option<&u32>, other| {
-            identity.is_none_or(|identity| table.allows(*identity, other, transport))
+        let (sends, receives) = (self.identity(source), self.identity(destination));
+        let may = |table: &DirectionTable, identity: Option<u32>, other| {
+            identity.is_none_or(|identity| table.allows(identity, other, transport))
         };
         (sends.is_some() || receives.is_some())
             && may(&self.egress, sends, destination)
             && may(&self.ingress, receives, source)
+    }
+
+    /// Who has an address here, or has it behind it.
+    fn identity(&self, address: IpAddr) -> Option<u32> {
+        let number = address_number(address);
+        let behind = || {
+            let after = self.behind.partition_point(|(first, _, _)| *first <= number);
+            let (_, last, identity) = self.behind[..after].last()?;
+            (*last >= number).then_some(*identity)
+        };
+        self.identities.get(&address).copied().or_else(behind)
     }
 }
 
 /// The table of one network's namespace.
 pub fn table(tunnel: &str, locals: &[Local], policy: &CompiledPolicy) -> Table {
     let mut table = Table::default();
-    add_local_sets(&mut table, locals);
+    add_local_sets(&mut table, tunnel, locals);
     for (direction, compiled) in
         [(Direction::Egress, &policy.egress), (Direction::Ingress, &policy.ingress)]
     {
@@ -99,6 +123,7 @@ pub fn table(tunnel: &str, locals: &[Local], policy: &CompiledPolicy) -> Table {
     table.chains.insert("source-check".to_owned(), source_check(tunnel));
     table.chains.insert("input".to_owned(), input());
     table.chains.insert("forward".to_owned(), forward(tunnel));
+    stock::govern(&mut table, tunnel, locals, policy);
     table
 }
 
@@ -108,105 +133,6 @@ fn prefix(direction: Direction) -> &'static str {
         Direction::Egress => "egress",
         Direction::Ingress => "ingress",
     }
-}
-
-// === sets ===
-
-fn plain() -> Element {
-    Element { last: None, value: ElementValue::None }
-}
-
-fn number(value: u32) -> Element {
-    Element { last: None, value: ElementValue::Bytes(value.to_be_bytes().to_vec()) }
-}
-
-fn set(
-    key_bytes: u32,
-    data: SetData,
-    elements: impl IntoIterator<Item = (Vec<u8>, Element)>,
-) -> Set {
-    Set { key_bytes, data, interval: false, elements: elements.into_iter().collect() }
-}
-
-fn interval_map(key_bytes: u32, ranges: impl IntoIterator<Item = (Vec<u8>, Vec<u8>, u32)>) -> Set {
-    let elements = ranges
-        .into_iter()
-        .map(|(first, last, class)| (first, Element { last: Some(last), ..number(class) }));
-    Set { interval: true, ..set(key_bytes, SetData::Value(4), elements) }
-}
-
-/// Which addresses may come from which link, and the identity of each.
-fn add_local_sets(table: &mut Table, locals: &[Local]) {
-    for (family, ipv6) in [("4", false), ("6", true)] {
-        let address_bytes = if ipv6 { 16 } else { 4 };
-        let here = || {
-            locals.iter().flat_map(move |local| {
-                let addresses = local.addresses.iter().filter(move |ip| ip.is_ipv6() == ipv6);
-                addresses.map(move |address| (local, *address))
-            })
-        };
-        let sources = here().map(|(local, address)| (link_key(&local.link, address), plain()));
-        let identities = here().map(|(local, address)| (key(address), number(local.identity)));
-        table
-            .sets
-            .insert(format!("sources{family}"), set(16 + address_bytes, SetData::None, sources));
-        table.sets.insert(
-            format!("identities{family}"),
-            set(address_bytes, SetData::Value(4), identities),
-        );
-    }
-}
-
-fn add_direction_sets(table: &mut Table, direction: Direction, compiled: &DirectionTable) {
-    let name = prefix(direction);
-    for (family, ipv6) in [("4", false), ("6", true)] {
-        let address_bytes = if ipv6 { 16 } else { 4 };
-        let members = compiled
-            .member_classes
-            .iter()
-            .filter(|(address, _)| address.is_ipv6() == ipv6)
-            .map(|(address, class)| (key(*address), number(*class)));
-        table.sets.insert(
-            format!("{name}-members{family}"),
-            set(address_bytes, SetData::Value(4), members),
-        );
-        let ranges = compiled.range_classes.iter().filter_map(|(first, last, class)| {
-            let (first, last) = clip_to_family(*first, *last, ipv6)?;
-            Some((number_key(first, ipv6), number_key(last, ipv6), *class))
-        });
-        table.sets.insert(format!("{name}-ranges{family}"), interval_map(address_bytes, ranges));
-    }
-    let ports = compiled.transport_classes.iter().filter_map(|(first, last, class)| {
-        let first = u32::try_from(*first).ok().filter(|first| *first < 1 << 24)?;
-        let last = u32::try_from(*last).unwrap_or(u32::MAX).min((1 << 24) - 1);
-        Some((transport_key(first), transport_key(last), *class))
-    });
-    table.sets.insert(format!("{name}-ports"), interval_map(8, ports));
-    let verdicts = compiled.allowed.iter().map(|(identity, class, port)| {
-        let key = [identity, class, port].map(|part| part.to_be_bytes()).concat();
-        (key, Element { last: None, value: ElementValue::Verdict(Verdict::Return) })
-    });
-    table.sets.insert(format!("{name}-verdicts"), set(12, SetData::Verdict, verdicts));
-}
-
-/// The key of an address's number in a set of one family. (A range of IPv6 may end inside the
-/// numbers that stand for IPv4, so the number alone does not tell the family.)
-fn number_key(number: u128, ipv6: bool) -> Vec<u8> {
-    let bytes = number.to_be_bytes();
-    if ipv6 { bytes.to_vec() } else { bytes[12..].to_vec() }
-}
-
-/// IPv4 addresses are numbered inside `::ffff:0:0/96`; a range over both families is cut at its edges.
-fn clip_to_family(first: u128, last: u128, ipv6: bool) -> Option<(u128, u128)> {
-    const V4_FIRST: u128 = 0xffff_0000_0000;
-    const V4_LAST: u128 = 0xffff_ffff_ffff;
-    if !ipv6 {
-        let (first, last) = (first.max(V4_FIRST), last.min(V4_LAST));
-        return (first <= last).then_some((first, last));
-    }
-    // What is below and inside the mapped range never appears in an IPv6 header on a real network,
-    // but ranges that span it stay whole: one element instead of two.
-    (last > V4_LAST || first < V4_FIRST).then_some((first, last))
 }
 
 // === chains ===
@@ -272,7 +198,7 @@ fn add_direction_chains(table: &mut Table, direction: Direction, tunnel: &str) {
     let mut rules = vec![remote.verdict(Verdict::Return), Program::new().clear_mark()];
     rules.extend(Program::classify_ports(&format!("{name}-ports")));
     for ipv6 in [false, true] {
-        rules.extend(Program::decide(direction, name, ipv6));
+        rules.extend(Program::decide(direction, name, "identities", ipv6));
     }
     rules.push(Program::new().verdict(Verdict::Goto(denied.clone())));
     table.chains.insert(name.to_owned(), Chain { base: None, rules });

@@ -27,7 +27,7 @@ use input::PlanInput;
 use names::Names;
 use netloom_model::fabric::{Attach, Name};
 use netloom_state::{HostState, LinkEnd, Namespace};
-use peers::PeerPlan;
+use peers::{PeerPlan, StockPeerPlan};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -58,6 +58,8 @@ pub struct NetworkPlan {
     pub key_rotation: Duration,
     /// The other nodes of the network.
     pub peers: BTreeMap<Name, PeerPlan>,
+    /// Stock peers that this node has, by the name of their workload.
+    pub stock_peers: BTreeMap<Name, StockPeerPlan>,
     /// Where the resolver listens, in the network's namespace.
     pub resolver_addresses: Vec<IpAddr>,
     /// What the resolver knows.

@@ -2,7 +2,7 @@
 
 use crate::input::PlanInput;
 use ipnet::IpNet;
-use netloom_model::fabric::Name;
+use netloom_model::fabric::{Name, Workload};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -23,6 +23,21 @@ pub struct PeerPlan {
     pub keepalive: Option<Duration>,
     /// What sessions with it are sealed with.
     pub cipher: Cipher,
+}
+
+/// A stock peer that a node has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StockPeerPlan {
+    /// Its key, if it is known.
+    pub public_key: Option<[u8; 32]>,
+    /// Where to call it: an address or a name, and a port.
+    pub endpoint: Option<String>,
+    /// Its addresses, and the prefixes behind it.
+    pub allowed: Vec<IpNet>,
+    /// How often to send something when there is nothing to send.
+    pub keepalive: Option<Duration>,
+    /// File with the preshared key.
+    pub preshared_key_file: Option<String>,
 }
 
 /// What a session is sealed with, and why.
@@ -97,13 +112,37 @@ fn needs_keepalive(input: &PlanInput<'_>, node: &str, other: &str) -> bool {
     own != theirs && (fabric.regions[own].nat || fabric.regions[theirs].nat)
 }
 
-/// The addresses of a node and its workloads in a network, as single-address prefixes.
-pub fn owned(input: &PlanInput<'_>, node: &str, network: &str) -> Vec<IpNet> {
+/// The stock peers that `node` has in `network`.
+pub fn stock_peers(
+    input: &PlanInput<'_>,
+    node: &str,
+    network: &str,
+) -> BTreeMap<Name, StockPeerPlan> {
     let workloads = input.workloads_of(network, node);
-    let addresses = workloads.flat_map(|(name, _)| input.addresses(name).iter().copied());
+    let peer = |(name, workload): (&Name, &Workload)| {
+        let peer = workload.stock_peer()?;
+        let addresses = input.addresses(name).iter().copied().map(IpNet::from);
+        let plan = StockPeerPlan {
+            public_key: peer.public_key,
+            endpoint: peer.endpoint.clone(),
+            allowed: addresses.chain(workload.advertise.iter().copied()).collect(),
+            keepalive: peer.keepalive,
+            preshared_key_file: peer.preshared_key_file.clone(),
+        };
+        Some((name.clone(), plan))
+    };
+    workloads.filter_map(peer).collect()
+}
+
+/// The addresses of a node and its workloads in a network, as single-address prefixes, and what is
+/// behind its stock peers.
+pub fn owned(input: &PlanInput<'_>, node: &str, network: &str) -> Vec<IpNet> {
+    let workloads = || input.workloads_of(network, node);
+    let addresses = workloads().flat_map(|(name, _)| input.addresses(name).iter().copied());
+    let behind = workloads().flat_map(|(_, workload)| workload.advertise.iter().copied());
     let stack = input.stack_networks_of(node).contains(network);
     let own = stack.then(|| input.node_address(node).into());
-    let mut owned: Vec<IpNet> = addresses.chain(own).map(IpNet::from).collect();
+    let mut owned: Vec<IpNet> = addresses.chain(own).map(IpNet::from).chain(behind).collect();
     owned.sort_unstable();
     owned
 }

@@ -163,10 +163,17 @@ impl<'a> End<'a> {
             fabric.workloads.keys().find(|name| input.addresses(name).contains(&address));
         let node =
             fabric.nodes.keys().find(|name| IpAddr::from(input.node_address(name)) == address);
-        let owner = match (workload, node) {
-            (Some(name), _) => Owner::Workload(name),
-            (None, Some(name)) => Owner::Node(name),
-            (None, None) => Owner::Outside,
+        // What is behind a stock peer is reached through it, and governed as it is.
+        let prefixes = fabric.workloads.iter().flat_map(|(name, workload)| {
+            workload.advertise.iter().map(move |prefix| (prefix, name))
+        });
+        let behind = prefixes.filter(|(prefix, _)| prefix.contains(&address));
+        let behind = behind.max_by_key(|(prefix, _)| prefix.prefix_len());
+        let owner = match (workload, node, behind) {
+            (Some(name), ..) => Owner::Workload(name),
+            (None, Some(name), _) => Owner::Node(name),
+            (None, None, Some((_, name))) => Owner::Workload(name),
+            (None, None, None) => Owner::Outside,
         };
         End { address, owner }
     }

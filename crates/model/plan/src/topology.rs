@@ -57,7 +57,8 @@ impl<'a> Topology<'a> {
     fn plan_network(&mut self, network: &'a Name, plan: &mut NodePlan) {
         let hosts_it = self.input.stack_networks_of(self.node).contains(network);
         plan.networks.insert(network.clone(), self.network(network, hosts_it));
-        for (name, workload) in self.input.workloads_of(network, self.node) {
+        let workloads = self.input.workloads_of(network, self.node);
+        for (name, workload) in workloads.filter(|(_, workload)| workload.stock_peer().is_none()) {
             match self.namespace_of(name, workload) {
                 Some(namespace) => {
                     let planned = self.workload(name, workload, &namespace);
@@ -110,6 +111,14 @@ pub(crate) fn host_stops(input: &PlanInput<'_>, node: &str) -> Vec<Route> {
     let networks = input.fabric.networks.values();
     let mut prefixes: Vec<IpNet> = networks.flat_map(|network| network.cidrs.clone()).collect();
     prefixes.push(network::node_prefix(input, node));
+    // What is behind stock peers is the fabric's where the stack has a way there.
+    let reached = input.stack_networks_of(node).iter().filter(|network| {
+        input.workloads_of(network, node).any(|(_, workload)| workload.is_host())
+    });
+    for network in reached {
+        let inside = input.workloads_in(network);
+        prefixes.extend(inside.flat_map(|(_, workload)| workload.advertise.iter().copied()));
+    }
     let worst = netloom_state::stop_metric(&input.fabric.name);
     prefixes.into_iter().map(|prefix| stop(prefix, worst)).collect()
 }

@@ -33,7 +33,7 @@ impl World {
     }
 
     fn random(seed: u64) -> Self {
-        Self::new(netloom_testkit::fabric(&yaml(seed, Size::default())))
+        Self::new(netloom_testkit::fabric(&yaml(seed, Size { peers_max: 3, ..Size::default() })))
     }
 
     fn with<T>(&self, f: impl FnOnce(&PlanInput<'_>) -> T) -> T {
@@ -192,4 +192,91 @@ fn the_set_of_what_may_pass_holds_exactly_the_flows_that_pass() {
             }
         }
     }
+}
+
+/// Addresses of workloads, and one in each prefix behind a peer that is no longer prefix's.
+fn ends(world: &World) -> Vec<(&String, std::net::IpAddr)> {
+    let mut ends: Vec<(&String, std::net::IpAddr)> = Vec::new();
+    for (name, workload) in world.fabric.workloads.iter().filter(|(_, one)| !one.is_host()) {
+        ends.extend(world.leases.workloads[name].iter().map(|address| (name, *address)));
+        // The last address of a prefix is nobody's own here, but may lie in a longer one.
+        let last = workload.advertise.iter().map(|prefix| (name, prefix.broadcast()));
+        ends.extend(last.filter(|(name, address)| {
+            let holding =
+                world.fabric.workloads.iter().flat_map(|(other, one)| {
+                    one.advertise.iter().map(move |prefix| (other, prefix))
+                });
+            let holding = holding.filter(|(_, prefix)| prefix.contains(address));
+            let owner = holding.max_by_key(|(_, prefix)| prefix.prefix_len());
+            owner.is_some_and(|(owner, _)| owner == *name)
+        }));
+    }
+    ends
+}
+
+/// What the nodes of two ends let pass is what the reachability engine says, for stock peers and what
+/// is behind them too.
+#[test]
+fn the_tables_of_both_nodes_are_of_one_mind_with_the_engine() {
+    use netloom_policy::packet_set::transport;
+    let (mut peers, mut behind, mut passed) = (0, 0, 0);
+    for seed in 0..150 {
+        let world = World::random(seed);
+        let plans: BTreeMap<&String, NodePlan> =
+            world.fabric.nodes.keys().map(|node| (node, world.plan(node))).collect();
+        let mut dice = Dice::new(seed);
+        let ends = ends(&world);
+        for _ in 0..60 {
+            let ((from, source), (to, destination)) = (*dice.pick(&ends), *dice.pick(&ends));
+            let [one, two] = [from, to].map(|name| &world.fabric.workloads[name]);
+            let network = world.fabric.network_of(one);
+            if from == to
+                || source.is_ipv4() != destination.is_ipv4()
+                || world.fabric.network_of(two) != network
+                || [one, two]
+                    .iter()
+                    .any(|one| one.stock_peer().is_some_and(|p| p.public_key.is_none()))
+            {
+                continue;
+            }
+            let port = *dice.pick(&[1, 53, 80, 443, 65535]);
+            let flow = reach::Flow {
+                from: Party::Address(source),
+                to: Party::Address(destination),
+                protocol: Protocol::Tcp,
+                port: Some(port),
+            };
+            // Where networks overlap, an address alone does not say whose it is.
+            let named = |party: Party, name: &String, address| match world.fabric.networks.len() {
+                1 => party,
+                _ if world.leases.workloads[name].contains(&address) => {
+                    Party::Workload(name.clone())
+                }
+                _ => party,
+            };
+            let flow = reach::Flow {
+                from: named(flow.from.clone(), from, source),
+                to: named(flow.to.clone(), to, destination),
+                ..flow
+            };
+            let answers = world.with(|input| reach::reach(input, &flow)).unwrap();
+            let Some(answer) = answers
+                .iter()
+                .find(|answer| answer.source == source && answer.destination == destination)
+            else {
+                continue;
+            };
+            let number = transport(6, port);
+            let allows = |node: &String| {
+                plans[node].networks[network].policy.allows(source, destination, number)
+            };
+            let both = allows(&one.node) && allows(&two.node);
+            assert_eq!(both, answer.passes(), "seed {seed}: {flow:?} {answer:#?}");
+            peers += usize::from(one.stock_peer().or_else(|| two.stock_peer()).is_some());
+            let own = |name: &String, address| world.leases.workloads[name].contains(address);
+            behind += usize::from(!own(from, &source) || !own(to, &destination));
+            passed += usize::from(both);
+        }
+    }
+    assert!(peers > 200 && behind > 50 && passed > 100, "{peers} {behind} {passed}");
 }

@@ -9,8 +9,8 @@ use crate::form::{
 use netloom_cbor::{DecodeError, from_bytes};
 use netloom_model::Span;
 use netloom_model::fabric::{
-    Attach, Fabric, KEY_ROTATION, NETWORK_MTU_BYTES, Name, Network, Node, Region, Service, Subnet,
-    Workload,
+    Attach, Fabric, KEY_ROTATION, NETWORK_MTU_BYTES, Name, Network, Node, Region, Reserved,
+    Service, Subnet, Workload,
 };
 use netloom_model::lease::Leases;
 use netloom_plan::input::Directory;
@@ -93,8 +93,10 @@ impl Assembly {
                 fabric.networks.insert(key, network(from_bytes(payload)?));
             }
             Kind::Subnet => {
-                let SubnetForm { network, cidrs } = from_bytes(payload)?;
-                let subnet = Subnet { span, network, cidrs, zone: None, public: false };
+                let SubnetForm { network, cidrs, reserved_last } = from_bytes(payload)?;
+                let reserved =
+                    if reserved_last == Some(true) { Reserved::Last } else { Reserved::First };
+                let subnet = Subnet { span, network, cidrs, zone: None, public: false, reserved };
                 fabric.subnets.insert(key, subnet);
             }
             Kind::Group => {
@@ -134,6 +136,7 @@ impl Assembly {
             advertise: Vec::new(),
             tags: BTreeSet::new(),
             security_groups: form.groups,
+            private_key_files: form.private_key_files.unwrap_or_default(),
         };
         self.slice.fabric.nodes.insert(name.clone(), node);
         let membership = Membership { networks: form.networks, stack: form.stack };
@@ -148,6 +151,7 @@ impl Assembly {
             subnet: form.subnet,
             addresses: Vec::new(),
             labels: form.labels,
+            advertise: form.advertise.unwrap_or_default(),
             security_groups: form.groups,
             attach: Attach::Serve(Vec::new()),
         };

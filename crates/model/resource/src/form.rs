@@ -65,6 +65,8 @@ netloom_cbor::record! {
         0 => pub(crate) network: String [max NAME_BYTES_MAX],
         /// Its prefixes.
         1 => pub(crate) cidrs: Vec<IpNet> [max LIST_MAX],
+        /// Whether its own addresses are its last ones: who does not know that must not use it.
+        -1 => pub(crate) reserved_last: Option<bool>,
     }
 }
 
@@ -103,6 +105,8 @@ netloom_cbor::record! {
         6 => pub(crate) local_endpoint: Option<SocketAddr>,
         /// Ciphers that its processor has instructions for.
         7 => pub(crate) ciphers: Option<BTreeSet<String>> [max CIPHERS_MAX],
+        /// Files on it with its private keys, by network.
+        8 => pub(crate) private_key_files: Option<BTreeMap<String, String>> [max LIST_MAX],
     }
 }
 
@@ -132,5 +136,7 @@ netloom_cbor::record! {
         3 => pub(crate) groups: BTreeSet<String> [max LIST_MAX],
         /// Its labels.
         4 => pub(crate) labels: BTreeMap<String, String> [max LIST_MAX],
+        /// Prefixes behind it.
+        5 => pub(crate) advertise: Option<Vec<IpNet>> [max LIST_MAX],
     }
 }

@@ -88,7 +88,8 @@ impl Slice {
         let same = form.region == known.region
             && form.groups == known.security_groups
             && here(&form.networks) == membership.networks
-            && here(&form.stack) == membership.stack;
+            && here(&form.stack) == membership.stack
+            && form.private_key_files.clone().unwrap_or_default() == known.private_key_files;
         same.then(|| Step::Entry(name.to_owned(), form.entry()))
     }
 
@@ -109,7 +110,8 @@ impl Slice {
     /// A workload that neither was nor becomes one of `node`.
     fn workload(&self, node: &str, name: &str, payload: Option<&[u8]>) -> Option<Step> {
         let former = self.fabric.workloads.get(name);
-        if former.is_some_and(|former| former.node == node) {
+        let leads_on = |former: &Workload| !former.advertise.is_empty();
+        if former.is_some_and(|former| former.node == node || leads_on(former)) {
             return None;
         }
         let Some(payload) = payload else {
@@ -117,6 +119,7 @@ impl Slice {
         };
         let form: WorkloadForm = from_bytes(payload).ok()?;
         let known = form.node != node
+            && form.advertise.is_none()
             && self.fabric.nodes.contains_key(&form.node)
             && self.fabric.subnets.contains_key(&form.subnet);
         let workload = Workload {
@@ -125,6 +128,7 @@ impl Slice {
             subnet: form.subnet,
             addresses: Vec::new(),
             labels: form.labels,
+            advertise: Vec::new(),
             security_groups: form.groups,
             attach: former.map_or(Attach::Serve(Vec::new()), |former| former.attach.clone()),
         };

@@ -10,7 +10,7 @@ use crate::topic::Topic;
 use crate::{Key, Kind};
 use netloom_cbor::{Encode, to_bytes};
 use netloom_model::Fabric;
-use netloom_model::fabric::{KEY_ROTATION, NETWORK_MTU_BYTES, Name, Node, Workload};
+use netloom_model::fabric::{KEY_ROTATION, NETWORK_MTU_BYTES, Name, Node, Reserved, Workload};
 use netloom_model::lease::Leases;
 use netloom_plan::input::Directory;
 use netloom_plan::membership::Memberships;
@@ -64,7 +64,11 @@ pub fn resources(whole: &Whole<'_>) -> BTreeMap<Key, Entry> {
         found.add(Kind::Network, name, &form, vec![Topic::All]);
     }
     for (name, subnet) in &fabric.subnets {
-        let form = SubnetForm { network: subnet.network.clone(), cidrs: subnet.cidrs.clone() };
+        let form = SubnetForm {
+            network: subnet.network.clone(),
+            cidrs: subnet.cidrs.clone(),
+            reserved_last: (subnet.reserved == Reserved::Last).then_some(true),
+        };
         found.add(Kind::Subnet, name, &form, vec![Topic::Network(subnet.network.clone())]);
     }
     for (name, group) in &fabric.security_groups {
@@ -148,6 +152,7 @@ impl Collected {
             endpoint: known.endpoint.or_else(declared),
             local_endpoint: known.local_endpoint,
             ciphers: known.has_aes_gcm.then(|| ciphers(true)),
+            private_key_files: some(&node.private_key_files, node.private_key_files.is_empty()),
         };
         self.add(Kind::Node, name, &form, topics);
     }
@@ -159,10 +164,16 @@ impl Collected {
             addresses: whole.leases.workloads.get(name).cloned().unwrap_or_default(),
             groups: workload.security_groups.clone(),
             labels: workload.labels.clone(),
+            advertise: some(&workload.advertise, workload.advertise.is_empty()),
         };
         let network = whole.fabric.network_of(workload).clone();
         self.add(Kind::Workload, name, &form, vec![Topic::Network(network)]);
         let topics = vec![Topic::Node(workload.node.clone())];
         self.add(Kind::Attach, name, &AttachForm::from(&workload.attach), topics);
     }
+}
+
+/// Nothing where there is nothing, so that older nodes get what they always got.
+fn some<T: Clone>(value: &T, is_empty: bool) -> Option<T> {
+    (!is_empty).then(|| value.clone())
 }

@@ -22,7 +22,7 @@ struct World {
 
 impl World {
     fn random(seed: u64) -> Self {
-        Self::of(netloom_testkit::fabric(&yaml(seed, Size::default())))
+        Self::of(netloom_testkit::fabric(&yaml(seed, Size { peers_max: 3, ..Size::default() })))
     }
 
     fn of(fabric: Fabric) -> Self {
@@ -268,7 +268,7 @@ fn happening(world: &World, seed: u64) -> World {
 #[test]
 fn a_revised_slice_and_a_refreshed_plan_are_what_making_them_again_gives() {
     let (mut revised, mut made_again, mut tables) = (0, 0, 0);
-    let size = Size { nodes_max: 5, workloads_max: 12, ..Size::default() };
+    let size = Size { nodes_max: 5, workloads_max: 12, peers_max: 3, ..Size::default() };
     for seed in 0..400 {
         let world = World::of(netloom_testkit::fabric(&yaml(seed, size)));
         let after = happening(&world, seed);

@@ -75,7 +75,11 @@ fn workload_report(
         name: workload_name(name, &fabric.networks[network].domain),
         addresses: addresses.collect(),
         attach: attach_words(&workload.attach),
-        namespace: own.unwrap_or(host).to_owned(),
+        // A stock peer is nowhere in the lab.
+        namespace: match workload.stock_peer() {
+            Some(_) => String::new(),
+            None => own.unwrap_or(host).to_owned(),
+        },
         resolv_conf: own.and_then(|_| status["resolv_conf"].as_str()).map(str::to_owned),
         state: format!("{state}{detail}"),
     }
@@ -91,6 +95,7 @@ fn attach_words(attach: &Attach) -> String {
             let words: Vec<String> = servers.iter().map(serve_words).collect();
             format!("serves {}", words.join(", "))
         }
+        Attach::Wireguard(_) => "WireGuard peer".to_owned(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod commands;
 
+use crate::traffic::Traffic;
 pub(crate) use commands::Command;
 use netloom_base::{PacketBatch, Seed, WallTime};
 use netloom_node::{Destination, Inbound, NetworkId, Node, NodeConfig, Outbound, Segmentation};
@@ -55,6 +56,7 @@ pub(crate) struct Driver {
     inbound: Inbound,
     /// For devices, beside what came from the socket: errors, and packets that came in parts.
     apart: PacketBatch,
+    traffic: Traffic,
     /// Packets that a device refused.
     device_drops: u64,
     /// Packets that the socket refused.
@@ -87,6 +89,7 @@ impl Driver {
             outbound: Outbound::new(),
             inbound: Inbound::new(),
             apart: PacketBatch::new(1, PACKET_BYTES_MAX),
+            traffic: Traffic::default(),
             device_drops: 0,
             socket_drops: 0,
         })
@@ -136,7 +139,7 @@ impl Driver {
             self.sources.clear();
             match self.socket.receive_batch(&mut self.outer, &mut self.sources) {
                 Ok(0) | Err(_) => return,
-                Ok(_) => {}
+                Ok(_) => self.traffic.from_port.note(self.outer.len()),
             }
             let now = monotonic_now();
             let sources = &self.sources;
@@ -146,6 +149,7 @@ impl Driver {
             for arrival in self.inbound.arrivals() {
                 let Some(device) = self.devices.get_mut(&arrival.network) else { continue };
                 let written = device.write(&self.outer, arrival.packets.iter().copied());
+                self.traffic.to_devices.note(written.packets);
                 self.device_drops += written.dropped as u64;
             }
             self.flush();
@@ -159,7 +163,7 @@ impl Driver {
             let Some(device) = self.devices.get_mut(&network) else { return };
             match device.read_batch(&mut self.inner) {
                 Ok(0) => return,
-                Ok(_) => {}
+                Ok(_) => self.traffic.from_devices.note(self.inner.len()),
                 Err(_) => {
                     // The link is gone; its owner sees that the device is, and makes another.
                     self.devices.remove(&network);
@@ -174,6 +178,7 @@ impl Driver {
                 packets.map(move |index| (route, batch.packet(*index as usize)))
             });
             let written = self.socket.send(packets);
+            self.traffic.to_port.note(written.packets);
             self.socket_drops += written.dropped as u64;
             // A first packet starts a handshake, which is made when timers are handled.
             self.node.handle_timers(now, self.wall(), HANDSHAKES_AT_ONCE);

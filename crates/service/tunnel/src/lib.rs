@@ -11,12 +11,13 @@
 #![forbid(unsafe_code)]
 
 mod driver;
+pub mod traffic;
 
 use driver::{Command, Driver};
 use netloom_base::{Seed, WallTime};
 use netloom_node::{NetworkId, PeerConfig, PeerStatus, SetNetworkError, SetPeerError};
 use netloom_sys::poll::Waker;
-use netloom_sys::tunnel::{TunnelDevice, TunnelKind};
+use netloom_sys::tunnel::{TunnelDevice, TunnelKind, TunnelOffloads};
 use netloom_sys::udp::{UdpError, UdpSocket};
 use netloom_wireguard::{PrivateKey, PublicKey, Tai64n};
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use traffic::Traffic;
 
 /// Why the tunnels cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -103,8 +105,16 @@ pub struct TunnelStatus {
     pub peers: BTreeMap<(NetworkId, PublicKey), PeerStatus>,
     /// Kind of each network's device.
     pub devices: BTreeMap<NetworkId, TunnelKind>,
+    /// What each network's device does for batches.
+    pub offloads: BTreeMap<NetworkId, TunnelOffloads>,
+    /// Whether the port sends datagrams of one flow at once.
+    pub has_send_offload: bool,
     /// Packets dropped by the engine and the driver, by reason.
     pub drops: BTreeMap<String, u64>,
+    /// Packets that were sealed, and that came out of tunnels.
+    pub packets: (u64, u64),
+    /// How many packets were carried at once.
+    pub traffic: Traffic,
 }
 
 /// A running driver. Dropping it stops the thread.

@@ -14,6 +14,7 @@ mod members;
 mod paths;
 mod real_hosts;
 mod say;
+mod stock_peers;
 mod upgrade;
 
 use clap::Parser as _;
@@ -46,6 +47,8 @@ enum Trial {
     Canary(canary::Options),
     /// A path that narrows under a stream.
     Paths(paths::Options),
+    /// Peers that know WireGuard and nothing of Netloom.
+    StockPeers(stock_peers::Options),
     /// Two versions in one fabric.
     Upgrade(upgrade::Options),
 }
@@ -60,6 +63,7 @@ fn main() -> ExitCode {
         Trial::Installed(options) => installed::run(&netloom, &options),
         Trial::Canary(options) => canary::run(&netloom, &options),
         Trial::Paths(options) => paths::run(&netloom, &options),
+        Trial::StockPeers(options) => stock_peers::run(&netloom, &options),
         Trial::Upgrade(options) => upgrade::run(&netloom, &options),
     };
     match result {

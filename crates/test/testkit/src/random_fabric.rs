@@ -15,11 +15,13 @@ pub struct Size {
     pub groups_max: u64,
     /// Most networks.
     pub networks_max: u64,
+    /// Most stock peers, which a lab cannot have.
+    pub peers_max: u64,
 }
 
 impl Default for Size {
     fn default() -> Self {
-        Self { nodes_max: 3, workloads_max: 7, groups_max: 4, networks_max: 2 }
+        Self { nodes_max: 3, workloads_max: 7, groups_max: 4, networks_max: 2, peers_max: 0 }
     }
 }
 
@@ -44,7 +46,12 @@ pub fn yaml(seed: u64, size: Size) -> String {
         for s in 0..2 {
             let v6 =
                 if dice.one_in(5) { String::new() } else { format!(", \"fd00:{p}:0:{s}::/64\"") };
-            let _ = writeln!(text, "  s{n}{s}: {{ network: net{n}, cidr: [10.{p}.{s}.0/24{v6}] }}");
+            let reserved =
+                if size.peers_max > 0 && dice.one_in(3) { ", reserved: last" } else { "" };
+            let _ = writeln!(
+                text,
+                "  s{n}{s}: {{ network: net{n}, cidr: [10.{p}.{s}.0/24{v6}]{reserved} }}"
+            );
         }
     }
     let _ = writeln!(text, "nodes:");
@@ -73,6 +80,14 @@ pub fn yaml(seed: u64, size: Size) -> String {
             "  w{w}: {{ node: node{node}, subnet: s{net}{s}, security_groups: [{of}], \
              attach: {attach} }}"
         );
+    }
+    if size.peers_max > 0 {
+        for n in 0..dice.between(0, size.peers_max) {
+            let net = dice.below(networks);
+            let p = if overlap { 0 } else { net };
+            let line = dice.peer(n, [nodes, net, p], groups);
+            let _ = writeln!(text, "  {line}");
+        }
     }
     text
 }
@@ -147,6 +162,32 @@ impl Dice {
         format!("{{ {flow}{key}: {peer} }}")
     }
 
+    /// A stock peer: with a key or without, with nothing behind it or with prefixes that lie in
+    /// others', in the network or beside it.
+    fn peer(&mut self, number: u64, [nodes, net, prefix]: [u64; 3], groups: u64) -> String {
+        let behind = [
+            format!("192.168.{number}.0/24"),
+            format!("172.16.0.0/{}", 12 + number),
+            format!("10.{prefix}.{}.0/24", 128 + number),
+            format!("10.0.0.0/{}", 15 - number.min(6)),
+            format!("\"fd00:{prefix}:0:{}::/64\"", 8 + number),
+        ];
+        let mut advertise: Vec<String> = Vec::new();
+        for prefix in behind {
+            if self.one_in(3) {
+                advertise.push(prefix);
+            }
+        }
+        let key = format!("{}{}=", "A".repeat(42), ["E", "I", "M", "Q"][(number % 4) as usize]);
+        let attach = if self.one_in(4) { String::new() } else { format!("public_key: \"{key}\"") };
+        let (node, s, of) = (self.below(nodes), self.below(2), self.groups(groups));
+        format!(
+            "p{number}: {{ node: node{node}, subnet: s{net}{s}, security_groups: [{of}], \
+             advertise: [{}], attach: {{ wireguard: {{ {attach} }} }} }}",
+            advertise.join(", ")
+        )
+    }
+
     fn ports(&mut self) -> String {
         const EDGES: [u64; 6] = [1, 53, 80, 443, 8080, 65535];
         let (a, b) = (*self.pick(&EDGES), *self.pick(&EDGES));
@@ -161,9 +202,12 @@ mod tests {
     #[test]
     fn every_seed_gives_a_sound_fabric_and_the_same_one() {
         for seed in 0..200 {
-            let text = yaml(seed, Size::default());
-            crate::fabric(&text);
-            assert_eq!(text, yaml(seed, Size::default()));
+            for peers_max in [0, 4] {
+                let size = Size { peers_max, ..Size::default() };
+                let text = yaml(seed, size);
+                crate::fabric(&text);
+                assert_eq!(text, yaml(seed, size));
+            }
         }
     }
 }

@@ -17,6 +17,7 @@ mod policy_vs_packets;
 mod real_hosts;
 mod report;
 mod scale_control;
+mod stock_peers;
 mod store_conformance;
 mod ten_thousand;
 mod tests_clean;
@@ -43,13 +44,14 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 23] = [
+const SHOWS: [Show; 24] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
     no_cleartext::SHOW,
     drift::SHOW,
     wireguard_matrix::SHOW,
+    stock_peers::SHOW,
     bad_files::SHOW,
     real_hosts::SHOW,
     kill_storm::SHOW,

@@ -2,7 +2,7 @@
 
 use super::folder::Folder;
 use super::{ask, output};
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use netloom_lab::protocol::{Report, Request};
 use netloom_sys::namespace::{NamespaceHandle, SpawnOptions, spawn_beside, spawn_in};
 use netloom_sys::signal::{Signal, SignalFd};
@@ -46,6 +46,11 @@ pub(super) fn exec(folder: &Folder, name: &str, command: &[String]) -> anyhow::R
 
 fn place(report: &Report, name: &str) -> anyhow::Result<(String, Option<String>)> {
     if let Some(workload) = report.workloads.get(name) {
+        ensure!(
+            !workload.namespace.is_empty(),
+            "`{name}` is a stock WireGuard peer, which is no part of the lab; `netloom vpn export {name}` on \
+             its node prints the file to connect one"
+        );
         return Ok((workload.namespace.clone(), workload.resolv_conf.clone()));
     }
     if let Some(node) = report.nodes.get(name) {

@@ -5,6 +5,7 @@ use crate::world::Accepted;
 use ipnet::IpNet;
 use netloom_model::Fabric;
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// Sections that the API may declare objects of, and what one is called.
 const SECTIONS: [(&str, &str); 6] = [
@@ -65,6 +66,49 @@ pub fn declare(
     }
     let mut part = Part::read(text);
     part.section(section).insert(name.to_owned(), Value::Object(object));
+    Ok(part.write())
+}
+
+/// The document with several objects more, by section and name.
+///
+/// # Errors
+/// As [`declare`], for the first one that cannot be declared.
+pub fn declare_all(
+    accepted: &Accepted,
+    text: Option<&str>,
+    objects: &BTreeMap<String, BTreeMap<String, Value>>,
+    replace: bool,
+) -> Result<Option<String>, EditError> {
+    let mut document = text.map(str::to_owned);
+    for (section, named) in objects {
+        for (name, declaration) in named {
+            // What is there already is judged by what was in force before all of them.
+            let place = (section.as_str(), name.as_str());
+            document = declare(accepted, document.as_deref(), place, declaration, replace)?;
+        }
+    }
+    Ok(document)
+}
+
+/// The document with another key of a stock peer that it has.
+///
+/// # Errors
+/// There is no such peer, or it is a file's.
+pub fn set_peer_key(
+    accepted: &Accepted,
+    text: Option<&str>,
+    name: &str,
+    public_key: &str,
+) -> Result<Option<String>, EditError> {
+    let known = accepted.fabric.workloads.get(name);
+    if known.and_then(|known| known.stock_peer()).is_none() {
+        return Err(EditError::NotThere { what: "WireGuard peer", name: name.to_owned() });
+    }
+    let mut part = Part::read(text);
+    let Some(workload) = part.section("workloads").get_mut(name) else {
+        return Err(EditError::InFile(name.to_owned()));
+    };
+    workload["attach"]["wireguard"]["public_key"] = Value::String(public_key.to_owned());
     Ok(part.write())
 }
 

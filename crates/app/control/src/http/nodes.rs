@@ -5,11 +5,21 @@ use super::{Binding, Desk, Failure, view};
 use crate::office::OfficeError;
 use crate::record::Standing;
 use axum::extract::{Path, State};
+use axum::response::IntoResponse;
 use axum::{Extension, Json};
 use netloom_api::{Join, Joined, MakeToken, Status, Token, TokenMade};
 
 pub(super) async fn status(State(desk): State<Desk>) -> Json<Status> {
     Json(view::status(&desk.office))
+}
+
+/// For Prometheus, which asks with an access token.
+pub(super) async fn metrics(State(desk): State<Desk>) -> impl IntoResponse {
+    let status = view::status(&desk.office);
+    let nodes = status.nodes.into_iter();
+    let nodes = nodes.map(|(name, node)| (name, (node.state == "connected", node.report)));
+    let kind = [("content-type", "text/plain; version=0.0.4; charset=utf-8")];
+    (kind, crate::metrics::text(&nodes.collect()))
 }
 
 pub(super) async fn approve(

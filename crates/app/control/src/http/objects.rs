@@ -6,7 +6,7 @@ use super::{Desk, Failure};
 use crate::api_part;
 use axum::Json;
 use axum::extract::{Path, State};
-use netloom_api::{Applied, Declare, Withdraw};
+use netloom_api::{Applied, Declare, DeclareAll, Withdraw};
 
 pub(super) async fn declare(
     State(desk): State<Desk>,
@@ -17,6 +17,19 @@ pub(super) async fn declare(
     edit(desk, origin, wanted.wait_ms, move |accepted, api| {
         let place = (section.as_str(), name.as_str());
         api_part::declare(accepted, api, place, &wanted.declaration, wanted.replace)
+    })
+    .await
+}
+
+pub(super) async fn declare_all(
+    State(desk): State<Desk>,
+    Body(wanted): Body<DeclareAll>,
+) -> Result<Json<Applied>, Failure> {
+    let names = wanted.objects.values().flat_map(|objects| objects.keys());
+    let count = names.count();
+    let origin = origin(&wanted.author, format!("declare {count} objects"));
+    edit(desk, origin, wanted.wait_ms, move |accepted, api| {
+        api_part::declare_all(accepted, api, &wanted.objects, wanted.replace)
     })
     .await
 }

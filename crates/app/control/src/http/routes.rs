@@ -1,7 +1,8 @@
 //! The list of all routes. `openapi.json` of `netloom-api` describes the same, and a test compares.
 
 use super::{
-    Role, Routes, access, events, networks, nodes, objects, revisions, unknown_method, unknown_path,
+    Role, Routes, access, events, networks, nodes, objects, peers, revisions, unknown_method,
+    unknown_path,
 };
 
 /// All routes, each with the least role that may use it.
@@ -22,6 +23,11 @@ pub(super) fn all(routes: Routes) -> Routes {
         .post("/v1/networks/{name}/remove", Role::Operator, networks::remove)
         .post("/v1/networks/{name}/connect", Role::Operator, networks::connect)
         .post("/v1/networks/{name}/disconnect", Role::Operator, networks::disconnect)
+        .get("/v1/metrics", Role::Viewer, nodes::metrics)
+        .get("/v1/peers", Role::Viewer, peers::list)
+        .get("/v1/peers/{name}", Role::Viewer, peers::one)
+        .post("/v1/peers/{name}/key", Role::Operator, peers::set_key)
+        .post("/v1/objects", Role::Operator, objects::declare_all)
         .post("/v1/objects/{section}/{name}", Role::Operator, objects::declare)
         .post("/v1/objects/{section}/{name}/remove", Role::Operator, objects::withdraw)
         .post("/v1/nodes/{name}/approve", Role::Admin, nodes::approve)

@@ -224,3 +224,53 @@ fn events_tell_of_changes_at_once_and_end_with_the_token() {
         assert!(next.unwrap().is_none(), "who is shut out hears no more");
     });
 }
+
+#[test]
+fn peers_are_declared_together_or_not_at_all_and_counted() {
+    with_desk(|desk, _| async move {
+        let router = router(&desk, Door::Net);
+        let [viewer, operator] = ["viewer", "operator"].map(|role| token(&desk, role, 60).token);
+        let file =
+            "version: 1\nfabric: shop\nregions: { here: {} }\nnodes: { alpha: { region: here } }\n";
+        let sources = serde_json::json!({ "roots": ["s.yaml"], "texts": { "s.yaml": file } });
+        let body = serde_json::json!({ "sources": sources }).to_string();
+        let (code, said) = ask(&router, "POST", "/v1/apply", Some(&operator), &body).await;
+        assert_eq!(code, 200, "{said}");
+        let objects = |attach: &str| {
+            serde_json::json!({ "objects": {
+                "networks": { "n": { "cidr": "10.0.0.0/16" } },
+                "subnets": { "n": { "network": "n", "cidr": "10.0.1.0/24", "reserved": "last" } },
+                "workloads": { "phone": {
+                    "node": "alpha", "subnet": "n", "address": "10.0.1.2", "attach": { attach: {} },
+                } },
+            } })
+            .to_string()
+        };
+        // The last of them makes no sense, so none is there.
+        let wrong = objects("wireguart");
+        let (code, said) = ask(&router, "POST", "/v1/objects", Some(&operator), &wrong).await;
+        assert_eq!(code, 422, "{said}");
+        let (_, networks) = ask(&router, "GET", "/v1/networks", Some(&viewer), "").await;
+        assert_eq!(networks, "[]");
+        let right = objects("wireguard");
+        let (code, _) = ask(&router, "POST", "/v1/objects", Some(&viewer), &right).await;
+        assert_eq!(code, 403);
+        let (code, said) = ask(&router, "POST", "/v1/objects", Some(&operator), &right).await;
+        assert_eq!(code, 200, "{said}");
+        let key = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=";
+        let set = serde_json::json!({ "public_key": key }).to_string();
+        let (code, said) = ask(&router, "POST", "/v1/peers/phone/key", Some(&operator), &set).await;
+        assert_eq!(code, 200, "{said}");
+        let (_, peer) = ask(&router, "GET", "/v1/peers/phone", Some(&viewer), "").await;
+        let peer: Value = serde_json::from_str(&peer).unwrap();
+        assert_eq!(
+            (&peer["public_key"], &peer["resolvers"][0]),
+            (&key.into(), &"10.0.1.253".into())
+        );
+        let (code, said) = ask(&router, "GET", "/v1/peers/alpha", Some(&viewer), "").await;
+        assert!(code == 404 && said.contains("vpn list"), "{said}");
+        let (code, metrics) = ask(&router, "GET", "/v1/metrics", Some(&viewer), "").await;
+        let line = "netloom_control_node_connected{node=\"alpha\"} 0";
+        assert!(code == 200 && metrics.lines().any(|found| found == line), "{metrics}");
+    });
+}

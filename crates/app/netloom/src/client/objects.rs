@@ -1,7 +1,7 @@
 //! Objects of the fabric, declared one by one.
 
 use super::{Client, ClientError, escaped};
-use netloom_api::{Applied, Declare, Withdraw};
+use netloom_api::{Applied, Declare, DeclareAll, Peer, SetPeerKey, Withdraw};
 
 impl Client {
     /// Declares an object of a section of the fabric's file: `networks`, `subnets`, `security_groups`,
@@ -13,6 +13,30 @@ impl Client {
         wanted: &Declare,
     ) -> Result<Applied, ClientError> {
         self.post(&format!("/v1/objects/{}/{}", escaped(section), escaped(name)), wanted).await
+    }
+
+    /// Declares several objects at once, all of them or none.
+    pub async fn declare_all(&self, wanted: &DeclareAll) -> Result<Applied, ClientError> {
+        self.post("/v1/objects", wanted).await
+    }
+
+    /// The stock WireGuard peers.
+    pub async fn peers(&self) -> Result<Vec<Peer>, ClientError> {
+        self.get("/v1/peers").await
+    }
+
+    /// A stock WireGuard peer.
+    pub async fn peer(&self, name: &str) -> Result<Peer, ClientError> {
+        self.get(&format!("/v1/peers/{}", escaped(name))).await
+    }
+
+    /// Gives a stock WireGuard peer that was declared through the API another key.
+    pub async fn set_peer_key(
+        &self,
+        name: &str,
+        wanted: &SetPeerKey,
+    ) -> Result<Applied, ClientError> {
+        self.post(&format!("/v1/peers/{}/key", escaped(name)), wanted).await
     }
 
     /// Takes back what was declared so.

@@ -77,6 +77,10 @@ impl Config {
         Self { client, author: "SDK".to_owned() }
     }
 
+    pub(crate) fn author(&self) -> &str {
+        &self.author
+    }
+
     /// Who is named in the history.
     #[must_use]
     pub fn with_author(self, author: &str) -> Self {
@@ -137,6 +141,10 @@ impl Network {
     /// None now: later versions may find something wrong with the configuration.
     pub fn new(config: Config) -> Result<Self, NetworkError> {
         Ok(Self { config })
+    }
+
+    pub(crate) fn of(config: Config) -> Self {
+        Self { config }
     }
 
     /// The client below, for everything else.

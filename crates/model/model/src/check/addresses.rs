@@ -46,6 +46,7 @@ fn addressed(declared: &Declared) -> Fabric {
             cidrs: entry.value.cidrs.iter().map(|prefix| prefix.value).collect(),
             zone: None,
             public: false,
+            reserved: entry.value.reserved,
         };
         fabric.subnets.insert(name.clone(), subnet);
     }
@@ -60,6 +61,7 @@ fn addressed(declared: &Declared) -> Fabric {
             subnet: subnet.value.clone(),
             addresses: entry.value.addresses.iter().map(|address| address.value).collect(),
             labels: Default::default(),
+            advertise: entry.value.advertise.iter().map(|prefix| prefix.value).collect(),
             security_groups: BTreeSet::new(),
             attach: Attach::Host,
         };
@@ -81,9 +83,9 @@ fn finding(span: &Span, workload: &str, reason: &Unassigned) -> Diagnostic {
             code::ADDRESS_TAKEN,
             span,
             format!("`{workload}` asks for {address}, which is reserved"),
-            "the first four addresses of a subnet and its last are kept: \
-             network, gateway, DNS, future use, broadcast",
-            "ask for another one",
+            "a subnet keeps five addresses: its first, its last, and three for gateway, DNS and \
+             future use beside one of them",
+            "ask for another one, or move the three with the subnet's `reserved: last` or `first`",
         ),
         Unassigned::Taken { address, by } => Diagnostic::error(
             code::ADDRESS_TAKEN,

@@ -12,6 +12,7 @@ use std::collections::BTreeMap;
 /// of them lacks something, which the checks have reported then.
 pub(super) fn fabric(declared: Declared) -> Option<Fabric> {
     let default_domain = |network: &str| format!("{network}.internal");
+    let key_files = key_files(&declared);
     let fabric = Fabric {
         name: declared.fabric?.value,
         regions: each(declared.regions, |_, span, region| {
@@ -41,9 +42,13 @@ pub(super) fn fabric(declared: Declared) -> Option<Fabric> {
                 cidrs: values(subnet.cidrs),
                 zone: subnet.zone.map(|zone| zone.value),
                 public: subnet.public,
+                reserved: subnet.reserved,
             })
         })?,
-        nodes: each(declared.nodes, |_, span, node| self::node(span, node))?,
+        nodes: each(declared.nodes, |name, span, node| {
+            let private_key_files = key_files.get(name).cloned().unwrap_or_default();
+            Some(fabric::Node { private_key_files, ..self::node(span, node)? })
+        })?,
         workloads: each(declared.workloads, |_, span, workload| self::workload(span, workload))?,
         security_groups: each(declared.security_groups, |_, span, group| {
             Some(fabric::SecurityGroup {
@@ -59,6 +64,17 @@ pub(super) fn fabric(declared: Declared) -> Option<Fabric> {
     with_tests(fabric, declared.tests)
 }
 
+/// Files with private keys by network, of each node.
+fn key_files(declared: &Declared) -> BTreeMap<String, BTreeMap<String, String>> {
+    let mut files: BTreeMap<String, BTreeMap<String, String>> = BTreeMap::new();
+    for (network, entry) in &declared.networks {
+        for (node, path) in &entry.value.private_key_files {
+            files.entry(node.value.clone()).or_default().insert(network.clone(), path.clone());
+        }
+    }
+    files
+}
+
 fn node(span: Span, node: objects::Node) -> Option<fabric::Node> {
     Some(fabric::Node {
         span,
@@ -69,6 +85,7 @@ fn node(span: Span, node: objects::Node) -> Option<fabric::Node> {
         advertise: values(node.advertise),
         tags: node.tags.into_iter().map(|tag| tag.value).collect(),
         security_groups: node.security_groups.into_iter().map(|group| group.value).collect(),
+        private_key_files: BTreeMap::new(),
     })
 }
 
@@ -79,6 +96,7 @@ fn workload(span: Span, workload: Workload) -> Option<fabric::Workload> {
         subnet: workload.subnet?.value,
         addresses: values(workload.addresses),
         labels: workload.labels,
+        advertise: values(workload.advertise),
         security_groups: workload.security_groups.into_iter().map(|group| group.value).collect(),
         attach: workload.attach?,
     })

@@ -17,6 +17,9 @@ pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
     let mut checker = Checker { declared, decoder };
     for network in declared.networks.values() {
         checker.optional(network.value.region.as_ref(), "region");
+        for (node, _) in &network.value.private_key_files {
+            checker.reference(node, "node");
+        }
         if let Some(domain) = &network.value.domain {
             checker.domain(domain);
         }
@@ -36,6 +39,9 @@ pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
         checker.optional(workload.value.node.as_ref(), "node");
         checker.optional(workload.value.subnet.as_ref(), "subnet");
         checker.each(&workload.value.security_groups, "security group");
+        if let Some(endpoint) = &workload.value.endpoint {
+            checker.endpoint(endpoint);
+        }
         checker.distinct(name, workload);
         checker.not_internet(name, &workload.span, "workload");
     }

@@ -2,8 +2,8 @@
 
 use super::{At, Decoder};
 use crate::diagnostic::{Diagnostic, code};
-use crate::fabric::{HealthCheck, LabLink, Protocol, Role};
-use crate::tree::Tree;
+use crate::fabric::{HealthCheck, LabLink, Protocol, Reserved, Role};
+use crate::tree::{Key, Tree};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -37,6 +37,8 @@ pub struct Network {
     pub key_rotation: Option<Duration>,
     /// Tags.
     pub tags: BTreeMap<String, String>,
+    /// Files with private keys, by the node that has them.
+    pub private_key_files: Vec<(At<String>, String)>,
 }
 
 /// A subnet as declared.
@@ -50,6 +52,8 @@ pub struct Subnet {
     pub zone: Option<At<String>>,
     /// Whether it is public.
     pub public: bool,
+    /// Where its own addresses are.
+    pub reserved: Reserved,
 }
 
 /// A node as declared.
@@ -99,11 +103,9 @@ impl Decoder {
 
     /// A network.
     pub fn network(&mut self, tree: &Tree) -> Option<Network> {
-        let fields = self.fields(
-            tree,
-            "a network",
-            &["cidr", "region", "dns", "mtu", "key_rotation", "tags"],
-        )?;
+        const KEYS: [&str; 7] =
+            ["cidr", "region", "dns", "mtu", "key_rotation", "tags", "private_key_files"];
+        let fields = self.fields(tree, "a network", &KEYS)?;
         let cidrs = fields.required("cidr", self).map(|t| self.some_cidrs(t)).unwrap_or_default();
         let region = fields.optional_reference("region", self);
         let (mut domain, mut resolvers) = (None, Vec::new());
@@ -119,17 +121,34 @@ impl Decoder {
         let tags = fields.optional("tags").map(|t| self.texts(t, "`tags`")).unwrap_or_default();
         let key_rotation = fields.optional("key_rotation").and_then(|t| self.key_rotation(t));
         let mtu_bytes = fields.optional("mtu").and_then(|t| self.mtu(t));
-        Some(Network { cidrs, region, domain, resolvers, mtu_bytes, key_rotation, tags })
+        let files = fields.optional("private_key_files");
+        let private_key_files = files.map(|t| self.private_key_files(t)).unwrap_or_default();
+        Some(Network {
+            cidrs,
+            region,
+            domain,
+            resolvers,
+            mtu_bytes,
+            key_rotation,
+            tags,
+            private_key_files,
+        })
     }
 
     /// A subnet.
     pub fn subnet(&mut self, tree: &Tree) -> Option<Subnet> {
-        let fields = self.fields(tree, "a subnet", &["network", "cidr", "zone", "public"])?;
+        const PLACES: [(&str, Reserved); 2] =
+            [("first", Reserved::First), ("last", Reserved::Last)];
+        const KEYS: [&str; 5] = ["network", "cidr", "zone", "public", "reserved"];
+        let fields = self.fields(tree, "a subnet", &KEYS)?;
         let network = fields.reference("network", self);
         let cidrs = fields.required("cidr", self).map(|t| self.some_cidrs(t)).unwrap_or_default();
         let zone = fields.optional_reference("zone", self);
         let public = fields.optional("public").and_then(|t| self.truth(t)).unwrap_or(false);
-        Some(Subnet { network, cidrs, zone, public })
+        let reserved = fields.optional_reference("reserved", self);
+        let reserved = reserved.and_then(|word| self.choice(&word, "a place", &PLACES));
+        let reserved = reserved.unwrap_or_default();
+        Some(Subnet { network, cidrs, zone, public, reserved })
     }
 
     /// A node.
@@ -146,6 +165,16 @@ impl Decoder {
         let groups = fields.optional("security_groups");
         let security_groups = groups.map(|t| self.references(t)).unwrap_or_default();
         Some(Node { region, zone, roles, endpoint, advertise, tags, security_groups })
+    }
+
+    fn private_key_files(&mut self, tree: &Tree) -> Vec<(At<String>, String)> {
+        let entries = self.map(tree, "`private_key_files`").unwrap_or(&[]);
+        let entries = entries.iter().filter(|(key, _)| !key.broken);
+        let file = |(key, value): &(Key, Tree)| {
+            let node = At { value: key.name.clone(), span: key.span.clone() };
+            Some((node, self.absolute_path(value)?))
+        };
+        entries.filter_map(file).collect()
     }
 
     fn roles(&mut self, tree: &Tree) -> Vec<Role> {

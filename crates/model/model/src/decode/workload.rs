@@ -5,6 +5,7 @@ use crate::diagnostic::{Diagnostic, code};
 use crate::fabric::{Attach, Serve, ServeKind};
 use crate::span::Span;
 use crate::tree::{Tree, Value};
+use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -19,19 +20,23 @@ pub struct Workload {
     pub addresses: Vec<At<IpAddr>>,
     /// Labels.
     pub labels: BTreeMap<String, String>,
+    /// Prefixes behind it.
+    pub advertise: Vec<At<IpNet>>,
     /// Security groups.
     pub security_groups: Vec<At<String>>,
+    /// Where it is called, for a stock peer that is.
+    pub endpoint: Option<At<String>>,
     /// What it is.
     pub attach: Option<Attach>,
 }
 
-const FORMS: [&str; 5] = ["container", "process", "host", "netns", "serve"];
+const FORMS: [&str; 6] = ["container", "process", "host", "netns", "serve", "wireguard"];
 
 impl Decoder {
     /// A workload.
     pub fn workload(&mut self, tree: &Tree) -> Option<Workload> {
-        const KEYS: [&str; 6] =
-            ["node", "subnet", "address", "labels", "security_groups", "attach"];
+        const KEYS: [&str; 7] =
+            ["node", "subnet", "address", "labels", "advertise", "security_groups", "attach"];
         let fields = self.fields(tree, "a workload", &KEYS)?;
         let node = fields.reference("node", self);
         let subnet = fields.reference("subnet", self);
@@ -40,10 +45,14 @@ impl Decoder {
             None => Vec::new(),
         };
         let labels = fields.optional("labels").map(|t| self.texts(t, "`labels`"));
+        let advertise = fields.optional("advertise").map(|t| self.cidrs(t)).unwrap_or_default();
         let groups = fields.optional("security_groups");
         let security_groups = groups.map(|t| self.references(t)).unwrap_or_default();
         let attach = fields.required("attach", self).and_then(|t| self.attach(t));
+        let (attach, endpoint) = attach.map_or((None, None), |(form, at)| (Some(form), at));
         Some(Workload {
+            advertise,
+            endpoint,
             node,
             subnet,
             addresses,
@@ -53,10 +62,11 @@ impl Decoder {
         })
     }
 
-    fn attach(&mut self, tree: &Tree) -> Option<Attach> {
+    /// What a workload is, and where its endpoint stands if it has one.
+    fn attach(&mut self, tree: &Tree) -> Option<(Attach, Option<At<String>>)> {
         if let Value::Scalar { text, .. } = &tree.value {
             if text == "host" {
-                return Some(Attach::Host);
+                return Some((Attach::Host, None));
             }
             let found = Diagnostic::error(
                 code::BAD_VALUE,
@@ -89,7 +99,14 @@ impl Decoder {
         given.first().and_then(|(form, value)| self.form(form, value))
     }
 
-    fn form(&mut self, form: &str, value: &Tree) -> Option<Attach> {
+    fn form(&mut self, form: &str, value: &Tree) -> Option<(Attach, Option<At<String>>)> {
+        if form == "wireguard" {
+            return self.stock_peer(value);
+        }
+        Some((self.local_form(form, value)?, None))
+    }
+
+    fn local_form(&mut self, form: &str, value: &Tree) -> Option<Attach> {
         match form {
             "container" => self.container(value),
             "process" => self.process(value),
@@ -131,7 +148,7 @@ impl Decoder {
         Some(Attach::Process { run, environment: environment.unwrap_or_default() })
     }
 
-    fn absolute_path(&mut self, tree: &Tree) -> Option<String> {
+    pub(super) fn absolute_path(&mut self, tree: &Tree) -> Option<String> {
         let path = self.text(tree, "a path such as /run/netns/blue is needed")?;
         if path.starts_with('/') {
             return Some(path.to_owned());

@@ -1,6 +1,7 @@
 //! Addresses: asked for, kept, resting, reserved, exhausted; never twice, and never moved by others.
 
 use netloom_model::Fabric;
+use netloom_model::fabric::Reserved;
 use netloom_model::lease::{self, Leases, Unassigned};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,8 +46,8 @@ fn the_first_address_given_is_the_fifth_of_each_prefix() {
     assert_eq!(addresses(&leases, "a"), ["10.0.1.4", "fd00:10:0:1::4"]);
     assert_eq!(addresses(&leases, "b"), ["10.0.1.5", "fd00:10:0:1::5"]);
     let cidr = "10.0.1.0/24".parse().unwrap();
-    assert_eq!(lease::gateway(cidr).to_string(), "10.0.1.1");
-    assert_eq!(lease::resolver(cidr).to_string(), "10.0.1.2");
+    assert_eq!(lease::gateway(cidr, Reserved::First).to_string(), "10.0.1.1");
+    assert_eq!(lease::resolver(cidr, Reserved::First).to_string(), "10.0.1.2");
 }
 
 #[test]
@@ -114,7 +115,8 @@ fn reserved_and_foreign_and_second_addresses_are_refused() {
         ("fd00:10:0:1:ffff:ffff:ffff:ffff", true),
     ] {
         let prefix = if address.contains(':') { "fd00:10:0:1::/64" } else { "10.0.1.0/24" };
-        let found = lease::is_reserved(prefix.parse().unwrap(), address.parse().unwrap());
+        let found =
+            lease::is_reserved(prefix.parse().unwrap(), Reserved::First, address.parse().unwrap());
         assert_eq!(found, reserved, "{address}");
     }
     let mut fabric = fabric("10.0.1.0/24", &[("a", ""), ("b", ""), ("c", ""), ("d", "")]);
@@ -162,4 +164,55 @@ proptest! {
             leases = now;
         }
     }
+}
+
+fn read(text: &str) -> Fabric {
+    let loaded = netloom_model::load(&["f.yaml".to_owned()], |_| Ok(text.to_owned().into_bytes()));
+    loaded.fabric.unwrap_or_else(|| panic!("{:#?}", loaded.diagnostics))
+}
+
+/// A subnet of a network whose stock peers have its first addresses, as most WireGuard files do.
+fn with_first_addresses(advertise: &str) -> String {
+    format!(
+        "version: 1
+fabric: f
+regions: {{ here: {{}} }}
+networks: {{ n: {{ cidr: 10.0.1.0/28 }} }}
+subnets: {{ s: {{ network: n, cidr: 10.0.1.0/28, reserved: last }} }}
+nodes: {{ alpha: {{ region: here }} }}
+security_groups: {{ g: {{ ingress: [{{ from: all }}] }} }}
+workloads:
+  host: {{ node: alpha, subnet: s, address: 10.0.1.1, security_groups: [g], attach: host }}
+  phone: {{ node: alpha, subnet: s, address: 10.0.1.2, security_groups: [g], advertise: [{advertise}], attach: {{ wireguard: {{}} }} }}
+  a: {{ node: alpha, subnet: s, security_groups: [g], attach: {{ serve: {{ tcp: 1 }} }} }}
+  b: {{ node: alpha, subnet: s, security_groups: [g], attach: {{ serve: {{ tcp: 1 }} }} }}
+"
+    )
+}
+
+#[test]
+fn a_subnet_may_keep_its_last_addresses_instead_of_its_first() {
+    let cidr: ipnet::IpNet = "10.0.1.0/28".parse().unwrap();
+    assert_eq!(lease::gateway(cidr, Reserved::Last).to_string(), "10.0.1.14");
+    assert_eq!(lease::resolver(cidr, Reserved::Last).to_string(), "10.0.1.13");
+    let reserved: Vec<u8> = (0..16)
+        .filter(|last| lease::is_reserved(cidr, Reserved::Last, IpAddr::from([10, 0, 1, *last])))
+        .collect();
+    assert_eq!(reserved, [0, 12, 13, 14, 15]);
+    let fabric = read(&with_first_addresses("192.168.1.0/24"));
+    let (leases, refused) = lease::assign(&fabric, &Leases::default());
+    assert_eq!(refused, []);
+    let texts = |name: &str| leases.workloads[name][0].to_string();
+    assert_eq!(
+        ["host", "phone", "a", "b"].map(texts),
+        ["10.0.1.1", "10.0.1.2", "10.0.1.3", "10.0.1.4"]
+    );
+}
+
+#[test]
+fn no_address_behind_a_peer_is_given_to_another() {
+    let fabric = read(&with_first_addresses("10.0.1.0/30, 10.0.1.4/31"));
+    let (leases, refused) = lease::assign(&fabric, &Leases::default());
+    assert_eq!(refused, []);
+    assert_eq!(leases.workloads["a"][0].to_string(), "10.0.1.6");
 }

@@ -172,6 +172,15 @@ impl Program {
         })
     }
 
+    /// The packet's source (or destination) is a local stock peer's, or behind one; or is neither.
+    pub(super) fn stock_address(self, source: bool, ipv6: bool, inverted: bool) -> Self {
+        self.family(ipv6).address(source, ipv6, KEY).with(Expression::Lookup {
+            set: format!("stock{}", digit(ipv6)),
+            register: KEY,
+            inverted,
+        })
+    }
+
     /// A TCP segment that does not begin a connection: SYN alone of FIN, SYN, RST and ACK does.
     pub(super) fn not_a_first_segment(self) -> Self {
         const FLAGS: u8 = 0x17;
@@ -227,7 +236,12 @@ impl Program {
 
     /// The verdict for one family: by the other side's own class, or by its range's. Whatever a range
     /// is allowed its members are too (policy only allows), so a member may be asked about twice.
-    pub(super) fn decide(direction: Direction, name: &str, ipv6: bool) -> Vec<Rule> {
+    pub(super) fn decide(
+        direction: Direction,
+        name: &str,
+        identities: &str,
+        ipv6: bool,
+    ) -> Vec<Rule> {
         let family = digit(ipv6);
         let own_is_source = direction == Direction::Egress;
         // Addresses are loaded behind the key's three registers.
@@ -237,7 +251,7 @@ impl Program {
             Self::new()
                 .family(ipv6)
                 .address(own_is_source, ipv6, scratch)
-                .map(format!("identities{family}"), scratch, KEY)
+                .map(format!("{identities}{family}"), scratch, KEY)
                 .address(!own_is_source, ipv6, scratch)
                 .map(classes, scratch, class)
                 .meta(MetaKey::Mark, Register(KEY.0 + 2))

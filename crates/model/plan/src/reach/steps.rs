@@ -3,7 +3,7 @@
 use super::{End, Flow, Owner, Step, StepKind};
 use crate::input::PlanInput;
 use crate::{names, peers};
-use netloom_model::fabric::Name;
+use netloom_model::fabric::{Name, StockPeer};
 use netloom_model::span::Span;
 use netloom_policy::Direction;
 use std::collections::BTreeSet;
@@ -27,6 +27,8 @@ pub(super) struct Place<'a> {
     pub(super) is_node: bool,
     /// Whether it is on the node's own stack: the node itself, or a workload of the host.
     pub(super) on_stack: bool,
+    /// The stock peer that it is, if it is one.
+    pub(super) stock: Option<&'a StockPeer>,
     pub(super) span: &'a Span,
 }
 
@@ -63,6 +65,7 @@ impl<'a> Walk<'a> {
                     groups: &workload.security_groups,
                     is_node: false,
                     on_stack: workload.is_host(),
+                    stock: workload.stock_peer(),
                     span: &workload.span,
                 })
             }
@@ -75,6 +78,7 @@ impl<'a> Walk<'a> {
                     groups: &node.security_groups,
                     is_node: true,
                     on_stack: true,
+                    stock: None,
                     span: &node.span,
                 })
             }
@@ -107,7 +111,10 @@ impl<'a> Walk<'a> {
         let finding = match (self.to.owner, to.and_then(|place| place.network)) {
             (Owner::Workload(name), Some(network)) => {
                 let domain = &self.input.fabric.networks[network].domain;
-                format!("{} is {address}", names::workload_name(name, domain))
+                let whole = names::workload_name(name, domain);
+                let behind = !self.input.addresses(name).contains(&address);
+                let is = if behind { "leads to" } else { "is" };
+                format!("{whole} {is} {address}")
             }
             (Owner::Node(name), _) => format!("node {name} is {address}"),
             (Owner::Workload(_) | Owner::Outside, _) => format!("{address}, outside the fabric"),
@@ -190,7 +197,30 @@ impl<'a> Walk<'a> {
         first.filter(|first| *first != network)
     }
 
+    /// The way from one end to the other, over the tunnels of stock peers where an end is one.
     pub(super) fn way(&mut self, from: &Place<'a>, to: &Place<'a>, network: &Name) {
+        self.stock_tunnel(from);
+        if !self.stopped() {
+            self.way_between_nodes(from, to, network);
+        }
+        if !self.stopped() {
+            self.stock_tunnel(to);
+        }
+    }
+
+    fn stock_tunnel(&mut self, place: &Place<'a>) {
+        let Some(peer) = place.stock else { return };
+        if peer.public_key.is_some() {
+            let finding = format!("WireGuard between `{}` and the peer {}", place.node, place.what);
+            self.pass(StepKind::Tunnel, finding, Some(place.span));
+            return;
+        }
+        let finding = format!("the peer {} has no public key, so it cannot connect", place.what);
+        let remedy = "add the peer's `public_key`, or let `netloom vpn export` make a key pair";
+        self.stop(StepKind::Tunnel, finding, Some(place.span), remedy);
+    }
+
+    fn way_between_nodes(&mut self, from: &Place<'a>, to: &Place<'a>, network: &Name) {
         if from.node == to.node {
             let finding = format!("both are on node `{}`: it stays in `{network}` there", to.node);
             self.pass(StepKind::Route, finding, Some(to.span));

@@ -10,9 +10,8 @@ use crate::naming::{HOST_LINK, TUNNEL};
 use crate::{NetworkPlan, firewall, names, peers};
 use ipnet::{IpNet, Ipv6Net};
 use netloom_model::fabric::Name;
-use netloom_model::lease;
 use netloom_state::Namespace;
-use netloom_state::host::{Address, Link, LinkEnd, LinkKind, Neighbour};
+use netloom_state::host::{Address, Link, LinkEnd, LinkKind, Neighbour, Route};
 use std::net::{IpAddr, Ipv6Addr};
 
 impl<'a> Topology<'a> {
@@ -24,8 +23,8 @@ impl<'a> Topology<'a> {
         let service_addresses: Vec<(IpAddr, IpAddr)> = self
             .local_subnets(network)
             .iter()
-            .flat_map(|subnet| &subnet.cidrs)
-            .map(|cidr| (lease::gateway(*cidr), lease::resolver(*cidr)))
+            .flat_map(|subnet| subnet.cidrs.iter().map(|cidr| (*cidr, subnet.reserved)))
+            .map(|(cidr, reserved)| (reserved.gateway(cidr), reserved.resolver(cidr)))
             .collect();
         let state = self.in_namespace(&namespace);
         state.links.insert("lo".to_owned(), loopback());
@@ -38,6 +37,10 @@ impl<'a> Topology<'a> {
             state.routes.insert(way(cidr, METRIC_WAY, TUNNEL, None, None));
             state.routes.insert(stop(cidr, worst));
         }
+        for prefix in self.behind_peers(network) {
+            let state = self.in_namespace(&namespace);
+            state.routes.insert(way(prefix, METRIC_WAY, TUNNEL, None, None));
+        }
         let state = self.in_namespace(&namespace);
         state.routes.insert(stop(default_v4(), worst));
         state.routes.insert(stop(default_v6(), worst));
@@ -47,6 +50,15 @@ impl<'a> Topology<'a> {
             ("ipv4/conf/all/rp_filter", "0"),
         ] {
             state.sysctls.insert(format!("net/{key}"), value.to_owned());
+        }
+        let stock_peers = peers::stock_peers(self.input, self.node, network);
+        if !stock_peers.is_empty() {
+            // Packets to and from a stock peer come and go by the same link, which is no detour.
+            let state = self.in_namespace(&namespace);
+            for link in ["all", TUNNEL] {
+                let switch = format!("net/ipv4/conf/{link}/send_redirects");
+                state.sysctls.insert(switch, "0".to_owned());
+            }
         }
         if joins_host {
             self.join_host(network, &namespace);
@@ -60,10 +72,33 @@ impl<'a> Topology<'a> {
             key_rotation: self.input.fabric.networks[network].key_rotation,
             namespace,
             peers: peers::peers(self.input, self.node, network),
+            stock_peers,
             resolver_addresses: service_addresses.iter().map(|(_, dns)| *dns).collect(),
             names: names::names(self.input, network),
             policy,
         }
+    }
+
+    /// What is behind the stock peers of a network, on whatever node they are.
+    pub(super) fn behind_peers(&self, network: &str) -> Vec<IpNet> {
+        let workloads = self.input.workloads_in(network);
+        workloads.flat_map(|(_, workload)| workload.advertise.iter().copied()).collect()
+    }
+
+    /// The same, without what the node's stack reaches through another network already: one stack has
+    /// one way to each prefix.
+    fn behind_peers_for_host(&mut self, network: &str) -> Vec<IpNet> {
+        let mut behind = self.behind_peers(network);
+        let joined = self.input.stack_networks_of(self.node).iter();
+        let cidrs: Vec<IpNet> = joined
+            .flat_map(|name| self.input.fabric.networks[name].cidrs.iter().copied())
+            .collect();
+        let routes = &self.in_namespace(&Namespace::Host).routes;
+        behind.retain(|prefix| {
+            let has_way = |route: &Route| route.destination == *prefix;
+            !cidrs.contains(prefix) && !routes.iter().any(has_way)
+        });
+        behind
     }
 
     pub(super) fn node_prefix(&self) -> IpNet {
@@ -86,10 +121,14 @@ impl<'a> Topology<'a> {
         // A workload of the host speaks with its own address, the node itself with the node's.
         let v4_source = addresses.iter().copied().find(IpAddr::is_ipv4);
         let v6_source = addresses[1..].iter().copied().find(IpAddr::is_ipv6).unwrap_or(own);
-        let cidrs = self.input.fabric.networks[network].cidrs.clone();
+        let mut prefixes = self.input.fabric.networks[network].cidrs.clone();
+        if addresses.len() > 1 {
+            // The host is in the network by what it runs there, and reaches what peers lead to.
+            prefixes.extend(self.behind_peers_for_host(network));
+        }
         let other_nodes = self.nodes_first_met_in(network);
         let state = self.in_namespace(&Namespace::Host);
-        for cidr in cidrs {
+        for cidr in prefixes {
             let via = match cidr {
                 IpNet::V4(_) => v4_source.map(|source| (IpAddr::from(GATEWAY_V4), source)),
                 IpNet::V6(_) => Some((IpAddr::from(GATEWAY_V6), v6_source)),

@@ -2,10 +2,11 @@
 
 use crate::firewall::{CompiledPolicy, Local, Policies};
 use crate::input::PlanInput;
-use crate::naming::{HOST_LINK, identity_hint, link_name};
+use crate::naming::{HOST_LINK, TUNNEL, identity_hint, link_name};
 use netloom_model::Span;
-use netloom_model::fabric::{Name, Protocol};
+use netloom_model::fabric::{Attach, Name, Protocol, Workload};
 use netloom_policy::allowance::{self, Allowance, Direction};
+use netloom_policy::interval::address_number;
 use netloom_policy::table::Members;
 use netloom_policy::{IntervalSet, Selector};
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,19 +21,45 @@ pub(crate) fn policy_of(
     desk.number_all(network);
     let (mut locals, mut policies) = (Vec::new(), Policies::default());
     for (name, workload) in input.workloads_of(network, node) {
-        let link = if workload.is_host() { HOST_LINK.into() } else { link_name("w-", name) };
+        let link = match &workload.attach {
+            Attach::Host => HOST_LINK.to_owned(),
+            Attach::Wireguard(_) => TUNNEL.to_owned(),
+            _ => link_name("w-", name),
+        };
+        let behind = behind(input, network, name, workload);
         let identity = desk.add(&workload.security_groups, false, &mut policies);
         let addresses = input.addresses(name).to_vec();
-        locals.push(Local { link, addresses, identity });
+        locals.push(Local { link, addresses, behind, identity });
     }
     if input.stack_networks_of(node).contains(network) {
         let groups = &input.fabric.nodes[node].security_groups;
         let identity = desk.add(groups, groups.is_empty(), &mut policies);
         let addresses = vec![input.node_address(node).into()];
-        locals.push(Local { link: HOST_LINK.into(), addresses, identity });
+        let behind = IntervalSet::EMPTY;
+        locals.push(Local { link: HOST_LINK.into(), addresses, behind, identity });
     }
     let policy = CompiledPolicy::compile(&locals, &policies, &members(input, network));
     (locals, policy)
+}
+
+/// The addresses behind a stock peer that are nobody else's: as for the tunnel, the longest prefix
+/// says whose an address is.
+fn behind(input: &PlanInput<'_>, network: &str, name: &str, workload: &Workload) -> IntervalSet {
+    if workload.advertise.is_empty() {
+        return IntervalSet::EMPTY;
+    }
+    let others = input.workloads_in(network).filter(|(other, _)| *other != name);
+    let prefixes: Vec<_> = others.flat_map(|(_, other)| other.advertise.iter().copied()).collect();
+    let addresses = input.workloads_in(network).flat_map(|(name, _)| input.addresses(name));
+    let nodes = input.stacks_in(network).iter().map(|node| input.node_address(node).into());
+    let numbers = addresses.copied().chain(nodes).map(address_number);
+    let taken: IntervalSet = numbers.map(|number| (number, number)).collect();
+    let part = |prefix: &ipnet::IpNet| {
+        let longer = prefixes.iter().filter(|other| prefix.contains(*other) && *other != prefix);
+        let own = IntervalSet::prefix(*prefix).difference(&taken);
+        longer.fold(own, |own, other| own.difference(&IntervalSet::prefix(*other)))
+    };
+    workload.advertise.iter().map(part).fold(IntervalSet::EMPTY, |all, part| all.union(&part))
 }
 
 /// The groups of every address in a network.

@@ -9,7 +9,6 @@ use crate::WorkloadPlan;
 use crate::input::Attachment;
 use crate::naming::{WORKLOAD_LINK, link_name};
 use netloom_model::fabric::{Attach, Name, Workload};
-use netloom_model::lease;
 use netloom_state::Namespace;
 use netloom_state::host::Neighbour;
 use std::net::IpAddr;
@@ -65,6 +64,8 @@ impl<'a> Topology<'a> {
             Attach::Container { .. } | Attach::Process { .. } | Attach::Serve(_) => {
                 Namespace::Own(format!("workload-{name}"))
             }
+            // It is elsewhere; its packets come out of the tunnel.
+            Attach::Wireguard(_) => network_namespace(self.input.fabric.network_of(workload)),
         })
     }
 
@@ -92,16 +93,19 @@ impl<'a> Topology<'a> {
             .cidrs
             .iter()
             .filter(|cidr| addresses.iter().any(|address| cidr.contains(address)))
-            .map(
-                |cidr| {
-                    if cidr.addr().is_ipv6() { GATEWAY_V6.into() } else { lease::gateway(*cidr) }
-                },
-            )
+            .map(|cidr| {
+                if cidr.addr().is_ipv6() {
+                    GATEWAY_V6.into()
+                } else {
+                    subnet.reserved.gateway(*cidr)
+                }
+            })
             .collect();
         let destinations = match namespace {
             Namespace::Path(_) => {
                 let cidrs = &self.input.fabric.networks[&subnet.network].cidrs;
-                cidrs.iter().copied().chain([self.node_prefix()]).collect()
+                let behind = self.behind_peers(&subnet.network);
+                cidrs.iter().copied().chain([self.node_prefix()]).chain(behind).collect()
             }
             Namespace::Host | Namespace::Own(_) => vec![default_v4(), default_v6()],
         };
@@ -126,7 +130,7 @@ impl<'a> Topology<'a> {
     fn resolv_conf(&self, workload: &Workload) -> String {
         let subnet = &self.input.fabric.subnets[&workload.subnet];
         let domain = &self.input.fabric.networks[&subnet.network].domain;
-        let servers = subnet.cidrs.iter().map(|cidr| lease::resolver(*cidr));
+        let servers = subnet.cidrs.iter().map(|cidr| subnet.reserved.resolver(*cidr));
         let lines: String = servers.map(|server| format!("nameserver {server}\n")).collect();
         format!("{lines}search {domain}\noptions ndots:4 timeout:1 attempts:2\n")
     }

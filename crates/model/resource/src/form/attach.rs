@@ -1,8 +1,9 @@
 //! How a workload is run, on the wire.
 
 use super::{LIST_MAX, TEXT_BYTES_MAX};
-use netloom_model::fabric::{Attach, Serve, ServeKind};
+use netloom_model::fabric::{Attach, Serve, ServeKind, StockPeer};
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 netloom_cbor::code! {
     /// What a built-in server speaks.
@@ -45,6 +46,17 @@ netloom_cbor::choice! {
             /// What each speaks, and on which port.
             1 => servers: Vec<(ServeKindForm, u16)> [max LIST_MAX],
         },
+        /// A stock WireGuard peer.
+        5 => Wireguard {
+            /// Its X25519 key.
+            1 => public_key: Option<[u8; 32]>,
+            /// Where its node calls it.
+            2 => endpoint: Option<String> [max TEXT_BYTES_MAX],
+            /// How often its node sends something.
+            3 => keepalive_s: Option<u16>,
+            /// File on its node with the preshared key.
+            4 => preshared_key_file: Option<String> [max TEXT_BYTES_MAX],
+        },
     }
 }
 
@@ -68,6 +80,15 @@ impl From<&Attach> for AttachForm {
                 };
                 Self::Serve { servers: servers.iter().map(form).collect() }
             }
+            Attach::Wireguard(peer) => {
+                let seconds = |time: Duration| u16::try_from(time.as_secs()).unwrap_or(u16::MAX);
+                Self::Wireguard {
+                    public_key: peer.public_key,
+                    endpoint: peer.endpoint.clone(),
+                    keepalive_s: peer.keepalive.map(seconds),
+                    preshared_key_file: peer.preshared_key_file.clone(),
+                }
+            }
         }
     }
 }
@@ -89,6 +110,10 @@ impl From<AttachForm> for Attach {
                     port,
                 };
                 Self::Serve(servers.into_iter().map(serve).collect())
+            }
+            AttachForm::Wireguard { public_key, endpoint, keepalive_s, preshared_key_file } => {
+                let keepalive = keepalive_s.map(|seconds| Duration::from_secs(seconds.into()));
+                Self::Wireguard(StockPeer { public_key, endpoint, keepalive, preshared_key_file })
             }
         }
     }

@@ -173,6 +173,11 @@ impl Driver {
         status.devices = self.device_kinds();
         let engine = self.node.counters().drops();
         status.drops = engine.map(|(reason, count)| (format!("{reason:?}"), count)).collect();
+        status.packets = (self.node.counters().sealed_packets, self.node.counters().opened_packets);
+        status.traffic = self.traffic;
+        let offloads = self.devices.iter().map(|(id, device)| (*id, device.offloads()));
+        status.offloads = offloads.collect();
+        status.has_send_offload = self.socket.has_send_offload();
         status.drops.insert("DeviceRefused".to_owned(), self.device_drops);
         status.drops.insert("SocketRefused".to_owned(), self.socket_drops);
         status

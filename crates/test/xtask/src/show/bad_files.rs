@@ -24,7 +24,7 @@ const ERRORS_MIN: usize = 2;
 /// The broken files, each with a comment that says what must be found in it.
 const FOLDER: &str = "crates/model/model/tests/broken";
 /// The corpora of the fuzz harnesses, and the tests that replay each.
-const CORPORA: [(&str, &[&str]); 8] = [
+const CORPORA: [(&str, &[&str]); 9] = [
     ("model_file", &["netloom-model", "--test", "it", "corpus"]),
     ("wireguard_message", &["netloom-node", "--test", "it", "corpus"]),
     ("node_outer", &["netloom-node", "--test", "it", "corpus"]),
@@ -32,6 +32,7 @@ const CORPORA: [(&str, &[&str]); 8] = [
     ("cbor_record", &["netloom-cbor", "--test", "it", "corpus"]),
     ("control_protocol_stream", &["netloom-control-protocol", "--test", "it", "corpus"]),
     ("resource_payload", &["netloom-resource", "--test", "slices", "corpus"]),
+    ("wg_quick_file", &["netloom-wg-quick", "--test", "import", "corpus"]),
     ("netlink_reply", &["netloom-sys", "--lib", "netlink"]),
 ];
 

