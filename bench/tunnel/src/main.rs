@@ -55,12 +55,23 @@ fn main() -> ExitCode {
     }
 }
 
+/// Ours with each of the kernel's offloads off, and with none.
+const WITHOUT: [(&str, &str); 4] = [
+    ("netloom without TUN offloads", "tun-tcp"),
+    ("netloom without UDP_SEGMENT", "udp-send"),
+    ("netloom without UDP_GRO", "udp-receive"),
+    ("netloom without offloads", "tun-tcp,udp-send,udp-receive"),
+];
+
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut tunnels = vec![
         Tunnel::none("plain veth"),
         Tunnel::of("netloom", &arguments.netloom, &["wireguard"]),
         Tunnel::fabric("netloom agents", &arguments.netloom),
     ];
+    tunnels.extend(WITHOUT.iter().map(|(name, offloads)| {
+        Tunnel::of(name, &arguments.netloom, &["wireguard", "--without", offloads])
+    }));
     tunnels.retain(|tunnel| arguments.only.is_empty() || arguments.only.contains(&tunnel.name));
     tunnels.extend(arguments.peers.iter().map(|(name, program)| Tunnel::of(name, program, &[])));
     let mut found: BTreeMap<(String, &str), Vec<f64>> = BTreeMap::new();

@@ -30,6 +30,9 @@ pub(crate) fn all(
         found.push(("1 stream CPU-s per GiB, sender", sender / single.gib));
         found.push(("1 stream CPU-s per GiB, receiver", receiver / single.gib));
     }
+    let loaded = loaded(ground, seconds)?;
+    found.push(("round trip beside 1 stream p50 us", loaded.0));
+    found.push(("round trip beside 1 stream p99 us", loaded.1));
     found.push(("1 stream back Gbit/s", transfer(ground, seconds, &["--reverse"])?.gbit_s));
     found.push(("8 streams Gbit/s", transfer(ground, seconds, &["--parallel", "8"])?.gbit_s));
     for (rate, cost, bytes) in [
@@ -44,6 +47,19 @@ pub(crate) fn all(
     }
     found.extend(ground.memory_mib()?.map(|memory| ("memory MiB", memory)));
     Ok(found)
+}
+
+/// Echoes while a stream takes all that there is.
+fn loaded(ground: &Ground, seconds: Duration) -> anyhow::Result<(f64, f64)> {
+    let count = u32::try_from(seconds.as_millis() / ECHO_INTERVAL.as_millis()).unwrap_or(ECHOES);
+    std::thread::scope(|scope| {
+        let stream = scope.spawn(|| transfer(ground, seconds + Duration::from_secs(1), &[]));
+        std::thread::sleep(Duration::from_millis(800));
+        let echoes = echo(ground, count);
+        let stream = stream.join().map_err(|_| anyhow::anyhow!("the stream's thread panicked"))?;
+        stream?;
+        echoes
+    })
 }
 
 /// What a transfer gave.

@@ -5,6 +5,8 @@ mod server;
 use crate::output;
 use anyhow::Context as _;
 use netloom_sys::signal::{Signal, SignalFd};
+use netloom_sys::tunnel::TunnelOffloads;
+use netloom_tunnel::Offloads;
 use server::Server;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::CommandExt as _;
@@ -33,9 +35,40 @@ pub(crate) struct Wireguard {
     /// Shake hands with every peer anew this often, instead of when a session is two minutes old.
     #[arg(long, hide = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     rekey_after_s: Option<u64>,
+    /// Do without an offload of the kernel, if it misbehaves on this host.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "OFFLOAD",
+        value_delimiter = ',',
+        env = "NETLOOM_WITHOUT_OFFLOADS"
+    )]
+    without: Vec<Offload>,
     /// Tell the process that waits for it.
     #[arg(long, hide = true)]
     tell: bool,
+}
+
+/// What of the kernel a tunnel uses to carry many packets in one piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Offload {
+    /// TCP at the interface, both ways (TSO, GRO); without it UDP goes one by one, too.
+    TunTcp,
+    /// UDP at the interface, both ways (USO, GRO).
+    TunUdp,
+    /// Datagrams that are sent (UDP_SEGMENT).
+    UdpSend,
+    /// Datagrams that are received (UDP_GRO).
+    UdpReceive,
+}
+
+impl Wireguard {
+    fn offloads(&self) -> Offloads {
+        let has = |offload| !self.without.contains(&offload);
+        let tcp = has(Offload::TunTcp);
+        let device = TunnelOffloads { tcp, udp: tcp && has(Offload::TunUdp) };
+        Offloads { device, send: has(Offload::UdpSend), receive: has(Offload::UdpReceive) }
+    }
 }
 
 pub(crate) fn run(arguments: &Wireguard) -> anyhow::Result<ExitCode> {
@@ -57,6 +90,9 @@ fn detach(arguments: &Wireguard) -> anyhow::Result<ExitCode> {
     let mut command = Command::new(executable);
     command.args(["wireguard", "--foreground", "--tell", "--mtu"]).arg(arguments.mtu.to_string());
     command.arg("--sockets").arg(&arguments.sockets).arg(&arguments.interface);
+    for offload in arguments.without.iter().filter_map(clap::ValueEnum::to_possible_value) {
+        command.args(["--without", offload.get_name()]);
+    }
     if let Some(seconds) = arguments.rekey_after_s {
         command.args(["--rekey-after-s", &seconds.to_string()]);
     }

@@ -2,6 +2,7 @@
 
 mod commands;
 
+use crate::Offloads;
 use crate::traffic::Traffic;
 pub(crate) use commands::Command;
 use netloom_base::{PacketBatch, Seed, WallTime};
@@ -39,6 +40,7 @@ const TURNS_MAX: usize = 8;
 pub(crate) struct Driver {
     node: Node,
     socket: UdpSocket,
+    offloads: Offloads,
     /// No earlier time goes into handshakes.
     wall_floor: WallTime,
     devices: BTreeMap<NetworkId, TunnelDevice>,
@@ -77,6 +79,7 @@ impl Driver {
         Ok(Self {
             node: Node::new(NodeConfig::default(), seed, monotonic_now()),
             socket,
+            offloads: Offloads::default(),
             wall_floor: WallTime(0),
             devices: BTreeMap::new(),
             waker,

@@ -98,6 +98,23 @@ pub struct PeerChanges {
     pub remove: Vec<PublicKey>,
 }
 
+/// What of the kernel is used, where it has it. All of it, unless told otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offloads {
+    /// At devices: payload of one flow in one piece (TSO, USO, GRO).
+    pub device: TunnelOffloads,
+    /// At the port, out: datagrams of one size to one peer in one piece (`UDP_SEGMENT`).
+    pub send: bool,
+    /// At the port, in: datagrams of one flow in one piece (`UDP_GRO`).
+    pub receive: bool,
+}
+
+impl Default for Offloads {
+    fn default() -> Self {
+        Self { device: TunnelOffloads { tcp: true, udp: true }, send: true, receive: true }
+    }
+}
+
 /// How the tunnels are doing.
 #[derive(Clone, Debug, Default)]
 pub struct TunnelStatus {
@@ -189,6 +206,15 @@ impl Tunnels {
     /// The thread has ended.
     pub fn set_socket(&self, socket: UdpSocket) -> Result<(), TunnelServiceError> {
         self.ask(|reply| Command::SetSocket(socket, reply))?.map_err(TunnelServiceError::Poll)
+    }
+
+    /// Does without some of the kernel's offloads, or uses them again: at the port at once, at devices from their
+    /// next setting on.
+    ///
+    /// # Errors
+    /// The thread has ended.
+    pub fn set_offloads(&self, offloads: Offloads) -> Result<(), TunnelServiceError> {
+        self.ask(|reply| Command::SetOffloads(offloads, reply))
     }
 
     /// Removes a network and closes its device.

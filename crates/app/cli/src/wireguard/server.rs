@@ -77,6 +77,7 @@ impl Server {
         let udp = UdpSocket::bind_any(0)?;
         let listen_port = udp.local_address().context("the port")?.port();
         let tunnels = Tunnels::start_on(udp.try_clone().context("the port")?, Seed(seed))?;
+        tunnels.set_offloads(arguments.offloads())?;
         let interface = Interface::on_port(listen_port);
         let mtu_bytes = arguments.mtu as usize;
         let rekeying = arguments.rekey_after_s.map(Duration::from_secs);

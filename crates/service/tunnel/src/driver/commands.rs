@@ -1,11 +1,11 @@
 //! What the driver is asked between two batches: other networks, other peers, how it is.
 
 use super::{Driver, INNER_PACKETS_MAX, SOCKET};
-use crate::{NetworkSetup, PeerChanges, TunnelServiceError, TunnelStatus};
+use crate::{NetworkSetup, Offloads, PeerChanges, TunnelServiceError, TunnelStatus};
 use netloom_base::{PacketBatch, WallTime};
 use netloom_node::{NetworkConfig, NetworkId, PeerConfig};
 use netloom_sys::clock::monotonic_now;
-use netloom_sys::tunnel::{TunnelKind, TunnelOffloads};
+use netloom_sys::tunnel::TunnelKind;
 use netloom_sys::udp::UdpSocket;
 use std::collections::BTreeMap;
 use std::io;
@@ -19,6 +19,7 @@ pub(crate) enum Command {
     RemoveNetwork(NetworkId, Sender<()>),
     SetSocket(UdpSocket, Sender<io::Result<()>>),
     RaiseWallFloor(WallTime, Sender<()>),
+    SetOffloads(Offloads, Sender<()>),
     Devices(Sender<BTreeMap<NetworkId, TunnelKind>>),
     Status(Sender<TunnelStatus>),
 }
@@ -40,10 +41,15 @@ impl Driver {
                     self.devices.remove(&id);
                     let _ = reply.send(());
                 }
-                Ok(Command::SetSocket(mut socket, reply)) => {
-                    socket.set_receive_offload(true);
+                Ok(Command::SetOffloads(offloads, reply)) => {
+                    self.offloads = offloads;
+                    self.apply_to_socket();
+                    let _ = reply.send(());
+                }
+                Ok(Command::SetSocket(socket, reply)) => {
                     let _ = self.poller.remove(self.socket.as_fd());
                     self.socket = socket;
+                    self.apply_to_socket();
                     let _ = reply.send(self.poller.add(self.socket.as_fd(), SOCKET));
                 }
                 Ok(Command::RaiseWallFloor(floor, reply)) => {
@@ -72,7 +78,7 @@ impl Driver {
             .map_err(|source| TunnelServiceError::Network { network: name.clone(), source })?;
         self.make_room(mtu_bytes);
         if let Some(mut device) = device {
-            device.set_offloads(TunnelOffloads { tcp: true, udp: true });
+            device.set_offloads(self.offloads.device);
             self.devices.remove(&id);
             let number = u64::from(id.0);
             self.poller.add(device.as_fd(), number).map_err(TunnelServiceError::Poll)?;
@@ -95,6 +101,11 @@ impl Driver {
             self.node.call_peer(now, id, &key);
         }
         Ok(())
+    }
+
+    fn apply_to_socket(&mut self) {
+        self.socket.set_receive_offload(self.offloads.receive);
+        self.socket.set_send_offload(self.offloads.send);
     }
 
     /// Room for packets of a network: those of the largest.

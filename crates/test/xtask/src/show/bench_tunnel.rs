@@ -29,8 +29,19 @@ struct Options {
     no_install: bool,
 }
 
+/// What is measured beside others.
+const OURS: [&str; 7] = [
+    "plain veth",
+    "netloom",
+    "netloom agents",
+    "netloom without TUN offloads",
+    "netloom without UDP_SEGMENT",
+    "netloom without UDP_GRO",
+    "netloom without offloads",
+];
+
 /// What is printed of each implementation.
-const MEASURES: [&str; 11] = [
+const MEASURES: [&str; 13] = [
     "1 stream Gbit/s",
     "1 stream back Gbit/s",
     "8 streams Gbit/s",
@@ -41,6 +52,8 @@ const MEASURES: [&str; 11] = [
     "UDP 1372 B kpps delivered",
     "round trip p50 us",
     "round trip p99 us",
+    "round trip beside 1 stream p50 us",
+    "round trip beside 1 stream p99 us",
     "memory MiB",
 ];
 
@@ -68,7 +81,7 @@ fn run(options: &[String]) -> anyhow::Result<Report> {
     let figures = Figures::of(&mut command)?;
     let mut report = Report::default();
     let names = others.iter().map(|(name, _)| *name);
-    for name in ["plain veth", "netloom", "netloom agents"].into_iter().chain(names) {
+    for name in OURS.into_iter().chain(names) {
         for measure in MEASURES {
             let figure = format!("{name} | {measure}");
             if figures.decimal(&figure).is_some() {
