@@ -10,9 +10,7 @@
 //! While large packets are sent, a probe of the size in force is sent every [`checks::INTERVAL`], but one for
 //! [`checks::SHARE`] such packets only. One without an answer starts a search; the size in force stays until that
 //! has ended, or for [`HOLD`], so that senders are told one size and not several. If nothing at all is answered,
-//! the path is down and says nothing of sizes.
-//!
-//! Sizes are those of packets inside the tunnel, without padding.
+//! the path is down and says nothing of sizes. Sizes are those of packets inside the tunnel, without padding.
 
 mod checks;
 mod round_trip;
@@ -21,12 +19,10 @@ mod search;
 use checks::Checks;
 use netloom_base::Time;
 use round_trip::RoundTrip;
+pub use search::Probe;
 use search::{Search, Sent};
-
 use std::collections::VecDeque;
 use std::time::Duration;
-
-pub use search::Probe;
 
 /// What every path takes: an underlay of 1,280 bytes without the headers of IPv6 and UDP, and those of data (32).
 pub const PATH_BYTES_MIN: usize = 1280 - 40 - 8 - 32;
