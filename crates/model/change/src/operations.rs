@@ -16,7 +16,7 @@ pub struct NodeChange {
     pub started: Vec<Name>,
     /// Workloads that stop.
     pub stopped: Vec<Name>,
-    /// Other nodes, by network, that it begins to talk to, or stops talking to, or talks to otherwise.
+    /// Other nodes and stock peers, by network, that it begins to talk to, or stops talking to, or talks to otherwise.
     pub peers: Vec<(Name, Name)>,
     /// Networks whose names change.
     pub names: Vec<Name>,
@@ -129,11 +129,15 @@ fn compare(old: &NodePlan, new: &NodePlan) -> NodeChange {
     let networks: BTreeSet<&Name> = old.networks.keys().chain(new.networks.keys()).collect();
     for network in networks {
         let (was, is) = (old.networks.get(network), new.networks.get(network));
+        let plans = || [was, is].into_iter().flatten();
+        // Nodes and workloads share no name.
         let peers: BTreeSet<&Name> =
-            [was, is].into_iter().flatten().flat_map(|plan| plan.peers.keys()).collect();
+            plans().flat_map(|plan| plan.peers.keys().chain(plan.stock_peers.keys())).collect();
         for peer in peers {
             let of = |plan: Option<&netloom_plan::NetworkPlan>| plan?.peers.get(peer).cloned();
-            if of(was) != of(is) {
+            let stock =
+                |plan: Option<&netloom_plan::NetworkPlan>| plan?.stock_peers.get(peer).cloned();
+            if of(was) != of(is) || stock(was) != stock(is) {
                 change.peers.push((network.clone(), peer.clone()));
             }
         }

@@ -160,7 +160,10 @@ fn nothing_changes_where_only_the_text_does() {
 fn flows_are_those_that_explain_would_answer_otherwise() {
     let mut compared = 0;
     for seed in 0..80 {
-        let before = World::of(netloom_testkit::fabric(&yaml(seed, Size::default())), None);
+        let before = World::of(
+            netloom_testkit::fabric(&yaml(seed, Size { peers_max: 3, ..Size::default() })),
+            None,
+        );
         let mut fabric = before.fabric.clone();
         // Take a rule away, and a workload.
         if let Some(group) = fabric.security_groups.values_mut().find(|g| !g.ingress.is_empty()) {
@@ -200,7 +203,10 @@ fn flows_are_those_that_explain_would_answer_otherwise() {
 fn operations_are_those_between_whole_plans_of_every_node() {
     let mut compared = 0;
     for seed in 0..120 {
-        let before = World::of(netloom_testkit::fabric(&yaml(seed, Size::default())), None);
+        let before = World::of(
+            netloom_testkit::fabric(&yaml(seed, Size { peers_max: 3, ..Size::default() })),
+            None,
+        );
         let mut fabric = before.fabric.clone();
         let pick = usize::try_from(seed).unwrap();
         let workload = fabric.workloads.keys().nth(pick % fabric.workloads.len()).unwrap().clone();
@@ -242,4 +248,19 @@ fn leases_are_kept() {
     assert_eq!(before.leases.workloads["web-1"], after.leases.workloads["web-1"]);
     let none = Leases::default();
     assert_ne!(none.workloads.get("web-1"), before.leases.workloads.get("web-1"));
+}
+
+#[test]
+fn a_peer_that_gets_its_key_is_told_on_its_node_alone() {
+    let peer = |key: &str| {
+        let attach = format!("attach: {{ wireguard: {{ {key} }} }}");
+        format!("{BEFORE}  phone: {{ node: one, subnet: s, security_groups: [web], {attach} }}\n")
+    };
+    let key = format!("public_key: \"{}E=\"", "A".repeat(42));
+    let (before, after) = change(&peer(""), &peer(&key));
+    let nodes = operations(&before.whole(), &after.whole(), NODES_MAX).nodes;
+    assert_eq!(nodes.keys().collect::<Vec<_>>(), ["one"], "others know it by its addresses");
+    assert_eq!(nodes["one"].peers, [("app".to_owned(), "phone".to_owned())]);
+    // Policy is what it was: it let flows through before there was a way for them.
+    assert_eq!(flows(&before.whole(), &after.whole()).changes, []);
 }

@@ -189,17 +189,6 @@ impl<'a> Desk<'a> {
     /// What of the interface's settings means less here, or nothing.
     fn settings(&mut self) {
         let interface = &self.file.interface;
-        if let Some(port) = interface.listen_port {
-            let message = format!(
-                "peers call UDP port {port}; the node's tunnels listen on the port that it joined with"
-            );
-            self.find(
-                Severity::Note,
-                0,
-                message,
-                "`netloom status` shows it; redirect the other if they differ",
-            );
-        }
         if let Some((line, table)) = &interface.table {
             let message = format!("left out: Table = {table}; the host's own routes are planned");
             self.find(Severity::Warning, *line, message, "see `netloom plan` for what they are");

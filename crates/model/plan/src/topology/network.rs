@@ -127,7 +127,10 @@ impl<'a> Topology<'a> {
             prefixes.extend(self.behind_peers_for_host(network));
         }
         let other_nodes = self.nodes_first_met_in(network);
+        let worst = netloom_state::stop_metric(&self.input.fabric.name);
+        let behind = if addresses.len() > 1 { self.behind_peers(network) } else { Vec::new() };
         let state = self.in_namespace(&Namespace::Host);
+        state.routes.extend(behind.into_iter().map(|prefix| stop(prefix, worst)));
         for cidr in prefixes {
             let via = match cidr {
                 IpNet::V4(_) => v4_source.map(|source| (IpAddr::from(GATEWAY_V4), source)),

@@ -139,7 +139,7 @@ fn read(reading: &Reading, path: &Path) -> anyhow::Result<Imported> {
     if !broken {
         imported = import.run(&file);
         findings.append(&mut imported.findings);
-        findings.extend(other_port(reading, &node, &file));
+        findings.extend(port_of_peers(reading, &node, &file));
     }
     show(path, &mut findings);
     let errors = findings.iter().filter(|found| found.severity == Severity::Error).count();
@@ -178,18 +178,23 @@ pub(super) fn own_node(host: &Host) -> anyhow::Result<String> {
     Ok(own_facts(host)?.node)
 }
 
-/// That the peers' configurations name another port than the node listens on, if they do.
-fn other_port(reading: &Reading, node: &str, file: &File) -> Option<Finding> {
-    let facts = own_facts(&reading.host).ok().filter(|facts| facts.node == node)?;
-    let (wanted, own) = (file.interface.listen_port?, facts.listen_port);
-    (wanted != own).then(|| Finding {
-        line: 0,
-        severity: Severity::Warning,
-        message: format!("the file's peers call UDP port {wanted}, and this node listens on {own}"),
-        solution: format!(
-            "redirect one to the other, change the peers' Endpoint, or begin the fabric with --port {wanted}"
+/// What is to be known of the port that the file's peers call: nothing where the node listens there.
+fn port_of_peers(reading: &Reading, node: &str, file: &File) -> Option<Finding> {
+    let wanted = file.interface.listen_port?;
+    let facts = own_facts(&reading.host).ok().filter(|facts| facts.node == node);
+    let solution = format!(
+        "where it differs, redirect one port to the other, change the peers' Endpoint, or begin the \
+         node with --port {wanted}"
+    );
+    let (severity, message) = match facts {
+        Some(facts) if facts.listen_port == wanted => return None,
+        Some(JoinedFacts { listen_port: own, .. }) => (
+            Severity::Warning,
+            format!("the file's peers call UDP port {wanted}, and this node listens on {own}"),
         ),
-    })
+        None => (Severity::Note, format!("the file's peers call UDP port {wanted} of `{node}`")),
+    };
+    Some(Finding { line: 0, severity, message, solution })
 }
 
 /// Puts keys into files of their own, and gives those that were not there. One that is there with
