@@ -32,7 +32,7 @@ pub(crate) struct Wireguard {
     /// Folder of the socket that `wg` speaks to.
     #[arg(long, default_value = SOCKETS, value_name = "FOLDER")]
     sockets: PathBuf,
-    /// Shake hands with every peer anew this often, instead of when a session is two minutes old.
+    /// Replace sessions when they are so old, instead of two minutes.
     #[arg(long, hide = true, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
     rekey_after_s: Option<u64>,
     /// Do without an offload of the kernel, if it misbehaves on this host.

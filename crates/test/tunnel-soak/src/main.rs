@@ -40,7 +40,7 @@ struct Arguments {
     /// Datagrams lost, in a thousand, each way.
     #[arg(long, default_value_t = 10)]
     loss_per_mille: u32,
-    /// Each end shakes hands anew this often.
+    /// Sessions are replaced this often.
     #[arg(long, default_value_t = 5)]
     rekey_after_s: u64,
     /// An end moves this often, to another address or port by turns.

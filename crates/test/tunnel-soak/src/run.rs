@@ -152,7 +152,9 @@ fn tell_traffic(
         figure(&format!("{side}, small packets refused by the kernel"), found.refused);
         figure(&format!("{side}, small packets repeated"), found.repeated);
         figure(&format!("{side}, longest gap ms"), found.longest_gap.as_millis());
-        figure(&format!("{side}, longest gap at s"), format!("{:.1}", found.gap_at.as_secs_f64()));
+        figure(&format!("{side}, longest stall ms"), found.longest_stall.as_millis());
+        let stall_at_s = found.stall_at.as_secs_f64();
+        figure(&format!("{side}, longest stall at s"), format!("{stall_at_s:.1}"));
         figure(&format!("{side}, sender's longest pause ms"), found.longest_pause.as_millis());
     }
     Ok(())

@@ -1,4 +1,7 @@
 //! A small packet every 10 ms, as a game sends them: how many are lost, and how long none comes through.
+//!
+//! A gap is the time between two arrivals. A stall is what of it is the tunnel's: from when the packet after the last
+//! arrival was sent. On a machine that others use too, senders are late themselves.
 
 use anyhow::Context as _;
 use netloom_sys::namespace::NamespaceHandle;
@@ -21,26 +24,25 @@ const STRAGGLERS: Duration = Duration::from_secs(1);
 pub(crate) struct Trickle {
     stop: Arc<AtomicBool>,
     sender: JoinHandle<Sent>,
-    receiver: JoinHandle<Received>,
+    receiver: JoinHandle<Vec<Arrival>>,
+}
+
+/// A packet that came through.
+#[derive(Clone, Copy, Debug)]
+struct Arrival {
+    number: u64,
+    at: Instant,
 }
 
 /// What was sent.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Sent {
-    packets: u64,
+    /// When each packet was sent.
+    times: Vec<Instant>,
     /// Packets that the sender's own kernel refused.
     refused: u64,
     /// The longest time between two packets, which is the machine's fault and not the tunnel's.
     longest_pause: Duration,
-}
-
-/// What came through.
-#[derive(Clone, Copy, Debug, Default)]
-struct Received {
-    packets: u64,
-    repeated: u64,
-    longest_gap: Duration,
-    gap_at: Duration,
 }
 
 /// All that is known in the end.
@@ -51,8 +53,9 @@ pub(crate) struct Found {
     pub(crate) refused: u64,
     pub(crate) repeated: u64,
     pub(crate) longest_gap: Duration,
-    /// When it ended, since the trickle began.
-    pub(crate) gap_at: Duration,
+    pub(crate) longest_stall: Duration,
+    /// When the longest stall ended, since the trickle began.
+    pub(crate) stall_at: Duration,
     pub(crate) longest_pause: Duration,
 }
 
@@ -80,17 +83,43 @@ impl Trickle {
         let panicked = |_| anyhow::anyhow!("a thread of the trickle panicked");
         let sent = self.sender.join().map_err(panicked)?;
         let panicked = |_| anyhow::anyhow!("a thread of the trickle panicked");
-        let received = self.receiver.join().map_err(panicked)?;
-        Ok(Found {
-            sent: sent.packets,
-            lost: sent.packets - (received.packets - received.repeated).min(sent.packets),
-            refused: sent.refused,
-            repeated: received.repeated,
-            longest_gap: received.longest_gap,
-            gap_at: received.gap_at,
-            longest_pause: sent.longest_pause,
-        })
+        let arrivals = self.receiver.join().map_err(panicked)?;
+        Ok(found(&sent, &arrivals))
     }
+}
+
+/// Compares what was sent with what came through.
+fn found(sent: &Sent, arrivals: &[Arrival]) -> Found {
+    let mut seen = vec![false; sent.times.len()];
+    let mut found = Found {
+        sent: sent.times.len() as u64,
+        lost: 0,
+        refused: sent.refused,
+        repeated: 0,
+        longest_gap: Duration::ZERO,
+        longest_stall: Duration::ZERO,
+        stall_at: Duration::ZERO,
+        longest_pause: sent.longest_pause,
+    };
+    for arrival in arrivals {
+        let place = seen.get_mut(arrival.number as usize);
+        let is_new = place.is_some_and(|seen| !std::mem::replace(seen, true));
+        found.repeated += u64::from(!is_new);
+    }
+    found.lost = seen.iter().filter(|seen| !**seen).count() as u64;
+    let mut newest = 0;
+    for pair in arrivals.windows(2) {
+        newest = pair[0].number.max(newest);
+        found.longest_gap = found.longest_gap.max(pair[1].at - pair[0].at);
+        // What was sent next is what could have come next.
+        let next_sent = sent.times.get(newest as usize + 1).copied().unwrap_or(pair[1].at);
+        let stall = pair[1].at.saturating_duration_since(next_sent.max(pair[0].at));
+        if stall > found.longest_stall {
+            found.longest_stall = stall;
+            found.stall_at = sent.times.first().map_or(Duration::ZERO, |first| pair[1].at - *first);
+        }
+    }
+    found
 }
 
 fn send(socket: &UdpSocket, to: SocketAddr, stop: &AtomicBool) -> Sent {
@@ -99,10 +128,10 @@ fn send(socket: &UdpSocket, to: SocketAddr, stop: &AtomicBool) -> Sent {
     let mut due = last;
     while !stop.load(Ordering::Relaxed) {
         let mut packet = [0; PAYLOAD_BYTES];
-        packet[..8].copy_from_slice(&sent.packets.to_be_bytes());
-        sent.refused += u64::from(socket.send_to(&packet, to).is_err());
-        sent.packets += 1;
+        packet[..8].copy_from_slice(&(sent.times.len() as u64).to_be_bytes());
         let now = Instant::now();
+        sent.times.push(now);
+        sent.refused += u64::from(socket.send_to(&packet, to).is_err());
         sent.longest_pause = sent.longest_pause.max(now - last);
         last = now;
         // What could not be sent in time is left out, not sent in a burst.
@@ -112,44 +141,22 @@ fn send(socket: &UdpSocket, to: SocketAddr, stop: &AtomicBool) -> Sent {
     sent
 }
 
-fn receive(socket: &UdpSocket, stop: &AtomicBool) -> Received {
-    let (mut received, start) = (Received::default(), Instant::now());
-    let mut last: Option<Instant> = None;
-    let mut seen: Vec<u64> = Vec::new();
+fn receive(socket: &UdpSocket, stop: &AtomicBool) -> Vec<Arrival> {
+    let mut arrivals = Vec::new();
     let mut over: Option<Instant> = None;
     loop {
         if over.is_none() && stop.load(Ordering::Relaxed) {
             over = Some(Instant::now());
         }
         if over.is_some_and(|since| since.elapsed() > STRAGGLERS) {
-            return received;
+            return arrivals;
         }
         let mut packet = [0; PAYLOAD_BYTES];
         let Ok(length) = socket.recv(&mut packet) else { continue };
-        let Some(number) = packet[..length].first_chunk().map(|n| u64::from_be_bytes(*n)) else {
-            continue;
-        };
-        let now = Instant::now();
-        if let Some(gap) = last.map(|last| now - last).filter(|gap| *gap > received.longest_gap) {
-            (received.longest_gap, received.gap_at) = (gap, now - start);
+        if let Some(number) = packet[..length].first_chunk() {
+            arrivals.push(Arrival { number: u64::from_be_bytes(*number), at: Instant::now() });
         }
-        last = Some(now);
-        received.packets += 1;
-        received.repeated += u64::from(mark(&mut seen, number));
     }
-}
-
-/// Marks a number as seen; whether it was already.
-fn mark(seen: &mut Vec<u64>, number: u64) -> bool {
-    let (word, bit) = ((number / 64) as usize, 1 << (number % 64));
-    // A day of packets, ten milliseconds apart, fits many times.
-    if word >= seen.len() && word < 1 << 20 {
-        seen.resize(word + 1, 0);
-    }
-    let Some(word) = seen.get_mut(word) else { return false };
-    let was = *word & bit != 0;
-    *word |= bit;
-    was
 }
 
 #[cfg(test)]
@@ -157,12 +164,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_is_new_once() {
-        let mut seen = Vec::new();
-        for number in [0, 63, 64, 1_000] {
-            assert!(!mark(&mut seen, number));
-            assert!(mark(&mut seen, number));
-        }
-        assert!(!mark(&mut seen, 1));
+    fn what_the_sender_did_not_send_is_no_stall() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        // The sender is late by itself for 290 ms, then two packets are lost.
+        let times = [0, 10, 300, 310, 320, 330].map(at).to_vec();
+        let sent = Sent { times, ..Sent::default() };
+        let arrival = |number, ms| Arrival { number, at: at(ms) };
+        let arrivals =
+            [arrival(0, 1), arrival(1, 11), arrival(2, 301), arrival(5, 391), arrival(5, 392)];
+        let found = found(&sent, &arrivals);
+        assert_eq!((found.sent, found.lost, found.repeated), (6, 2, 1));
+        assert_eq!(found.longest_gap, Duration::from_millis(290));
+        assert_eq!(found.longest_stall, Duration::from_millis(81));
+        assert_eq!(found.stall_at, Duration::from_millis(391));
     }
 }

@@ -26,7 +26,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// The only network of the driver.
 const NETWORK: NetworkId = NetworkId(0);
@@ -44,8 +44,8 @@ pub(super) struct Server {
     /// The driver's socket, to be marked.
     udp: UdpSocket,
     interface: Interface,
-    /// How often sessions are replaced, and when that was done last.
-    rekeying: Option<(Duration, Instant)>,
+    /// When sessions are replaced, if that is sooner than two minutes.
+    key_rotation: Duration,
 }
 
 impl Server {
@@ -80,9 +80,9 @@ impl Server {
         tunnels.set_offloads(arguments.offloads())?;
         let interface = Interface::on_port(listen_port);
         let mtu_bytes = arguments.mtu as usize;
-        let rekeying = arguments.rekey_after_s.map(Duration::from_secs);
-        let rekeying = rekeying.map(|interval| (interval, Instant::now()));
-        let server = Self { name, mtu_bytes, socket, listener, tunnels, udp, interface, rekeying };
+        let key_rotation = arguments.rekey_after_s.map_or(KEY_ROTATION, Duration::from_secs);
+        let server =
+            Self { name, mtu_bytes, socket, listener, tunnels, udp, interface, key_rotation };
         let setup = NetworkSetup { device: Some(device), ..server.setup(&server.interface)? };
         server.tunnels.set_network(NETWORK, setup)?;
         Ok(server)
@@ -103,12 +103,6 @@ impl Server {
                 // Who breaks off hears nothing.
                 let _ = self.answer(&stream);
             }
-            if let Some((interval, last)) = &mut self.rekeying
-                && last.elapsed() >= *interval
-            {
-                *last = Instant::now();
-                self.rekey()?;
-            }
             if !self.socket.exists() {
                 return Ok(ExitCode::SUCCESS);
             }
@@ -116,13 +110,6 @@ impl Server {
                 bail!("the interface {} was removed", self.name);
             }
         }
-    }
-
-    /// Shakes hands with all peers anew; their sessions stay until the new ones are there.
-    fn rekey(&self) -> anyhow::Result<()> {
-        let calls = self.interface.peers().keys().copied().collect();
-        let setup = NetworkSetup { calls, ..self.setup(&self.interface)? };
-        Ok(self.tunnels.set_network(NETWORK, setup)?)
     }
 
     /// Whether the device is closed: `/sys` may be that of another namespace.
@@ -241,7 +228,7 @@ impl Server {
             name: self.name.clone(),
             private_key,
             mtu_bytes: self.mtu_bytes,
-            key_rotation: KEY_ROTATION,
+            key_rotation: self.key_rotation,
             device: None,
             peers,
             timestamp_floors: BTreeMap::new(),

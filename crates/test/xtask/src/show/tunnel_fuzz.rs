@@ -41,7 +41,7 @@ struct Options {
 }
 
 /// What there is to fuzz, and the longest input that makes sense.
-const HARNESSES: [Harness; 7] = [
+const HARNESSES: [Harness; 8] = [
     Harness {
         name: "wireguard_message",
         of: "messages of types 1 to 4 and 17, and others",
@@ -61,6 +61,7 @@ const HARNESSES: [Harness; 7] = [
         of: "messages inside the tunnel, MSS, too-big",
         bytes_max: 2048,
     },
+    Harness { name: "wg_quick_file", of: "files of wg-quick that are imported", bytes_max: 4096 },
 ];
 /// A harness with a fault that takes a whole handshake to reach.
 const PLANTED: Harness =

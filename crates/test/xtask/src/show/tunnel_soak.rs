@@ -22,7 +22,7 @@ struct Options {
     /// Datagrams lost, in a thousand, each way.
     #[arg(long, default_value_t = 10)]
     loss_per_mille: u32,
-    /// Each end shakes hands anew this often.
+    /// Sessions are replaced this often.
     #[arg(long, default_value_t = 5)]
     rekey_after_s: u64,
     /// An end moves this often.
@@ -33,8 +33,8 @@ struct Options {
     streams: usize,
 }
 
-/// Longest that no packet of the small ones may come through.
-const GAP_MAX_MS: f64 = 200.0;
+/// Longest that none of the small packets may come through while they are sent.
+const STALL_MAX_MS: f64 = 200.0;
 /// What memory may grow by after the warm-up, whichever way it is reckoned.
 const GROWTH_MAX_KIB: f64 = 1024.0;
 /// Less than this is no load, in Mbit/s.
@@ -87,15 +87,15 @@ fn hold_traffic(report: &mut Report, figures: &Figures) {
     }
     within(report, figures, "bulk Mbit/s", [RATE_MIN, f64::INFINITY]);
     for side in ["ours", "theirs"] {
-        for measure in ["small packets sent", "small packets lost", "longest gap at s"] {
+        for measure in ["small packets sent", "small packets lost", "longest gap ms"] {
             let name = format!("{side}, {measure}");
             report.figure(&name, figures.text(&name));
         }
         let name = format!("{side}, sender's longest pause ms");
         report.figure(&name, figures.text(&name));
         within(report, figures, &format!("{side}, small packets repeated"), [0.0, 0.0]);
-        let gap = format!("{side}, longest gap ms");
-        within(report, figures, &gap, [f64::NEG_INFINITY, GAP_MAX_MS]);
+        let stall = format!("{side}, longest stall ms");
+        within(report, figures, &stall, [f64::NEG_INFINITY, STALL_MAX_MS]);
     }
 }
 
