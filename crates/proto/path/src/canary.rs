@@ -23,6 +23,7 @@ use std::fmt;
 use std::time::Duration;
 
 pub use heard::Heard;
+pub use score::Change;
 use score::Score;
 
 /// Rounds that a verdict looks at.
@@ -36,7 +37,7 @@ const INTERVAL_SUSPICIOUS: Duration = Duration::from_millis(50);
 /// Between trials of what was found broken.
 pub const TRIAL_INTERVAL: Duration = Duration::from_secs(10);
 /// Good trials in a row after which pieces are sent again.
-pub const CLEAN_TRIALS: usize = 3;
+pub const CLEAN_TRIALS: usize = PLACE_ROUNDS;
 /// Equal parts of a piece at most: bits of an answer without the tail's.
 pub const PARTS_MAX: usize = 62;
 /// The place of the shorter last part.
@@ -100,6 +101,8 @@ pub struct Canary {
     clean_trials: usize,
     next_id: u32,
     next_round: Option<Time>,
+    /// When shorter ends are tried again.
+    next_tail: Option<Time>,
     /// Of rounds whose answer has come.
     completed: u64,
     /// How often pieces were found broken.
@@ -140,7 +143,15 @@ impl Canary {
         if parts < 2 || !is_due || self.asked.is_some() {
             return;
         }
-        let in_piece = parts.min(PARTS_MAX);
+        // What was found broken is tried in its full form.
+        let has_tail = match self.segmentation {
+            Segmentation::Pieces | Segmentation::Apart => true,
+            Segmentation::EqualPieces => self.next_tail.is_none_or(|at| at <= now),
+        };
+        let tail_bytes = (has_tail && packet_bytes >= 256).then_some(packet_bytes / 2);
+        // A piece has a limit of its own, which the tail counts for too.
+        let equal = if tail_bytes.is_some() { parts - 1 } else { parts };
+        let in_piece = equal.clamp(2, PARTS_MAX);
         let alone = in_piece.min(ALONE_MAX);
         let round_bytes = (packet_bytes * (in_piece + alone + 1)) as u64;
         let is_overdue = now.saturating_since(self.last_round) >= INTERVAL_MAX;
@@ -149,9 +160,6 @@ impl Canary {
         if !is_hurried && self.bytes_since_round < BYTES_SHARE * round_bytes {
             return;
         }
-        // What was found broken is tried in its full form.
-        let has_tail = self.segmentation != Segmentation::EqualPieces || self.is_trial();
-        let tail_bytes = (has_tail && packet_bytes >= 256).then_some(packet_bytes / 2);
         let round = Round { id: self.next_id, packet_bytes, in_piece, alone, tail_bytes };
         self.next_id = self.next_id.wrapping_add(1);
         (self.bytes_since_round, self.last_round) = (0, now);
@@ -172,10 +180,15 @@ impl Canary {
         if self.is_trial() {
             return self.tried(now, &score);
         }
+        let change = self.tail_tried(now, &round, &score);
+        if change.is_some() {
+            return change;
+        }
         if self.scores.len() == ROUNDS {
             self.scores.pop_front();
         }
-        self.scores.push_back(score);
+        let ignored = self.segmentation == Segmentation::EqualPieces;
+        self.scores.push_back(if ignored { score.without_tail() } else { score });
         let verdict = score::verdict(&self.scores);
         let is_worse = verdict > self.segmentation;
         let hurry = is_worse || self.is_suspicious() || self.completed < 3;
@@ -187,8 +200,10 @@ impl Canary {
         self.broken += 1;
         self.scores.clear();
         self.clean_trials = 0;
-        if verdict == Segmentation::Apart {
-            self.next_round = Some(now + TRIAL_INTERVAL);
+        match verdict {
+            Segmentation::Apart => self.next_round = Some(now + TRIAL_INTERVAL),
+            Segmentation::EqualPieces => self.next_tail = Some(now + TRIAL_INTERVAL),
+            Segmentation::Pieces => {}
         }
         Some(Change { segmentation: verdict, lost: score.lost, parts: score.parts })
     }
@@ -232,31 +247,47 @@ impl Canary {
         })
     }
 
-    fn tried(&mut self, now: Time, score: &Score) -> Option<Change> {
-        // Loss of one in eight is the path's own.
-        let is_clean = score.lost * 8 <= score.parts.max(8) && score.missing >> TAIL == 0;
-        self.clean_trials = if is_clean { self.clean_trials + 1 } else { 0 };
+    /// A shorter end was tried where they did not arrive.
+    fn tail_tried(&mut self, now: Time, round: &Round, score: &Score) -> Option<Change> {
+        if self.segmentation != Segmentation::EqualPieces || round.tail_bytes.is_none() {
+            return None;
+        }
+        if score.missing >> TAIL != 0 {
+            self.clean_trials = 0;
+            self.next_tail = Some(now + TRIAL_INTERVAL);
+            return None;
+        }
+        self.clean_trials += 1;
         if self.clean_trials < CLEAN_TRIALS {
-            let wait = if is_clean { INTERVAL_SUSPICIOUS } else { TRIAL_INTERVAL };
+            return None;
+        }
+        self.clean_trials = 0;
+        self.segmentation = Segmentation::Pieces;
+        Some(Change { segmentation: Segmentation::Pieces, lost: score.lost, parts: score.parts })
+    }
+
+    fn tried(&mut self, now: Time, score: &Score) -> Option<Change> {
+        // Loss of one in eight is the path's own, but not of the same part each time.
+        let is_clean = score.lost * 8 <= score.parts.max(8) && score.missing >> TAIL == 0;
+        self.scores.push_back(*score);
+        self.clean_trials = if is_clean { self.clean_trials + 1 } else { 0 };
+        let is_enough = self.clean_trials == CLEAN_TRIALS;
+        if !is_enough || score::verdict(&self.scores) != Segmentation::Pieces {
+            let goes_on = is_clean && !is_enough;
+            if !goes_on {
+                self.clean_trials = 0;
+                self.scores.clear();
+            }
+            let wait = if goes_on { INTERVAL_SUSPICIOUS } else { TRIAL_INTERVAL };
             self.next_round = Some(now + wait);
             return None;
         }
+        self.scores.clear();
         self.clean_trials = 0;
         self.segmentation = Segmentation::Pieces;
         self.next_round = Some(now + INTERVAL_SUSPICIOUS);
         Some(Change { segmentation: Segmentation::Pieces, lost: score.lost, parts: score.parts })
     }
-}
-
-/// Another way of sending, and the round that decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Change {
-    /// How datagrams are sent from now on.
-    pub segmentation: Segmentation,
-    /// Parts of the deciding piece that did not come.
-    pub lost: u32,
-    /// Parts of the deciding piece.
-    pub parts: u32,
 }
 
 #[cfg(test)]

@@ -14,6 +14,13 @@ pub(super) struct Score {
 }
 
 impl Score {
+    /// The same where shorter ends are known not to arrive.
+    pub(super) fn without_tail(self) -> Self {
+        let tail = (self.missing >> TAIL) as u32;
+        let missing = self.missing & !(1 << TAIL);
+        Self { parts: self.parts - tail, lost: self.lost - tail, missing, ..self }
+    }
+
     pub(super) fn new(round: &Round, in_piece: u64, alone: u64) -> Self {
         let tail = u64::from(round.tail_bytes.is_some()) << TAIL;
         let places = |count: usize| ((1_u64 << count) - 1) | tail;
@@ -50,4 +57,15 @@ pub(super) fn verdict(scores: &VecDeque<Score>) -> Segmentation {
         tail if tail == 1 << TAIL => Segmentation::EqualPieces,
         _ => Segmentation::Apart,
     }
+}
+
+/// Another way of sending, and the round that decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// How datagrams are sent from now on.
+    pub segmentation: Segmentation,
+    /// Parts of the deciding piece that did not come.
+    pub lost: u32,
+    /// Parts of the deciding piece.
+    pub parts: u32,
 }

@@ -89,13 +89,19 @@ fn each_way_of_breaking_is_found_and_nothing_else() {
 
 #[test]
 fn what_is_mended_is_used_again() {
-    let (mut canary, mut now) = (Canary::default(), Time::from_millis(1));
-    let changes = run(&mut canary, &mut now, Duration::from_secs(40), |_, _| 0, 0);
-    assert_eq!(changes.len(), 1, "trials of broken pieces change nothing: {changes:?}");
-    let changes = run(&mut canary, &mut now, Duration::from_secs(20), all, 0);
-    assert_eq!(changes.len(), 1);
-    assert_eq!(canary.segmentation(), Segmentation::Pieces);
-    assert_eq!(canary.totals().1, 1);
+    for (name, breaks, then) in BREAKS.into_iter().filter(|(.., then)| *then > Segmentation::Pieces)
+    {
+        let (mut canary, mut now) = (Canary::default(), Time::from_millis(1));
+        let changes = run(&mut canary, &mut now, Duration::from_secs(40), breaks, 0);
+        let is_whole = |change: &Change| change.segmentation == Segmentation::Pieces;
+        assert!(!changes.iter().any(is_whole), "{name}: trials change nothing: {changes:?}");
+        assert_eq!(canary.segmentation(), then);
+        let found = canary.totals().1;
+        let changes = run(&mut canary, &mut now, Duration::from_secs(20), all, 0);
+        assert_eq!(changes.len(), 1, "{name}");
+        assert_eq!(canary.segmentation(), Segmentation::Pieces, "{name}");
+        assert_eq!(canary.totals().1, found);
+    }
 }
 
 #[test]

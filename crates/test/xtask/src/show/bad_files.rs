@@ -24,10 +24,11 @@ const ERRORS_MIN: usize = 2;
 /// The broken files, each with a comment that says what must be found in it.
 const FOLDER: &str = "crates/model/model/tests/broken";
 /// The corpora of the fuzz harnesses, and the tests that replay each.
-const CORPORA: [(&str, &[&str]); 9] = [
+const CORPORA: [(&str, &[&str]); 10] = [
     ("model_file", &["netloom-model", "--test", "it", "corpus"]),
     ("wireguard_message", &["netloom-node", "--test", "it", "corpus"]),
     ("node_outer", &["netloom-node", "--test", "it", "corpus"]),
+    ("path_message", &["netloom-node", "--test", "it", "corpus"]),
     ("dns_message", &["netloom-dns", "--test", "it"]),
     ("cbor_record", &["netloom-cbor", "--test", "it", "corpus"]),
     ("control_protocol_stream", &["netloom-control-protocol", "--test", "it", "corpus"]),
