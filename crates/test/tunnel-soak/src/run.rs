@@ -2,7 +2,7 @@
 
 use crate::bulk::{Bulk, Pauses};
 use crate::memory::Samples;
-use crate::node::{Node, Told};
+use crate::node::Node;
 use crate::place::Place;
 use crate::roaming::{Moves, PORT};
 use crate::trickle::Trickle;
@@ -20,6 +20,8 @@ const UP_MAX: Duration = Duration::from_secs(15);
 /// How often traffic is looked at; memory and sessions are each second.
 const LOOK: Duration = Duration::from_millis(20);
 const SAMPLE: Duration = Duration::from_secs(1);
+/// The time of a handshake is told by a clock that is compared with another one each time.
+const SAME_HANDSHAKE: Duration = Duration::from_millis(500);
 /// Least of the time that is left out as the warm-up, and its part of a long run.
 const WARM_UP_MIN: Duration = Duration::from_secs(10);
 const WARM_UP_PART: u32 = 10;
@@ -28,7 +30,7 @@ const WARM_UP_PART: u32 = 10;
 #[derive(Default)]
 struct Watch {
     memory: [Samples; 2],
-    last: [Told; 2],
+    last_handshake: [Duration; 2],
     rekeys: [u64; 2],
     longest_session: [Duration; 2],
 }
@@ -121,13 +123,15 @@ impl Watch {
     fn look(&mut self, at: Duration, nodes: &[Node; 2]) -> anyhow::Result<()> {
         for (end, node) in nodes.iter().enumerate() {
             self.memory[end].add(at, node.resident()?);
-            let (told, before) = (node.told()?, self.last[end]);
-            if told.last_handshake != before.last_handshake && !before.last_handshake.is_zero() {
+            let (told, before) = (node.told()?.last_handshake, self.last_handshake[end]);
+            let age = told.saturating_sub(before);
+            if before.is_zero() {
+                self.last_handshake[end] = told;
+            } else if age > SAME_HANDSHAKE {
+                self.last_handshake[end] = told;
                 self.rekeys[end] += 1;
-                let age = told.last_handshake.saturating_sub(before.last_handshake);
                 self.longest_session[end] = self.longest_session[end].max(age);
             }
-            self.last[end] = told;
         }
         Ok(())
     }
