@@ -263,7 +263,8 @@ impl PathMtu {
         }
         search.high = next.unwrap_or(search.high);
         search.is_repeated = false;
-        if search.high - search.low <= 1 {
+        // An answer may come after its size was given up as lost, and leave nothing between.
+        if search.high.saturating_sub(search.low) <= 1 {
             return self.settle(now, search.low);
         }
         if now.saturating_since(search.since) >= HOLD {
