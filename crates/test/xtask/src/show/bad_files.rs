@@ -24,11 +24,15 @@ const ERRORS_MIN: usize = 2;
 /// The broken files, each with a comment that says what must be found in it.
 const FOLDER: &str = "crates/model/model/tests/broken";
 /// The corpora of the fuzz harnesses, and the tests that replay each.
-const CORPORA: [(&str, &[&str]); 10] = [
+const CORPORA: [(&str, &[&str]); 14] = [
     ("model_file", &["netloom-model", "--test", "it", "corpus"]),
     ("wireguard_message", &["netloom-node", "--test", "it", "corpus"]),
     ("node_outer", &["netloom-node", "--test", "it", "corpus"]),
     ("path_message", &["netloom-node", "--test", "it", "corpus"]),
+    ("node_events", &["netloom-node", "--test", "it", "corpus"]),
+    ("vpn_uapi", &["netloom-vpn", "--test", "corpus"]),
+    ("base_offload", &["netloom-base", "--test", "corpus"]),
+    ("base_coalesce", &["netloom-base", "--test", "corpus"]),
     ("dns_message", &["netloom-dns", "--test", "it"]),
     ("cbor_record", &["netloom-cbor", "--test", "it", "corpus"]),
     ("control_protocol_stream", &["netloom-control-protocol", "--test", "it", "corpus"]),
