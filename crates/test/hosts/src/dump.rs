@@ -2,9 +2,11 @@
 
 use crate::ground::{Host, ip};
 use std::path::Path;
+use std::time::Duration;
 
 /// Links, addresses, routes, rules, neighbours, tables, sysctls and files of a host.
 pub(crate) fn of(host: &Host) -> anyhow::Result<String> {
+    settled(host)?;
     let namespace = &host.namespace;
     let mut text = String::new();
     let sections: [&[&str]; 7] = [
@@ -33,6 +35,18 @@ pub(crate) fn of(host: &Host) -> anyhow::Result<String> {
     text.push_str("== files\n");
     files(&host.folder, &mut text);
     Ok(text)
+}
+
+/// Waits until the kernel has found its own addresses to be nobody else's, and has routes to them.
+fn settled(host: &Host) -> anyhow::Result<()> {
+    for _ in 0..50 {
+        if !ip(&["-n", &host.namespace, "addr", "show"])?.contains("tentative") {
+            return Ok(());
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // The dumps will tell what is not settled.
+    Ok(())
 }
 
 /// What changes by itself: lifetimes, and what the kernel has learnt.
