@@ -94,9 +94,9 @@ impl Node {
                         .map(|network| peer.sending(now, network, longest, bytes))
                         .unwrap_or_default();
                     peer.sample(|| {
-                        let mut packets = out.packets(place).iter();
-                        let packets = packets.by_ref().map(|index| batch.packet(*index as usize));
-                        packets.max_by_key(|packet| packet.len()).map(<[u8]>::to_vec)
+                        let packets = out.packets(place).iter();
+                        let packets = packets.map(|index| batch.packet(*index as usize));
+                        packets.max_by_key(|packet| packet.len()).unwrap_or_default()
                     });
                     let may_fragment = !peer.config.is_node;
                     let sending = Sending::new(reservation, segmentation, may_fragment);

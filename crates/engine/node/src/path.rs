@@ -117,12 +117,11 @@ impl Peer {
     }
 
     /// Keeps a long packet that is being sent, if it is in doubt whether it arrives.
-    pub(crate) fn sample(&mut self, packet: impl FnOnce() -> Option<Vec<u8>>) {
+    pub(crate) fn sample<'a>(&mut self, packet: impl FnOnce() -> &'a [u8]) {
         let Some(path) = &mut self.path else { return };
+        path.sample.clear();
         if path.mtu.is_in_doubt() {
-            path.sample = packet().unwrap_or_default();
-        } else if !path.sample.is_empty() {
-            path.sample = Vec::new();
+            path.sample.extend_from_slice(packet());
         }
     }
 
@@ -156,7 +155,7 @@ impl Node {
             if let Oversize::Tell(told) = Oversize::of(&path.sample, limit) {
                 error = Some((peer.network, told));
             }
-            path.sample = Vec::new();
+            path.sample.clear();
         }
         let mut packet = Vec::new();
         while let Some(probe) = path.mtu.poll_probe() {

@@ -131,7 +131,7 @@ impl PathMtu {
 
     /// Whether it is doubtful that what is sent now arrives.
     pub fn is_in_doubt(&self) -> bool {
-        !matches!(self.phase, Phase::Settled)
+        matches!(self.phase, Phase::Searching(_) | Phase::Checking(_))
     }
 
     /// Whether the limit has become less since this was last asked: those who send more are to be told.
