@@ -7,11 +7,13 @@
 //! somebody replays is refused as it would have been before the restart. Who had a session is called at
 //! once, since it would send in that session, which nobody can open any more, until it notices.
 
+use netloom_wireguard::limits::REJECT_AFTER_TIME;
 use netloom_wireguard::{PublicKey, Tai64n};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 type Peers = BTreeMap<String, BTreeMap<String, Remembered>>;
 
@@ -22,7 +24,7 @@ pub(crate) struct Remembered {
     pub(crate) endpoint: Option<SocketAddr>,
     /// The timestamp of its newest handshake, 24 hexadecimal digits.
     pub(crate) newest_handshake: Option<String>,
-    /// Whether there was a session, which the peer still has after a restart of this node.
+    /// Whether the peer may have a session, which it still has after a restart of this node.
     #[serde(default)]
     pub(crate) had_session: bool,
 }
@@ -70,6 +72,12 @@ impl Memory {
 }
 
 impl Remembered {
+    /// Whether the peer may still have a session: it has one now, or had one with an earlier run, and this one is not
+    /// `age` old enough for that to have ended. Who forgot it at once would not call it when killed twice in a row.
+    pub(crate) fn may_have_session(&self, has_session: bool, age: Duration) -> bool {
+        has_session || self.had_session && age < REJECT_AFTER_TIME
+    }
+
     /// The timestamp as the engine takes it.
     pub(crate) fn timestamp(&self) -> Option<Tai64n> {
         let text = self.newest_handshake.as_deref()?;
@@ -91,6 +99,15 @@ impl Remembered {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_earlier_runs_session_is_kept_in_mind_until_it_must_have_ended() {
+        let known = Remembered { had_session: true, ..Remembered::default() };
+        assert!(known.may_have_session(false, Duration::ZERO));
+        assert!(known.may_have_session(true, REJECT_AFTER_TIME));
+        assert!(!known.may_have_session(false, REJECT_AFTER_TIME));
+        assert!(!Remembered::default().may_have_session(false, Duration::ZERO));
+    }
 
     #[test]
     fn a_timestamp_survives_and_nonsense_does_not() {

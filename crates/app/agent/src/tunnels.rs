@@ -6,7 +6,7 @@ use crate::memory::{Memory, Remembered};
 use crate::promise::Promise;
 use crate::protocol::PeerStatus;
 use anyhow::{Context as _, bail};
-use netloom_base::Seed;
+use netloom_base::{Seed, Time};
 use netloom_node::{NetworkId, PeerConfig};
 use netloom_plan::peers::{Cipher, PeerPlan};
 use netloom_plan::{NetworkPlan, NodePlan};
@@ -29,6 +29,7 @@ pub(crate) struct NodeTunnels {
     promise: Promise,
     ids: BTreeMap<String, NetworkId>,
     endpoints: Endpoints,
+    started: Time,
 }
 
 impl NodeTunnels {
@@ -44,6 +45,7 @@ impl NodeTunnels {
             promise,
             ids: BTreeMap::new(),
             endpoints: Endpoints::default(),
+            started: monotonic_now(),
         })
     }
 
@@ -157,7 +159,10 @@ impl NodeTunnels {
             let Some((network, _)) = self.ids.iter().find(|(_, other)| *other == id) else {
                 continue;
             };
-            let (endpoint, had_session) = (peer.endpoint, peer.has_session);
+            let age = monotonic_now() - self.started;
+            let earlier = self.memory.peer(network, key);
+            let had_session = earlier.may_have_session(peer.has_session, age);
+            let endpoint = peer.endpoint;
             let known = Remembered { endpoint, newest_handshake: None, had_session };
             let known = known.with_timestamp(peer.newest_timestamp);
             peers.entry(network.clone()).or_default().insert(key.to_string(), known);

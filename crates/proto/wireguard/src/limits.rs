@@ -25,10 +25,6 @@ pub const COOKIE_SECRET_LIFETIME: Duration = Duration::from_secs(120);
 /// Initiations of one peer are taken no closer together than this (50 per second).
 pub const INITIATION_INTERVAL_MIN: Duration = Duration::from_millis(20);
 
-/// An initiation so soon after another of the same peer says that it could not open the response. Longer than a
-/// network delays one of them beside the other, shorter than [`REKEY_TIMEOUT`].
-pub const LOST_KEY_INTERVAL_MAX: Duration = Duration::from_secs(1);
-
 /// Sessions kept for packets that are under way when a newer session is in use.
 pub const RETIRED_SESSIONS_MAX: usize = 3;
 /// Packets kept while a handshake is under way; the oldest gives way.

@@ -2,7 +2,6 @@
 
 use netloom_base::WallTime;
 use std::fmt;
-use std::time::Duration;
 
 /// Length on the wire: seconds (8, big-endian, from 2^62) and nanoseconds (4, big-endian).
 pub const TAI64N_BYTES: usize = 12;
@@ -13,6 +12,8 @@ const SECOND_NS: u64 = 1_000_000_000;
 /// Timestamps are rounded down to this (2^24 ns, about 17 ms), so that they do not tell an
 /// observer of the peer the exact clock of this host.
 const GRAIN_NS: u64 = 1 << 24;
+/// In the last byte. Seconds have 2^9 as a factor in nanoseconds, so the nine lowest bits of a rounded time are clear.
+const NO_AGREED_KEY: u8 = 1;
 
 /// A timestamp, ordered as its bytes are.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,17 +35,17 @@ impl Tai64n {
         Self(bytes)
     }
 
-    /// How long after `earlier` this is; `None` if it is not.
-    pub fn since(&self, earlier: Self) -> Option<Duration> {
-        let ns = |time: &Self| {
-            let [a, b, c, d, e, f, g, h, i, j, k, l] = time.0;
-            let seconds = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-            u128::from(seconds) * u128::from(SECOND_NS)
-                + u128::from(u32::from_be_bytes([i, j, k, l]))
-        };
-        let since = ns(self).checked_sub(ns(&earlier))?;
-        // Longer than centuries is as good as that.
-        Some(Duration::from_nanos(u64::try_from(since).unwrap_or(u64::MAX)))
+    /// The timestamp that also says, to another Netloom node, that this one holds no agreed key: the lowest bit, which
+    /// rounding leaves clear, so that the order of timestamps stays.
+    #[must_use]
+    pub const fn without_agreed_key(mut self) -> Self {
+        self.0[TAI64N_BYTES - 1] |= NO_AGREED_KEY;
+        self
+    }
+
+    /// Whether a Netloom node says that it holds no agreed key. Of others the bit says nothing.
+    pub const fn is_without_agreed_key(&self) -> bool {
+        self.0[TAI64N_BYTES - 1] & NO_AGREED_KEY != 0
     }
 
     /// The bytes for the wire or the disk.
@@ -85,6 +86,19 @@ mod tests {
         let bytes = [0x40, 0, 0, 0, 0, 0, 0, 10, 0, 0, 0, 0];
         assert_eq!(Tai64n::from_wall(WallTime(0)).as_bytes(), &bytes);
         assert!(Tai64n::from_wall(WallTime(u64::MAX)) > Tai64n::from_wall(WallTime(0)));
+    }
+
+    #[test]
+    fn a_timestamp_without_agreed_key_keeps_its_place_in_the_order() {
+        let mut source = TimestampSource::default();
+        let walls = [1, 1, 7_777_777, 999_999_999, 1_000_000_000, 123_456_789_012];
+        let times: Vec<Tai64n> = walls.map(|ns| source.next(WallTime(ns))).into();
+        for (earlier, later) in times.iter().zip(&times[1..]) {
+            assert!(!earlier.is_without_agreed_key(), "{earlier:?}");
+            assert!(earlier.without_agreed_key().is_without_agreed_key());
+            assert!(*earlier < earlier.without_agreed_key());
+            assert!(earlier.without_agreed_key() < *later);
+        }
     }
 
     #[test]

@@ -93,6 +93,22 @@ fn a_node_that_lost_its_keys_is_heard_at_once_and_agrees_anew() {
 }
 
 #[test]
+fn lost_keys_are_told_over_a_slow_line_too() {
+    for (seed, restarted) in [(1, 0), (2, 1)] {
+        let mut world = World::with_rotation(seed);
+        world.lost_of(0..120);
+        assert_eq!(world.agreed(), [true; 2]);
+        // Further than a satellite and through full queues: two seconds for a round trip.
+        world.link.delay_ms = 1000;
+        world.restart(restarted);
+        world.rotate(restarted);
+        world.send(restarted, 1 - restarted, 5000..5001);
+        world.run(Duration::from_millis(3100));
+        assert!(world.numbers(1 - restarted).contains(&5000), "host {restarted}, seed {seed}");
+    }
+}
+
+#[test]
 fn one_that_is_not_answered_goes_on_without() {
     let mut world = World::with_rotation(5);
     // An older one: it takes its peer for a stock one, and answers no message.

@@ -23,6 +23,7 @@ impl Tunnel {
         let index = indexes.allocate(self.owner);
         let ephemeral = PrivateKey::random(&mut self.rng);
         let timestamp = self.timestamps.next(wall);
+        let timestamp = self.without_key_if_so(timestamp);
         let keys = InitiatorKeys {
             suite: self.suite,
             local: self.identity.public,
@@ -110,17 +111,13 @@ impl Tunnel {
             Some((keys, is_agreed))
         });
         let index = attempt.index;
-        let Some((keys, is_agreed)) = finished else {
-            self.call_again_without_key(now);
-            return Err(DropReason::BadHandshake);
-        };
+        let (keys, is_agreed) = finished.ok_or(DropReason::BadHandshake)?;
         // The handshake's index becomes the session's.
         let pair = (index, response.sender());
         self.attempt = None;
         let mut session = Session::new(&keys, Role::Initiator, pair, now);
         session.is_agreed = is_agreed;
         self.sessions.insert(session, now, indexes);
-        self.has_called_again = false;
         self.stats.rx_bytes += RESPONSE_BYTES as u64;
         self.authenticated_received(now);
         self.follow(from);

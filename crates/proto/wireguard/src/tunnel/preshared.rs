@@ -1,14 +1,12 @@
 //! The preshared keys of a tunnel: the declared one, and those that both ends agree upon inside it.
 //!
 //! An initiator tries all that it has on a response, newest first; a responder seals with the newest that it knows
-//! the initiator to have. An initiator without an agreed key that cannot open a response calls again at once, and
-//! a second initiation so soon after the first is how a responder learns that what was agreed is lost over there.
-//! How far apart they are is told by their timestamps, which nobody in between can move.
+//! the initiator to have. An initiator without an agreed key, as after a restart, says so in the timestamp of its
+//! initiation, which nobody in between can read or change.
 
 use super::Tunnel;
 use crate::crypto::kdf1;
 use crate::key::PresharedKey;
-use crate::limits::{INITIATION_INTERVAL_MIN, LOST_KEY_INTERVAL_MAX};
 use crate::tai64n::Tai64n;
 use netloom_base::Time;
 
@@ -92,17 +90,14 @@ impl Tunnel {
         current.is_some_and(|session| session.is_agreed)
     }
 
-    /// Whether the peer calls again so soon that it cannot have opened the response.
-    pub(super) fn is_key_lost_there(&self, timestamp: Tai64n) -> bool {
-        let since = self.newest_timestamp.and_then(|before| timestamp.since(before));
-        since.is_some_and(|since| since < LOST_KEY_INTERVAL_MAX)
+    /// Tells a node that agrees upon keys if there is none on this side.
+    pub(super) fn without_key_if_so(&self, timestamp: Tai64n) -> Tai64n {
+        let has_key = self.preshared.agreed.is_some() || self.preshared.offered.is_some();
+        if self.agrees_keys && !has_key { timestamp.without_agreed_key() } else { timestamp }
     }
 
-    /// A response could not be opened: perhaps the peer has a key that this end has lost. Once for each call.
-    pub(super) fn call_again_without_key(&mut self, now: Time) {
-        if self.agrees_keys && self.preshared.agreed.is_none() && !self.has_called_again {
-            self.has_called_again = true;
-            self.timers.initiate = Some(now + INITIATION_INTERVAL_MIN * 2);
-        }
+    /// Whether the peer says that it holds no agreed key.
+    pub(super) const fn is_key_lost_there(&self, timestamp: Tai64n) -> bool {
+        self.agrees_keys && timestamp.is_without_agreed_key()
     }
 }
