@@ -92,6 +92,21 @@ impl Lab {
         Ok((!output.status.success()).then(said))
     }
 
+    /// What is said of the tests once they do not all hold although they had time to: a handshake of which a message
+    /// is lost is repeated after 5 s.
+    ///
+    /// # Errors
+    /// The executable cannot be run.
+    pub fn still_failing_tests(&self) -> anyhow::Result<Option<String>> {
+        let deadline = Instant::now() + BACK_TIMEOUT;
+        loop {
+            let failing = self.failing_tests()?;
+            if failing.is_none() || Instant::now() >= deadline {
+                return Ok(failing);
+            }
+        }
+    }
+
     /// Ends it.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitCode};
+use std::time::Instant;
 
 /// The device of a network, in its namespace on a node.
 const TUNNEL: &str = "mesh0";
@@ -66,7 +67,9 @@ fn run(
     let sender = lab.beside(&send_arguments(&report))?;
     let dealt = chaos::deal(&lab, &files, seed, blows)?;
     let sent = finish(sender)?;
-    let failing = lab.failing_tests()?;
+    let ended = Instant::now();
+    let failing = lab.still_failing_tests()?;
+    let recovery = ended.elapsed();
     drop(watcher.stdin.take());
     let mut seen = String::new();
     lines.read_to_string(&mut seen)?;
@@ -80,6 +83,7 @@ fn run(
     writeln!(out, "nodes removed and put back: {}", dealt.nodes)?;
     let recovered = failing.is_none();
     write!(out, "{}", failing.unwrap_or_default())?;
+    writeln!(out, "asked until then: {:.1} s", recovery.as_secs_f64())?;
     writeln!(out, "tests hold afterwards: {recovered}")?;
     Ok(recovered && seen.contains("clear: 0\n") && seen.contains("missed: 0\n"))
 }

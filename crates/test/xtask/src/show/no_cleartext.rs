@@ -53,6 +53,7 @@ fn run(options: &[String]) -> anyhow::Result<Report> {
     }
     let attacks = figures.number("attacks").unwrap_or(0);
     report.require("attacks from the underlay", attacks, attacks > 0, "some, and no answer");
+    report.figure("asked until then", figures.text("asked until then"));
     let recovered = figures.text("tests hold afterwards");
     report.require("tests hold afterwards", recovered, recovered == "true", "true");
     let code = if figures.succeeded { "success" } else { "failure" };
