@@ -67,6 +67,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let mut tunnels = vec![
         Tunnel::none("plain veth"),
         Tunnel::of("netloom", &arguments.netloom, &["wireguard"]),
+        Tunnel::of("netloom AES-GCM", &arguments.netloom, &["wireguard", "--cipher", "aes256-gcm"]),
         Tunnel::fabric("netloom agents", &arguments.netloom),
     ];
     tunnels.extend(WITHOUT.iter().map(|(name, offloads)| {

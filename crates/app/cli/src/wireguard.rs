@@ -7,6 +7,7 @@ use anyhow::Context as _;
 use netloom_sys::signal::{Signal, SignalFd};
 use netloom_sys::tunnel::TunnelOffloads;
 use netloom_tunnel::Offloads;
+use netloom_wireguard::Suite;
 use server::Server;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::unix::process::CommandExt as _;
@@ -44,6 +45,10 @@ pub(crate) struct Wireguard {
         env = "NETLOOM_WITHOUT_OFFLOADS"
     )]
     without: Vec<Offload>,
+    /// What sessions are sealed with. Anything but WireGuard's own cipher is for an interface all of whose peers are
+    /// Netloom's.
+    #[arg(long, value_enum, default_value_t = Cipher::Chacha20Poly1305)]
+    cipher: Cipher,
     /// Tell the process that waits for it.
     #[arg(long, hide = true)]
     tell: bool,
@@ -60,6 +65,24 @@ pub(crate) enum Offload {
     UdpSend,
     /// Datagrams that are received (UDP_GRO).
     UdpReceive,
+}
+
+/// A cipher for handshakes and sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Cipher {
+    /// WireGuard's own, which every peer speaks.
+    Chacha20Poly1305,
+    /// Faster where both processors have instructions for it.
+    Aes256Gcm,
+}
+
+impl From<Cipher> for Suite {
+    fn from(cipher: Cipher) -> Self {
+        match cipher {
+            Cipher::Chacha20Poly1305 => Self::ChaCha20Poly1305,
+            Cipher::Aes256Gcm => Self::Aes256Gcm,
+        }
+    }
 }
 
 impl Wireguard {
@@ -92,6 +115,9 @@ fn detach(arguments: &Wireguard) -> anyhow::Result<ExitCode> {
     command.arg("--sockets").arg(&arguments.sockets).arg(&arguments.interface);
     for offload in arguments.without.iter().filter_map(clap::ValueEnum::to_possible_value) {
         command.args(["--without", offload.get_name()]);
+    }
+    if let Some(cipher) = clap::ValueEnum::to_possible_value(&arguments.cipher) {
+        command.args(["--cipher", cipher.get_name()]);
     }
     if let Some(seconds) = arguments.rekey_after_s {
         command.args(["--rekey-after-s", &seconds.to_string()]);

@@ -1,6 +1,7 @@
 //! Cookies, both sides (paper §5.3, §5.4.7): given out under load, and used when received.
 
-use crate::crypto::{MAC_BYTES, Mac, TAG_BYTES, xaead};
+use crate::aead::TAG_BYTES;
+use crate::crypto::{MAC_BYTES, Mac, xaead};
 use crate::identity::MacKeys;
 use crate::key::PublicKey;
 use crate::limits::COOKIE_SECRET_LIFETIME;

@@ -1,15 +1,13 @@
 //! The primitives of the paper's §5.4 in its own terms: Hash, Mac, Kdf, Aead and Xaead.
 
+use crate::aead::Aead;
 use crate::suite::Suite;
-use aws_lc_rs::aead::{Aad, LessSafeKey, Nonce, UnboundKey};
 use blake2::digest::consts::U16;
 use blake2::digest::{FixedOutput as _, Mac as _, Update as _};
 use blake2::{Blake2s256, Blake2sMac, Digest as _};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
-/// Length of an AEAD authentication tag, in bytes.
-pub const TAG_BYTES: usize = 16;
 /// Length of a Mac, in bytes.
 pub(crate) const MAC_BYTES: usize = 16;
 /// Length of a Hash, in bytes.
@@ -89,35 +87,6 @@ pub(crate) fn kdf3(key: &[u8], input: &[u8]) -> (Secret, Secret, Secret) {
     let second = hmac(&*extracted, &[&*first, &[2]]);
     let third = hmac(&*extracted, &[&*second, &[3]]);
     (first, second, third)
-}
-
-/// A key of ChaCha20-Poly1305 (RFC 8439) or AES-256-GCM (NIST SP 800-38D), ready for use.
-pub(crate) struct Aead(LessSafeKey);
-
-impl Aead {
-    pub(crate) fn new(suite: Suite, key: &[u8; HASH_BYTES]) -> Self {
-        let key = UnboundKey::new(suite.algorithm(), key);
-        Self(LessSafeKey::new(key.expect("the keys of both suites have 32 bytes")))
-    }
-
-    /// Encrypts all but the last 16 bytes of `in_out` in place and writes the tag there.
-    ///
-    /// # Panics
-    /// If there is no room for the tag: a bug of the caller.
-    pub(crate) fn seal(&self, nonce: [u8; 12], aad: &[u8], in_out: &mut [u8]) {
-        let (text, room) = in_out.split_last_chunk_mut::<TAG_BYTES>().expect("room for the tag");
-        let tag = self
-            .0
-            .seal_in_place_separate_tag(Nonce::assume_unique_for_key(nonce), Aad::from(aad), text)
-            .expect("a packet is shorter than the cipher's limit of 256 GiB");
-        room.copy_from_slice(tag.as_ref());
-    }
-
-    /// Checks the tag at the end of `in_out` and decrypts what is before it in place.
-    pub(crate) fn open(&self, nonce: [u8; 12], aad: &[u8], in_out: &mut [u8]) -> bool {
-        let nonce = Nonce::assume_unique_for_key(nonce);
-        self.0.open_in_place(nonce, Aad::from(aad), in_out).is_ok()
-    }
 }
 
 /// Xaead's key and nonce for the inner AEAD (draft-irtf-cfrg-xchacha-03 §2.3).

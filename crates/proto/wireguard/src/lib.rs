@@ -71,6 +71,7 @@
 //! - Storing [`Tunnel::newest_timestamp`]: that is for the caller to do.
 #![forbid(unsafe_code)]
 
+mod aead;
 mod cookie;
 mod crypto;
 mod drop_reason;
@@ -92,7 +93,7 @@ mod tai64n;
 mod testing;
 mod tunnel;
 
-pub use crypto::TAG_BYTES;
+pub use aead::{Library, TAG_BYTES};
 pub use drop_reason::DropReason;
 pub use gate::{Admission, Gate};
 pub use identity::{Identity, OpenedInitiation};

@@ -1,6 +1,7 @@
 //! The four messages as bytes (paper §5.4); parsing checks type and length and nothing else.
 
-use crate::crypto::{MAC_BYTES, TAG_BYTES};
+use crate::aead::TAG_BYTES;
+use crate::crypto::MAC_BYTES;
 use crate::drop_reason::DropReason;
 use crate::key::{KEY_BYTES, PublicKey};
 use crate::suite::Suite;

@@ -1,6 +1,7 @@
 //! The handshake's cryptography: Noise_IKpsk2 over the paper's §5.4.2 and §5.4.3.
 
-use crate::crypto::{Aead, HASH_BYTES, Secret, TAG_BYTES, hash, kdf1, kdf2, kdf3};
+use crate::aead::{Aead, TAG_BYTES};
+use crate::crypto::{HASH_BYTES, Secret, hash, kdf1, kdf2, kdf3};
 use crate::key::{KEY_BYTES, PresharedKey, PrivateKey, PublicKey};
 use crate::message::{INITIATION_BYTES, Initiation, RESPONSE_BYTES, Response};
 use crate::suite::Suite;

@@ -1,6 +1,6 @@
 //! A session: the keys of one handshake, the counters, and sealing and opening in place.
 
-use crate::crypto::{Aead, TAG_BYTES};
+use crate::aead::{Aead, TAG_BYTES};
 use crate::limits::{PADDING_BYTES, REJECT_AFTER_TIME};
 use crate::message::{DATA_HEADER_BYTES, DATA_OVERHEAD_BYTES, Data};
 use crate::noise::TransportKeys;

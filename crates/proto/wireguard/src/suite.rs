@@ -1,6 +1,5 @@
 //! The ciphers of a handshake and of the session that it ends in.
 
-use aws_lc_rs::aead::{AES_256_GCM, Algorithm, CHACHA20_POLY1305};
 use std::fmt;
 
 /// A cipher for handshake and data.
@@ -36,13 +35,6 @@ impl Suite {
             Self::Aes256Gcm => counter.to_be_bytes(),
         });
         nonce
-    }
-
-    pub(crate) fn algorithm(self) -> &'static Algorithm {
-        match self {
-            Self::ChaCha20Poly1305 => &CHACHA20_POLY1305,
-            Self::Aes256Gcm => &AES_256_GCM,
-        }
     }
 
     /// Packets of a session after which it is replaced: 2^60 (paper §6.1), and for AES-GCM half of

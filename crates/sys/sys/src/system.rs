@@ -96,6 +96,7 @@ plain!(
     libc::sockaddr_in6,
     libc::cmsghdr,
     libc::ifreq,
+    libc::sched_attr,
     libc::iovec,
     libc::mmsghdr,
     libc::msghdr,

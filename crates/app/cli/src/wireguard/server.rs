@@ -4,8 +4,8 @@ use super::Wireguard;
 use crate::output;
 use anyhow::{Context as _, bail, ensure};
 use netloom_base::Seed;
-use netloom_node::NetworkId;
 use netloom_node::limits::KEY_ROTATION;
+use netloom_node::{NetworkId, PeerConfig};
 use netloom_sys::clock::{monotonic_now, wall_now};
 use netloom_sys::namespace::NamespaceHandle;
 use netloom_sys::netlink::{NetlinkSocket, Protocol};
@@ -18,7 +18,7 @@ use netloom_sys::unix_socket;
 use netloom_tunnel::{NetworkSetup, PeerChanges, Tunnels};
 use netloom_vpn::uapi::{self, Request};
 use netloom_vpn::{Before, Interface, PeerState};
-use netloom_wireguard::{PrivateKey, PublicKey};
+use netloom_wireguard::{PrivateKey, PublicKey, Suite};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::AsFd as _;
@@ -44,6 +44,7 @@ pub(super) struct Server {
     /// The driver's socket, to be marked.
     udp: UdpSocket,
     interface: Interface,
+    suite: Suite,
     /// When sessions are replaced, if that is sooner than two minutes.
     key_rotation: Duration,
 }
@@ -81,8 +82,18 @@ impl Server {
         let interface = Interface::on_port(listen_port);
         let mtu_bytes = arguments.mtu as usize;
         let key_rotation = arguments.rekey_after_s.map_or(KEY_ROTATION, Duration::from_secs);
-        let server =
-            Self { name, mtu_bytes, socket, listener, tunnels, udp, interface, key_rotation };
+        let suite = arguments.cipher.into();
+        let server = Self {
+            name,
+            mtu_bytes,
+            socket,
+            listener,
+            tunnels,
+            udp,
+            interface,
+            suite,
+            key_rotation,
+        };
         let setup = NetworkSetup { device: Some(device), ..server.setup(&server.interface)? };
         server.tunnels.set_network(NETWORK, setup)?;
         Ok(server)
@@ -203,11 +214,16 @@ impl Server {
         let mut changes = PeerChanges { network: self.name.clone(), ..PeerChanges::default() };
         for key in concerned {
             match self.interface.peers().get(key) {
-                Some(peer) => drop(changes.set.insert(key.to_string(), peer.clone())),
+                Some(peer) => drop(changes.set.insert(key.to_string(), self.sealed(peer))),
                 None => changes.remove.push(*key),
             }
         }
         Ok(self.tunnels.change_peers(NETWORK, changes)?)
+    }
+
+    /// A peer with the interface's cipher, of which `wg` knows nothing.
+    fn sealed(&self, peer: &PeerConfig) -> PeerConfig {
+        PeerConfig { suite: self.suite, ..peer.clone() }
     }
 
     /// The network of an interface. One without a key gets one that nobody knows, and no peers.
@@ -215,7 +231,10 @@ impl Server {
         let (private_key, peers) = match &interface.private_key {
             Some(key) => {
                 let peers = interface.peers().iter();
-                (key.clone(), peers.map(|(key, peer)| (key.to_string(), peer.clone())).collect())
+                (
+                    key.clone(),
+                    peers.map(|(key, peer)| (key.to_string(), self.sealed(peer))).collect(),
+                )
             }
             None => {
                 let mut bytes = [0; 32];

@@ -1,0 +1,155 @@
+//! Keys that seal and open (ChaCha20-Poly1305, AES-256-GCM), by whichever library is faster at it on this processor.
+
+use crate::suite::Suite;
+use aws_lc_rs::aead as aws_lc;
+use ring::aead as ring;
+
+/// Length of an AEAD authentication tag, in bytes.
+pub const TAG_BYTES: usize = 16;
+
+/// A key of ChaCha20-Poly1305 (RFC 8439) or AES-256-GCM (NIST SP 800-38D), ready for use.
+pub(crate) struct Aead(Implementation);
+
+/// The same functions twice (decision 29).
+#[expect(
+    clippy::large_enum_variant,
+    reason = "a session's keys are on the heap each, and most are the large ones"
+)]
+enum Implementation {
+    AwsLc(aws_lc::LessSafeKey),
+    Ring(ring::LessSafeKey),
+}
+
+/// The libraries behind the suites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Library {
+    /// aws-lc: AES-GCM with AVX-512.
+    AwsLc,
+    /// ring: AES-GCM with AVX2 and VAES, and less work beside the cipher for each packet.
+    Ring,
+}
+
+impl Library {
+    /// The faster one for a suite on this processor.
+    pub fn faster(suite: Suite) -> Self {
+        match suite {
+            Suite::Aes256Gcm if has_wide_aes() => Self::AwsLc,
+            Suite::Aes256Gcm | Suite::ChaCha20Poly1305 if cfg!(target_arch = "x86_64") => {
+                Self::Ring
+            }
+            Suite::Aes256Gcm | Suite::ChaCha20Poly1305 => Self::AwsLc,
+        }
+    }
+}
+
+/// Whether AES works on 64 bytes at once.
+fn has_wide_aes() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    let found = std::arch::is_x86_feature_detected!("vaes")
+        && std::arch::is_x86_feature_detected!("vpclmulqdq")
+        && std::arch::is_x86_feature_detected!("avx512bw")
+        && std::arch::is_x86_feature_detected!("avx512dq")
+        && std::arch::is_x86_feature_detected!("avx512vl");
+    #[cfg(not(target_arch = "x86_64"))]
+    let found = false;
+    found
+}
+
+impl Aead {
+    pub(crate) fn new(suite: Suite, key: &[u8; 32]) -> Self {
+        Self::by(Library::faster(suite), suite, key)
+    }
+
+    /// A key in a library's hands.
+    pub(crate) fn by(library: Library, suite: Suite, key: &[u8; 32]) -> Self {
+        let sized = "the keys of both suites have 32 bytes";
+        Self(match library {
+            Library::AwsLc => {
+                let algorithm = match suite {
+                    Suite::ChaCha20Poly1305 => &aws_lc::CHACHA20_POLY1305,
+                    Suite::Aes256Gcm => &aws_lc::AES_256_GCM,
+                };
+                let key = aws_lc::UnboundKey::new(algorithm, key).expect(sized);
+                Implementation::AwsLc(aws_lc::LessSafeKey::new(key))
+            }
+            Library::Ring => {
+                let algorithm = match suite {
+                    Suite::ChaCha20Poly1305 => &ring::CHACHA20_POLY1305,
+                    Suite::Aes256Gcm => &ring::AES_256_GCM,
+                };
+                let key = ring::UnboundKey::new(algorithm, key).expect(sized);
+                Implementation::Ring(ring::LessSafeKey::new(key))
+            }
+        })
+    }
+
+    /// Encrypts all but the last 16 bytes of `in_out` in place and writes the tag there.
+    ///
+    /// # Panics
+    /// If there is no room for the tag: a bug of the caller.
+    pub(crate) fn seal(&self, nonce: [u8; 12], aad: &[u8], in_out: &mut [u8]) {
+        let (text, room) = in_out.split_last_chunk_mut::<TAG_BYTES>().expect("room for the tag");
+        let short = "a packet is shorter than the cipher's limit of 64 GiB";
+        match &self.0 {
+            Implementation::AwsLc(key) => {
+                let nonce = aws_lc::Nonce::assume_unique_for_key(nonce);
+                let aad = aws_lc::Aad::from(aad);
+                let tag = key.seal_in_place_separate_tag(nonce, aad, text).expect(short);
+                room.copy_from_slice(tag.as_ref());
+            }
+            Implementation::Ring(key) => {
+                let nonce = ring::Nonce::assume_unique_for_key(nonce);
+                let aad = ring::Aad::from(aad);
+                let tag = key.seal_in_place_separate_tag(nonce, aad, text).expect(short);
+                room.copy_from_slice(tag.as_ref());
+            }
+        }
+    }
+
+    /// Checks the tag at the end of `in_out` and decrypts what is before it in place.
+    pub(crate) fn open(&self, nonce: [u8; 12], aad: &[u8], in_out: &mut [u8]) -> bool {
+        match &self.0 {
+            Implementation::AwsLc(key) => {
+                let nonce = aws_lc::Nonce::assume_unique_for_key(nonce);
+                key.open_in_place(nonce, aws_lc::Aad::from(aad), in_out).is_ok()
+            }
+            Implementation::Ring(key) => {
+                let nonce = ring::Nonce::assume_unique_for_key(nonce);
+                key.open_in_place(nonce, ring::Aad::from(aad), in_out).is_ok()
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn both_libraries_seal_alike_and_open_each_others(
+            key: [u8; 32], nonce: [u8; 12], aad in prop::collection::vec(any::<u8>(), 0..40),
+            text in prop::collection::vec(any::<u8>(), 0..1600), flipped: prop::sample::Index,
+        ) {
+            for suite in [Suite::ChaCha20Poly1305, Suite::Aes256Gcm] {
+                let keys = [Library::AwsLc, Library::Ring].map(|one| Aead::by(one, suite, &key));
+                let sealed = keys.each_ref().map(|one| {
+                    let mut in_out = [&text[..], &[0; TAG_BYTES]].concat();
+                    one.seal(nonce, &aad, &mut in_out);
+                    in_out
+                });
+                prop_assert_eq!(&sealed[0], &sealed[1]);
+                for one in &keys {
+                    let mut whole = sealed[0].clone();
+                    prop_assert!(one.open(nonce, &aad, &mut whole));
+                    prop_assert_eq!(&whole[..text.len()], &text[..]);
+                    let mut broken = sealed[0].clone();
+                    let at = flipped.index(broken.len());
+                    broken[at] ^= 1;
+                    prop_assert!(!one.open(nonce, &aad, &mut broken));
+                }
+            }
+        }
+    }
+}
