@@ -1,5 +1,6 @@
 //! Packets travel in batches: one buffer, equal regions, room before and after what they hold.
 
+use crate::offload::{checksum_place, complete_checksum};
 use std::fmt;
 
 /// Room before a packet for an outer header written in place.
@@ -30,6 +31,8 @@ struct Slot {
     /// What is its own to grow into.
     floor: usize,
     ceiling: usize,
+    /// See [`PacketBatch::is_partial`].
+    is_partial: bool,
 }
 
 impl PacketBatch {
@@ -122,7 +125,7 @@ impl PacketBatch {
         assert!(!self.is_full() && len <= self.packet_bytes_max(), "commit without spare room");
         let floor = self.used * self.stride_bytes;
         let (start, ceiling) = (floor + HEADROOM_BYTES, floor + self.stride_bytes);
-        self.slots.push(Slot { start, len, floor, ceiling });
+        self.slots.push(Slot { start, len, floor, ceiling, is_partial: false });
         self.used += 1;
     }
 
@@ -142,7 +145,7 @@ impl PacketBatch {
         let before = self.slots.len();
         self.slots.extend(parts.map(|at| {
             let (start, len) = (first + at, part_bytes.min(len - at));
-            Slot { start, len, floor: start, ceiling: start + len }
+            Slot { start, len, floor: start, ceiling: start + len, is_partial: false }
         }));
         self.slots.len() - before
     }
@@ -166,19 +169,18 @@ impl PacketBatch {
 
     /// How many bytes packet `index` can grow at its front and at its end.
     pub fn room(&self, index: usize) -> (usize, usize) {
-        let Slot { start, len, floor, ceiling } = self.slots[index];
+        let Slot { start, len, floor, ceiling, .. } = self.slots[index];
         (start - floor, ceiling - start - len)
     }
 
     /// Grows packet `index` by `before` and `after` bytes in place and gives the whole.
     /// `None`, with nothing changed, if the slot lacks the room.
     pub fn grow(&mut self, index: usize, before: usize, after: usize) -> Option<&mut [u8]> {
-        let Slot { start, len, floor, ceiling } = self.slots[index];
-        if start < floor + before || start + len + after > ceiling {
+        let slot = &mut self.slots[index];
+        if slot.start < slot.floor + before || slot.start + slot.len + after > slot.ceiling {
             return None;
         }
-        let slot = Slot { start: start - before, len: len + before + after, floor, ceiling };
-        self.slots[index] = slot;
+        (slot.start, slot.len) = (slot.start - before, slot.len + before + after);
         Some(&mut self.storage[slot.start..slot.start + slot.len])
     }
 
@@ -187,10 +189,30 @@ impl PacketBatch {
     /// # Panics
     /// If the range is not within the packet: a bug of the caller.
     pub fn narrow(&mut self, index: usize, range: std::ops::Range<usize>) {
-        let Slot { start, len, floor, ceiling } = self.slots[index];
-        assert!(range.start <= range.end && range.end <= len, "narrow outside the packet");
-        let (start, len) = (start + range.start, range.end - range.start);
-        self.slots[index] = Slot { start, len, floor, ceiling };
+        let slot = &mut self.slots[index];
+        assert!(range.start <= range.end && range.end <= slot.len, "narrow outside the packet");
+        (slot.start, slot.len) = (slot.start + range.start, range.end - range.start);
+    }
+
+    /// Whether the checksum of packet `index`, of TCP or UDP, is left to who hands it on: the sum of the pseudo-header stands in
+    /// its place (`CHECKSUM_PARTIAL`).
+    pub fn is_partial(&self, index: usize) -> bool {
+        self.slots[index].is_partial
+    }
+
+    /// Says of packet `index` that its checksum is left out, or that it is there.
+    pub fn set_partial(&mut self, index: usize, is_partial: bool) {
+        self.slots[index].is_partial = is_partial;
+    }
+
+    /// Puts the checksum of packet `index` in its place, if it was left out.
+    pub fn complete_checksum(&mut self, index: usize) {
+        if std::mem::take(&mut self.slots[index].is_partial) {
+            let packet = self.packet_mut(index);
+            if let Some(place) = checksum_place(packet) {
+                complete_checksum(packet, place);
+            }
+        }
     }
 
     /// The packets in order.

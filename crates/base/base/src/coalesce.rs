@@ -9,7 +9,7 @@ mod candidate;
 
 use crate::checksum;
 use crate::offload::{
-    Gso, LARGE_PACKET_BYTES_MAX, OffloadHeader, addresses, set_ip_length, transport,
+    Gso, LARGE_PACKET_BYTES_MAX, OffloadHeader, addresses, checksum_place, set_ip_length, transport,
 };
 use crate::packet::{PROTOCOL_TCP, PROTOCOL_UDP};
 use candidate::Candidate;
@@ -37,6 +37,8 @@ pub struct Run {
     is_open: bool,
     /// Whether the checksums of its packets are known to be right.
     is_checked: bool,
+    /// Where the checksum of its first packet is to be put, if that was left out.
+    partial: Option<(u16, u16)>,
 }
 
 /// Puts the packets of a batch together. To be kept and used again: nothing is allocated once it has
@@ -64,11 +66,12 @@ impl Coalescer {
         &self.runs[..self.used]
     }
 
-    /// Adds the packet with number `index`.
-    pub fn add(&mut self, index: u32, packet: &[u8]) {
-        let Some(candidate) = Candidate::of(packet, self.with_udp) else {
+    /// Adds the packet with number `index`, whose checksum may have been left out ([`crate::PacketBatch::is_partial`]).
+    pub fn add(&mut self, index: u32, packet: &[u8], is_partial: bool) {
+        let partial = if is_partial { checksum_place(packet) } else { None };
+        let Some(candidate) = Candidate::of(packet, self.with_udp, partial.is_some()) else {
             self.close_flow(packet);
-            self.begin(index, packet, None);
+            self.begin(index, packet, None, partial);
             return;
         };
         let open = self.used.saturating_sub(OPEN_RUNS_MAX)..self.used;
@@ -80,7 +83,7 @@ impl Coalescer {
             }
             self.runs[place].is_open = false;
         }
-        self.begin(index, packet, Some(candidate));
+        self.begin(index, packet, Some(candidate), partial);
     }
 
     /// What follows in a flow does not overtake this packet.
@@ -91,7 +94,13 @@ impl Coalescer {
         }
     }
 
-    fn begin(&mut self, index: u32, packet: &[u8], candidate: Option<Candidate>) {
+    fn begin(
+        &mut self,
+        index: u32,
+        packet: &[u8],
+        candidate: Option<Candidate>,
+        partial: Option<(u16, u16)>,
+    ) {
         if self.used == self.runs.len() {
             self.runs.push(Run::empty());
         }
@@ -99,6 +108,7 @@ impl Coalescer {
         self.used += 1;
         run.packets.clear();
         run.packets.push(index);
+        run.partial = partial;
         let Some(candidate) = candidate else {
             (run.is_open, run.is_checked) = (false, false);
             (run.header_bytes, run.payload_bytes) = (0, packet.len());
@@ -128,6 +138,7 @@ impl Run {
             next_sequence: 0,
             is_open: false,
             is_checked: false,
+            partial: None,
         }
     }
 
@@ -146,7 +157,9 @@ impl Run {
     pub fn header(&self, header: &mut [u8; HEADER_BYTES_MAX]) -> (OffloadHeader, bool) {
         let is_ipv6 = self.transport_at == 40;
         if self.packets.len() == 1 {
-            let said = OffloadHeader { is_valid: self.is_checked, ..OffloadHeader::default() };
+            let is_valid = self.is_checked && self.partial.is_none();
+            let said =
+                OffloadHeader { checksum: self.partial, is_valid, ..OffloadHeader::default() };
             return (said, is_ipv6);
         }
         *header = self.header;

@@ -58,7 +58,7 @@ pub fn coalesce(bytes: &[u8]) -> usize {
     }
     let mut coalescer = Coalescer::new(true);
     for (index, packet) in (0..).zip(&packets) {
-        coalescer.add(index, packet);
+        coalescer.add(index, packet, false);
     }
     let mut seen = vec![false; packets.len()];
     let mut merged = 0;

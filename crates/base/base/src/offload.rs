@@ -102,6 +102,7 @@ pub struct Splitter {
     /// The next byte of payload, and the number of the next part.
     at: usize,
     number: u16,
+    leaves_checksums: bool,
 }
 
 impl Splitter {
@@ -127,7 +128,14 @@ impl Splitter {
             segment_bytes,
             at: header_bytes,
             number: 0,
+            leaves_checksums: false,
         })
+    }
+
+    /// Leaves the checksums of the parts out: the sum of the pseudo-header is put in their place.
+    #[must_use]
+    pub fn leaving_checksums(self, leaves_checksums: bool) -> Self {
+        Self { leaves_checksums, ..self }
     }
 
     /// Bytes of the longest part.
@@ -171,8 +179,7 @@ impl Splitter {
                 transport[4..6].copy_from_slice(&bytes.to_be_bytes());
             }
         }
-        let at = if self.gso == Gso::Tcp { 16 } else { 6 };
-        set_transport_checksum(ip, transport, self.gso, at);
+        set_transport_checksum(ip, transport, self.gso, self.leaves_checksums);
         self.number += 1;
         Some(length)
     }
@@ -194,6 +201,22 @@ pub fn complete_checksum(packet: &mut [u8], (start, offset): (u16, u16)) -> bool
     }
     rest[offset..offset + 2].copy_from_slice(&checksum.to_be_bytes());
     true
+}
+
+/// Where the checksum of a packet of TCP or UDP begins, and how far behind that it is put; `None` for others, for fragments, and
+/// behind extension headers.
+pub fn checksum_place(packet: &[u8]) -> Option<(u16, u16)> {
+    let (transport_at, protocol) = transport(packet)?;
+    let is_fragment =
+        packet[0] >> 4 == 4 && u16::from_be_bytes([packet[6], packet[7]]) & 0x3fff != 0;
+    let (offset, header_bytes) = match protocol {
+        PROTOCOL_TCP => (16, 20),
+        PROTOCOL_UDP => (6, UDP_HEADER_BYTES),
+        _ => return None,
+    };
+    let is_whole = packet.len() >= transport_at + header_bytes && !is_fragment;
+    // An IP header has at most 60 bytes.
+    is_whole.then_some((transport_at as u16, offset))
 }
 
 /// Where the transport header of a packet without options and extensions begins, and its protocol.
@@ -240,12 +263,19 @@ pub(crate) fn set_ip_length(ip: &mut [u8], packet_bytes: usize, number: u16) {
     }
 }
 
-fn set_transport_checksum(ip: &[u8], transport: &mut [u8], gso: Gso, at: usize) {
+fn set_transport_checksum(ip: &[u8], transport: &mut [u8], gso: Gso, is_left_out: bool) {
+    let (protocol, at) = match gso {
+        Gso::Tcp => (PROTOCOL_TCP, 16),
+        Gso::Udp => (PROTOCOL_UDP, 6),
+    };
     transport[at..at + 2].fill(0);
     let (source, destination) = addresses(ip);
-    let protocol = if gso == Gso::Tcp { PROTOCOL_TCP } else { PROTOCOL_UDP };
-    let mut checksum = checksum::transport(source, destination, protocol, transport);
-    if checksum == 0 && gso == Gso::Udp {
+    let mut checksum = if is_left_out {
+        checksum::pseudo_header(source, destination, protocol, transport.len())
+    } else {
+        checksum::transport(source, destination, protocol, transport)
+    };
+    if checksum == 0 && gso == Gso::Udp && !is_left_out {
         checksum = 0xffff;
     }
     transport[at..at + 2].copy_from_slice(&checksum.to_be_bytes());

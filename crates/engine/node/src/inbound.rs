@@ -25,6 +25,7 @@ pub(crate) struct Group {
     pub(crate) index: u32,
     pub(crate) from: SocketAddr,
     pub(crate) peer: PeerId,
+    pub(crate) is_node: bool,
     /// Given up once used, so that a key does not outlive its session.
     pub(crate) key: Option<Arc<OpenKey>>,
 }
@@ -34,6 +35,7 @@ pub(crate) struct Sealed {
     pub(crate) group: u32,
     pub(crate) packet: u32,
     pub(crate) counter: u64,
+    pub(crate) is_partial: bool,
     pub(crate) is_open: bool,
 }
 
@@ -106,6 +108,7 @@ impl Inbound {
             if sealed.is_open {
                 let end = datagram.len() - TAG_BYTES;
                 batch.narrow(packet, DATA_HEADER_BYTES..end);
+                batch.set_partial(packet, sealed.is_partial);
             }
         }
         for group in &mut self.groups {

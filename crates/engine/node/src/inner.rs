@@ -61,10 +61,13 @@ impl Node {
             if is_syn {
                 let peer = self.peers.get(&peer);
                 let announced = peer.map_or(mtu_bytes, |peer| peer.announced_bytes(mtu_bytes));
-                mss::clamp(batch.packet_mut(index), announced);
+                let is_partial = batch.is_partial(index);
+                mss::clamp(batch.packet_mut(index), announced, is_partial);
             }
             let packet_bytes = batch.packet(index).len();
             if packet_bytes > path_bytes {
+                // It is quoted, or goes in parts.
+                batch.complete_checksum(index);
                 // A batch has far fewer packets than 32 bits count.
                 out.oversize.push((peer, index as u32));
                 out.assigned.push(DROPPED);
@@ -80,7 +83,7 @@ impl Node {
     }
 
     /// Gives each group its counters, or has its packets wait.
-    fn reserve(&mut self, now: Time, batch: &PacketBatch, out: &mut Outbound) {
+    fn reserve(&mut self, now: Time, batch: &mut PacketBatch, out: &mut Outbound) {
         for place in 0..out.groups.len() {
             let (id, bytes, packets, longest) = {
                 let group = &out.groups[place];
@@ -99,12 +102,15 @@ impl Node {
                         packets.max_by_key(|packet| packet.len()).unwrap_or_default()
                     });
                     let may_fragment = !peer.config.is_node;
-                    let sending = Sending::new(reservation, segmentation, may_fragment);
+                    let takes_partial = peer.takes_partial();
+                    let sending =
+                        Sending::new(reservation, segmentation, may_fragment, takes_partial);
                     out.groups[place].sending = Some(sending);
                     self.counters.sealed_packets += packets;
                 }
                 Err(_no_session) => {
                     for packet in out.packets(place) {
+                        batch.complete_checksum(*packet as usize);
                         peer.tunnel.enqueue(now, batch.packet(*packet as usize));
                     }
                     self.counters.waiting_packets += packets;

@@ -35,7 +35,7 @@
 //!   between two batches of data, so that a thousand nodes which call at once hold up nobody's packets.
 //! - Handshakes are started in [`Node::handle_timeout`] only, for they need the wall time: after
 //!   each call that may want one, [`Node::poll_timeout`] is due at once.
-//! - Datagrams whose first byte is 16 or more, but 17, are no WireGuard and are left alone
+//! - Datagrams whose first byte is 16 or more, but 17 and 18, are no WireGuard and are left alone
 //!   ([`Inbound::foreign`]).
 //!
 //! - To a peer that is a node ([`PeerConfig::is_node`]) messages go inside the tunnel (inner IPv6 to 100::/64,

@@ -45,6 +45,8 @@ pub(crate) struct Sending {
     to: SocketAddr,
     pub(crate) segmentation: Segmentation,
     pub(crate) may_fragment: bool,
+    /// Whether the peer takes packets whose checksum is left out.
+    takes_partial: bool,
     first_counter: u64,
     /// Given up once used, so that a key does not outlive its session.
     key: Option<Arc<SealKey>>,
@@ -102,7 +104,11 @@ impl Outbound {
             let Some(key) = sending.key.take() else { continue };
             let packets = &self.order[group.start..group.start + group.len];
             for (counter, packet) in (sending.first_counter..).zip(packets) {
-                seal_in_place(batch, *packet as usize, group.mtu_bytes, counter, &key);
+                let index = *packet as usize;
+                if !sending.takes_partial {
+                    batch.complete_checksum(index);
+                }
+                seal_in_place(batch, index, group.mtu_bytes, counter, &key);
             }
         }
     }
@@ -160,9 +166,10 @@ impl Sending {
         reservation: Reservation,
         segmentation: Segmentation,
         may_fragment: bool,
+        takes_partial: bool,
     ) -> Self {
         let Reservation { to, key, first_counter } = reservation;
-        Self { to, segmentation, may_fragment, first_counter, key: Some(key) }
+        Self { to, segmentation, may_fragment, takes_partial, first_counter, key: Some(key) }
     }
 }
 
@@ -184,7 +191,7 @@ fn seal_in_place(
     counter: u64,
     key: &SealKey,
 ) {
-    let packet_bytes = batch.packet(index).len();
+    let (packet_bytes, is_partial) = (batch.packet(index).len(), batch.is_partial(index));
     let padding = padding_bytes(packet_bytes, mtu_bytes);
     let datagram = batch
         .grow(index, DATA_HEADER_BYTES, padding + TAG_BYTES)
@@ -192,5 +199,5 @@ fn seal_in_place(
     // The slot may hold an earlier packet's bytes.
     let content = DATA_HEADER_BYTES + packet_bytes;
     datagram[content..content + padding].fill(0);
-    key.seal(counter, datagram);
+    key.seal(counter, datagram, is_partial);
 }

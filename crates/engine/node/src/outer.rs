@@ -9,16 +9,16 @@ use netloom_base::packet::IpView;
 use netloom_base::{PacketBatch, Time};
 use netloom_path::message::is_to_node;
 use netloom_path::mss;
-use netloom_wireguard::message::{AES_INITIATION, DATA_OVERHEAD_BYTES, Data};
+use netloom_wireguard::message::{AES_INITIATION, DATA_OVERHEAD_BYTES, Data, PARTIAL_DATA};
 use netloom_wireguard::{DropReason as WireguardDropReason, Message};
 use std::net::SocketAddr;
 use std::ops::Range;
 
-/// The first type that is not WireGuard's: all but our own initiations are left alone.
+/// The first type that is not WireGuard's: all but our own are left alone.
 const FOREIGN_TYPE_MIN: u8 = 16;
 
 fn is_foreign(kind: u8) -> bool {
-    kind >= FOREIGN_TYPE_MIN && kind != AES_INITIATION
+    kind >= FOREIGN_TYPE_MIN && !matches!(kind, AES_INITIATION | PARTIAL_DATA)
 }
 
 impl Node {
@@ -98,7 +98,7 @@ impl Node {
         data: Data,
         inbound: &mut Inbound,
     ) -> Result<(), DropReason> {
-        let Data { receiver: index, counter } = data;
+        let Data { receiver: index, counter, is_partial } = data;
         let group = match inbound.group(index, from) {
             Some(group) => group,
             None => {
@@ -106,11 +106,16 @@ impl Node {
                 let id = PeerId(self.indexes.owner(index).ok_or(unknown)?);
                 let peer = self.peers.get(&id).ok_or(unknown)?;
                 let key = Some(peer.tunnel.open_key(now, index)?.clone());
-                inbound.groups.push(Group { index, from, peer: id, key });
+                let is_node = peer.config.is_node;
+                inbound.groups.push(Group { index, from, peer: id, is_node, key });
                 inbound.groups.len() as u32 - 1
             }
         };
-        inbound.sealed.push(Sealed { group, packet, counter, is_open: false });
+        let is_node = inbound.groups[group as usize].is_node;
+        if is_partial && !is_node {
+            return Err(WireguardDropReason::UnknownType.into());
+        }
+        inbound.sealed.push(Sealed { group, packet, counter, is_partial, is_open: false });
         Ok(())
     }
 
@@ -201,7 +206,8 @@ impl Node {
             batch.narrow(packet as usize, 0..total_bytes);
             if is_syn {
                 let announced = peer.announced_bytes(network.mtu_bytes);
-                mss::clamp(batch.packet_mut(packet as usize), announced);
+                let is_partial = batch.is_partial(packet as usize);
+                mss::clamp(batch.packet_mut(packet as usize), announced, is_partial);
             }
             inbound.delivered[kept] = packet;
             kept += 1;

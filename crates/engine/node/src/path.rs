@@ -27,6 +27,8 @@ pub(crate) struct Path {
     heard: Heard,
     reassembly: Reassembly,
     pub(crate) exchange: KeyExchange,
+    /// Whether the peer has said, since the last handshake, that it takes packets whose checksum is left out.
+    takes_partial: bool,
     /// Whether it is this end that asks for keys.
     pub(crate) asks: bool,
     pub(crate) next_packet: u32,
@@ -51,6 +53,7 @@ impl Path {
             heard: Heard::default(),
             reassembly: Reassembly::default(),
             exchange: KeyExchange::default(),
+            takes_partial: false,
             asks,
             next_packet: 0,
             sample: Vec::new(),
@@ -71,6 +74,11 @@ impl Peer {
     /// What TCP's SYNs may announce to the peer, and it to us.
     pub(crate) fn announced_bytes(&self, mtu_bytes: usize) -> usize {
         self.path.as_ref().map_or(mtu_bytes, |path| path.mtu.announced_bytes())
+    }
+
+    /// Whether the peer takes packets whose checksum is left out.
+    pub(crate) fn takes_partial(&self) -> bool {
+        self.path.as_ref().is_some_and(|path| path.takes_partial)
     }
 
     /// What is known of the way to it, from now on; `None` for a stock peer.
@@ -127,9 +135,15 @@ impl Peer {
 
     /// An event of the tunnel that makes the path another.
     pub(crate) fn path_event(&mut self, event: TunnelEvent) {
-        if let (TunnelEvent::EndpointChanged { .. }, Some(path)) = (event, &mut self.path) {
-            path.mtu.forget();
-            path.canary.forget();
+        let Some(path) = &mut self.path else { return };
+        match event {
+            TunnelEvent::EndpointChanged { .. } => {
+                path.mtu.forget();
+                path.canary.forget();
+            }
+            // It may have gone back to an older version.
+            TunnelEvent::HandshakeCompleted { .. } => path.takes_partial = false,
+            _ => {}
         }
     }
 }
@@ -213,22 +227,25 @@ impl Node {
         match Message::parse(packet)? {
             Message::Probe { id, packet_bytes } => {
                 let mut answer = Vec::with_capacity(64);
-                Message::ProbeAnswer { id, packet_bytes }.encode(&mut answer);
+                Message::ProbeAnswer { id, packet_bytes, takes_partial: true }.encode(&mut answer);
                 self.messages.extend(peer.tunnel.seal_packet(now, &answer).map(alone));
             }
-            Message::ProbeAnswer { id, packet_bytes } => {
+            Message::ProbeAnswer { id, packet_bytes, takes_partial } => {
+                path.takes_partial = takes_partial;
                 path.mtu.answered(now, id, usize::from(packet_bytes));
             }
             Message::CanaryPart { round, is_alone, place, .. } => {
                 path.heard.part(round, is_alone, place);
             }
             Message::CanaryQuestion { round } => {
-                let (in_piece, alone_places) = path.heard.answer(round);
+                let (in_piece, single) = path.heard.answer(round);
                 let mut answer = Vec::with_capacity(64);
-                Message::CanaryAnswer { round, in_piece, alone: alone_places }.encode(&mut answer);
+                Message::CanaryAnswer { round, in_piece, alone: single, takes_partial: true }
+                    .encode(&mut answer);
                 self.messages.extend(peer.tunnel.seal_packet(now, &answer).map(alone));
             }
-            Message::CanaryAnswer { round, in_piece, alone } => {
+            Message::CanaryAnswer { round, in_piece, alone, takes_partial } => {
+                path.takes_partial = takes_partial;
                 path.canary.answered(now, round, in_piece, alone);
             }
             Message::Fragment { id: number, offset, is_last, part } => {

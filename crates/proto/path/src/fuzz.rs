@@ -5,7 +5,8 @@ use crate::{Message, Oversize, Reassembly, mss};
 /// Takes `bytes` as a packet out of a tunnel, in all that follows from one.
 pub fn message(bytes: &[u8]) {
     let _ = Oversize::of(bytes, 1280);
-    mss::clamp(&mut bytes.to_vec(), 1280);
+    mss::clamp(&mut bytes.to_vec(), 1280, false);
+    mss::clamp(&mut bytes.to_vec(), 1280, true);
     let Some(message) = Message::parse(bytes) else { return };
     let mut encoded = Vec::new();
     message.encode(&mut encoded);

@@ -9,10 +9,10 @@
 //! | kind | arg | id | then |
 //! |---|---|---|---|
 //! | 1 probe | 0 | of the probe | zeros up to the size that is tried |
-//! | 2 probe's answer | 0 | of the probe | its size (16 bits) |
+//! | 2 probe's answer | 1 if checksums may be left out | of the probe | its size (16 bits) |
 //! | 3 part of a canary | 0 sent in one piece, 1 sent alone | of the round | place (8 bits), zeros |
 //! | 4 canary's question | 0 | of the round | – |
-//! | 5 canary's answer | 0 | of the round | places that came in one piece (64 bits), alone (64 bits) |
+//! | 5 canary's answer | 1 if checksums may be left out | of the round | places that came in one piece (64 bits), alone (64 bits) |
 //! | 6 fragment | 1 if it is the last | of the packet | offset (16 bits), bytes of the packet |
 //! | 7 key ask | 1 if a key is held | of the exchange | the held key's exchange (32 bits), encapsulation key (1,184 bytes) |
 //! | 8 key answer | 0 | of the exchange | ciphertext (1,088 bytes) |
@@ -49,6 +49,8 @@ pub enum Message<'a> {
         id: u32,
         /// Length of the whole packet as it came.
         packet_bytes: u16,
+        /// Whether its sender takes packets whose checksum is left out.
+        takes_partial: bool,
     },
     /// A part of a canary.
     CanaryPart {
@@ -74,6 +76,8 @@ pub enum Message<'a> {
         in_piece: u64,
         /// Those that were sent alone.
         alone: u64,
+        /// Whether its sender takes packets whose checksum is left out.
+        takes_partial: bool,
     },
     /// A part of a packet.
     Fragment {
@@ -131,7 +135,10 @@ impl<'a> Message<'a> {
         let packet_bytes = u16::try_from(IP_BYTES).ok()?.checked_add(body_bytes)?;
         Some(match kind {
             1 => Self::Probe { id, packet_bytes },
-            2 => Self::ProbeAnswer { id, packet_bytes: number(rest)? },
+            2 => {
+                let takes_partial = argument == 1;
+                Self::ProbeAnswer { id, packet_bytes: number(rest)?, takes_partial }
+            }
             3 => Self::CanaryPart {
                 round: id,
                 is_alone: argument == 1,
@@ -142,7 +149,9 @@ impl<'a> Message<'a> {
             5 => {
                 let (in_piece, rest) = rest.split_first_chunk::<8>()?;
                 let alone = u64::from_be_bytes(*rest.first_chunk()?);
-                Self::CanaryAnswer { round: id, in_piece: u64::from_be_bytes(*in_piece), alone }
+                let in_piece = u64::from_be_bytes(*in_piece);
+                let takes_partial = argument == 1;
+                Self::CanaryAnswer { round: id, in_piece, alone, takes_partial }
             }
             6 => {
                 let part = rest.get(2..)?;
@@ -175,8 +184,8 @@ impl<'a> Message<'a> {
                 into.extend_from_slice(&head(1, 0, id));
                 padded_to = usize::from(packet_bytes);
             }
-            Self::ProbeAnswer { id, packet_bytes } => {
-                into.extend_from_slice(&head(2, 0, id));
+            Self::ProbeAnswer { id, packet_bytes, takes_partial } => {
+                into.extend_from_slice(&head(2, u8::from(takes_partial), id));
                 into.extend_from_slice(&packet_bytes.to_be_bytes());
             }
             Self::CanaryPart { round, is_alone, place, packet_bytes } => {
@@ -185,8 +194,8 @@ impl<'a> Message<'a> {
                 padded_to = usize::from(packet_bytes);
             }
             Self::CanaryQuestion { round } => into.extend_from_slice(&head(4, 0, round)),
-            Self::CanaryAnswer { round, in_piece, alone } => {
-                into.extend_from_slice(&head(5, 0, round));
+            Self::CanaryAnswer { round, in_piece, alone, takes_partial } => {
+                into.extend_from_slice(&head(5, u8::from(takes_partial), round));
                 into.extend_from_slice(&in_piece.to_be_bytes());
                 into.extend_from_slice(&alone.to_be_bytes());
             }
@@ -229,11 +238,17 @@ mod tests {
         let messages = [
             Message::Probe { id: 1, packet_bytes: 1420 },
             Message::Probe { id: u32::MAX, packet_bytes: 48 },
-            Message::ProbeAnswer { id: 2, packet_bytes: 8920 },
+            Message::ProbeAnswer { id: 2, packet_bytes: 8920, takes_partial: false },
+            Message::ProbeAnswer { id: 2, packet_bytes: 1420, takes_partial: true },
             Message::CanaryPart { round: 3, is_alone: false, place: 43, packet_bytes: 1380 },
             Message::CanaryPart { round: 3, is_alone: true, place: 0, packet_bytes: 49 },
             Message::CanaryQuestion { round: 4 },
-            Message::CanaryAnswer { round: 5, in_piece: u64::MAX, alone: 0x1ff },
+            Message::CanaryAnswer {
+                round: 5,
+                in_piece: u64::MAX,
+                alone: 0x1ff,
+                takes_partial: true,
+            },
             Message::Fragment { id: 6, offset: 1150, is_last: true, part: &part },
         ];
         for message in messages {

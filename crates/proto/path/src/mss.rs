@@ -14,8 +14,8 @@ const MSS_MIN: u16 = 536;
 
 /// Lowers what a SYN announces to segments that fit `path_bytes`; whether it has changed the packet.
 ///
-/// For all but short packets this is one comparison.
-pub fn clamp(packet: &mut [u8], path_bytes: usize) -> bool {
+/// For all but short packets this is one comparison. `is_partial` says that the checksum is left out.
+pub fn clamp(packet: &mut [u8], path_bytes: usize, is_partial: bool) -> bool {
     if packet.len() > SYN_BYTES_MAX {
         return false;
     }
@@ -27,7 +27,9 @@ pub fn clamp(packet: &mut [u8], path_bytes: usize) -> bool {
         return false;
     }
     packet[at..at + 2].copy_from_slice(&fits.to_be_bytes());
-    update_checksum(&mut packet[tcp_start..], at - tcp_start, announced, fits);
+    if !is_partial {
+        update_checksum(&mut packet[tcp_start..], at - tcp_start, announced, fits);
+    }
     true
 }
 
@@ -111,13 +113,13 @@ mod tests {
             [(1460, SYN, 1280), (1460, SYN | 0x10, 1280), (1280, SYN, 1280), (536, SYN, 536)]
         {
             let mut packet = syn(mss, 0, flags);
-            assert_eq!(clamp(&mut packet, 1320), mss != then);
+            assert_eq!(clamp(&mut packet, 1320, false), mss != then);
             assert_eq!(announcement(&packet).unwrap().1, then);
             assert!(verifies(&packet));
         }
-        assert!(!clamp(&mut syn(1460, 0, 0x10), 1320), "no SYN");
+        assert!(!clamp(&mut syn(1460, 0, 0x10), 1320, false), "no SYN");
         let mut small = syn(1460, 0, SYN);
-        assert!(clamp(&mut small, 100));
+        assert!(clamp(&mut small, 100, false));
         assert_eq!(announcement(&small).unwrap().1, MSS_MIN);
     }
 
@@ -130,7 +132,7 @@ mod tests {
         ) {
             let mut packet = syn(mss, before, SYN);
             prop_assert!(verifies(&packet));
-            clamp(&mut packet, path_bytes);
+            clamp(&mut packet, path_bytes, false);
             prop_assert!(verifies(&packet));
             prop_assert!(usize::from(announcement(&packet).unwrap().1) <= path_bytes - 40);
         }
@@ -147,7 +149,7 @@ mod tests {
                 let total = (packet.len() as u16).to_be_bytes();
                 (packet[2], packet[3], packet[9]) = (total[0], total[1], PROTOCOL_TCP);
             }
-            clamp(&mut packet, 1280);
+            clamp(&mut packet, 1280, false);
         }
     }
 }

@@ -134,6 +134,7 @@ fn quarter_round(state: &mut [u32; 16], [a, b, c, d]: [usize; 4]) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::aead::TAG_BYTES;
     use crate::testing::unhex;
 
     #[test]

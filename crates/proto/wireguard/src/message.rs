@@ -18,6 +18,8 @@ pub const DATA_HEADER_BYTES: usize = 16;
 /// What a data packet adds to its padded content: header and tag.
 pub const DATA_OVERHEAD_BYTES: usize = DATA_HEADER_BYTES + TAG_BYTES;
 
+/// The first byte of a data packet in which the inner packet's checksum is left out: of Netloom's own types.
+pub const PARTIAL_DATA: u8 = 18;
 /// The first byte of an initiation that asks for AES-GCM: of Netloom's own types.
 pub const AES_INITIATION: u8 = 17;
 
@@ -27,6 +29,7 @@ const TYPE_COOKIE_REPLY: u32 = 3;
 const TYPE_DATA: u32 = 4;
 /// Not WireGuard's: its implementations drop it.
 const TYPE_AES_INITIATION: u32 = AES_INITIATION as u32;
+const TYPE_PARTIAL_DATA: u32 = PARTIAL_DATA as u32;
 
 /// Length of the two macs at the end of a handshake message.
 const MACS_BYTES: usize = 2 * MAC_BYTES;
@@ -44,7 +47,7 @@ pub enum Message<'a> {
     Response(Response<'a>),
     /// Type 3 (§5.4.7).
     CookieReply(CookieReply<'a>),
-    /// Type 4 (§5.4.6).
+    /// Type 4 (§5.4.6), or 18 between own nodes.
     Data(Data),
 }
 
@@ -62,13 +65,16 @@ pub struct Response<'a>(&'a [u8; RESPONSE_BYTES]);
 #[derive(Clone, Copy, Debug)]
 pub struct CookieReply<'a>(&'a [u8; COOKIE_REPLY_BYTES]);
 
-/// The header of type 4, little-endian: `type 4 | receiver 4 | counter 8 | packet n+16`.
+/// The header of type 4, or 18 where the inner checksum is left out, little-endian:
+/// `type 4 | receiver 4 | counter 8 | packet n+16`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Data {
     /// The index that the receiver gave to the session.
     pub receiver: u32,
     /// The packet's number in its session.
     pub counter: u64,
+    /// Whether the inner packet's checksum, of TCP or UDP, is left out (`CHECKSUM_PARTIAL`).
+    pub is_partial: bool,
 }
 
 impl<'a> Message<'a> {
@@ -92,7 +98,9 @@ impl<'a> Message<'a> {
                 .try_into()
                 .map(|m| Self::CookieReply(CookieReply(m)))
                 .map_err(|_| wrong_length),
-            Some(TYPE_DATA) => Data::parse(datagram).map(Self::Data).ok_or(wrong_length),
+            Some(TYPE_DATA | TYPE_PARTIAL_DATA) => {
+                Data::parse(datagram).map(Self::Data).ok_or(wrong_length)
+            }
             Some(_) | None => Err(DropReason::UnknownType),
         }
     }
@@ -234,11 +242,13 @@ impl Data {
             return None;
         }
         let counter = u64::from_le_bytes(*array(datagram, 8));
-        Some(Self { receiver: word(datagram, 4), counter })
+        let is_partial = datagram[0] == PARTIAL_DATA;
+        Some(Self { receiver: word(datagram, 4), counter, is_partial })
     }
 
     pub(crate) fn write(self, header: &mut [u8; DATA_HEADER_BYTES]) {
-        header[..4].copy_from_slice(&TYPE_DATA.to_le_bytes());
+        let kind = if self.is_partial { TYPE_PARTIAL_DATA } else { TYPE_DATA };
+        header[..4].copy_from_slice(&kind.to_le_bytes());
         header[4..8].copy_from_slice(&self.receiver.to_le_bytes());
         header[8..].copy_from_slice(&self.counter.to_le_bytes());
     }
@@ -282,10 +292,13 @@ mod tests {
             }
         }
         let mut data = vec![0; 31];
-        data[0] = 4;
-        assert_eq!(Message::parse(&data).err(), Some(DropReason::WrongLength));
-        data.push(0);
-        assert!(Message::parse(&data).is_ok(), "a keepalive has 32 bytes");
+        for kind in [4, 18] {
+            data[0] = kind;
+            data.truncate(31);
+            assert_eq!(Message::parse(&data).err(), Some(DropReason::WrongLength));
+            data.push(0);
+            assert!(Message::parse(&data).is_ok(), "a keepalive has 32 bytes");
+        }
     }
 
     #[test]

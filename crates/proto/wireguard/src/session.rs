@@ -2,7 +2,7 @@
 
 use crate::aead::{Aead, TAG_BYTES};
 use crate::limits::{PADDING_BYTES, REJECT_AFTER_TIME};
-use crate::message::{DATA_HEADER_BYTES, DATA_OVERHEAD_BYTES, Data};
+use crate::message::{DATA_HEADER_BYTES, DATA_OVERHEAD_BYTES, Data, PARTIAL_DATA};
 use crate::noise::TransportKeys;
 use crate::replay::ReplayWindow;
 use crate::suite::Suite;
@@ -41,15 +41,16 @@ pub fn padding_bytes(packet_bytes: usize, mtu_bytes: usize) -> usize {
 
 impl SealKey {
     /// Seals `datagram`, laid out as `header 16 | padded packet | room for the tag 16`, in place
-    /// as data packet `counter`. Every counter is used once: see [`crate::Tunnel::reserve`].
+    /// as data packet `counter`. Every counter is used once: see [`crate::Tunnel::reserve`]. `is_partial` says that the
+    /// packet's checksum is left out, which only another Netloom node understands.
     ///
     /// # Panics
     /// If the datagram is shorter than header and tag: a bug of the caller.
-    pub fn seal(&self, counter: u64, datagram: &mut [u8]) {
+    pub fn seal(&self, counter: u64, datagram: &mut [u8], is_partial: bool) {
         let (header, sealed) =
             datagram.split_first_chunk_mut::<DATA_HEADER_BYTES>().expect("room for the header");
-        Data { receiver: self.receiver, counter }.write(header);
-        self.aead.seal(self.suite.nonce(counter), &[], sealed);
+        Data { receiver: self.receiver, counter, is_partial }.write(header);
+        self.aead.seal(self.suite.nonce(counter), additional_data(header[0]), sealed);
     }
 
     /// A data packet in a buffer of its own, for the few that do not travel in a batch.
@@ -57,7 +58,7 @@ impl SealKey {
         let padding = padding_bytes(packet.len(), mtu_bytes);
         let mut datagram = vec![0; DATA_OVERHEAD_BYTES + packet.len() + padding];
         datagram[DATA_HEADER_BYTES..DATA_HEADER_BYTES + packet.len()].copy_from_slice(packet);
-        self.seal(counter, &mut datagram);
+        self.seal(counter, &mut datagram, false);
         datagram
     }
 }
@@ -67,9 +68,17 @@ impl OpenKey {
     /// `DATA_HEADER_BYTES..datagram.len() - TAG_BYTES` of it; else the bytes are spoilt.
     pub fn open(&self, counter: u64, datagram: &mut [u8]) -> bool {
         let nonce = self.suite.nonce(counter);
-        datagram.len() >= DATA_HEADER_BYTES + TAG_BYTES
-            && self.aead.open(nonce, &[], &mut datagram[DATA_HEADER_BYTES..])
+        datagram.len() >= DATA_HEADER_BYTES + TAG_BYTES && {
+            let aad = additional_data(datagram[0]);
+            self.aead.open(nonce, aad, &mut datagram[DATA_HEADER_BYTES..])
+        }
     }
+}
+
+/// What is authenticated beside the packet: nothing in WireGuard's own data packets, and that a checksum is left out, so
+/// that nobody in between can say so.
+const fn additional_data(kind: u8) -> &'static [u8] {
+    if kind == PARTIAL_DATA { &[PARTIAL_DATA] } else { &[] }
 }
 
 impl fmt::Debug for SealKey {

@@ -10,7 +10,7 @@ use netloom_node::{Destination, Inbound, NetworkId, Node, NodeConfig, Outbound, 
 use netloom_sys::clock::{monotonic_now, wall_now};
 use netloom_sys::poll::{Poller, Waker};
 use netloom_sys::process::request_slice;
-use netloom_sys::tunnel::TunnelDevice;
+use netloom_sys::tunnel::{TunnelDevice, TunnelKind};
 use netloom_sys::udp::{Pieces, Route, UdpSocket};
 use std::collections::BTreeMap;
 use std::io;
@@ -156,6 +156,12 @@ impl Driver {
             self.node.finish_outer(now, &mut self.outer, &mut self.inbound);
             for arrival in self.inbound.arrivals() {
                 let Some(device) = self.devices.get_mut(&arrival.network) else { continue };
+                if device.kind() == TunnelKind::StandIn {
+                    arrival
+                        .packets
+                        .iter()
+                        .for_each(|packet| self.outer.complete_checksum(*packet as usize));
+                }
                 let written = device.write(&self.outer, arrival.packets.iter().copied());
                 self.traffic.to_devices.note(written.packets);
                 self.device_drops += written.dropped as u64;

@@ -52,7 +52,7 @@ pub fn judge(frame: &[u8], fabric: &[IpNet]) -> Kind {
     }
     let sealed = view.protocol == PROTOCOL_UDP
         && view.ports().is_some_and(|(from, to)| from == TUNNEL_PORT || to == TUNNEL_PORT)
-        && matches!(view.payload.get(8..12), Some([1..=4 | 17, 0, 0, 0]));
+        && matches!(view.payload.get(8..12), Some([1..=4 | 17 | 18, 0, 0, 0]));
     if sealed { Kind::Sealed } else { Kind::Other }
 }
 

@@ -74,7 +74,7 @@ fn packet(
 fn there_and_back(packets: &[Vec<u8>]) -> (usize, Vec<Vec<u8>>) {
     let mut coalescer = Coalescer::new(true);
     for (index, packet) in (0..).zip(packets) {
-        coalescer.add(index, packet);
+        coalescer.add(index, packet, false);
     }
     let mut found = Vec::new();
     for run in coalescer.runs() {
@@ -203,8 +203,8 @@ fn hostile_bytes_are_neither_put_together_nor_split() {
         }
         bytes.truncate(usize::from(next()) % (bytes.len() + 1));
         let mut coalescer = Coalescer::new(true);
-        coalescer.add(0, &bytes);
-        coalescer.add(1, &bytes);
+        coalescer.add(0, &bytes, false);
+        coalescer.add(1, &bytes, false);
         let said: [u8; 10] = std::array::from_fn(|_| next());
         let Some(said) = OffloadHeader::read(&said) else { continue };
         if let Some(mut splitter) = Splitter::new(&said, &bytes) {
@@ -214,5 +214,70 @@ fn hostile_bytes_are_neither_put_together_nor_split() {
         if let Some(place) = said.checksum {
             let _ = crate::offload::complete_checksum(&mut bytes, place);
         }
+    }
+}
+
+/// A packet without its checksum, as a kernel leaves it to a device.
+fn left_out(mut packet: Vec<u8>) -> Vec<u8> {
+    let (at, offset) = checksum_place(&packet).unwrap();
+    let (source, destination) = addresses(&packet);
+    let protocol = if offset == 16 { 6 } else { 17 };
+    let segment_bytes = packet.len() - usize::from(at);
+    let sum = checksum::pseudo_header(source, destination, protocol, segment_bytes);
+    let place = usize::from(at + offset);
+    packet[place..place + 2].copy_from_slice(&sum.to_be_bytes());
+    packet
+}
+
+#[test]
+fn checksums_that_are_left_out_end_up_in_their_place() {
+    for (ipv6, tcp) in [(false, true), (true, true), (false, false), (true, false)] {
+        let whole: Vec<Vec<u8>> = [[7_u8; 100], [9; 100], [8; 100]]
+            .iter()
+            .zip(0..)
+            .map(|(payload, number)| {
+                packet(ipv6, tcp, [5, 6], 1000 + number * 100, TCP_ACK, payload)
+            })
+            .collect();
+        let left: Vec<Vec<u8>> = whole.iter().cloned().map(left_out).collect();
+        assert_ne!(left, whole);
+        // In a batch, one by one.
+        let mut batch = crate::PacketBatch::new(1, 1500);
+        assert!(batch.push(&left[0]) && !batch.is_partial(0));
+        batch.set_partial(0, true);
+        batch.complete_checksum(0);
+        assert_eq!((batch.packet(0), batch.is_partial(0)), (&whole[0][..], false));
+        // Put together, which gives the kernel the whole.
+        let mut coalescer = Coalescer::new(true);
+        (0..).zip(&left).for_each(|(index, packet)| coalescer.add(index, packet, true));
+        let [run] = coalescer.runs() else { panic!("{} runs", coalescer.runs().len()) };
+        assert_eq!(run.packets(), [0, 1, 2]);
+        let mut header = [0; HEADER_BYTES_MAX];
+        let (said, _) = run.header(&mut header);
+        let mut large = header[..run.header_bytes()].to_vec();
+        left.iter().for_each(|packet| large.extend_from_slice(&packet[run.header_bytes()..]));
+        let mut slot = [0; 1500];
+        let mut splitter = Splitter::new(&said, &large).unwrap();
+        let length = splitter.next(&large, &mut slot).unwrap();
+        assert!(ipv6 || slot[..length] == whole[0], "split as the kernel does");
+        // And split again without them.
+        let mut splitter = Splitter::new(&said, &large).unwrap().leaving_checksums(true);
+        let length = splitter.next(&large, &mut slot).unwrap();
+        assert_eq!(slot[..length], left[0]);
+        // A packet that stays alone says where its checksum goes.
+        coalescer.clear();
+        coalescer.add(0, &left[1], true);
+        let (said, _) = coalescer.runs()[0].header(&mut header);
+        assert_eq!((said.checksum, said.is_valid), (checksum_place(&left[1]), false));
+        // One that nobody vouches for is no part of a run.
+        coalescer.clear();
+        (0..).zip(&left).for_each(|(index, packet)| coalescer.add(index, packet, false));
+        assert_eq!(coalescer.runs().len(), 3);
+        assert!(
+            coalescer
+                .runs()
+                .iter()
+                .all(|run| run.header(&mut header).0 == OffloadHeader::default())
+        );
     }
 }

@@ -3,6 +3,7 @@
 //! Which clause of the paper is tested by what: `docs/wireguard.md`.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod checksums;
 mod corpus;
 mod differential;
 mod keys;

@@ -41,6 +41,8 @@ pub(crate) struct Host {
     pub(crate) events: Vec<Event>,
     /// What its interfaces got that was in no batch.
     pub(crate) given: Vec<Vec<u8>>,
+    /// How many packets arrived whose checksum was left out.
+    pub(crate) partial: usize,
     outbound: Outbound,
     inbound: Inbound,
 }
@@ -49,6 +51,8 @@ pub(crate) struct World {
     pub(crate) now: Time,
     /// Longest datagram that links take.
     pub(crate) takes_bytes: usize,
+    /// Whether devices hand packets over without their checksums.
+    pub(crate) leaves_checksums: bool,
     pub(crate) hosts: Vec<Host>,
     pub(crate) link: Link,
     /// Datagrams that left a host: from, to, bytes.
@@ -101,12 +105,14 @@ impl World {
             received: Vec::new(),
             events: Vec::new(),
             given: Vec::new(),
+            partial: 0,
             outbound: Outbound::new(),
             inbound: Inbound::new(),
         };
         Self {
             now: Time::ZERO,
             takes_bytes: usize::MAX,
+            leaves_checksums: false,
             hosts: (0..hosts).map(host).collect(),
             link: Link::GOOD,
             wire: Vec::new(),
@@ -182,6 +188,7 @@ impl World {
             let mut batch = PacketBatch::new(64, MTU);
             for packet in chunk {
                 assert!(batch.push(packet));
+                batch.set_partial(batch.len() - 1, self.leaves_checksums);
             }
             let host = &mut self.hosts[from];
             host.node.handle_inner(self.now, network, &mut batch, &mut host.outbound);
@@ -257,6 +264,8 @@ impl World {
         host.node.handle_outer(self.now, from, &mut batch, &mut host.inbound);
         for arrival in host.inbound.arrivals() {
             for packet in arrival.packets {
+                host.partial += usize::from(batch.is_partial(*packet as usize));
+                batch.complete_checksum(*packet as usize);
                 let packet = batch.packet(*packet as usize).to_vec();
                 (number, &packet).hash(&mut self.trace);
                 host.received.push((arrival.network, packet));

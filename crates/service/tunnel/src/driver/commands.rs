@@ -79,6 +79,7 @@ impl Driver {
         self.make_room(mtu_bytes);
         if let Some(mut device) = device {
             device.set_offloads(self.offloads.device);
+            device.leave_checksums(true);
             self.devices.remove(&id);
             let number = u64::from(id.0);
             self.poller.add(device.as_fd(), number).map_err(TunnelServiceError::Poll)?;

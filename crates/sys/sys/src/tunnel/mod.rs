@@ -153,6 +153,19 @@ impl TunnelDevice {
         }
     }
 
+    /// Leaves checksums out of packets that are read, where the kernel has left them to a device
+    /// ([`PacketBatch::is_partial`]), or puts them in, as it does to begin with. Gives whether it leaves them: a
+    /// stand-in does not, nor does it take such packets.
+    pub fn leave_checksums(&mut self, leaves_checksums: bool) -> bool {
+        match &mut self.backend {
+            Backend::Tun(tun) => {
+                tun.leave_checksums(leaves_checksums);
+                leaves_checksums
+            }
+            Backend::StandIn(_) => false,
+        }
+    }
+
     /// What is on.
     pub fn offloads(&self) -> TunnelOffloads {
         match &self.backend {
@@ -197,7 +210,7 @@ impl TunnelDevice {
     }
 
     /// Hands packets of a batch to the kernel, in their order within each flow, as if they had
-    /// arrived on the link.
+    /// arrived on the link. TUN takes packets whose checksums were left out.
     pub fn write(
         &mut self,
         batch: &PacketBatch,

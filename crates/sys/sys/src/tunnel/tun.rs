@@ -10,7 +10,8 @@ use crate::system;
 use netloom_base::PacketBatch;
 use netloom_base::coalesce::{Coalescer, HEADER_BYTES_MAX, RUN_PACKETS_MAX, Run};
 use netloom_base::offload::{
-    LARGE_PACKET_BYTES_MAX, OFFLOAD_HEADER_BYTES, OffloadHeader, Splitter, complete_checksum,
+    LARGE_PACKET_BYTES_MAX, OFFLOAD_HEADER_BYTES, OffloadHeader, Splitter, checksum_place,
+    complete_checksum,
 };
 use std::fs::{File, OpenOptions};
 use std::io::{self, IoSlice, Read as _, Write as _};
@@ -38,6 +39,7 @@ pub struct TunnelOffloads {
 pub(super) struct Tun {
     file: File,
     offloads: TunnelOffloads,
+    leaves_checksums: bool,
     /// The packet that was read last, behind its header.
     staged: Box<[u8]>,
     /// What of it is left to be split, and its length.
@@ -57,6 +59,7 @@ impl Tun {
             Ok(Self {
                 file,
                 offloads: TunnelOffloads::default(),
+                leaves_checksums: false,
                 staged: vec![0; OFFLOAD_HEADER_BYTES + LARGE_PACKET_BYTES_MAX].into_boxed_slice(),
                 splitting: None,
                 coalescer: Coalescer::new(false),
@@ -85,6 +88,10 @@ impl Tun {
 
     pub(super) fn offloads(&self) -> TunnelOffloads {
         self.offloads
+    }
+
+    pub(super) fn leave_checksums(&mut self, leaves_checksums: bool) {
+        self.leaves_checksums = leaves_checksums;
     }
 
     /// Appends the packets that wait, as far as they fit.
@@ -119,7 +126,10 @@ impl Tun {
             let packet = &self.staged[OFFLOAD_HEADER_BYTES..][..*length];
             let Some(slot) = batch.spare() else { return };
             match splitter.next(packet, slot) {
-                Some(length) => batch.commit(length),
+                Some(length) => {
+                    batch.commit(length);
+                    batch.set_partial(batch.len() - 1, self.leaves_checksums);
+                }
                 None => self.splitting = None,
             }
         }
@@ -138,7 +148,18 @@ impl Tun {
         if said.segments.is_some() {
             let fits = |splitter: &Splitter| splitter.part_bytes_max() <= batch.packet_bytes_max();
             let length = packet.len();
-            self.splitting = Splitter::new(&said, packet).filter(fits).map(|one| (one, length));
+            let splitter = Splitter::new(&said, packet).filter(fits);
+            let splitter = splitter.map(|one| one.leaving_checksums(self.leaves_checksums));
+            self.splitting = splitter.map(|one| (one, length));
+            return Ok(());
+        }
+        if self.leaves_checksums
+            && said.checksum.is_some()
+            && said.checksum == checksum_place(packet)
+        {
+            if batch.push(packet) {
+                batch.set_partial(batch.len() - 1, true);
+            }
             return Ok(());
         }
         if said.checksum.is_none_or(|place| complete_checksum(packet, place)) {
@@ -160,22 +181,21 @@ impl Tun {
         let mut written = Written::default();
         if !self.offloads.tcp {
             for packet in packets {
-                let taken = self.write_packet(batch.packet(packet as usize));
-                written.count(1, taken.is_ok());
+                written.count(1, write_alone(&self.file, batch, packet).is_ok());
             }
             return written;
         }
         self.coalescer.clear();
         for packet in packets {
-            self.coalescer.add(packet, batch.packet(packet as usize));
+            let is_partial = batch.is_partial(packet as usize);
+            self.coalescer.add(packet, batch.packet(packet as usize), is_partial);
         }
         for run in self.coalescer.runs() {
             match write_run(&self.file, run, batch) {
                 // A kernel that does not take what it has agreed to: one by one, as on any wire.
                 Err(error) if run.packets().len() > 1 && is_refusal(&error) => {
                     for packet in run.packets() {
-                        let taken = self.write_packet(batch.packet(*packet as usize));
-                        written.count(1, taken.is_ok());
+                        written.count(1, write_alone(&self.file, batch, *packet).is_ok());
                     }
                 }
                 result => written.count(run.packets().len(), result.is_ok()),
@@ -187,6 +207,13 @@ impl Tun {
 
 fn is_refusal(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EINVAL | libc::EMSGSIZE | libc::EOPNOTSUPP))
+}
+
+/// Writes one packet of a batch. A checksum that was left out is the kernel's to put in.
+fn write_alone(file: &File, batch: &PacketBatch, index: u32) -> io::Result<()> {
+    let (packet, is_partial) = (batch.packet(index as usize), batch.is_partial(index as usize));
+    let checksum = if is_partial { checksum_place(packet) } else { None };
+    write_packet(file, OffloadHeader { checksum, ..OffloadHeader::default() }, packet)
 }
 
 fn write_packet(mut file: &File, said: OffloadHeader, packet: &[u8]) -> io::Result<()> {
