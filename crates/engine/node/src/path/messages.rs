@@ -1,0 +1,173 @@
+//! What is said between nodes inside their tunnels: probes, canaries, packets in parts.
+
+use super::MessageTransmit;
+use crate::config::PeerId;
+use crate::counters::DropReason;
+use crate::inbound::Inbound;
+use crate::node::Node;
+use netloom_base::packet::IpView;
+use netloom_base::{PacketBatch, Time};
+use netloom_path::canary::TAIL;
+use netloom_path::message::is_to_node;
+use netloom_path::{Message, Oversize, Round};
+use netloom_wireguard::Transmit;
+
+impl Node {
+    /// The next message to a node. To be drained after every other call, like
+    /// [`Self::poll_transmit`].
+    pub fn poll_message(&mut self) -> Option<MessageTransmit> {
+        self.messages.pop_front()
+    }
+
+    /// Sends what a peer's path wants to be said.
+    pub(crate) fn settle_path(&mut self, now: Time, id: PeerId) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let Some(path) = &mut peer.path else { return };
+        let limit = path.mtu.limit_bytes();
+        if peer.tunnel.mtu_bytes() != limit {
+            peer.tunnel.set_mtu_bytes(limit);
+        }
+        let mut error = None;
+        if path.mtu.take_shrunk() && path.sample.len() > limit {
+            // Its sender would go on with that size until it loses patience.
+            if let Oversize::Tell(told) = Oversize::of(&path.sample, limit) {
+                error = Some((peer.network, told));
+            }
+            path.sample.clear();
+        }
+        let mut packet = Vec::new();
+        while let Some(probe) = path.mtu.poll_probe() {
+            packet.clear();
+            let packet_bytes = u16::try_from(probe.packet_bytes).unwrap_or(u16::MAX);
+            Message::Probe { id: probe.id, packet_bytes }.encode(&mut packet);
+            self.messages.extend(peer.tunnel.seal_packet(now, &packet).map(alone));
+        }
+        while let Some(round) = path.canary.poll_question() {
+            packet.clear();
+            Message::CanaryQuestion { round }.encode(&mut packet);
+            self.messages.extend(peer.tunnel.seal_packet(now, &packet).map(alone));
+        }
+        while let Some(round) = path.canary.poll_round() {
+            let mut seal = |is_alone, place, packet_bytes| {
+                packet.clear();
+                let packet_bytes = u16::try_from(packet_bytes).unwrap_or(u16::MAX);
+                let part = Message::CanaryPart { round: round.id, is_alone, place, packet_bytes };
+                part.encode(&mut packet);
+                peer.tunnel.seal_packet(now, &packet)
+            };
+            self.messages.extend(canary_messages(&round, &mut seal));
+        }
+        if let Some((network, error)) = error {
+            self.give(network, error);
+        }
+        self.settle_keys(now, id);
+    }
+
+    /// Takes the messages of a peer out of the batch.
+    pub(crate) fn handle_messages(
+        &mut self,
+        now: Time,
+        id: PeerId,
+        batch: &PacketBatch,
+        inbound: &mut Inbound,
+    ) {
+        for place in 0..inbound.messages.len() {
+            let packet = batch.packet(inbound.messages[place] as usize);
+            if self.handle_message(now, id, packet).is_none() {
+                self.counters.drop_packet(DropReason::ForeignMessage);
+            }
+        }
+        inbound.messages.clear();
+        self.settle_path(now, id);
+        self.settle(id);
+    }
+
+    /// Takes a message of a peer; `None` if it is not understood.
+    fn handle_message(&mut self, now: Time, id: PeerId, packet: &[u8]) -> Option<()> {
+        let peer = self.peers.get_mut(&id)?;
+        let network = self.networks.get(&peer.network)?;
+        let network_id = peer.network;
+        let path = peer.path_mut(network)?;
+        match Message::parse(packet)? {
+            Message::Probe { id, packet_bytes } => {
+                let mut answer = Vec::with_capacity(64);
+                Message::ProbeAnswer { id, packet_bytes, takes_partial: true }.encode(&mut answer);
+                self.messages.extend(peer.tunnel.seal_packet(now, &answer).map(alone));
+            }
+            Message::ProbeAnswer { id, packet_bytes, takes_partial } => {
+                path.takes_partial = takes_partial;
+                path.mtu.answered(now, id, usize::from(packet_bytes));
+            }
+            Message::CanaryPart { round, is_alone, place, .. } => {
+                path.heard.part(round, is_alone, place);
+            }
+            Message::CanaryQuestion { round } => {
+                let (in_piece, single) = path.heard.answer(round);
+                let mut answer = Vec::with_capacity(64);
+                Message::CanaryAnswer { round, in_piece, alone: single, takes_partial: true }
+                    .encode(&mut answer);
+                self.messages.extend(peer.tunnel.seal_packet(now, &answer).map(alone));
+            }
+            Message::CanaryAnswer { round, in_piece, alone, takes_partial } => {
+                path.takes_partial = takes_partial;
+                path.canary.answered(now, round, in_piece, alone);
+            }
+            Message::Fragment { id: number, offset, is_last, part } => {
+                let Some(whole) = path.reassembly.add(number, offset, is_last, part) else {
+                    return Some(());
+                };
+                if is_to_node(&whole) {
+                    // Only what is no part itself: nothing goes round in circles.
+                    let inner = Message::parse(&whole)?;
+                    let is_part = matches!(inner, Message::Fragment { .. });
+                    return if is_part { None } else { self.handle_message(now, id, &whole) };
+                }
+                let view = IpView::parse(&whole).filter(|view| view.total_bytes == whole.len())?;
+                let owner = network.routes.longest_match(view.source);
+                if owner.is_none_or(|(_, owner)| *owner != id) {
+                    self.counters.drop_packet(DropReason::ForeignSource);
+                } else {
+                    self.counters.opened_packets += 1;
+                    self.give(network_id, whole);
+                }
+            }
+            Message::KeyAsk { id, held, key } if !path.asks => {
+                path.exchange.asked(now, id, held, key, &self.rng.block());
+            }
+            Message::KeyAnswer { id, ciphertext } if path.asks => {
+                path.exchange.answered(now, id, ciphertext);
+            }
+            Message::KeyConfirmation { id } if !path.asks => path.exchange.confirmed(id),
+            // Both ends know who asks.
+            Message::KeyAsk { .. }
+            | Message::KeyAnswer { .. }
+            | Message::KeyConfirmation { .. } => return None,
+        }
+        Some(())
+    }
+}
+
+/// The messages of a round: a piece, then its single datagrams.
+fn canary_messages(
+    round: &Round,
+    seal: &mut impl FnMut(bool, u8, usize) -> Option<Transmit>,
+) -> Vec<MessageTransmit> {
+    // At most 62 places.
+    let places = |count: usize| (0..count as u8).map(|place| (place, round.packet_bytes));
+    let tail = || round.tail_bytes.map(|packet_bytes| (TAIL, packet_bytes));
+    let sealed = places(round.in_piece).chain(tail());
+    let sealed: Vec<_> =
+        sealed.filter_map(|(place, packet_bytes)| seal(false, place, packet_bytes)).collect();
+    let piece = sealed.first().map(|first| first.to).map(|to| MessageTransmit {
+        to,
+        datagrams: sealed.into_iter().map(|transmit| transmit.datagram).collect(),
+    });
+    let singles = places(round.alone).chain(tail());
+    let singles =
+        singles.filter_map(|(place, packet_bytes)| seal(true, place, packet_bytes)).map(alone);
+    piece.into_iter().chain(singles).collect()
+}
+
+pub(crate) fn alone(Transmit { to, datagram }: Transmit) -> MessageTransmit {
+    MessageTransmit { to, datagrams: vec![datagram] }
+}
