@@ -37,8 +37,10 @@ const WAKER: u64 = u64::MAX;
 const SOCKET: u64 = u64::MAX - 1;
 /// Turn at the processor that the thread asks for.
 const SLICE: Duration = Duration::from_micros(100);
-/// Turns at one descriptor before the others get theirs.
+/// Turns at one descriptor before the others get theirs, and packets of one turn after which it is the last: what
+/// waits elsewhere should not wait for several large batches.
 const TURNS_MAX: usize = 8;
+const TURN_PACKETS_MAX: usize = 64;
 
 pub(crate) struct Driver {
     node: Node,
@@ -131,10 +133,19 @@ impl Driver {
 
     /// Waits for packets, a command or a timer, or only looks for them if there is more to do.
     fn wait(&mut self, more: bool) {
+        let has_rest = self.devices.values().any(TunnelDevice::has_rest);
         let due = self.node.poll_timeout().map(|(due, _)| due - monotonic_now());
-        let timeout = if more { Some(Duration::ZERO) } else { due };
+        let timeout = if more || has_rest { Some(Duration::ZERO) } else { due };
         if self.poller.wait(timeout, &mut self.ready).is_err() {
             self.ready.clear();
+        }
+        if has_rest {
+            let rest = self.devices.iter().filter(|(_, device)| device.has_rest());
+            for number in rest.map(|(id, _)| u64::from(id.0)) {
+                if !self.ready.contains(&number) {
+                    self.ready.push(number);
+                }
+            }
         }
     }
 
@@ -149,6 +160,7 @@ impl Driver {
                 Ok(0) | Err(_) => return,
                 Ok(_) => self.traffic.from_port.note(self.outer.len()),
             }
+            let is_last = self.outer.len() >= TURN_PACKETS_MAX;
             let now = monotonic_now();
             let sources = &self.sources;
             self.node.plan_outer(now, |index| sources[index], &self.outer, &mut self.inbound);
@@ -167,6 +179,9 @@ impl Driver {
                 self.device_drops += written.dropped as u64;
             }
             self.flush();
+            if is_last {
+                return;
+            }
         }
     }
 
@@ -197,6 +212,9 @@ impl Driver {
             // A first packet starts a handshake, which is made when timers are handled.
             self.node.handle_timers(now, self.wall(), HANDSHAKES_AT_ONCE);
             self.flush();
+            if self.inner.len() >= TURN_PACKETS_MAX {
+                return;
+            }
         }
     }
 

@@ -184,6 +184,15 @@ impl TunnelDevice {
         Ok(batch.len() - before)
     }
 
+    /// Whether parts of a piece that was read did not fit the batch: the next one gets them, though the descriptor may have
+    /// nothing more to read.
+    pub fn has_rest(&self) -> bool {
+        match &self.backend {
+            Backend::Tun(tun) => tun.has_rest(),
+            Backend::StandIn(_) => false,
+        }
+    }
+
     /// Appends what the kernel hands over at once, as a network card gets it: a packet, or the parts of one
     /// piece; gives how many. For who plays a card.
     pub fn read_piece(&mut self, batch: &mut PacketBatch) -> io::Result<usize> {

@@ -110,6 +110,10 @@ impl Tun {
         Ok(())
     }
 
+    pub(super) fn has_rest(&self) -> bool {
+        self.splitting.is_some()
+    }
+
     pub(super) fn read_piece(&mut self, batch: &mut PacketBatch) -> io::Result<()> {
         match self.read_one(batch) {
             Ok(()) => {}

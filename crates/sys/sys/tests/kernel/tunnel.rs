@@ -2,7 +2,7 @@
 
 use super::Test;
 use super::support::{Bench, end, own};
-use netloom_base::packet::{IpView, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP};
+use netloom_base::packet::{IpView, PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP};
 use netloom_base::{PacketBatch, checksum};
 use netloom_state::{Address, HostState, Link, LinkKind, NamespaceState};
 use netloom_sys::icmp::EchoSocket;
@@ -212,23 +212,37 @@ fn datagrams_in_large_pieces() -> Result<(), String> {
     let mut receiver = two.run(|| UdpSocket::bind(address)).unwrap().unwrap();
     let mut sender = one.run(|| UdpSocket::bind_any(0)).unwrap().unwrap();
     let packets: Vec<[u8; 172]> = (0..COUNT).map(|number| [number; 172]).collect();
-    let sent = sender.send(packets.iter().map(|packet| (address, packet.as_slice())));
-    assert_eq!((sent.packets, sent.dropped), (usize::from(COUNT), 0));
-    assert!(sender.has_send_offload(), "they were sent in one piece");
-    let mut batch = PacketBatch::new(256, 2000);
-    let (mut received, mut sources) = (PacketBatch::new(256, 2000), Vec::new());
-    let deadline = Instant::now() + PATIENCE;
-    while received.len() < packets.len() {
-        assert!(Instant::now() < deadline, "{} of {COUNT} arrived", received.len());
-        batch.clear();
-        devices[0].read_batch(&mut batch).unwrap();
-        assert!(batch.iter().all(|packet| packet.len() <= MTU_BYTES as usize));
-        devices[1].write_batch(&batch);
-        receiver.receive_batch(&mut received, &mut sources).unwrap();
+    // As they are, with their checksums left to the other end's kernel, and a few at a time.
+    for (leaves_checksums, at_once) in [(false, 256), (true, 256), (true, 7)] {
+        assert_eq!(devices[0].leave_checksums(leaves_checksums), leaves_checksums);
+        let sent = sender.send(packets.iter().map(|packet| (address, packet.as_slice())));
+        assert_eq!((sent.packets, sent.dropped), (usize::from(COUNT), 0));
+        assert!(sender.has_send_offload(), "they were sent in one piece");
+        let mut batch = PacketBatch::new(at_once, 2000);
+        let (mut received, mut sources) = (PacketBatch::new(256, 2000), Vec::new());
+        let deadline = Instant::now() + PATIENCE;
+        let mut had_rest = false;
+        while received.len() < packets.len() {
+            assert!(Instant::now() < deadline, "{} of {COUNT} arrived", received.len());
+            batch.clear();
+            devices[0].read_batch(&mut batch).unwrap();
+            had_rest |= devices[0].has_rest();
+            assert!(batch.iter().all(|packet| packet.len() <= MTU_BYTES as usize));
+            for (index, packet) in batch.iter().enumerate().filter(|(_, packet)| is_udp(packet)) {
+                assert_eq!(batch.is_partial(index), leaves_checksums, "{packet:?}");
+            }
+            devices[1].write_batch(&batch);
+            receiver.receive_batch(&mut received, &mut sources).unwrap();
+        }
+        assert_eq!(had_rest, at_once < packets.len());
+        let received: Vec<&[u8]> = received.iter().collect();
+        assert_eq!(received, packets.iter().map(<[u8; 172]>::as_slice).collect::<Vec<_>>());
     }
-    let received: Vec<&[u8]> = received.iter().collect();
-    assert_eq!(received, packets.iter().map(<[u8; 172]>::as_slice).collect::<Vec<_>>());
     Ok(())
+}
+
+fn is_udp(packet: &[u8]) -> bool {
+    IpView::parse(packet).is_some_and(|view| view.protocol == PROTOCOL_UDP)
 }
 
 fn relay(devices: &mut [TunnelDevice; 2], done: &AtomicBool) -> usize {
