@@ -133,7 +133,8 @@ struct Frame<'a> {
 impl<'a> Frame<'a> {
     /// A line `ADDRESS SYMBOL`.
     fn of(line: &'a str) -> Option<Self> {
-        let (address, symbol) = line.trim().split_once(' ').unwrap_or((line.trim(), "[unknown]"));
+        let line = line.trim();
+        let (address, symbol) = line.split_once(' ').unwrap_or((line, "[unknown]"));
         let address = u64::from_str_radix(address, 16).ok()?;
         Some(Self { in_kernel: address >= KERNEL, symbol: symbol.trim() })
     }

@@ -169,9 +169,8 @@ fn crowd(tunnel: &Tunnel, found: &mut Found) {
             return;
         }
     };
-    for remark in &crowd.remarks {
-        println!("… {name} with thousands of peers, {remark}");
-    }
+    // The same name in every round, as of a figure: the last one is kept.
+    println!("{name} | on its peers: {}", crowd.remarks.join("; "));
     let mut add = |measure: String, value| {
         found.entry((name.clone(), measure)).or_default().push(value);
     };
