@@ -31,7 +31,9 @@ fn seal_ns(library: Library, suite: Suite, bytes: usize) -> f64 {
     let mut packet = vec![7; bytes];
     match library {
         Library::AwsLc => {
-            use aws_lc_rs::aead::{AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
+            use aws_lc_rs::aead::{
+                AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey,
+            };
             let algorithm = match suite {
                 Suite::ChaCha20Poly1305 => &CHACHA20_POLY1305,
                 Suite::Aes256Gcm => &AES_256_GCM,
