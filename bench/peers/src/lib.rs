@@ -4,4 +4,5 @@
 pub mod crowd;
 pub mod interface;
 pub mod program;
+pub mod shaken;
 pub mod swarm;

@@ -1,6 +1,7 @@
 //! All the peers of the interface: our own machines on real sockets, many to each.
 
 use crate::interface::{Ground, OUTER, PORT};
+use crate::shaken::Shaken;
 use anyhow::{Context as _, ensure};
 use netloom_base::{Seed, Time, WallTime};
 use netloom_sys::clock::{monotonic_now, wall_now};
@@ -22,6 +23,8 @@ pub const ADDRESSES: &str = "10.128.0.0/9";
 const SOCKETS_MAX: usize = 2048;
 /// How long all handshakes together may take.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Time without a completed handshake after which others call beside those that wait.
+const STALL: Duration = Duration::from_secs(1);
 const MTU_BYTES: usize = 1420;
 
 /// The private key of a peer.
@@ -118,23 +121,24 @@ impl Swarm {
     /// Lets peers shake hands, so many at a time; gives how long that took.
     pub fn shake_hands(&mut self, which: Range<usize>, at_once: usize) -> anyhow::Result<Duration> {
         let wanted = which.len();
-        let (done, time) = self.shake_hands_within(which, at_once, PATIENCE)?;
+        let Shaken { done, time, .. } = self.shake_hands_within(which, at_once, PATIENCE)?;
         ensure!(done >= wanted, "{done} of {wanted} handshakes completed");
         Ok(time)
     }
 
-    /// The same, but no longer than `limit`; gives how many completed and how long that took.
+    /// The same, but no longer than `limit`.
     pub fn shake_hands_within(
         &mut self,
         which: Range<usize>,
         at_once: usize,
         limit: Duration,
-    ) -> anyhow::Result<(usize, Duration)> {
+    ) -> anyhow::Result<Shaken> {
         let start = Instant::now();
-        let (mut next, mut done) = (which.start, 0);
-        while done < which.len() && start.elapsed() < limit {
+        let (mut next, mut window) = (which.start, at_once);
+        let (mut shaken, mut last) = (Shaken::default(), start);
+        while shaken.done < which.len() && start.elapsed() < limit {
             let now = monotonic_now();
-            while next < which.end && next - which.start - done < at_once {
+            while next < which.end && next - which.start - shaken.done < window {
                 self.tunnels[next].enqueue(now, &packet(address(self.first + next as u32)));
                 self.drive(next, now);
                 next += 1;
@@ -143,7 +147,14 @@ impl Swarm {
                     break;
                 }
             }
-            done += self.receive()?;
+            let completed = self.receive()?;
+            shaken.note(completed, which.len(), start.elapsed());
+            if completed > 0 {
+                last = Instant::now();
+            } else if last.elapsed() > STALL {
+                // Those that wait for an answer are not to be waited for.
+                (window, last) = (window + at_once, Instant::now());
+            }
             // Who was refused, or asked for a cookie, calls again.
             let now = monotonic_now();
             for number in which.start..next {
@@ -153,7 +164,8 @@ impl Swarm {
                 }
             }
         }
-        Ok((done, start.elapsed()))
+        shaken.time = start.elapsed();
+        Ok(shaken)
     }
 
     /// Receives for a while.
