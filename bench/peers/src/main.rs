@@ -8,18 +8,15 @@
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "its figures are what this program is for")]
 
-mod interface;
-mod swarm;
-
 use clap::Parser as _;
-use interface::{Ground, Interface};
+use netloom_bench_peers::interface::{Ground, Interface};
+use netloom_bench_peers::swarm::{self, Swarm};
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use swarm::Swarm;
 
 /// What is measured.
 #[derive(Debug, clap::Parser)]

@@ -1,6 +1,7 @@
 //! All the peers of the interface: our own machines on real sockets, many to each.
 
 use crate::interface::{Ground, OUTER, PORT};
+use crate::shaken::Shaken;
 use anyhow::{Context as _, ensure};
 use netloom_base::{Seed, Time, WallTime};
 use netloom_sys::clock::{monotonic_now, wall_now};
@@ -14,25 +15,31 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// Where the peers call from, and the addresses that they have inside.
-pub(crate) const SOURCES: &str = "10.200.0.0/16";
-pub(crate) const ADDRESSES: &str = "10.128.0.0/9";
+/// Where the peers call from.
+pub const SOURCES: &str = "10.200.0.0/16";
+/// The addresses that they have inside.
+pub const ADDRESSES: &str = "10.128.0.0/9";
 /// Most addresses, each with a socket: under load a source gets a few handshakes a second.
 const SOCKETS_MAX: usize = 2048;
 /// How long all handshakes together may take.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Time without a completed handshake after which others call beside those that wait.
+const STALL: Duration = Duration::from_secs(1);
 const MTU_BYTES: usize = 1420;
 
-pub(crate) fn key(number: u32) -> PrivateKey {
+/// The private key of a peer.
+pub fn key(number: u32) -> PrivateKey {
     PrivateKey::from_seed(Seed::from_number(1_000_000 + u64::from(number)))
 }
 
-pub(crate) fn address(number: u32) -> Ipv4Addr {
+/// The address that a peer has inside.
+pub fn address(number: u32) -> Ipv4Addr {
     Ipv4Addr::from(u32::from(Ipv4Addr::new(10, 128, 0, 1)) + number)
 }
 
 /// The peers.
-pub(crate) struct Swarm {
+#[derive(Debug)]
+pub struct Swarm {
     /// Number of the first one.
     first: u32,
     sockets: Vec<UdpSocket>,
@@ -44,15 +51,14 @@ pub(crate) struct Swarm {
     received: u32,
     last: Option<Instant>,
     gap: Duration,
+    /// Initiations that were sent, and those that a cookie came back for.
+    calls: u64,
+    cookies: u64,
 }
 
 impl Swarm {
     /// Those with numbers of a range.
-    pub(crate) fn new(
-        ground: &Ground,
-        server: &PublicKey,
-        numbers: Range<u32>,
-    ) -> anyhow::Result<Self> {
+    pub fn new(ground: &Ground, server: &PublicKey, numbers: Range<u32>) -> anyhow::Result<Self> {
         let count = numbers.len();
         let far = ground.far()?;
         let bind = |number: usize| {
@@ -73,6 +79,8 @@ impl Swarm {
             received: 0,
             last: None,
             gap: Duration::ZERO,
+            calls: 0,
+            cookies: 0,
         };
         for number in 0..count {
             let tunnel = swarm.tunnel(number, 0)?;
@@ -101,7 +109,7 @@ impl Swarm {
     }
 
     /// Peers forget their sessions, as after a restart.
-    pub(crate) fn start_anew(&mut self, which: Range<usize>) {
+    pub fn start_anew(&mut self, which: Range<usize>) {
         for number in which {
             self.tunnels[number].close(&mut self.indexes);
             if let Ok(tunnel) = self.tunnel(number, 1) {
@@ -111,18 +119,26 @@ impl Swarm {
     }
 
     /// Lets peers shake hands, so many at a time; gives how long that took.
-    pub(crate) fn shake_hands(
+    pub fn shake_hands(&mut self, which: Range<usize>, at_once: usize) -> anyhow::Result<Duration> {
+        let wanted = which.len();
+        let Shaken { done, time, .. } = self.shake_hands_within(which, at_once, PATIENCE)?;
+        ensure!(done >= wanted, "{done} of {wanted} handshakes completed");
+        Ok(time)
+    }
+
+    /// The same, but no longer than `limit`.
+    pub fn shake_hands_within(
         &mut self,
         which: Range<usize>,
         at_once: usize,
-    ) -> anyhow::Result<Duration> {
+        limit: Duration,
+    ) -> anyhow::Result<Shaken> {
         let start = Instant::now();
-        let (mut next, mut done) = (which.start, 0);
-        let wanted = which.len();
-        while done < wanted {
-            ensure!(start.elapsed() < PATIENCE, "{done} of {wanted} handshakes completed");
+        let (mut next, mut window) = (which.start, at_once);
+        let (mut shaken, mut last) = (Shaken::default(), start);
+        while shaken.done < which.len() && start.elapsed() < limit {
             let now = monotonic_now();
-            while next < which.end && next - which.start - done < at_once {
+            while next < which.end && next - which.start - shaken.done < window {
                 self.tunnels[next].enqueue(now, &packet(address(self.first + next as u32)));
                 self.drive(next, now);
                 next += 1;
@@ -131,7 +147,14 @@ impl Swarm {
                     break;
                 }
             }
-            done += self.receive()?;
+            let completed = self.receive()?;
+            shaken.note(completed, which.len(), start.elapsed());
+            if completed > 0 {
+                last = Instant::now();
+            } else if last.elapsed() > STALL {
+                // Those that wait for an answer are not to be waited for.
+                (window, last) = (window + at_once, Instant::now());
+            }
             // Who was refused, or asked for a cookie, calls again.
             let now = monotonic_now();
             for number in which.start..next {
@@ -141,11 +164,12 @@ impl Swarm {
                 }
             }
         }
-        Ok(start.elapsed())
+        shaken.time = start.elapsed();
+        Ok(shaken)
     }
 
     /// Receives for a while.
-    pub(crate) fn rest(&mut self, time: Duration) -> anyhow::Result<()> {
+    pub fn rest(&mut self, time: Duration) -> anyhow::Result<()> {
         let start = Instant::now();
         while start.elapsed() < time {
             self.receive()?;
@@ -155,8 +179,18 @@ impl Swarm {
     }
 
     /// How many packets came to the first peer, and the longest time between two.
-    pub(crate) fn watched(&self) -> (u32, Duration) {
+    pub fn watched(&self) -> (u32, Duration) {
         (self.received, self.gap)
+    }
+
+    /// How many initiations were sent.
+    pub fn calls(&self) -> u64 {
+        self.calls
+    }
+
+    /// How many of them were answered by a cookie.
+    pub fn cookies(&self) -> u64 {
+        self.cookies
     }
 
     /// Does what is due, and sends what a peer has to say.
@@ -167,6 +201,8 @@ impl Swarm {
             tunnel.handle_timeout(now, WallTime(wall), &mut self.indexes);
         }
         while let Some(transmit) = tunnel.poll_transmit() {
+            let is_call = matches!(Message::parse(&transmit.datagram), Ok(Message::Initiation(_)));
+            self.calls += u64::from(is_call);
             // What the socket has no room for is lost, as on any wire.
             let _ =
                 self.sockets[number % self.sockets.len()].send_to(&transmit.datagram, transmit.to);
@@ -205,7 +241,10 @@ impl Swarm {
             Message::Response(response) => {
                 tunnel.handle_response(now, from, &response, &mut self.indexes).ok()?;
             }
-            Message::CookieReply(reply) => tunnel.handle_cookie_reply(now, &reply).ok()?,
+            Message::CookieReply(reply) => {
+                self.cookies += 1;
+                tunnel.handle_cookie_reply(now, &reply).ok()?;
+            }
             Message::Data(data) => {
                 let key = Arc::clone(tunnel.open_key(now, index).ok()?);
                 let opened = key.open(data.counter, datagram);

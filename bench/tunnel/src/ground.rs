@@ -3,9 +3,9 @@
 use crate::fabric::{ADDRESSES, Fabric};
 use anyhow::{Context as _, ensure};
 use netloom_base::Seed;
+use netloom_bench_peers::program::{self, ip};
 use netloom_sys::namespace::NamespaceHandle;
 use netloom_wireguard::PrivateKey;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -38,6 +38,14 @@ impl Tunnel {
     pub(crate) fn of(name: &str, program: &Path, arguments: &[&str]) -> Self {
         let arguments = arguments.iter().map(|one| (*one).to_owned()).collect();
         Self { name: name.to_owned(), kind: Kind::Program(program.to_owned(), arguments) }
+    }
+
+    /// The program and its first arguments, if `wg` configures it.
+    pub(crate) fn program(&self) -> Option<(&Path, &[String])> {
+        match &self.kind {
+            Kind::Program(program, arguments) => Some((program, arguments)),
+            Kind::None | Kind::Fabric(_) => None,
+        }
     }
 
     pub(crate) fn fabric(name: &str, netloom: &Path) -> Self {
@@ -100,12 +108,7 @@ impl Ground {
     fn tunnel(&mut self, program: &Path, arguments: &[String]) -> anyhow::Result<()> {
         let keys = [1, 2].map(|byte| PrivateKey::from_seed(Seed([byte; 32])));
         for name in &self.names.clone() {
-            let mut command = self.on(name, program);
-            command.args(arguments).args(["-f", name]).env("WG_PROCESS_FOREGROUND", "1");
-            // Dropping privileges takes a login session, which a benchmark has none of.
-            command.env("WG_SUDO", "true");
-            command.stdout(Stdio::null()).stderr(Stdio::null());
-            self.tunnels.push(command.spawn().context("cannot be started")?);
+            self.tunnels.push(program::serve(name, program, arguments, name)?);
         }
         for side in 0..2 {
             let name = &self.names[side];
@@ -118,7 +121,7 @@ impl Ground {
                 OUTER[1 - side],
                 INNER[1 - side],
             );
-            while let Err(error) = configure(name, &config) {
+            while let Err(error) = program::configure("setconf", name, &config, READY) {
                 ensure!(start.elapsed() < READY, "wg cannot configure it: {error:#}");
                 std::thread::sleep(Duration::from_millis(50));
             }
@@ -151,7 +154,7 @@ impl Ground {
     }
 
     /// Process ids of the ends.
-    fn processes(&self) -> anyhow::Result<Vec<u32>> {
+    pub(crate) fn processes(&self) -> anyhow::Result<Vec<u32>> {
         match &self.fabric {
             Some(fabric) => fabric.agents(),
             None => Ok(self.tunnels.iter().map(Child::id).collect()),
@@ -166,10 +169,7 @@ impl Ground {
     /// Memory of the first end's tunnel, in MiB.
     pub(crate) fn memory_mib(&self) -> anyhow::Result<Option<f64>> {
         let Some(process) = self.processes()?.first().copied() else { return Ok(None) };
-        let status = std::fs::read_to_string(format!("/proc/{process}/status"))?;
-        let line = status.lines().find(|line| line.starts_with("VmRSS:")).context("no VmRSS")?;
-        let kib: f64 = line.split_whitespace().nth(1).context("no number")?.parse()?;
-        Ok(Some(kib / 1024.0))
+        Ok(Some(program::memory_kib(process)? as f64 / 1024.0))
     }
 }
 
@@ -184,7 +184,7 @@ impl Drop for Ground {
             self.names.iter().chain(self.ends.iter().filter(|end| !self.names.contains(end)))
         {
             let _ = ip(&["netns", "del", name]);
-            let _ = std::fs::remove_file(format!("/var/run/wireguard/{name}.sock"));
+            let _ = std::fs::remove_file(program::socket(name));
         }
     }
 }
@@ -198,27 +198,4 @@ fn cpu_s(process: u32) -> anyhow::Result<f64> {
     let fields = stat.rsplit(") ").next().context("no fields")?;
     let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<f64>);
     Ok(ticks.sum::<Result<f64, _>>()? / TICKS_PER_SECOND)
-}
-
-fn configure(interface: &str, config: &str) -> anyhow::Result<()> {
-    let mut child = Command::new("wg")
-        .args(["setconf", interface, "/dev/stdin"])
-        .stdin(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .context("cannot run wg")?;
-    if let Some(stdin) = &mut child.stdin {
-        stdin.write_all(config.as_bytes())?;
-    }
-    drop(child.stdin.take());
-    let output = child.wait_with_output()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr).trim());
-    Ok(())
-}
-
-fn ip(arguments: &[&str]) -> anyhow::Result<()> {
-    let output = Command::new("ip").args(arguments).output().context("cannot run ip")?;
-    let errors = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "ip {}: {}", arguments.join(" "), errors.trim());
-    Ok(())
 }

@@ -5,16 +5,23 @@
 //! ```
 //! Ours is measured as `netloom wireguard`, and as control and agents with policy between two workloads, where
 //! the suite is the faster one if the processor has it.
+//! Of `netloom wireguard` and of each other implementation, memory and handshakes with up to 10,000 configured peers are
+//! measured too, once in each round.
 //! It prints `IMPLEMENTATION | MEASURE: MEDIAN` and what the rounds gave. Rates are of what arrived.
 #![forbid(unsafe_code)]
 #![expect(clippy::print_stdout, reason = "its figures are what this program is for")]
 
 mod fabric;
 mod ground;
+mod hot_spots;
 mod measure;
+mod profile;
+mod wake_up;
 
+use anyhow::Context as _;
 use clap::Parser as _;
 use ground::{Ground, Tunnel};
+use netloom_bench_peers::crowd;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -38,6 +45,15 @@ struct Arguments {
     /// Seconds of each transfer, beside one to begin with.
     #[arg(long, default_value_t = 5)]
     seconds: u32,
+    /// Instead, show what processor time is spent on, with the tunnel of this name.
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
+    /// What passes the tunnel that is profiled.
+    #[arg(long, value_enum, default_value = "stream")]
+    traffic: profile::Traffic,
+    /// Instead, measure what waking a thread costs.
+    #[arg(long)]
+    wake_ups: bool,
 }
 
 fn peer(text: &str) -> Result<(String, PathBuf), String> {
@@ -63,36 +79,34 @@ const WITHOUT: [(&str, &str); 4] = [
     ("netloom without offloads", "tun-tcp,udp-send,udp-receive"),
 ];
 
+/// Ours of which memory and handshakes are measured with thousands of peers, as of all others.
+const CROWDED: &str = "netloom";
+
+/// Values by tunnel and measure.
+type Found = BTreeMap<(String, String), Vec<f64>>;
+
 fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    let mut tunnels = vec![
-        Tunnel::none("plain veth"),
-        Tunnel::of("netloom", &arguments.netloom, &["wireguard"]),
-        Tunnel::of("netloom AES-GCM", &arguments.netloom, &["wireguard", "--cipher", "aes256-gcm"]),
-        Tunnel::fabric("netloom agents", &arguments.netloom),
-    ];
-    tunnels.extend(WITHOUT.iter().map(|(name, offloads)| {
-        Tunnel::of(name, &arguments.netloom, &["wireguard", "--without", offloads])
-    }));
-    tunnels.retain(|tunnel| arguments.only.is_empty() || arguments.only.contains(&tunnel.name));
-    tunnels.extend(arguments.peers.iter().map(|(name, program)| Tunnel::of(name, program, &[])));
-    let mut found: BTreeMap<(String, &str), Vec<f64>> = BTreeMap::new();
+    if arguments.wake_ups {
+        return wake_up::report();
+    }
+    let mut tunnels = tunnels(arguments);
+    if let Some(name) = &arguments.profile {
+        let found = tunnels.iter().find(|tunnel| tunnel.name == *name);
+        let tunnel = found.with_context(|| format!("nothing is called `{name}`"))?;
+        let time = Duration::from_secs(arguments.seconds.into());
+        return profile::report(tunnel, arguments.traffic, time);
+    }
+    let is_other = |tunnel: &Tunnel| arguments.peers.iter().any(|(name, _)| *name == tunnel.name);
+    tunnels.retain(|tunnel| {
+        arguments.only.is_empty() || arguments.only.contains(&tunnel.name) || is_other(tunnel)
+    });
+    let mut found = Found::new();
     for round in 1..=arguments.rounds {
         for tunnel in &tunnels {
             println!("… round {round}: {}", tunnel.name);
-            let mut ground = match Ground::make(tunnel) {
-                Ok(ground) => ground,
-                // Others are measured still; who reads the figures sees that these are missing.
-                Err(error) => {
-                    println!("… {} does not run: {error:#}", tunnel.name);
-                    continue;
-                }
-            };
-            if let Some(cipher) = ground.cipher()? {
-                println!("… {} seals with {cipher}", tunnel.name);
-            }
-            let seconds = Duration::from_secs(arguments.seconds.into());
-            for (measure, value) in measure::all(&mut ground, seconds)? {
-                found.entry((tunnel.name.clone(), measure)).or_default().push(value);
+            traffic(tunnel, arguments, &mut found)?;
+            if tunnel.name == CROWDED || is_other(tunnel) {
+                crowd(tunnel, &mut found);
             }
         }
     }
@@ -104,4 +118,66 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
         println!("{tunnel} | {measure}, all: {}", all.join(" "));
     }
     Ok(())
+}
+
+fn tunnels(arguments: &Arguments) -> Vec<Tunnel> {
+    let netloom = &arguments.netloom;
+    let mut tunnels = vec![
+        Tunnel::none("plain veth"),
+        Tunnel::of("netloom", netloom, &["wireguard"]),
+        Tunnel::of("netloom AES-GCM", netloom, &["wireguard", "--cipher", "aes256-gcm"]),
+        Tunnel::fabric("netloom agents", netloom),
+    ];
+    tunnels.extend(
+        WITHOUT.iter().map(|(name, offloads)| {
+            Tunnel::of(name, netloom, &["wireguard", "--without", offloads])
+        }),
+    );
+    tunnels.extend(arguments.peers.iter().map(|(name, program)| Tunnel::of(name, program, &[])));
+    tunnels
+}
+
+/// Transfers and echoes between two ends.
+fn traffic(tunnel: &Tunnel, arguments: &Arguments, found: &mut Found) -> anyhow::Result<()> {
+    let name = &tunnel.name;
+    let mut ground = match Ground::make(tunnel) {
+        Ok(ground) => ground,
+        // Others are measured still; who reads the figures sees that these are missing.
+        Err(error) => {
+            println!("… {name} does not run: {error:#}");
+            return Ok(());
+        }
+    };
+    if let Some(cipher) = ground.cipher()? {
+        println!("… {name} seals with {cipher}");
+    }
+    let seconds = Duration::from_secs(arguments.seconds.into());
+    for (measure, value) in measure::all(&mut ground, seconds)? {
+        found.entry((name.clone(), measure.to_owned())).or_default().push(value);
+    }
+    Ok(())
+}
+
+/// One end with thousands of peers; what cannot be measured is missing, and said.
+fn crowd(tunnel: &Tunnel, found: &mut Found) {
+    let name = &tunnel.name;
+    let Some((program, arguments)) = tunnel.program() else { return };
+    let crowd = match crowd::measure(program, arguments) {
+        Ok(crowd) => crowd,
+        Err(error) => {
+            println!("… {name} with thousands of peers is not measured: {error:#}");
+            return;
+        }
+    };
+    // The same name in every round, as of a figure: the last one is kept.
+    println!("{name} | on its peers: {}", crowd.remarks.join("; "));
+    let mut add = |measure: String, value| {
+        found.entry((name.clone(), measure)).or_default().push(value);
+    };
+    for (peers, memory) in crowd.memory_mib {
+        add(format!("memory MiB with {peers}"), memory);
+    }
+    if let Some(rate) = crowd.handshakes_per_second {
+        add("handshakes per second".to_owned(), rate);
+    }
 }

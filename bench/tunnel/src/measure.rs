@@ -63,16 +63,20 @@ fn loaded(ground: &Ground, seconds: Duration) -> anyhow::Result<(f64, f64)> {
 }
 
 /// What a transfer gave.
-struct Transfer {
+pub(crate) struct Transfer {
     gbit_s: f64,
-    gib: f64,
+    pub(crate) gib: f64,
     kpps: f64,
-    packets_sent: f64,
+    pub(crate) packets_sent: f64,
     /// Of the tunnels' processes, while it lasted.
-    cpu_s: Vec<f64>,
+    pub(crate) cpu_s: Vec<f64>,
 }
 
-fn transfer(ground: &Ground, seconds: Duration, options: &[&str]) -> anyhow::Result<Transfer> {
+pub(crate) fn transfer(
+    ground: &Ground,
+    seconds: Duration,
+    options: &[&str],
+) -> anyhow::Result<Transfer> {
     let mut server = ground.at(1, "iperf3");
     server.args(["--server", "--one-off"]).stdout(Stdio::null()).stderr(Stdio::null());
     let mut server = server.spawn().context("cannot run iperf3")?;
