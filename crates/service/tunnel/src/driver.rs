@@ -9,7 +9,6 @@ use netloom_base::{PacketBatch, Seed, WallTime};
 use netloom_node::{Destination, Inbound, NetworkId, Node, NodeConfig, Outbound, Segmentation};
 use netloom_sys::clock::{monotonic_now, wall_now};
 use netloom_sys::poll::{Poller, Waker};
-use netloom_sys::process::request_slice;
 use netloom_sys::tunnel::{TunnelDevice, TunnelKind};
 use netloom_sys::udp::{Pieces, Route, UdpSocket};
 use std::collections::BTreeMap;
@@ -35,8 +34,6 @@ const HANDSHAKES_AT_ONCE: usize = 4;
 /// Numbers of what is waited for: those of networks' devices are their own.
 const WAKER: u64 = u64::MAX;
 const SOCKET: u64 = u64::MAX - 1;
-/// Turn at the processor that the thread asks for.
-const SLICE: Duration = Duration::from_micros(100);
 /// Turns at one descriptor before the others get theirs, and packets of one turn after which it is the last: what
 /// waits elsewhere should not wait for several large batches.
 const TURNS_MAX: usize = 8;
@@ -105,8 +102,6 @@ impl Driver {
 
     /// Runs until the inbox is closed.
     pub(crate) fn run(&mut self) {
-        // Packets wait for it, so it should not wait long for a processor that others are busy on.
-        let _ = request_slice(SLICE);
         loop {
             if !self.obey() {
                 return;

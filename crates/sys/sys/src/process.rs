@@ -5,7 +5,6 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
-use std::time::Duration;
 
 /// Why another process could not be reached.
 #[derive(Debug, thiserror::Error)]
@@ -117,21 +116,6 @@ pub fn random(bytes: &mut [u8]) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Asks that this thread be given the processor in turns of `slice` (100 µs to 100 ms). Its share stays, but it waits less for
-/// a turn beside threads with longer ones (sched_setattr(2), EEVDF). Kernels before 6.12 take it and change nothing.
-pub fn request_slice(slice: Duration) -> io::Result<()> {
-    let mut attributes: libc::sched_attr = system::zeroed();
-    // Some fifty bytes.
-    let bytes = size_of::<libc::sched_attr>() as libc::c_uint;
-    // SAFETY: `attributes` has `bytes` bytes and lives through the call; 0 is this thread.
-    let got = unsafe { libc::syscall(libc::SYS_sched_getattr, 0, &raw mut attributes, bytes, 0) };
-    system::check(got as libc::c_int)?;
-    attributes.sched_runtime = u64::try_from(slice.as_nanos()).unwrap_or(u64::MAX);
-    // SAFETY: `attributes` says its own size and lives through the call.
-    let set = unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attributes, 0) };
-    system::check(set as libc::c_int).map(drop)
 }
 
 /// A child process that has ended and not been waited for, if there is one.

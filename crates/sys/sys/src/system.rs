@@ -96,7 +96,6 @@ plain!(
     libc::sockaddr_in6,
     libc::cmsghdr,
     libc::ifreq,
-    libc::sched_attr,
     libc::iovec,
     libc::mmsghdr,
     libc::msghdr,
