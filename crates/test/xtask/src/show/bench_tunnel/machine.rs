@@ -23,7 +23,8 @@ impl Machine {
         let processors = std::fs::read_to_string("/proc/cpuinfo")?;
         Ok(Self {
             date: String::from_utf8_lossy(&date.stdout).trim().to_owned(),
-            kernel: kernel.trim().to_owned(),
+            // What a distribution adds to the version says nothing to others.
+            kernel: kernel.trim().split('-').next().unwrap_or_default().to_owned(),
             processor: model(&processors).unwrap_or("a processor without a name").to_owned(),
             processors: std::thread::available_parallelism()?.get(),
             versions: programs.iter().map(|(name, program)| version(name, program)).collect(),
