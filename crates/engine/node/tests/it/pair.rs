@@ -306,6 +306,36 @@ fn the_endpoint_follows_the_peer() {
     assert_eq!(world.numbers(0), [1]);
 }
 
+/// Who is on the way can have packets come from its own address, and then go away.
+#[test]
+fn who_was_led_away_is_found_where_it_is_declared_to_be() {
+    let mut world = World::pair(3);
+    world.send(0, 1, 0..1);
+    world.run_secs(1);
+    let between = ([203, 0, 113, 66], 666).into();
+    world.link.loss_per_mille = 1000;
+    world.wire.clear();
+    world.send(0, 1, 1..2);
+    world.send(1, 0, 1..2);
+    for (_, to, datagram) in world.wire.clone() {
+        world.deliver(between, to, &datagram);
+    }
+    world.link.loss_per_mille = 0;
+    for host in 0..2 {
+        let peer = world.hosts[1 - host].key;
+        let status = world.hosts[host].node.peer_status(world.now, NETWORK, &peer).unwrap();
+        assert_eq!(status.endpoint, Some(between), "host {host} was led away");
+    }
+    for number in 2..40 {
+        world.send(0, 1, number..number + 1);
+        world.run_secs(1);
+    }
+    let found = TunnelEvent::EndpointChanged { from: Some(between), to: world.hosts[1].address };
+    assert!(world.has_event(0, &found));
+    assert_eq!(world.numbers(1).last(), Some(&39));
+    assert!(world.numbers(1).len() > 15, "{:?}", world.numbers(1));
+}
+
 #[test]
 fn a_forged_or_replayed_datagram_moves_no_endpoint() {
     let mut world = World::pair(1);

@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 
 impl Tunnel {
     pub(super) fn initiate(&mut self, now: Time, wall: WallTime, indexes: &mut IndexTable) {
-        let Some(endpoint) = self.endpoint else {
+        let Some(endpoint) = self.endpoint_to_call() else {
             self.events.push_back(TunnelEvent::EndpointWanted);
             self.timers.initiate = Some(now + REKEY_TIMEOUT);
             return;
@@ -37,8 +37,16 @@ impl Tunnel {
         };
         self.jar.sign(now, &mut message);
         self.attempt = Some(Attempt { index, state });
+        self.unanswered = self.unanswered.saturating_add(1);
         self.transmit(endpoint, message.to_vec());
         self.initiation_sent(now);
+    }
+
+    /// Where the peer is; every second call in vain goes to where it is declared to be. Who was on the way for a while and has sent
+    /// the peer's packets from an address of its own would otherwise cut both ends off by going away.
+    fn endpoint_to_call(&self) -> Option<SocketAddr> {
+        let declared = self.declared_endpoint.filter(|_| self.unanswered % 2 == 1);
+        declared.or(self.endpoint)
     }
 
     /// Verifies an initiation, answers it, and follows the peer to where it came from.

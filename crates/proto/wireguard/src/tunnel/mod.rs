@@ -125,12 +125,16 @@ pub struct Tunnel {
     suite: Suite,
     static_static: SharedSecret,
     endpoint: Option<SocketAddr>,
+    /// Where the peer is by declaration, wherever it was heard from since.
+    declared_endpoint: Option<SocketAddr>,
     keepalive: Option<Duration>,
     mtu_bytes: usize,
     rekey_after: Duration,
 
     sessions: Sessions,
     attempt: Option<Attempt>,
+    /// Initiations since the last handshake that were not answered.
+    unanswered: u32,
     /// When attempts began for which there is still no session.
     attempting_since: Option<Time>,
     last_handshake_sent: Option<Time>,
@@ -172,10 +176,12 @@ impl Tunnel {
             suite: config.suite,
             static_static,
             endpoint: config.endpoint,
+            declared_endpoint: config.endpoint,
             keepalive: None,
             mtu_bytes: config.mtu_bytes,
             sessions: Sessions::default(),
             attempt: None,
+            unanswered: 0,
             attempting_since: None,
             last_handshake_sent: None,
             newest_timestamp: config.timestamp_floor,

@@ -10,7 +10,7 @@ use std::time::Duration;
 impl Tunnel {
     /// Changes where the peer is, until it sends from elsewhere.
     pub fn set_endpoint(&mut self, now: Time, endpoint: Option<SocketAddr>) {
-        self.endpoint = endpoint;
+        (self.endpoint, self.declared_endpoint) = (endpoint, endpoint);
         // Packets may have been waiting for just this.
         if endpoint.is_some() && self.attempt.is_none() && self.timers.initiate.is_some() {
             self.timers.initiate = Some(now);

@@ -105,7 +105,7 @@ impl Tunnel {
     pub(super) fn handshake_completed(&mut self, now: Time) {
         self.timers.initiate = None;
         self.timers.last_minute = false;
-        self.attempting_since = None;
+        (self.attempting_since, self.unanswered) = (None, 0);
         self.stats.handshakes += 1;
         self.stats.last_handshake = Some(now);
     }
