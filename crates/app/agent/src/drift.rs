@@ -126,6 +126,12 @@ impl Drift {
         self.watch.take()
     }
 
+    /// What was noticed since the comparison began: what is found may have been done a moment before
+    /// it was looked at, and heard of a moment after.
+    pub(crate) fn overheard(&mut self) -> Noticed {
+        self.watch.take()
+    }
+
     /// A comparison has ended, with this event if something was found.
     pub(crate) fn checked(&mut self, event: Option<DriftEvent>, now: Time) {
         let has_failed = event.as_ref().is_some_and(|event| event.error.is_some());

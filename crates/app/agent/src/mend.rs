@@ -26,7 +26,7 @@ impl Agent {
     }
 
     fn compare(&mut self) -> Option<DriftEvent> {
-        let noticed = self.drift.take();
+        let mut noticed = self.drift.take();
         let (plan, desired) = (std::mem::take(&mut self.plan), std::mem::take(&mut self.desired));
         let (mut operations, mut applied) = (Vec::new(), Applied::default());
         let mut result = Ok(());
@@ -59,6 +59,7 @@ impl Agent {
         }
         let Applied { operations: mut done, started } = applied;
         done.extend(started.iter().map(|name| format!("workload {name} started again")));
+        noticed.changes.extend(self.drift.overheard().changes);
         let time_ms = wall_now().0 / 1_000_000;
         Some(drift::event(time_ms, &operations, done, &noticed, error))
     }
