@@ -1,0 +1,188 @@
+//! Servers to try the policy with, and the tests that say what it means.
+
+use crate::desk::Desk;
+use crate::draft::{Attach, Group, Match, Protocol, Rule, Side, Subnet, Tags, Test, Workload};
+use crate::flows::{ingress, internet_denied, surely_denied, surely_passes};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most servers that are added, and most tests that are written.
+const PROBES_MAX: usize = 128;
+const TESTS_MAX: usize = 200;
+/// Most pairs of workloads that are looked at in search of tests.
+const PAIRS_MAX: usize = 20_000;
+/// The port of a server in whose groups no rule names one.
+const PORT: u16 = 7;
+/// Most ports of one server.
+const PORTS_MAX: usize = 8;
+/// The group of servers for which no group is left.
+const OPEN: &str = "probes";
+
+/// Adds a server for each group, and one to each subnet that has none then.
+pub(crate) fn add(desk: &mut Desk) {
+    if desk.draft.subnets.is_empty() && !desk.draft.security_groups.is_empty() {
+        let network = desk.some_network("servers to try the groups with need a network");
+        subnet_of_its_own(desk, &network);
+    }
+    let groups: Vec<String> = desk.draft.security_groups.keys().take(PROBES_MAX).cloned().collect();
+    let mut counts: BTreeMap<String, usize> =
+        desk.draft.subnets.keys().map(|name| (name.clone(), 0)).collect();
+    for group in groups {
+        let Some(subnet) = place(desk, &group, &counts) else { return };
+        probe(desk, &subnet, &group);
+        *counts.entry(subnet).or_default() += 1;
+    }
+    let left = PROBES_MAX.saturating_sub(desk.draft.workloads.len());
+    for (subnet, _) in counts.into_iter().filter(|(_, count)| *count == 0).take(left) {
+        let group = open_group(desk);
+        probe(desk, &subnet, &group);
+    }
+}
+
+/// The subnet in which a group is tried: of its own network, public if the internet is let in, and
+/// with few servers so far.
+fn place(desk: &Desk, group: &str, counts: &BTreeMap<String, usize>) -> Option<String> {
+    let group = desk.draft.security_groups.get(group)?;
+    let is_open = group.ingress.iter().any(|rule| match &rule.side {
+        Side::All => true,
+        Side::Cidr(prefix) => prefix.prefix_len() == 0,
+        Side::Group(_) | Side::PrefixList(_) => false,
+    });
+    let rank = |(name, subnet): &(&String, &Subnet)| {
+        let away = group.home.as_ref().is_some_and(|home| *home != subnet.network);
+        let count = counts.get(*name).copied().unwrap_or(0);
+        (away, subnet.public != is_open, count)
+    };
+    desk.draft.subnets.iter().min_by_key(rank).map(|(name, _)| name.clone())
+}
+
+fn subnet_of_its_own(desk: &mut Desk, network: &str) {
+    let cidr = desk.draft.networks.get(network).and_then(|network| network.cidrs.first().copied());
+    let Some(cidr) = cidr else { return };
+    let length = if cidr.addr().is_ipv4() { cidr.prefix_len().clamp(8, 24) } else { 64 };
+    let Ok(cidr) = ipnet::IpNet::new(cidr.addr(), length.max(cidr.prefix_len())) else { return };
+    let name = desk.names.claim("subnets", &[network]);
+    desk.added(format!("subnets.{name}"), "servers to try the groups with stand in it");
+    let made =
+        Subnet { network: network.to_owned(), cidrs: vec![cidr.trunc()], ..Default::default() };
+    desk.draft.subnets.insert(name, made);
+}
+
+/// The group of servers that reach each other, made when the first is.
+fn open_group(desk: &mut Desk) -> String {
+    let is_own = |group: &Group| group.tags.get("made-for").is_some_and(|text| text == OPEN);
+    let known = desk.draft.security_groups.iter().find(|(_, group)| is_own(group));
+    if let Some((name, _)) = known {
+        return name.clone();
+    }
+    let name = desk.names.claim("security_groups", &[OPEN]);
+    desk.added(format!("security_groups.{name}"), "servers of subnets for which no group was left");
+    let rule = Rule { matched: Match::ALL, side: Side::Group(name.clone()), note: None };
+    let tags = Tags::from([("made-for".to_owned(), OPEN.to_owned())]);
+    let made = Group { ingress: vec![rule.clone()], egress: vec![rule], tags, ..Group::default() };
+    desk.draft.security_groups.insert(name.clone(), made);
+    name
+}
+
+fn probe(desk: &mut Desk, subnet: &str, group: &str) {
+    let name = desk.names.claim("hosts", &[&format!("probe-{subnet}-{group}")]);
+    let region = desk.draft.subnets.get(subnet).and_then(|subnet| {
+        desk.draft.networks.get(&subnet.network).and_then(|network| network.region.clone())
+    });
+    let nodes = &desk.draft.nodes;
+    let near = nodes.iter().find(|(_, node)| region.as_ref() == Some(&node.region));
+    let Some((node, _)) = near.or_else(|| nodes.iter().next()) else { return };
+    let node = node.clone();
+    let rules = desk.draft.security_groups.get(group).map(|group| group.ingress.as_slice());
+    let ports = |protocol: Protocol| -> Vec<u16> {
+        let named = rules.unwrap_or(&[]).iter().filter(|rule| rule.matched.protocol == protocol);
+        let ports: BTreeSet<u16> =
+            named.filter_map(|rule| Some(rule.matched.ports?.first)).collect();
+        ports.into_iter().take(PORTS_MAX).collect()
+    };
+    let (mut tcp, udp) = (ports(Protocol::Tcp), ports(Protocol::Udp));
+    if tcp.is_empty() && udp.is_empty() {
+        tcp.push(PORT);
+    }
+    desk.added(
+        format!("workloads.{name}"),
+        format!("a server to try `{group}` with, in `{subnet}`"),
+    );
+    let made = Workload {
+        node,
+        subnet: subnet.to_owned(),
+        addresses: Vec::new(),
+        labels: Tags::from([("role".to_owned(), "probe".to_owned())]),
+        security_groups: vec![group.to_owned()],
+        interfaces: Vec::new(),
+        publish: Vec::new(),
+        attach: Attach::Serve { tcp, udp },
+    };
+    desk.draft.workloads.insert(name, made);
+}
+
+/// Gives workloads their node, and writes what the policy means for them as tests.
+pub(crate) fn tests(desk: &mut Desk) {
+    let first = desk.draft.nodes.keys().next().cloned().unwrap_or_default();
+    for workload in desk.draft.workloads.values_mut().filter(|one| one.node.is_empty()) {
+        workload.node.clone_from(&first);
+    }
+    let draft = &desk.draft;
+    let mut tests = Vec::new();
+    let mut pairs = 0;
+    for (to, target) in &draft.workloads {
+        let served = served(draft, target);
+        for (protocol, port) in &served {
+            let flow = format!("{port}/{}", protocol.name());
+            let test = |from: &str, allow| Test {
+                from: from.to_owned(),
+                to: to.clone(),
+                port: flow.clone(),
+                allow,
+            };
+            let (mut allowed, mut denied) = (None, None);
+            for (from, source) in draft.workloads.iter().filter(|(from, _)| *from != to) {
+                pairs += 1;
+                if pairs > PAIRS_MAX {
+                    break;
+                }
+                if allowed.is_none() && surely_passes(draft, source, target, *protocol, *port) {
+                    allowed = Some(test(from, true));
+                }
+                if denied.is_none() && surely_denied(draft, source, target, *protocol, *port) {
+                    denied = Some(test(from, false));
+                }
+            }
+            tests.extend(allowed.into_iter().chain(denied));
+            if internet_denied(draft, target, *protocol, *port) {
+                tests.push(test("internet", false));
+            }
+        }
+    }
+    tests.truncate(TESTS_MAX);
+    if !tests.is_empty() {
+        let words = format!("{} of what the groups allow and deny between workloads", tests.len());
+        desk.added("tests", words);
+    }
+    desk.draft.tests = tests;
+}
+
+/// Ports at which a workload can be tried.
+fn served(draft: &crate::draft::Draft, workload: &Workload) -> Vec<(Protocol, u16)> {
+    match &workload.attach {
+        Attach::Serve { tcp, udp } => {
+            let tcp = tcp.iter().map(|port| (Protocol::Tcp, *port));
+            tcp.chain(udp.iter().map(|port| (Protocol::Udp, *port))).collect()
+        }
+        Attach::Container(_) => {
+            let named = ingress(draft, workload).filter(|rule| rule.matched.protocol.has_ports());
+            let mut ports: Vec<(Protocol, u16)> = named
+                .filter_map(|rule| Some((rule.matched.protocol, rule.matched.ports?.first)))
+                .take(PORTS_MAX)
+                .collect();
+            if ports.is_empty() {
+                ports.push((Protocol::Tcp, PORT));
+            }
+            ports
+        }
+    }
+}
