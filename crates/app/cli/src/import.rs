@@ -69,16 +69,19 @@ pub(crate) fn run(arguments: &ImportFiles) -> anyhow::Result<ExitCode> {
     if arguments.json {
         output::print(&as_json(&imported, &loaded));
     } else {
-        if arguments.output.is_none() {
-            output::print(&imported.yaml);
-        }
-        // The file alone is for standard output, so that it can be sent on.
-        output::error(&table(&imported.account, arguments.brief));
-        output::error(&summary(&imported));
-        output::error(&faults(&loaded));
-        if let Some(path) = &arguments.output {
-            let path = path.display();
-            output::error(&format!("{path} is written; try it: netloom check {path}\n"));
+        let mut told = table(&imported.account, arguments.brief) + &summary(&imported);
+        told.push_str(&faults(&loaded));
+        match &arguments.output {
+            // The file alone goes to standard output, so that it can be sent on.
+            None => {
+                output::print(&imported.yaml);
+                output::error(&told);
+            }
+            Some(path) => {
+                let path = path.display();
+                output::print(&told);
+                output::error(&format!("{path} is written; try it: netloom check {path}\n"));
+            }
         }
     }
     Ok(if loaded.fabric.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -109,17 +112,17 @@ fn load(yaml: &str) -> Loaded {
 /// The account as columns: place, key, outcome, words.
 fn table(account: &Account, brief: bool) -> String {
     let shown = |outcome: Outcome| !brief || outcome != Outcome::Exact;
-    let rows: Vec<Vec<String>> = account
-        .entries
-        .iter()
-        .filter(|entry| shown(entry.outcome))
-        .map(|entry| {
+    let head = ["where", "key", "outcome", "how, or why"].map(str::to_owned).to_vec();
+    let entries = account.entries.iter().filter(|entry| shown(entry.outcome));
+    let rows: Vec<Vec<String>> = [head]
+        .into_iter()
+        .chain(entries.map(|entry| {
             let place = match entry.line {
                 0 => "-".to_owned(),
                 line => format!("{}:{line}", entry.file),
             };
             vec![place, entry.path.clone(), entry.outcome.to_string(), entry.words.clone()]
-        })
+        }))
         .collect();
     output::table(&rows)
 }

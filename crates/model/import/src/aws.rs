@@ -1,6 +1,7 @@
 //! What `aws ec2 describe-…` prints as JSON: several files, which together are one fabric.
 
 mod acls;
+mod dhcp;
 mod gateways;
 mod groups;
 mod lists;
@@ -48,6 +49,7 @@ pub(crate) fn import(desk: &mut Desk, roots: &[At<'_>]) {
         aws.name_all(list);
     }
     aws.vpcs();
+    aws.dhcp_options();
     aws.peerings();
     aws.subnets();
     aws.prefix_lists();
@@ -57,10 +59,35 @@ pub(crate) fn import(desk: &mut Desk, roots: &[At<'_>]) {
     aws.security_groups();
     aws.network_acls();
     for root in roots {
-        let pages = "there is more than this page: print all of it (without --no-paginate)";
-        aws.desk.refuse_keys(*root, &[("NextToken", pages)]);
+        aws.desk.refuse_keys(*root, &ELSEWHERE);
     }
 }
+
+/// Lists that are told by their keys and not imported.
+const ELSEWHERE: [(&str, &str); 12] = [
+    ("NextToken", "there is more than this page: print all of it (without --no-paginate)"),
+    (
+        "Reservations",
+        "an instance is a host: make it a node with `netloom join`, or a workload of one",
+    ),
+    ("NetworkInterfaces", "interfaces are made by the node's agent: declare workloads"),
+    ("TransitGateways", TRANSIT),
+    ("TransitGatewayAttachments", TRANSIT),
+    (
+        "VpcEndpoints",
+        "services of AWS are not in a fabric; reach them by a gateway to the internet",
+    ),
+    ("VpnConnections", VPN),
+    ("VpnGateways", VPN),
+    ("CustomerGateways", VPN),
+    ("Addresses", "the internet sees the address of the node that is the gateway"),
+    ("SecurityGroupRules", "give what `aws ec2 describe-security-groups` prints: rules are in it"),
+    ("ResponseMetadata", "told of the request, not of the network"),
+];
+const TRANSIT: &str = "transit gateways join many networks and are not part of the network model: \
+                       declare a peering for each pair that is to reach each other";
+const VPN: &str = "IPsec is not part of the network model: attach the other end as a stock WireGuard \
+                   peer, and `advertise` what is behind it";
 
 impl<'s> Aws<'_, 's> {
     /// Gives names to all objects of a list, so that others can refer to them.

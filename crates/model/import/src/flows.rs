@@ -43,6 +43,13 @@ pub(crate) fn surely_denied(
     protocol: Protocol,
     port: u16,
 ) -> bool {
+    // A further interface has groups and a network of its own, by which a packet may go.
+    if !from.interfaces.is_empty() || !to.interfaces.is_empty() {
+        return false;
+    }
+    if are_apart(draft, from, to) {
+        return true;
+    }
     let cidrs = draft.subnets.get(&from.subnet).map(|subnet| subnet.cidrs.as_slice());
     let cidrs = cidrs.unwrap_or(&[]);
     !ingress(draft, to).any(|rule| {
@@ -51,9 +58,24 @@ pub(crate) fn surely_denied(
     })
 }
 
+/// Whether two workloads are in networks that nothing joins.
+fn are_apart(draft: &Draft, from: &Workload, to: &Workload) -> bool {
+    let network = |of: &Workload| draft.subnets.get(&of.subnet).map(|subnet| &subnet.network);
+    let (Some(source), Some(target)) = (network(from), network(to)) else { return false };
+    source != target
+        && !draft
+            .peerings
+            .values()
+            .any(|peering| peering.networks.contains(source) && peering.networks.contains(target))
+        && to.publish.is_empty()
+}
+
 /// Whether no rule of a workload's groups lets the internet in at a port.
 pub(crate) fn internet_denied(draft: &Draft, to: &Workload, protocol: Protocol, port: u16) -> bool {
-    !ingress(draft, to).any(|rule| {
+    let further =
+        to.interfaces.iter().filter_map(|one| draft.security_groups.get(&one.security_group));
+    let further = further.flat_map(|group| &group.ingress);
+    !ingress(draft, to).chain(further).any(|rule| {
         rule.matched.touches(protocol, ONE_PORT(port)) && !matches!(rule.side, Side::Group(_))
     })
 }

@@ -91,6 +91,12 @@ pub enum Error {
         /// What it holds.
         what: &'static str,
     },
+    /// The source needs no import.
+    #[error("{file} is a fabric's file already: `netloom check` reads it as it is")]
+    Ours {
+        /// The source.
+        file: String,
+    },
     /// What the source is cannot be told.
     #[error(
         "{file} has none of the keys by which its kind is told; say it with --as, one of: {}",

@@ -25,7 +25,7 @@ pub enum Kind {
 }
 
 /// Keys of what `aws ec2 describe-…` and `get-…` print.
-const AWS_KEYS: [&str; 12] = [
+const AWS_KEYS: [&str; 22] = [
     "Vpcs",
     "Subnets",
     "RouteTables",
@@ -37,11 +37,21 @@ const AWS_KEYS: [&str; 12] = [
     "VpcPeeringConnections",
     "PrefixLists",
     "Entries",
+    "DhcpOptions",
+    "Reservations",
+    "NetworkInterfaces",
     "TransitGateways",
+    "TransitGatewayAttachments",
+    "VpcEndpoints",
+    "VpnConnections",
+    "VpnGateways",
+    "CustomerGateways",
+    "Addresses",
+    "SecurityGroupRules",
 ];
 /// Tables of a file of Bolt, of which two must be there.
-const BOLT_KEYS: [&str; 7] =
-    ["networking", "vpn", "ghostwire", "firewall", "mesh", "routing", "monitoring"];
+const BOLT_KEYS: [&str; 8] =
+    ["networking", "vpn", "ghostwire", "firewall", "mesh", "routing", "monitoring", "features"];
 
 impl Kind {
     /// All of them, with the names by which they are asked for.
@@ -108,6 +118,13 @@ impl Kind {
         } else {
             None
         }
+    }
+
+    /// Whether a tree is a fabric's file.
+    pub(crate) fn is_ours(tree: &Tree) -> bool {
+        let Value::Map(entries) = &tree.value else { return false };
+        let has = |wanted: &str| entries.iter().any(|(key, _)| key.name == wanted);
+        has("version") && has("fabric")
     }
 
     /// Whether a tree of a program has to do with peerings.

@@ -62,6 +62,9 @@ pub(crate) fn document(
     if !matches!(tree.value, Value::Map(_)) {
         return Err(Error::NoKeys { file: file(), what: tree.kind() });
     }
+    if Kind::is_ours(&tree) {
+        return Err(Error::Ours { file: file() });
+    }
     let found = if notation == Notation::Python { Some(Kind::Peering) } else { Kind::of(&tree) };
     let kind = wanted.or(found).ok_or_else(|| Error::UnknownKind { file: file() })?;
     let document = Document::new(number, &source.file, kind, tree);

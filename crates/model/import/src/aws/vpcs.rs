@@ -5,11 +5,10 @@ use crate::document::At;
 use crate::draft::Network;
 use ipnet::IpNet;
 
-const REFUSED: [(&str, &str); 5] = [
+const REFUSED: [(&str, &str); 4] = [
     ("OwnerId", OWNER),
     ("InstanceTenancy", "on which machines instances run is not part of a network"),
     ("IsDefault", "no network is the default one: each subnet names its own"),
-    ("DhcpOptionsId", "DHCP options are not in these files; write `dns: { domain, resolvers }`"),
     ("BlockPublicAccessStates", "what is public is said by gateways, routes and groups"),
 ];
 

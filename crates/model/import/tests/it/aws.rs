@@ -2,8 +2,9 @@
 
 use super::*;
 
-const FILES: [&str; 11] = [
+const FILES: [&str; 12] = [
     "vpcs",
+    "dhcp-options",
     "subnets",
     "route-tables",
     "security-groups",
@@ -35,7 +36,7 @@ fn networks_and_subnets_have_all_their_prefixes_and_names_of_their_tags() {
             "fabric: shop-vpc",
             "us-east-1: { zones: [us-east-1a, us-east-1b] }",
             "    cidr: [10.0.0.0/16, 10.1.0.0/16, \"2001:db8:1234:1a00::/56\"]\n    region: us-east-1",
-            "    tags: { team: shop }",
+            "    dns: { domain: shop.internal, resolvers: [10.0.2.53] }\n    tags: { team: shop }",
             "  data-b: { network: shop-vpc, cidr: [10.0.2.0/24], zone: us-east-1b, network_acl: data }",
             "    cidr: [10.0.1.0/24, \"2001:db8:1234:1a01::/64\"]\n    zone: us-east-1a\n    public: true",
         ],
@@ -47,6 +48,8 @@ fn networks_and_subnets_have_all_their_prefixes_and_names_of_their_tags() {
         ("Subnets[1].MapPublicIpOnLaunch", Outcome::Exact),
         ("Subnets[4].CidrBlock", Outcome::Refused),
         ("NextToken", Outcome::Refused),
+        ("Vpcs[0].DhcpOptionsId", Outcome::Exact),
+        ("DhcpOptions[0].DhcpConfigurations[2].Values[0].Value", Outcome::Refused),
     ] {
         assert_eq!(outcome(&imported, path), expected, "{path}");
     }
