@@ -59,7 +59,11 @@ fn place(engine: &Engine, workload: &Workload) -> Result<(String, String), Strin
             engine.container(name).map_err(|error| error.to_string())?.netns
         }
         Attach::Netns { path } => path.clone(),
-        Attach::Host | Attach::Process { .. } | Attach::Serve(_) | Attach::Wireguard(_) => {
+        Attach::Host
+        | Attach::Process { .. }
+        | Attach::Serve(_)
+        | Attach::Wireguard(_)
+        | Attach::Interface { .. } => {
             return Err(String::new());
         }
     };

@@ -142,7 +142,8 @@ impl Workloads {
             Attach::Container { .. }
             | Attach::Host
             | Attach::Netns { .. }
-            | Attach::Wireguard(_) => None,
+            | Attach::Wireguard(_)
+            | Attach::Interface { .. } => None,
         }
     }
 
@@ -243,7 +244,8 @@ impl Workload {
             Attach::Container { .. }
             | Attach::Netns { .. }
             | Attach::Host
-            | Attach::Wireguard(_) => "attached",
+            | Attach::Wireguard(_)
+            | Attach::Interface { .. } => "attached",
         }
     }
 

@@ -124,6 +124,10 @@ fn word(kind: StepKind) -> &'static str {
         StepKind::Route => "route",
         StepKind::Tunnel => "tunnel",
         StepKind::Ingress => "ingress",
+        StepKind::AclEgress => "acl out",
+        StepKind::AclIngress => "acl in",
+        StepKind::Gateway => "gateway",
+        StepKind::Answer => "answer",
     }
 }
 

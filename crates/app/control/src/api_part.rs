@@ -187,9 +187,12 @@ fn attach(known: Option<&Workload>, name: &str) -> Result<Value, EditError> {
         Some(Attach::Container { name }) => Ok(json!({ "container": name })),
         Some(Attach::Netns { path }) => Ok(json!({ "netns": path })),
         Some(Attach::Host) => Ok(json!("host")),
-        Some(Attach::Process { .. } | Attach::Serve(_) | Attach::Wireguard(_)) => {
-            Err(EditError::Own(name.to_owned()))
-        }
+        Some(
+            Attach::Process { .. }
+            | Attach::Serve(_)
+            | Attach::Wireguard(_)
+            | Attach::Interface { .. },
+        ) => Err(EditError::Own(name.to_owned())),
     }
 }
 

@@ -5,10 +5,14 @@ mod addresses;
 mod attachments;
 mod build;
 mod hosts;
+mod interfaces;
 mod prefixes;
+mod quotas;
 mod references;
+mod rules;
 mod stock_peers;
 mod usage;
+mod ways;
 mod zones;
 
 use crate::decode::{At, Decoder, is_label};
@@ -18,10 +22,11 @@ use crate::load::Declared;
 use crate::span::Span;
 
 /// Checks what was declared. All findings go to `decoder`; the fabric comes out if there was no error.
-pub(crate) fn check(declared: Declared, first: &str, decoder: &mut Decoder) -> Option<Fabric> {
+pub(crate) fn check(mut declared: Declared, first: &str, decoder: &mut Decoder) -> Option<Fabric> {
     let top = Span { file: first.into(), line: 1, column: 1 };
     version(&declared, &top, decoder);
     fabric_name(&declared, &top, decoder);
+    interfaces::expand(&mut declared, decoder);
     references::check(&declared, decoder);
     zones::check(&declared, decoder);
     prefixes::check(&declared, decoder);
@@ -29,6 +34,8 @@ pub(crate) fn check(declared: Declared, first: &str, decoder: &mut Decoder) -> O
     hosts::check(&declared, decoder);
     attachments::check(&declared, decoder);
     stock_peers::check(&declared, decoder);
+    ways::check(&declared, decoder);
+    quotas::check(&declared, decoder);
     usage::check(&declared, decoder);
     if decoder.errors() > 0 { None } else { build::fabric(declared) }
 }

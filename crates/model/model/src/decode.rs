@@ -2,8 +2,11 @@
 
 mod fields;
 mod findings;
+pub mod network_acl;
 pub mod objects;
+pub mod party;
 pub mod policy;
+pub mod routing;
 pub mod scalar;
 mod stock_peer;
 pub mod workload;

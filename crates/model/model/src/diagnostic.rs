@@ -62,6 +62,16 @@ pub mod code {
     pub const ATTACHED_TWICE: Code = Code("N0404");
     /// One public key that two stock peers of a network have.
     pub const KEY_TAKEN: Code = Code("N0405");
+    /// A route inside of the network's own prefixes, which are local.
+    pub const LOCAL_ROUTE: Code = Code("N0501");
+    /// Two routes to one destination in a table.
+    pub const TWO_ROUTES: Code = Code("N0502");
+    /// A gateway on no node.
+    pub const NO_GATEWAY: Code = Code("N0503");
+    /// An object of another network than the one that is needed.
+    pub const OTHER_NETWORK: Code = Code("N0504");
+    /// More of something than there may be.
+    pub const QUOTA: Code = Code("N0505");
     /// Warning: a workload without security group is cut off.
     pub const NO_GROUP: Code = Code("N0901");
     /// Warning: nothing uses this object.
@@ -76,6 +86,16 @@ pub mod code {
     pub const NO_EFFECT: Code = Code("N0906");
     /// Warning: a stock peer without public key cannot connect.
     pub const NO_KEY: Code = Code("N0907");
+    /// Warning: more of something than AWS grants without being asked.
+    pub const QUOTA_USUAL: Code = Code("N0908");
+    /// Warning: a route that leads nowhere.
+    pub const NOWHERE: Code = Code("N0909");
+    /// Warning: a rule that never decides, since others before it match all that it does.
+    pub const SHADOWED: Code = Code("N0910");
+    /// Warning: a subnet whose workloads are allowed to call the internet, and have no way there.
+    pub const NO_EGRESS: Code = Code("N0911");
+    /// Warning: a subnet in one zone only, where others of the same kind are in several.
+    pub const ONE_ZONE: Code = Code("N0912");
 }
 
 /// How bad a finding is.

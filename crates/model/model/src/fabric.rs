@@ -7,8 +7,17 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+mod network_acl;
+mod quotas;
+mod routing;
 mod stock;
 
+pub use network_acl::{ACL_NUMBER_MAX, AclRule, NetworkAcl};
+pub use quotas::Quotas;
+pub use routing::{
+    Advertised, Gateway, GatewayKind, NextHop, Peering, PeeringStatus, PrefixList, Route,
+    RouteTable,
+};
 pub use stock::{Reserved, StockPeer};
 
 /// The name of an object: a DNS label (RFC 1123 §2.1), lower case.
@@ -33,6 +42,18 @@ pub struct Fabric {
     pub security_groups: BTreeMap<Name, SecurityGroup>,
     /// Services by name.
     pub services: BTreeMap<Name, Service>,
+    /// Route tables by name.
+    pub route_tables: BTreeMap<Name, RouteTable>,
+    /// Gateways to the internet by name.
+    pub gateways: BTreeMap<Name, Gateway>,
+    /// Peerings by name.
+    pub peerings: BTreeMap<Name, Peering>,
+    /// Prefix lists by name. Rules and routes that name one have its prefixes already.
+    pub prefix_lists: BTreeMap<Name, PrefixList>,
+    /// Network ACLs by name.
+    pub network_acls: BTreeMap<Name, NetworkAcl>,
+    /// The service port table. Rules that name an entry have its protocol and port already.
+    pub ports: BTreeMap<Name, ServicePort>,
     /// Policy tests in the order of the file.
     pub tests: Vec<PolicyTest>,
     /// How the lab emulates the regions' links; regions not named here have perfect ones.
@@ -61,6 +82,8 @@ pub struct Network {
     pub cidrs: Vec<IpNet>,
     /// Region it belongs to, if it is bound to one.
     pub region: Option<Name>,
+    /// Zones that its subnets may be in; any of its region if empty.
+    pub zones: BTreeSet<Name>,
     /// DNS domain of its names, without a dot at the end.
     pub domain: String,
     /// Resolvers that names outside the domain are forwarded to; those of the node if empty.
@@ -93,12 +116,22 @@ pub struct Subnet {
     pub span: Span,
     /// The network it is a part of.
     pub network: Name,
-    /// Its prefixes, at most one per family: inside the network's, disjoint from other subnets'.
+    /// Its prefixes: inside the network's, disjoint from other subnets'. Its workloads have an address
+    /// of the first one of each family that has room.
     pub cidrs: Vec<IpNet>,
     /// Zone it is in.
     pub zone: Option<Name>,
-    /// Whether its workloads reach the internet and may be published there.
+    /// Whether its workloads reach the internet by the network's internet gateway, where its table
+    /// says nothing else.
     pub public: bool,
+    /// Its route table, of its own or of the network.
+    pub route_table: Option<Name>,
+    /// The NAT gateway by which it reaches the internet, where its table says nothing else.
+    pub nat_gateway: Option<Name>,
+    /// Its network ACL, of its own or of the network; without one everything passes.
+    pub network_acl: Option<Name>,
+    /// Free labels.
+    pub tags: BTreeMap<String, String>,
     /// Where its own addresses are: gateway, resolver, and one that is kept.
     pub reserved: Reserved,
 }
@@ -117,7 +150,7 @@ pub struct Node {
     /// Where other nodes reach it (address or name, and port), if it can be reached.
     pub endpoint: Option<String>,
     /// Prefixes behind it that the fabric may reach.
-    pub advertise: Vec<IpNet>,
+    pub advertise: Vec<Advertised>,
     /// Free marks.
     pub tags: BTreeSet<String>,
     /// Groups that govern its own traffic in the networks it joins.
@@ -154,8 +187,34 @@ pub struct Workload {
     pub advertise: Vec<IpNet>,
     /// Groups that govern its traffic; without any, nothing may pass.
     pub security_groups: BTreeSet<Name>,
+    /// What can be called from outside, at the nodes of the network's internet gateway.
+    pub publish: Vec<Published>,
     /// What it is.
     pub attach: Attach,
+}
+
+/// A port that can be called from outside.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Published {
+    /// Protocol: TCP or UDP.
+    pub protocol: Protocol,
+    /// Port at the gateway's nodes.
+    pub port: u16,
+    /// Port at the workload.
+    pub to: u16,
+}
+
+/// An entry of the service port table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServicePort {
+    /// Where it is declared.
+    pub span: Span,
+    /// Port.
+    pub port: u16,
+    /// Protocol: TCP or UDP.
+    pub protocol: Protocol,
+    /// Whether it is meant to be called from outside.
+    pub is_public: bool,
 }
 
 /// What a workload is: exactly one of these.
@@ -184,6 +243,11 @@ pub enum Attach {
     Serve(Vec<Serve>),
     /// A stock WireGuard peer elsewhere, which holds a session with the workload's node alone.
     Wireguard(StockPeer),
+    /// A further interface of another workload, in its namespace.
+    Interface {
+        /// The workload whose interface it is.
+        of: Name,
+    },
 }
 
 /// A built-in server.
@@ -215,6 +279,8 @@ pub struct SecurityGroup {
     pub ingress: Vec<GroupRule>,
     /// What may go out.
     pub egress: Vec<GroupRule>,
+    /// Free labels.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// One allowance.
@@ -226,6 +292,8 @@ pub struct GroupRule {
     pub protocol: Protocol,
     /// Destination ports; every port if empty. Only TCP and UDP have any.
     pub ports: Vec<PortRange>,
+    /// Types of ICMP; every type if empty. Only ICMP has any.
+    pub icmp_types: Vec<IcmpTypes>,
     /// The other side: from whom (ingress) or to whom (egress).
     pub peer: Peer,
 }
@@ -252,6 +320,17 @@ pub struct PortRange {
     pub last: u16,
 }
 
+/// Types of ICMP or ICMPv6 with their codes: `type << 8 | code`, from `first` to `last`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct IcmpTypes {
+    /// Whether they are ICMPv6's.
+    pub ipv6: bool,
+    /// Lowest.
+    pub first: u16,
+    /// Highest.
+    pub last: u16,
+}
+
 /// The other side of a rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Peer {
@@ -259,7 +338,7 @@ pub enum Peer {
     All,
     /// A prefix.
     Cidr(IpNet),
-    /// The members of a group in the same network.
+    /// The members of a group in the same network, and in those peered with it.
     SecurityGroup(Name),
 }
 
@@ -361,6 +440,24 @@ impl Workload {
 }
 
 impl Fabric {
+    /// The gateways of a network, by name.
+    pub fn gateways_of<'a>(
+        &'a self,
+        network: &'a str,
+    ) -> impl Iterator<Item = (&'a Name, &'a Gateway)> {
+        self.gateways.iter().filter(move |(_, gateway)| gateway.network == network)
+    }
+
+    /// The peerings of a network that are in force, with the network on the other side.
+    pub fn peers_of<'a>(
+        &'a self,
+        network: &'a str,
+    ) -> impl Iterator<Item = (&'a Name, &'a Peering, &'a Name)> {
+        let active = self.peerings.iter().filter(|(_, peering)| peering.is_active());
+        active
+            .filter_map(move |(name, peering)| Some((name, peering, peering.other_than(network)?)))
+    }
+
     /// The network of a workload.
     ///
     /// # Panics

@@ -6,7 +6,7 @@ use netloom_base::hash::fnv1a;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
 
-/// Addresses by workload, in the order of the subnet's prefixes.
+/// Addresses by workload: one of each family of its subnet's prefixes, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Leases {
     /// By workload.
@@ -37,11 +37,11 @@ pub enum Unassigned {
         /// The other workload.
         by: Name,
     },
-    /// It asks for a second one in a prefix.
+    /// It asks for a second one of a family.
     Second {
         /// The address.
         address: IpAddr,
-        /// The one it has there.
+        /// The one it has.
         first: IpAddr,
     },
     /// None is left.
@@ -88,7 +88,7 @@ pub fn assign(fabric: &Fabric, before: &Leases) -> (Leases, Vec<(Name, Unassigne
     }
     let (taken, refused, next) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
     let mut desk = Desk { fabric, taken, refused, behind, next };
-    let mut given: BTreeMap<Name, BTreeMap<IpNet, IpAddr>> = BTreeMap::new();
+    let mut given: BTreeMap<Name, Given> = BTreeMap::new();
     for (name, workload) in &fabric.workloads {
         for address in &workload.addresses {
             let have = given.entry(name.clone()).or_default();
@@ -102,27 +102,61 @@ pub fn assign(fabric: &Fabric, before: &Leases) -> (Leases, Vec<(Name, Unassigne
     }
     for (name, workload) in &fabric.workloads {
         let have = given.entry(name.clone()).or_default();
-        for prefix in &fabric.subnets[&workload.subnet].cidrs {
-            if !have.contains_key(prefix) {
-                match desk.first_free(name, workload, *prefix, &before.resting) {
-                    Some(address) => drop(have.insert(*prefix, address)),
-                    None => desk.refused.push((
-                        name.clone(),
-                        Unassigned::Exhausted { subnet: workload.subnet.clone() },
-                    )),
-                }
+        let cidrs = &fabric.subnets[&workload.subnet].cidrs;
+        for family in families(cidrs) {
+            if have.contains_key(&family) {
+                continue;
+            }
+            let of_family = cidrs.iter().filter(|prefix| Family::of(prefix.addr()) == family);
+            let free = of_family
+                .filter_map(|prefix| desk.first_free(name, workload, *prefix, &before.resting))
+                .next();
+            match free {
+                Some(address) => drop(have.insert(family, address)),
+                None => desk.refused.push((
+                    name.clone(),
+                    Unassigned::Exhausted { subnet: workload.subnet.clone() },
+                )),
             }
         }
     }
     let workloads = given
         .into_iter()
-        .map(|(name, by_prefix)| {
+        .map(|(name, given)| {
             let cidrs = &fabric.subnets[&fabric.workloads[&name].subnet].cidrs;
-            let addresses = cidrs.iter().filter_map(|prefix| by_prefix.get(prefix).copied());
+            let addresses = families(cidrs).filter_map(|family| given.get(&family).copied());
             (name, addresses.collect())
         })
         .collect();
     (Leases { workloads, resting: before.resting.clone() }, desk.refused)
+}
+
+/// A family of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Family {
+    V4,
+    V6,
+}
+
+impl Family {
+    fn of(address: IpAddr) -> Self {
+        if address.is_ipv4() { Self::V4 } else { Self::V6 }
+    }
+}
+
+/// What a workload has: one address of each family.
+type Given = BTreeMap<Family, IpAddr>;
+
+/// The families of prefixes, in the order in which they come first.
+fn families(cidrs: &[IpNet]) -> impl Iterator<Item = Family> {
+    let mut first: Vec<Family> = Vec::with_capacity(2);
+    for cidr in cidrs {
+        let family = Family::of(cidr.addr());
+        if !first.contains(&family) {
+            first.push(family);
+        }
+    }
+    first.into_iter()
 }
 
 /// Where addresses are handed out.
@@ -149,26 +183,21 @@ impl<'a> Desk<'a> {
         behind.into_iter().any(|part| part.contains(&address) && !part.contains(&prefix))
     }
 
-    fn claim(
-        &mut self,
-        name: &'a str,
-        workload: &'a Workload,
-        address: IpAddr,
-        have: &mut BTreeMap<IpNet, IpAddr>,
-    ) {
+    fn claim(&mut self, name: &'a str, workload: &'a Workload, address: IpAddr, have: &mut Given) {
         let cidrs = &self.fabric.subnets[&workload.subnet].cidrs;
+        let family = Family::of(address);
         let network = self.fabric.network_of(workload).as_str();
         let refusal = match cidrs.iter().find(|prefix| prefix.contains(&address)) {
             None => Unassigned::Outside { address, subnet: workload.subnet.clone() },
             Some(prefix) if is_reserved(*prefix, self.reserved(workload), address) => {
                 Unassigned::Reserved { address }
             }
-            Some(prefix) => match (self.taken.get(&(network, address)), have.get(prefix)) {
+            Some(_) => match (self.taken.get(&(network, address)), have.get(&family)) {
                 (Some(by), _) if *by != name => Unassigned::Taken { address, by: (*by).to_owned() },
                 (_, Some(first)) => Unassigned::Second { address, first: *first },
                 (_, None) => {
                     self.taken.insert((network, address), name);
-                    have.insert(*prefix, address);
+                    have.insert(family, address);
                     return;
                 }
             },
@@ -176,22 +205,17 @@ impl<'a> Desk<'a> {
         self.refused.push((name.to_owned(), refusal));
     }
 
-    fn keep(
-        &mut self,
-        name: &'a str,
-        workload: &'a Workload,
-        address: IpAddr,
-        have: &mut BTreeMap<IpNet, IpAddr>,
-    ) {
+    fn keep(&mut self, name: &'a str, workload: &'a Workload, address: IpAddr, have: &mut Given) {
         let cidrs = &self.fabric.subnets[&workload.subnet].cidrs;
         let Some(prefix) = cidrs.iter().find(|prefix| prefix.contains(&address)) else { return };
         let key = (self.fabric.network_of(workload).as_str(), address);
-        let free = !have.contains_key(prefix)
+        let family = Family::of(address);
+        let free = !have.contains_key(&family)
             && !self.taken.contains_key(&key)
             && !is_reserved(*prefix, self.reserved(workload), address);
         if free {
             self.taken.insert(key, name);
-            have.insert(*prefix, address);
+            have.insert(family, address);
         }
     }
 

@@ -3,18 +3,21 @@
 //! ```text
 //! prerouting raw:  from the tunnel, or from a link by an address that is its own, else drop
 //! input:           DNS, echo and replies, else drop
-//! forward:         established ─ accept;  egress ─► ingress ─► accept
+//! forward:         peerings;  acl-egress ─► acl-ingress (each packet by itself)
+//!                  established ─ accept;  uplink;  egress ─► ingress ─► accept
 //!   egress/ingress (skipped where the tunnel is on that side: the peer's node decides there)
 //!                  address ─► identity, other address ─► class, port ─► class, then one verdict map
 //! ```
 
+pub mod border;
 pub mod drop_reason;
 mod host;
 mod program;
 mod sets;
 mod stock;
 
-pub use host::{host_table, host_table_name};
+pub use border::{Border, CompiledAcls, SubnetAcl, Uplink};
+pub use host::{Door, OwnStack, host_table, host_table_name};
 
 use netloom_policy::interval::address_number;
 use netloom_policy::table::Members;
@@ -62,11 +65,18 @@ pub struct CompiledPolicy {
     pub egress: DirectionTable,
     /// What they may receive.
     pub ingress: DirectionTable,
+    /// What may cross the borders of their subnets.
+    pub acls: CompiledAcls,
 }
 
 impl CompiledPolicy {
     /// Compiles the policies of the local workloads.
-    pub fn compile(locals: &[Local], policies: &Policies, members: &Members<'_>) -> Self {
+    pub fn compile(
+        locals: &[Local],
+        policies: &Policies,
+        members: &Members<'_>,
+        acls: &[SubnetAcl],
+    ) -> Self {
         let identities = locals
             .iter()
             .flat_map(|local| local.addresses.iter().map(|address| (*address, local.identity)));
@@ -81,6 +91,7 @@ impl CompiledPolicy {
             behind,
             egress: DirectionTable::compile(&policies.egress, members),
             ingress: DirectionTable::compile(&policies.ingress, members),
+            acls: CompiledAcls::compile(acls),
         }
     }
 
@@ -94,6 +105,11 @@ impl CompiledPolicy {
         (sends.is_some() || receives.is_some())
             && may(&self.egress, sends, destination)
             && may(&self.ingress, receives, source)
+            && self.acls.allow(
+                (source, sends.is_some()),
+                (destination, receives.is_some()),
+                transport,
+            )
     }
 
     /// Who has an address here, or has it behind it.
@@ -109,20 +125,23 @@ impl CompiledPolicy {
 }
 
 /// The table of one network's namespace.
-pub fn table(tunnel: &str, locals: &[Local], policy: &CompiledPolicy) -> Table {
+pub fn table(tunnel: &str, locals: &[Local], border: &Border, policy: &CompiledPolicy) -> Table {
     let mut table = Table::default();
     add_local_sets(&mut table, tunnel, locals);
     for (direction, compiled) in
         [(Direction::Egress, &policy.egress), (Direction::Ingress, &policy.ingress)]
     {
-        add_direction_sets(&mut table, direction, compiled);
-        add_direction_chains(&mut table, direction, tunnel);
+        add_direction_sets(&mut table, prefix(direction), compiled);
+        add_direction_chains(&mut table, direction, tunnel, border);
     }
     let port_protocols = [1u8, 6, 17, 58].map(|protocol| (vec![protocol, 0, 0, 0], plain()));
     table.sets.insert(program::PORT_PROTOCOLS.to_owned(), set(4, SetData::None, port_protocols));
-    table.chains.insert("source-check".to_owned(), source_check(tunnel));
+    let has_acls = border::add_acls(&mut table, tunnel, border, policy);
+    border::add_crossing(&mut table, tunnel, border);
+    border::add_translation(&mut table, border);
+    table.chains.insert("source-check".to_owned(), source_check(tunnel, border));
     table.chains.insert("input".to_owned(), input());
-    table.chains.insert("forward".to_owned(), forward(tunnel));
+    table.chains.insert("forward".to_owned(), forward(tunnel, border, has_acls));
     stock::govern(&mut table, tunnel, locals, policy);
     table
 }
@@ -141,17 +160,18 @@ fn base(kind: ChainKind, hook: Hook, priority: i32) -> Option<BaseChain> {
     Some(BaseChain { kind, hook, priority, accept: false })
 }
 
-fn source_check(tunnel: &str) -> Chain {
-    Chain {
-        base: base(ChainKind::Filter, Hook::Prerouting, -300),
-        rules: vec![
-            Program::new().incoming(tunnel).accept(),
-            Program::new().incoming("lo").accept(),
-            Program::new().own_source(false).accept(),
-            Program::new().own_source(true).accept(),
-            Program::new().count_and_drop(drop_reason::SPOOFED_SOURCE),
-        ],
-    }
+fn source_check(tunnel: &str, border: &Border) -> Chain {
+    let uplink = border.uplink.iter().map(|uplink| uplink.link.as_str());
+    // What comes from elsewhere has been checked there, or is from outside.
+    let elsewhere = border.peerings.iter().map(String::as_str).chain(uplink);
+    let elsewhere = [tunnel, "lo"].into_iter().chain(elsewhere);
+    let mut rules: Vec<_> = elsewhere.map(|link| Program::new().incoming(link).accept()).collect();
+    rules.extend([
+        Program::new().own_source(false).accept(),
+        Program::new().own_source(true).accept(),
+        Program::new().count_and_drop(drop_reason::SPOOFED_SOURCE),
+    ]);
+    Chain { base: base(ChainKind::Filter, Hook::Prerouting, -300), rules }
 }
 
 fn input() -> Chain {
@@ -172,30 +192,39 @@ fn input() -> Chain {
     }
 }
 
-fn forward(tunnel: &str) -> Chain {
-    Chain {
-        base: base(ChainKind::Filter, Hook::Forward, 0),
-        rules: vec![
-            Program::new().incoming(tunnel).outgoing(tunnel).count_and_drop(drop_reason::TRANSIT),
-            Program::new().established().accept(),
-            Program::new().invalid().count_and_drop(drop_reason::INVALID),
-            // What begins in the middle belongs to a connection that policy has ended.
-            Program::new().protocol(6).not_a_first_segment().count_and_drop(drop_reason::INVALID),
-            Program::new().jump("egress"),
-            Program::new().jump("ingress"),
-            Program::new().accept(),
-        ],
+fn forward(tunnel: &str, border: &Border, has_acls: bool) -> Chain {
+    let mut rules =
+        vec![Program::new().incoming(tunnel).outgoing(tunnel).count_and_drop(drop_reason::TRANSIT)];
+    rules.extend(border::crossing_rules(tunnel, border));
+    if has_acls {
+        let both = [Direction::Egress, Direction::Ingress];
+        rules.extend(both.map(|direction| Program::new().jump(border::acl_prefix(direction))));
     }
+    rules.extend([
+        Program::new().established().accept(),
+        Program::new().invalid().count_and_drop(drop_reason::INVALID),
+        // What begins in the middle belongs to a connection that policy has ended.
+        Program::new().protocol(6).not_a_first_segment().count_and_drop(drop_reason::INVALID),
+    ]);
+    rules.extend(border::uplink_rules(tunnel, border));
+    rules.extend([
+        Program::new().jump("egress"),
+        Program::new().jump("ingress"),
+        Program::new().accept(),
+    ]);
+    Chain { base: base(ChainKind::Filter, Hook::Forward, 0), rules }
 }
 
-fn add_direction_chains(table: &mut Table, direction: Direction, tunnel: &str) {
+fn add_direction_chains(table: &mut Table, direction: Direction, tunnel: &str, border: &Border) {
     let name = prefix(direction);
     let denied = format!("{name}-denied");
     let remote = match direction {
         Direction::Egress => Program::new().incoming(tunnel),
         Direction::Ingress => Program::new().outgoing(tunnel),
     };
-    let mut rules = vec![remote.verdict(Verdict::Return), Program::new().clear_mark()];
+    let mut rules = vec![remote.verdict(Verdict::Return)];
+    rules.extend(border::elsewhere(border, direction == Direction::Egress));
+    rules.push(Program::new().clear_mark());
     rules.extend(Program::classify_ports(&format!("{name}-ports")));
     for ipv6 in [false, true] {
         rules.extend(Program::decide(direction, name, "identities", ipv6));

@@ -19,6 +19,7 @@ pub mod promises;
 pub mod reach;
 mod refresh;
 mod topology;
+pub mod ways;
 
 pub use refresh::{Stale, refresh};
 pub use topology::node_default;
@@ -62,6 +63,8 @@ pub struct NetworkPlan {
     pub stock_peers: BTreeMap<Name, StockPeerPlan>,
     /// Where the resolver listens, in the network's namespace.
     pub resolver_addresses: Vec<IpAddr>,
+    /// Where packets go that are for none of its own addresses.
+    pub exits: Vec<peers::Exit>,
     /// What the resolver knows.
     pub names: Names,
     /// Its policy here, to judge flows that are under way when it changes.

@@ -1,15 +1,17 @@
-//! Which nodes take part in which networks, and with which workloads: those that run one there.
+//! Which nodes take part in which networks, and with which workloads: those that run one there, or in a
+//! network that is peered with it, and those by which it is left.
 
+use crate::ways;
 use netloom_model::fabric::{Fabric, Name};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The networks of one node.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Membership {
-    /// Networks of its workloads.
+    /// Networks of its workloads, those peered with them, and those that it is a gateway or an edge of.
     pub networks: BTreeSet<Name>,
-    /// Those of them that its own stack takes part in: in order, each whose prefixes overlap with
-    /// none before. One stack cannot have the same prefix twice.
+    /// Networks of its workloads that its own stack takes part in: in order, each whose prefixes
+    /// overlap with none before. One stack cannot have the same prefix twice.
     pub stack: BTreeSet<Name>,
 }
 
@@ -31,12 +33,23 @@ impl Memberships {
         for workload in fabric.workloads.values() {
             networks.entry(&workload.node).or_default().insert(fabric.network_of(workload));
         }
-        let membership = |joined: BTreeSet<&Name>| Membership {
-            stack: stack(fabric, &joined),
-            networks: joined.into_iter().cloned().collect(),
+        let mut doors: BTreeMap<&Name, BTreeSet<&Name>> = BTreeMap::new();
+        for network in fabric.networks.keys() {
+            for node in ways::doors(fabric, network) {
+                doors.entry(node).or_default().insert(network);
+            }
+        }
+        let membership = |node: &Name| {
+            let joined = networks.get(node).cloned().unwrap_or_default();
+            let peered = joined.iter().flat_map(|network| fabric.peers_of(network));
+            let mut all: BTreeSet<&Name> = peered.map(|(_, _, other)| other).collect();
+            all.extend(doors.get(node).into_iter().flatten());
+            all.extend(&joined);
+            let networks = all.into_iter().cloned().collect();
+            Membership { stack: stack(fabric, &joined), networks }
         };
-        let nodes = networks.into_iter().map(|(node, joined)| (node.clone(), membership(joined)));
-        Self::of_part(fabric, nodes)
+        let nodes: BTreeSet<&Name> = networks.keys().chain(doors.keys()).copied().collect();
+        Self::of_part(fabric, nodes.into_iter().map(|node| (node.clone(), membership(node))))
     }
 
     /// Those of a part of a fabric, where it is known which networks its nodes take part in.

@@ -12,6 +12,14 @@ pub const HOST_LINK: &str = "host0";
 /// A workload's link, in its own namespace.
 pub const WORKLOAD_LINK: &str = "eth0";
 
+/// A network's link to the node's own stack by which packets leave the fabric, in the network's namespace.
+pub const UPLINK: &str = "uplink0";
+
+/// The link to a peered network, in a network's namespace.
+pub fn peering_link(other: &str) -> String {
+    link_name("p-", other)
+}
+
 /// `prefix` and `name` as a link's name; a name too long ends in a hash of the whole.
 pub fn link_name(prefix: &str, name: &str) -> String {
     let whole = format!("{prefix}{name}");

@@ -1,9 +1,10 @@
 //! Whom a node talks to in a network: keys, endpoints, and the addresses that each peer owns.
 
 use crate::input::PlanInput;
+use crate::ways::{self, Way};
 use ipnet::IpNet;
-use netloom_model::fabric::{Name, Workload};
-use std::collections::BTreeMap;
+use netloom_model::fabric::{Name, NextHop, Workload};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -19,10 +20,23 @@ pub struct PeerPlan {
     pub endpoint: Option<SocketAddr>,
     /// Addresses that it owns: packets to them go to it, and only it may send from them.
     pub allowed: Vec<IpNet>,
+    /// Prefixes outside of the network that it leads to: it may send from what of them nobody owns.
+    pub leads_to: Vec<IpNet>,
     /// How often to send something when there is nothing to send.
     pub keepalive: Option<Duration>,
     /// What sessions with it are sealed with.
     pub cipher: Cipher,
+}
+
+/// Where a subnet's packets leave the network, at other nodes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Exit {
+    /// The subnet's prefix.
+    pub from: IpNet,
+    /// Destinations; the longest prefix wins.
+    pub to: IpNet,
+    /// The nodes that they leave at: the first one that answers.
+    pub nodes: Vec<Name>,
 }
 
 /// A stock peer that a node has.
@@ -71,7 +85,8 @@ pub(crate) fn peer(
     Some(PeerPlan {
         public_key: *entry.public_keys.get(network)?,
         endpoint: endpoint(input, node, other),
-        allowed: owned(input, other, network),
+        allowed: owned(input, other, network, input.networks_of(node)),
+        leads_to: led_to(input, other, network),
         keepalive: needs_keepalive(input, node, other).then_some(KEEPALIVE),
         cipher: cipher(input, node, other),
     })
@@ -134,15 +149,93 @@ pub fn stock_peers(
     workloads.filter_map(peer).collect()
 }
 
+/// Where packets of a network's subnets go that are for none of its own addresses, as far as that is
+/// another node.
+pub fn exits(input: &PlanInput<'_>, node: &str, network: &str) -> Vec<Exit> {
+    let local: BTreeSet<&Name> =
+        input.workloads_of(network, node).map(|(_, workload)| &workload.subnet).collect();
+    let mut exits = Vec::new();
+    for subnet in local.into_iter().filter_map(|name| input.fabric.subnets.get(name)) {
+        for way in ways::of_subnet(input.fabric, subnet) {
+            let nodes = exit_nodes(input, &way);
+            if nodes.is_empty() || nodes.iter().any(|other| other == node) {
+                continue;
+            }
+            let is_v6 = way.to.addr().is_ipv6();
+            let from = subnet.cidrs.iter().filter(|cidr| cidr.addr().is_ipv6() == is_v6);
+            exits.extend(from.map(|from| Exit { from: *from, to: way.to, nodes: nodes.clone() }));
+        }
+    }
+    exits.sort_unstable();
+    exits
+}
+
+/// The nodes at which a way leaves its network; none where it leads to another one, or nowhere.
+fn exit_nodes(input: &PlanInput<'_>, way: &Way) -> Vec<Name> {
+    let fabric = input.fabric;
+    match &way.via {
+        NextHop::Gateway(name) => {
+            let gateway = fabric.gateways.get(name);
+            let gateway = gateway.filter(|one| ways::serves(one, way.to.addr().is_ipv6()));
+            gateway.map(|gateway| gateway.nodes.clone()).unwrap_or_default()
+        }
+        NextHop::Node(node) => vec![node.clone()],
+        NextHop::Workload(name) => {
+            fabric.workloads.get(name).map(|one| one.node.clone()).into_iter().collect()
+        }
+        NextHop::Peering(_) | NextHop::Blackhole => Vec::new(),
+    }
+}
+
+/// The prefixes that nodes of a network lead to: addresses outside of it that a node may send from.
+fn led_to(input: &PlanInput<'_>, node: &str, network: &str) -> Vec<IpNet> {
+    let fabric = input.fabric;
+    let mut prefixes: BTreeSet<IpNet> = BTreeSet::new();
+    for subnet in fabric.subnets.values().filter(|subnet| subnet.network == network) {
+        let ways = ways::of_subnet(fabric, subnet);
+        let here = ways.iter().filter(|way| exit_nodes(input, way).iter().any(|one| one == node));
+        prefixes.extend(here.map(|way| way.to));
+    }
+    prefixes.into_iter().collect()
+}
+
+/// Whether packets of a network leave it at a node for the node's own stack.
+pub fn is_door(input: &PlanInput<'_>, node: &str, network: &str) -> bool {
+    let fabric = input.fabric;
+    let is_gateway =
+        fabric.gateways_of(network).any(|(_, gateway)| gateway.nodes.iter().any(|one| one == node));
+    let leads = fabric.nodes.get(node).is_some_and(|declared| {
+        let runs = || input.workloads_of(network, node).next().is_some();
+        declared
+            .advertise
+            .iter()
+            .any(|one| one.networks.contains(network) || one.networks.is_empty() && runs())
+    });
+    is_gateway || leads
+}
+
 /// The addresses of a node and its workloads in a network, as single-address prefixes, and what is
 /// behind its stock peers.
-pub fn owned(input: &PlanInput<'_>, node: &str, network: &str) -> Vec<IpNet> {
+///
+/// What its workloads in peered networks send comes out of this one too, as far as those are among the
+/// networks `joined` by who asks.
+pub fn owned(
+    input: &PlanInput<'_>,
+    node: &str,
+    network: &str,
+    joined: &BTreeSet<Name>,
+) -> Vec<IpNet> {
     let workloads = || input.workloads_of(network, node);
     let addresses = workloads().flat_map(|(name, _)| input.addresses(name).iter().copied());
     let behind = workloads().flat_map(|(_, workload)| workload.advertise.iter().copied());
+    let peers = input.fabric.peers_of(network).filter(|(.., other)| joined.contains(*other));
+    let peered = peers.flat_map(|(.., other)| {
+        input.workloads_of(other, node).flat_map(|(name, _)| input.addresses(name).iter().copied())
+    });
     let stack = input.stack_networks_of(node).contains(network);
     let own = stack.then(|| input.node_address(node).into());
-    let mut owned: Vec<IpNet> = addresses.chain(own).map(IpNet::from).chain(behind).collect();
+    let mut owned: Vec<IpNet> =
+        addresses.chain(peered).chain(own).map(IpNet::from).chain(behind).collect();
     owned.sort_unstable();
     owned
 }

@@ -1,6 +1,9 @@
 //! The reachability engine: whether a flow passes, each step of its way, and the line that decides.
 
 pub mod allowed;
+mod beyond;
+mod borders;
+mod interfaces;
 mod permission;
 mod steps;
 
@@ -57,12 +60,20 @@ pub enum StepKind {
     SourceCheck,
     /// The sender's policy.
     Egress,
+    /// The network ACL of the sender's subnet.
+    AclEgress,
     /// Which way the packet takes.
     Route,
     /// The encrypted way between nodes.
     Tunnel,
+    /// Where it leaves the fabric, or comes into it.
+    Gateway,
+    /// The network ACL of the receiver's subnet.
+    AclIngress,
     /// The receiver's policy.
     Ingress,
+    /// Whether answers find their way back: routes and network ACLs, which remember nothing.
+    Answer,
 }
 
 impl Answer {
@@ -97,7 +108,8 @@ pub fn reach(input: &PlanInput<'_>, flow: &Flow) -> Result<Vec<Answer>, Unanswer
     for source in &sources {
         let same = |end: &&End<'_>| end.address.is_ipv4() == source.address.is_ipv4();
         for destination in destinations.iter().filter(same) {
-            answers.push(answer(input, flow, source, destination));
+            let source = interfaces::chosen(input, source, destination.address);
+            answers.push(answer(input, flow, &source, destination));
         }
     }
     if answers.is_empty() { Err(Unanswerable::NoCommonFamily) } else { Ok(answers) }
@@ -118,7 +130,7 @@ pub fn reach_spoofed(
 }
 
 /// One address of an end of a flow, and whose it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct End<'a> {
     address: IpAddr,
     owner: Owner<'a>,

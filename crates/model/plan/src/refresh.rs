@@ -2,7 +2,7 @@
 
 use crate::input::PlanInput;
 use crate::naming::TUNNEL;
-use crate::topology::{network_namespace, policy_of};
+use crate::topology::{border_of, network_namespace, policy_of};
 use crate::{NodePlan, firewall, names, peers, topology};
 use netloom_model::fabric::Name;
 use netloom_state::Namespace;
@@ -54,7 +54,8 @@ pub fn refresh(
         }
         planned.names = names::names(input, network);
         let (locals, policy) = policy_of(input, node, network);
-        let table = firewall::table(TUNNEL, &locals, &policy);
+        let border = border_of(input, node, network);
+        let table = firewall::table(TUNNEL, &locals, &border, &policy);
         planned.policy = policy;
         let namespace = network_namespace(network);
         let tables = &mut plan.host.namespaces.entry(namespace.clone()).or_default().tables;

@@ -3,11 +3,13 @@
 mod network;
 mod parts;
 mod policy;
+mod routing;
+mod ways;
 mod workload;
 
 pub(crate) use parts::network_namespace;
 pub use policy::node_default;
-pub(crate) use policy::{members, policy_of};
+pub(crate) use policy::{border_of, members, policy_of};
 
 use crate::input::PlanInput;
 use crate::{NodePlan, firewall};
@@ -36,7 +38,8 @@ impl<'a> Topology<'a> {
             self.plan_network(network, &mut plan);
         }
         self.stop_on_host();
-        self.guard_host(self.input.stack_networks_of(self.node));
+        let joined = self.input.networks_of(self.node);
+        self.guard_host(self.input.stack_networks_of(self.node), joined);
         plan.host = self.host;
         plan
     }
@@ -47,8 +50,12 @@ impl<'a> Topology<'a> {
         for network in own.filter(|network| networks.contains(*network)) {
             self.plan_network(network, &mut plan);
         }
-        let stacks = self.input.stack_networks_of(self.node).intersection(networks);
-        self.guard_host(&stacks.cloned().collect());
+        let among = |own: &BTreeSet<Name>| own.intersection(networks).cloned().collect();
+        let (stacks, joined): (BTreeSet<Name>, BTreeSet<Name>) = (
+            among(self.input.stack_networks_of(self.node)),
+            among(self.input.networks_of(self.node)),
+        );
+        self.guard_host(&stacks, &joined);
         plan.host = self.host;
         plan
     }
@@ -69,18 +76,20 @@ impl<'a> Topology<'a> {
         }
     }
 
-    /// The table of the node's own stack, if that is in any network.
-    fn guard_host(&mut self, networks: &BTreeSet<Name>) {
+    /// The table of the node's own stack, if that is in any network, or any leaves the fabric there.
+    fn guard_host(&mut self, stacks: &BTreeSet<Name>, joined: &BTreeSet<Name>) {
         let id = self.input.fabric_id;
         let links: Vec<String> =
-            networks.iter().map(|network| parts::host_link_name(id, network)).collect();
+            stacks.iter().map(|network| parts::host_link_name(id, network)).collect();
+        let doors = joined.iter().filter_map(|network| self.door(network)).collect();
         let state = self.in_namespace(&Namespace::Host);
         let own = state.addresses.iter().filter(|address| links.contains(&address.link));
         let own: Vec<_> = own.map(|address| address.address.addr()).collect();
-        if own.is_empty() {
+        let stack = firewall::OwnStack { links, own, doors };
+        if stack.is_empty() {
             return;
         }
-        let table = firewall::host_table(&links, &own);
+        let table = firewall::host_table(&stack);
         let name = firewall::host_table_name(&self.input.fabric.name);
         self.in_namespace(&Namespace::Host).tables.insert(name, table);
     }

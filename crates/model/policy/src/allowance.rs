@@ -1,10 +1,10 @@
 //! Allowances: what the rules of a workload's groups add up to, one selector and transport each.
 
-use crate::interval::IntervalSet;
+use crate::interval::{IntervalSet, address_number};
 use crate::packet_set::{Dimension, PacketSet, transport};
 use ipnet::IpNet;
 use netloom_base::packet::{PROTOCOL_ICMP, PROTOCOL_ICMPV6, PROTOCOL_TCP, PROTOCOL_UDP};
-use netloom_model::fabric::{Fabric, GroupRule, Name, Peer, PortRange, Protocol};
+use netloom_model::fabric::{Fabric, GroupRule, IcmpTypes, Name, Peer, PortRange, Protocol};
 use netloom_model::span::Span;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -25,7 +25,9 @@ pub enum Selector {
     All,
     /// The addresses of a prefix.
     Prefix(IpNet),
-    /// The members of a group in the same network.
+    /// The addresses of ranges ([`crate::interval::address_number`]).
+    Ranges(IntervalSet),
+    /// The members of a group in the same network, and in those peered with it.
     Group(Name),
 }
 
@@ -67,14 +69,25 @@ fn from_rule(group: &Name, rule: &GroupRule) -> Allowance {
             Peer::Cidr(prefix) => Selector::Prefix(*prefix),
             Peer::SecurityGroup(name) => Selector::Group(name.clone()),
         },
-        transport: transports(rule.protocol, &rule.ports),
+        transport: transports(rule.protocol, &rule.ports, &rule.icmp_types),
         group: group.clone(),
         span: rule.span.clone(),
     }
 }
 
-/// The transport numbers of a protocol and its ports; no ports means all of them.
-pub fn transports(protocol: Protocol, ports: &[PortRange]) -> IntervalSet {
+/// The transport numbers of a protocol and its ports, or of types of ICMP; none means all of them.
+pub fn transports(
+    protocol: Protocol,
+    ports: &[PortRange],
+    icmp_types: &[IcmpTypes],
+) -> IntervalSet {
+    if protocol == Protocol::Icmp && !icmp_types.is_empty() {
+        let of = |types: &IcmpTypes| {
+            let protocol = if types.ipv6 { PROTOCOL_ICMPV6 } else { PROTOCOL_ICMP };
+            (transport(protocol, types.first), transport(protocol, types.last))
+        };
+        return icmp_types.iter().map(of).collect();
+    }
     let all_ports = [PortRange { first: 0, last: u16::MAX }];
     let ports = if ports.is_empty() { &all_ports } else { ports };
     let protocols: &[u8] = match protocol {
@@ -99,6 +112,7 @@ impl Selector {
         match self {
             Self::All => true,
             Self::Prefix(prefix) => prefix.contains(&address),
+            Self::Ranges(ranges) => ranges.contains(address_number(address)),
             Self::Group(name) => groups.contains(name),
         }
     }
@@ -108,6 +122,7 @@ impl Selector {
         match self {
             Self::All => IntervalSet::full(),
             Self::Prefix(prefix) => IntervalSet::prefix(*prefix),
+            Self::Ranges(ranges) => ranges.clone(),
             Self::Group(_) => IntervalSet::EMPTY,
         }
     }
@@ -126,7 +141,9 @@ pub fn packet_set(
     allowances.iter().fold(PacketSet::EMPTY, |all, allowance| {
         let addresses = match &allowance.selector {
             Selector::Group(name) => members(name),
-            Selector::All | Selector::Prefix(_) => allowance.selector.addresses(),
+            Selector::All | Selector::Prefix(_) | Selector::Ranges(_) => {
+                allowance.selector.addresses()
+            }
         };
         let peers = PacketSet::only(other_side, addresses);
         let transports = PacketSet::only(Dimension::Transport, allowance.transport.clone());

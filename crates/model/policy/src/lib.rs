@@ -9,6 +9,7 @@
 //! policies, not the number of workloads.
 #![forbid(unsafe_code)]
 
+pub mod acl;
 pub mod allowance;
 pub mod interval;
 pub mod packet_set;

@@ -163,7 +163,7 @@ fn member_classes(
         .enumerate()
         .filter_map(|(index, selector)| match selector {
             Selector::Group(name) => Some((name, index)),
-            Selector::All | Selector::Prefix(_) => None,
+            Selector::All | Selector::Prefix(_) | Selector::Ranges(_) => None,
         })
         .collect();
     let mut found = BTreeMap::new();

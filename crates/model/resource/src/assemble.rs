@@ -1,8 +1,10 @@
 //! A node's part of a fabric, put together from its resources.
 
 use crate::Kind;
+use crate::form::acl::{NetworkAclForm, published};
 use crate::form::attach::AttachForm;
 use crate::form::group::GroupForm;
+use crate::form::routing::{GatewayForm, PeeringForm, RouteTableForm};
 use crate::form::{
     FabricForm, NetworkForm, NodeForm, RegionForm, ServiceForm, SubnetForm, WorkloadForm,
 };
@@ -93,11 +95,7 @@ impl Assembly {
                 fabric.networks.insert(key, network(from_bytes(payload)?));
             }
             Kind::Subnet => {
-                let SubnetForm { network, cidrs, reserved_last } = from_bytes(payload)?;
-                let reserved =
-                    if reserved_last == Some(true) { Reserved::Last } else { Reserved::First };
-                let subnet = Subnet { span, network, cidrs, zone: None, public: false, reserved };
-                fabric.subnets.insert(key, subnet);
+                fabric.subnets.insert(key, subnet(from_bytes(payload)?, span));
             }
             Kind::Group => {
                 let form: GroupForm = from_bytes(payload)?;
@@ -121,6 +119,22 @@ impl Assembly {
                 let form: AttachForm = from_bytes(payload)?;
                 self.attach.insert(key, form.into());
             }
+            Kind::RouteTable => {
+                let form: RouteTableForm = from_bytes(payload)?;
+                fabric.route_tables.insert(key, form.into_table(span));
+            }
+            Kind::Gateway => {
+                let form: GatewayForm = from_bytes(payload)?;
+                fabric.gateways.insert(key, form.into_gateway(span));
+            }
+            Kind::Peering => {
+                let form: PeeringForm = from_bytes(payload)?;
+                fabric.peerings.insert(key, form.into_peering(span));
+            }
+            Kind::NetworkAcl => {
+                let form: NetworkAclForm = from_bytes(payload)?;
+                fabric.network_acls.insert(key, form.into_acl(span));
+            }
         }
         Ok(())
     }
@@ -133,7 +147,7 @@ impl Assembly {
             zone: None,
             roles: BTreeSet::new(),
             endpoint: None,
-            advertise: Vec::new(),
+            advertise: form.advertise.into_iter().flatten().map(Into::into).collect(),
             tags: BTreeSet::new(),
             security_groups: form.groups,
             private_key_files: form.private_key_files.unwrap_or_default(),
@@ -153,6 +167,7 @@ impl Assembly {
             labels: form.labels,
             advertise: form.advertise.unwrap_or_default(),
             security_groups: form.groups,
+            publish: form.publish.into_iter().flatten().map(published).collect(),
             attach: Attach::Serve(Vec::new()),
         };
         self.slice.fabric.workloads.insert(name.clone(), workload);
@@ -214,11 +229,27 @@ impl Assembly {
     }
 }
 
+fn subnet(form: SubnetForm, span: Span) -> Subnet {
+    Subnet {
+        span,
+        network: form.network,
+        cidrs: form.cidrs,
+        zone: None,
+        public: form.public == Some(true),
+        route_table: form.route_table,
+        nat_gateway: form.nat_gateway,
+        network_acl: form.network_acl,
+        tags: BTreeMap::new(),
+        reserved: if form.reserved_last == Some(true) { Reserved::Last } else { Reserved::First },
+    }
+}
+
 pub(crate) fn network(form: NetworkForm) -> Network {
     Network {
         span: unknown_place(),
         cidrs: form.cidrs,
         region: None,
+        zones: BTreeSet::new(),
         domain: form.domain,
         resolvers: form.resolvers,
         key_rotation: form.key_rotation_ms.map_or(KEY_ROTATION, Duration::from_millis),

@@ -1,7 +1,9 @@
 //! The payloads: records of CBOR, one for each kind. Keys stay what they are for good.
 
+pub(crate) mod acl;
 pub(crate) mod attach;
 pub(crate) mod group;
+pub(crate) mod routing;
 
 use crate::call::{CIPHERS_MAX, has_aes_gcm};
 use ipnet::IpNet;
@@ -67,6 +69,14 @@ netloom_cbor::record! {
         1 => pub(crate) cidrs: Vec<IpNet> [max LIST_MAX],
         /// Whether its own addresses are its last ones: who does not know that must not use it.
         -1 => pub(crate) reserved_last: Option<bool>,
+        /// Its route table: who does not know it would let packets go nowhere.
+        -2 => pub(crate) route_table: Option<String> [max NAME_BYTES_MAX],
+        /// Its NAT gateway.
+        -3 => pub(crate) nat_gateway: Option<String> [max NAME_BYTES_MAX],
+        /// Its network ACL: who does not know it would let too much pass.
+        -4 => pub(crate) network_acl: Option<String> [max NAME_BYTES_MAX],
+        /// Whether it leaves by the internet gateway that its network has.
+        -5 => pub(crate) public: Option<bool>,
     }
 }
 
@@ -107,6 +117,8 @@ netloom_cbor::record! {
         7 => pub(crate) ciphers: Option<BTreeSet<String>> [max CIPHERS_MAX],
         /// Files on it with its private keys, by network.
         8 => pub(crate) private_key_files: Option<BTreeMap<String, String>> [max LIST_MAX],
+        /// Prefixes behind it.
+        9 => pub(crate) advertise: Option<Vec<routing::AdvertisedForm>> [max LIST_MAX],
     }
 }
 
@@ -138,5 +150,7 @@ netloom_cbor::record! {
         4 => pub(crate) labels: BTreeMap<String, String> [max LIST_MAX],
         /// Prefixes behind it.
         5 => pub(crate) advertise: Option<Vec<IpNet>> [max LIST_MAX],
+        /// Ports that can be called from outside.
+        6 => pub(crate) publish: Option<Vec<acl::PublishedForm>> [max LIST_MAX],
     }
 }

@@ -48,11 +48,19 @@ pub enum Kind {
     Workload = 8,
     /// How a workload is run: for its own node only.
     Attach = 9,
+    /// A route table.
+    RouteTable = 10,
+    /// A gateway to the internet.
+    Gateway = 11,
+    /// Two networks that reach each other.
+    Peering = 12,
+    /// A network ACL.
+    NetworkAcl = 13,
 }
 
 impl Kind {
     /// All of them, in the order of their numbers.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 13] = [
         Self::Fabric,
         Self::Region,
         Self::Network,
@@ -62,6 +70,10 @@ impl Kind {
         Self::Node,
         Self::Workload,
         Self::Attach,
+        Self::RouteTable,
+        Self::Gateway,
+        Self::Peering,
+        Self::NetworkAcl,
     ];
 
     /// The kind with this number.
@@ -81,6 +93,10 @@ impl Kind {
             Self::Node => "node",
             Self::Workload => "workload",
             Self::Attach => "attachment",
+            Self::RouteTable => "route table",
+            Self::Gateway => "gateway",
+            Self::Peering => "peering",
+            Self::NetworkAcl => "network ACL",
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::form::group::GroupForm;
 use crate::form::{NodeForm, WorkloadForm};
 use crate::{Kind, Slice};
 use netloom_cbor::from_bytes;
-use netloom_model::fabric::{Attach, Name, Network, SecurityGroup, Workload};
+use netloom_model::fabric::{Advertised, Attach, Name, Network, SecurityGroup, Workload};
 use netloom_plan::Stale;
 use netloom_plan::input::NodeEntry;
 use std::collections::BTreeSet;
@@ -89,6 +89,13 @@ impl Slice {
             && form.groups == known.security_groups
             && here(&form.networks) == membership.networks
             && here(&form.stack) == membership.stack
+            && form
+                .advertise
+                .clone()
+                .unwrap_or_default()
+                .into_iter()
+                .map(Advertised::from)
+                .eq(known.advertise.iter().cloned())
             && form.private_key_files.clone().unwrap_or_default() == known.private_key_files;
         same.then(|| Step::Entry(name.to_owned(), form.entry()))
     }
@@ -110,7 +117,8 @@ impl Slice {
     /// A workload that neither was nor becomes one of `node`.
     fn workload(&self, node: &str, name: &str, payload: Option<&[u8]>) -> Option<Step> {
         let former = self.fabric.workloads.get(name);
-        let leads_on = |former: &Workload| !former.advertise.is_empty();
+        let leads_on =
+            |former: &Workload| !former.advertise.is_empty() || !former.publish.is_empty();
         if former.is_some_and(|former| former.node == node || leads_on(former)) {
             return None;
         }
@@ -120,6 +128,7 @@ impl Slice {
         let form: WorkloadForm = from_bytes(payload).ok()?;
         let known = form.node != node
             && form.advertise.is_none()
+            && form.publish.is_none()
             && self.fabric.nodes.contains_key(&form.node)
             && self.fabric.subnets.contains_key(&form.subnet);
         let workload = Workload {
@@ -130,6 +139,7 @@ impl Slice {
             labels: form.labels,
             advertise: Vec::new(),
             security_groups: form.groups,
+            publish: Vec::new(),
             attach: former.map_or(Attach::Serve(Vec::new()), |former| former.attach.clone()),
         };
         known.then(|| Step::Workload(name.to_owned(), Some((workload, form.addresses))))
@@ -150,19 +160,26 @@ impl Slice {
         networks.chain(stack.into_iter().flatten()).cloned().collect()
     }
 
+    /// A network's policy and names are stale, and the policies of those that are peered with it, whose
+    /// groups have members there.
+    fn governed_with(&self, network: Name, stale: &mut Stale) {
+        stale.networks.extend(self.fabric.peers_of(&network).map(|(.., other)| other.clone()));
+        stale.networks.insert(network);
+    }
+
     fn forget(&mut self, name: &str, stale: &mut Stale) {
         self.leases.workloads.remove(name);
         let Some(workload) = self.fabric.workloads.remove(name) else { return };
         let network = self.fabric.network_of(&workload).clone();
         self.memberships.remove_workload(&network, &workload.node, name);
-        stale.networks.insert(network);
+        self.governed_with(network, stale);
         stale.peers.insert(workload.node);
     }
 
     fn note(&mut self, name: Name, workload: Workload, leased: Vec<IpAddr>, stale: &mut Stale) {
         let network = self.fabric.network_of(&workload).clone();
         self.memberships.insert_workload(&network, &workload.node, &name);
-        stale.networks.insert(network);
+        self.governed_with(network, stale);
         stale.peers.insert(workload.node.clone());
         self.leases.workloads.insert(name.clone(), leased);
         self.fabric.workloads.insert(name, workload);

@@ -1,8 +1,10 @@
 //! A whole fabric as resources.
 
 use crate::call::ciphers;
+use crate::form::acl::{NetworkAclForm, published_form};
 use crate::form::attach::AttachForm;
 use crate::form::group::GroupForm;
+use crate::form::routing::{AdvertisedForm, GatewayForm, PeeringForm, RouteTableForm};
 use crate::form::{
     FabricForm, NetworkForm, NodeForm, RegionForm, ServiceForm, SubnetForm, WorkloadForm,
 };
@@ -10,7 +12,9 @@ use crate::topic::Topic;
 use crate::{Key, Kind};
 use netloom_cbor::{Encode, to_bytes};
 use netloom_model::Fabric;
-use netloom_model::fabric::{KEY_ROTATION, NETWORK_MTU_BYTES, Name, Node, Reserved, Workload};
+use netloom_model::fabric::{
+    GatewayKind, KEY_ROTATION, NETWORK_MTU_BYTES, Name, Node, Reserved, Workload,
+};
 use netloom_model::lease::Leases;
 use netloom_plan::input::Directory;
 use netloom_plan::membership::Memberships;
@@ -68,6 +72,11 @@ pub fn resources(whole: &Whole<'_>) -> BTreeMap<Key, Entry> {
             network: subnet.network.clone(),
             cidrs: subnet.cidrs.clone(),
             reserved_last: (subnet.reserved == Reserved::Last).then_some(true),
+            route_table: subnet.route_table.clone(),
+            nat_gateway: subnet.nat_gateway.clone(),
+            network_acl: subnet.network_acl.clone(),
+            public: (subnet.public && has_internet_gateway(fabric, &subnet.network))
+                .then_some(true),
         };
         found.add(Kind::Subnet, name, &form, vec![Topic::Network(subnet.network.clone())]);
     }
@@ -83,6 +92,7 @@ pub fn resources(whole: &Whole<'_>) -> BTreeMap<Key, Entry> {
         };
         found.add(Kind::Service, name, &form, vec![Topic::All]);
     }
+    found.ways(fabric);
     for (name, node) in &fabric.nodes {
         found.node(whole, name, node);
     }
@@ -133,6 +143,24 @@ impl Collected {
         self.add(Kind::Fabric, name, &form, vec![Topic::All]);
     }
 
+    /// Route tables, gateways, peerings and network ACLs: for who is in their networks.
+    fn ways(&mut self, fabric: &Fabric) {
+        let of = |network: &Name| vec![Topic::Network(network.clone())];
+        for (name, table) in &fabric.route_tables {
+            self.add(Kind::RouteTable, name, &RouteTableForm::from(table), of(&table.network));
+        }
+        for (name, gateway) in &fabric.gateways {
+            self.add(Kind::Gateway, name, &GatewayForm::from(gateway), of(&gateway.network));
+        }
+        for (name, peering) in &fabric.peerings {
+            let topics = peering.networks.iter().cloned().map(Topic::Network).collect();
+            self.add(Kind::Peering, name, &PeeringForm::from(peering), topics);
+        }
+        for (name, acl) in &fabric.network_acls {
+            self.add(Kind::NetworkAcl, name, &NetworkAclForm::from(acl), of(&acl.network));
+        }
+    }
+
     fn node(&mut self, whole: &Whole<'_>, name: &Name, node: &Node) {
         let membership = whole.memberships.of_node(name).cloned().unwrap_or_default();
         let known = whole.directory.nodes.get(name).cloned().unwrap_or_default();
@@ -153,6 +181,8 @@ impl Collected {
             local_endpoint: known.local_endpoint,
             ciphers: known.has_aes_gcm.then(|| ciphers(true)),
             private_key_files: some(&node.private_key_files, node.private_key_files.is_empty()),
+            advertise: (!node.advertise.is_empty())
+                .then(|| node.advertise.iter().map(AdvertisedForm::from).collect()),
         };
         self.add(Kind::Node, name, &form, topics);
     }
@@ -165,12 +195,19 @@ impl Collected {
             groups: workload.security_groups.clone(),
             labels: workload.labels.clone(),
             advertise: some(&workload.advertise, workload.advertise.is_empty()),
+            publish: (!workload.publish.is_empty())
+                .then(|| workload.publish.iter().map(published_form).collect()),
         };
         let network = whole.fabric.network_of(workload).clone();
         self.add(Kind::Workload, name, &form, vec![Topic::Network(network)]);
         let topics = vec![Topic::Node(workload.node.clone())];
         self.add(Kind::Attach, name, &AttachForm::from(&workload.attach), topics);
     }
+}
+
+fn has_internet_gateway(fabric: &Fabric, network: &str) -> bool {
+    let mut gateways = fabric.gateways_of(network);
+    gateways.any(|(_, gateway)| gateway.kind == GatewayKind::Internet)
 }
 
 /// Nothing where there is nothing, so that older nodes get what they always got.

@@ -118,7 +118,7 @@ fn set_link_up(state: &mut HostState, end: &LinkEnd, up: bool) {
 fn forget_routes(namespace: &mut NamespaceState, gone: &str) {
     namespace.routes.retain(|route| match &route.kind {
         RouteKind::Unicast { link, .. } => link != gone,
-        RouteKind::Unreachable => true,
+        RouteKind::Unreachable | RouteKind::Blackhole => true,
     });
 }
 

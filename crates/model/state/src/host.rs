@@ -126,6 +126,8 @@ pub enum RouteKind {
     },
     /// Refuses with ICMP unreachable.
     Unreachable,
+    /// Drops silently.
+    Blackhole,
 }
 
 /// A policy routing rule.

@@ -168,6 +168,11 @@ pub enum Expression {
     Verdict(Verdict),
     /// `counter`: counts packets and bytes.
     Counter,
+    /// `fib`: loads the type of the destination address (`RTN_*`, 4 bytes in host order).
+    DestinationType {
+        /// Where to.
+        register: Register,
+    },
     /// `reject`: drops, and tells the sender (ICMP administratively prohibited; TCP reset for TCP).
     Reject(RejectKind),
     /// `masq`: source NAT to the outgoing link's address.
@@ -178,6 +183,9 @@ pub enum Expression {
         ipv6: bool,
         /// Register of the address.
         address: Register,
+        /// Register of the last address of a prefix, each address of which stands for one of the
+        /// packets' prefix; `address` is the first one then.
+        last_address: Option<Register>,
         /// Register of the port (network order, 2 bytes), if it changes too.
         port: Option<Register>,
     },

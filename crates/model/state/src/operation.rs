@@ -163,6 +163,7 @@ impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.kind {
             RouteKind::Unreachable => write!(f, "unreachable {}", self.destination)?,
+            RouteKind::Blackhole => write!(f, "blackhole {}", self.destination)?,
             RouteKind::Unicast { link, gateway, source } => {
                 write!(f, "{}", self.destination)?;
                 if let Some(gateway) = gateway {

@@ -96,6 +96,7 @@ fn attach_words(attach: &Attach) -> String {
             format!("serves {}", words.join(", "))
         }
         Attach::Wireguard(_) => "WireGuard peer".to_owned(),
+        Attach::Interface { of } => format!("an interface of {of}"),
     }
 }
 

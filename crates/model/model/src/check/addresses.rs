@@ -46,6 +46,10 @@ fn addressed(declared: &Declared) -> Fabric {
             cidrs: entry.value.cidrs.iter().map(|prefix| prefix.value).collect(),
             zone: None,
             public: false,
+            route_table: None,
+            nat_gateway: None,
+            network_acl: None,
+            tags: Default::default(),
             reserved: entry.value.reserved,
         };
         fabric.subnets.insert(name.clone(), subnet);
@@ -63,6 +67,7 @@ fn addressed(declared: &Declared) -> Fabric {
             labels: Default::default(),
             advertise: entry.value.advertise.iter().map(|prefix| prefix.value).collect(),
             security_groups: BTreeSet::new(),
+            publish: Vec::new(),
             attach: Attach::Host,
         };
         fabric.workloads.insert(name.clone(), workload);
@@ -98,7 +103,7 @@ fn finding(span: &Span, workload: &str, reason: &Unassigned) -> Diagnostic {
             code::CONFLICT,
             span,
             format!("`{workload}` asks for {address}, and for {first} already"),
-            "a workload has one address in each prefix of its subnet",
+            "a workload has one address of each family in its subnet",
             "keep one of the two, or make a second workload",
         ),
         Unassigned::Exhausted { subnet } => Diagnostic::error(

@@ -26,7 +26,6 @@ pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
             parts.entry(&network.value).or_default().extend(own);
         }
         subnet.value.cidrs.iter().for_each(|prefix| length(prefix, decoder));
-        one_per_family(&subnet.value.cidrs, decoder);
     }
     for (name, parts) in &parts {
         overlaps(parts, "subnets of one network", decoder);
@@ -46,7 +45,8 @@ pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
         let Some(region) = &node.value.region else { continue };
         let Some(local) = local.get(region.value.as_str()) else { continue };
         let outside = |prefix: &&At<IpNet>| !local.contains(prefix.value);
-        for prefix in node.value.advertise.iter().filter(outside) {
+        let behind = node.value.advertise.iter().map(|one| &one.prefix);
+        for prefix in behind.filter(outside) {
             decoder.error(
                 code::OUTSIDE,
                 &prefix.span,
@@ -135,19 +135,4 @@ fn inside(prefix: &At<IpNet>, network: &Outer<'_>, name: &str, decoder: &mut Dec
         format!("the network's prefixes are {}", listed.join(", ")),
         "take a part of these, or add a prefix to the network",
     );
-}
-
-fn one_per_family(cidrs: &[At<IpNet>], decoder: &mut Decoder) {
-    for ipv6 in [false, true] {
-        let mut family = cidrs.iter().filter(|prefix| prefix.value.addr().is_ipv6() == ipv6);
-        if let (Some(_), Some(second)) = (family.next(), family.next()) {
-            decoder.error(
-                code::CONFLICT,
-                &second.span,
-                "the subnet has two prefixes of one family",
-                "each of its workloads has one address of each family",
-                "make a second subnet of it",
-            );
-        }
-    }
 }

@@ -1,6 +1,9 @@
 //! Every name that is used is declared, and no two things share one.
 
+mod ways;
+
 use super::unknown;
+use crate::decode::party::Parties;
 use crate::decode::policy::{GroupRule, Peer};
 use crate::decode::{At, Decoder, is_label};
 use crate::diagnostic::code;
@@ -17,6 +20,8 @@ pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
     let mut checker = Checker { declared, decoder };
     for network in declared.networks.values() {
         checker.optional(network.value.region.as_ref(), "region");
+        checker.optional(network.value.route_table.as_ref(), "route table");
+        checker.optional(network.value.network_acl.as_ref(), "network ACL");
         for (node, _) in &network.value.private_key_files {
             checker.reference(node, "node");
         }
@@ -26,10 +31,16 @@ pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
     }
     for subnet in declared.subnets.values() {
         checker.optional(subnet.value.network.as_ref(), "network");
+        checker.optional(subnet.value.route_table.as_ref(), "route table");
+        checker.optional(subnet.value.nat_gateway.as_ref(), "NAT gateway");
+        checker.optional(subnet.value.network_acl.as_ref(), "network ACL");
     }
+    ways::check(&mut checker);
     for (name, node) in &declared.nodes {
         checker.optional(node.value.region.as_ref(), "region");
         checker.each(&node.value.security_groups, "security group");
+        let advertised = node.value.advertise.iter().flat_map(|one| &one.networks);
+        advertised.for_each(|network| checker.reference(network, "network"));
         if let Some(endpoint) = &node.value.endpoint {
             checker.endpoint(endpoint);
         }
@@ -60,7 +71,7 @@ pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
         checker.reference(&At { value: region.clone(), span: link.span.clone() }, "region");
     }
     for test in &declared.tests {
-        test.from.iter().chain(&test.to).for_each(|party| checker.party(party));
+        test.from.iter().chain(&test.to).for_each(|party| checker.parties(party));
     }
 }
 
@@ -77,6 +88,16 @@ impl Checker<'_> {
             "network" => self.among(name, what, "networks", &declared.networks),
             "subnet" => self.among(name, what, "subnets", &declared.subnets),
             "node" => self.among(name, what, "nodes", &declared.nodes),
+            "workload" => self.among(name, what, "workloads", &declared.workloads),
+            "route table" => self.among(name, what, "route_tables", &declared.route_tables),
+            "NAT gateway" => self.among(name, what, "nat_gateways", &declared.nat_gateways),
+            "internet gateway" => {
+                self.among(name, what, "internet_gateways", &declared.internet_gateways);
+            }
+            "peering" => self.among(name, what, "peerings", &declared.peerings),
+            "prefix list" => self.among(name, what, "prefix_lists", &declared.prefix_lists),
+            "network ACL" => self.among(name, what, "network_acls", &declared.network_acls),
+            "service port" => self.among(name, what, "ports", &declared.ports),
             _ => self.among(name, what, "security_groups", &declared.security_groups),
         }
     }
@@ -105,8 +126,15 @@ impl Checker<'_> {
     }
 
     fn rule(&mut self, rule: &GroupRule) {
-        if let Peer::SecurityGroup(name) = &rule.peer {
-            self.reference(name, "security group");
+        self.peer(&rule.peer);
+        self.each(&rule.transport.named, "service port");
+    }
+
+    fn peer(&mut self, peer: &Peer) {
+        match peer {
+            Peer::SecurityGroup(name) => self.reference(name, "security group"),
+            Peer::PrefixList(name) => self.reference(name, "prefix list"),
+            Peer::All | Peer::Cidr(_) => {}
         }
     }
 
@@ -175,6 +203,17 @@ impl Checker<'_> {
                 "in tests this word means any host outside the fabric",
                 "choose another name",
             );
+        }
+    }
+
+    fn parties(&mut self, parties: &Parties) {
+        match parties {
+            Parties::One(name) => self.party(name),
+            Parties::Set(set) => {
+                self.optional(set.network.as_ref(), "network");
+                self.optional(set.subnet.as_ref(), "subnet");
+                self.optional(set.security_group.as_ref(), "security group");
+            }
         }
     }
 

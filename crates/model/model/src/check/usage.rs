@@ -23,17 +23,6 @@ pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
             );
         }
     }
-    for (name, node) in &declared.nodes {
-        if let Some(prefix) = node.value.advertise.first() {
-            warn(
-                decoder,
-                (code::NO_EFFECT, &prefix.span),
-                format!("`{name}` advertises {}, and nothing is routed there", prefix.value),
-                "this version keeps `advertise` and does not route yet to what is behind a node",
-                "attach the hosts behind it as workloads, or leave it for a later version",
-            );
-        }
-    }
     unused_groups(declared, decoder);
     empty_services(declared, decoder);
     unreachable_pairs(declared, decoder);

@@ -1,5 +1,6 @@
 //! Regions, networks, subnets, nodes and services as declared, references not yet resolved.
 
+use super::routing::Advertised;
 use super::{At, Decoder};
 use crate::diagnostic::{Diagnostic, code};
 use crate::fabric::{HealthCheck, LabLink, Protocol, Reserved, Role};
@@ -27,6 +28,12 @@ pub struct Network {
     pub cidrs: Vec<At<IpNet>>,
     /// Region.
     pub region: Option<At<String>>,
+    /// Zones of its subnets.
+    pub zones: Vec<At<String>>,
+    /// Route table of its subnets.
+    pub route_table: Option<At<String>>,
+    /// Network ACL of its subnets.
+    pub network_acl: Option<At<String>>,
     /// DNS domain.
     pub domain: Option<At<String>>,
     /// Resolvers.
@@ -52,6 +59,14 @@ pub struct Subnet {
     pub zone: Option<At<String>>,
     /// Whether it is public.
     pub public: bool,
+    /// Route table.
+    pub route_table: Option<At<String>>,
+    /// NAT gateway.
+    pub nat_gateway: Option<At<String>>,
+    /// Network ACL.
+    pub network_acl: Option<At<String>>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
     /// Where its own addresses are.
     pub reserved: Reserved,
 }
@@ -68,7 +83,7 @@ pub struct Node {
     /// Endpoint.
     pub endpoint: Option<At<String>>,
     /// Prefixes behind it.
-    pub advertise: Vec<At<IpNet>>,
+    pub advertise: Vec<Advertised>,
     /// Tags.
     pub tags: Vec<At<String>>,
     /// Security groups.
@@ -103,11 +118,24 @@ impl Decoder {
 
     /// A network.
     pub fn network(&mut self, tree: &Tree) -> Option<Network> {
-        const KEYS: [&str; 7] =
-            ["cidr", "region", "dns", "mtu", "key_rotation", "tags", "private_key_files"];
+        const KEYS: [&str; 10] = [
+            "cidr",
+            "region",
+            "zones",
+            "route_table",
+            "network_acl",
+            "dns",
+            "mtu",
+            "key_rotation",
+            "tags",
+            "private_key_files",
+        ];
         let fields = self.fields(tree, "a network", &KEYS)?;
         let cidrs = fields.required("cidr", self).map(|t| self.some_cidrs(t)).unwrap_or_default();
         let region = fields.optional_reference("region", self);
+        let zones = fields.optional("zones").map(|t| self.references(t)).unwrap_or_default();
+        let route_table = fields.optional_reference("route_table", self);
+        let network_acl = fields.optional_reference("network_acl", self);
         let (mut domain, mut resolvers) = (None, Vec::new());
         if let Some(dns) = fields.optional("dns")
             && let Some(dns) = self.fields(dns, "a network's `dns`", &["domain", "resolvers"])
@@ -126,6 +154,9 @@ impl Decoder {
         Some(Network {
             cidrs,
             region,
+            zones,
+            route_table,
+            network_acl,
             domain,
             resolvers,
             mtu_bytes,
@@ -139,7 +170,17 @@ impl Decoder {
     pub fn subnet(&mut self, tree: &Tree) -> Option<Subnet> {
         const PLACES: [(&str, Reserved); 2] =
             [("first", Reserved::First), ("last", Reserved::Last)];
-        const KEYS: [&str; 5] = ["network", "cidr", "zone", "public", "reserved"];
+        const KEYS: [&str; 9] = [
+            "network",
+            "cidr",
+            "zone",
+            "public",
+            "route_table",
+            "nat_gateway",
+            "network_acl",
+            "tags",
+            "reserved",
+        ];
         let fields = self.fields(tree, "a subnet", &KEYS)?;
         let network = fields.reference("network", self);
         let cidrs = fields.required("cidr", self).map(|t| self.some_cidrs(t)).unwrap_or_default();
@@ -148,7 +189,17 @@ impl Decoder {
         let reserved = fields.optional_reference("reserved", self);
         let reserved = reserved.and_then(|word| self.choice(&word, "a place", &PLACES));
         let reserved = reserved.unwrap_or_default();
-        Some(Subnet { network, cidrs, zone, public, reserved })
+        Some(Subnet {
+            network,
+            cidrs,
+            zone,
+            public,
+            route_table: fields.optional_reference("route_table", self),
+            nat_gateway: fields.optional_reference("nat_gateway", self),
+            network_acl: fields.optional_reference("network_acl", self),
+            tags: fields.optional("tags").map(|t| self.texts(t, "`tags`")).unwrap_or_default(),
+            reserved,
+        })
     }
 
     /// A node.
@@ -160,7 +211,8 @@ impl Decoder {
         let zone = fields.optional_reference("zone", self);
         let roles = fields.optional("roles").map(|t| self.roles(t)).unwrap_or_default();
         let endpoint = fields.optional_reference("endpoint", self);
-        let advertise = fields.optional("advertise").map(|t| self.cidrs(t)).unwrap_or_default();
+        let advertise = fields.optional("advertise").map(|t| self.advertised(t));
+        let advertise = advertise.unwrap_or_default();
         let tags = fields.optional("tags").map(|t| self.references(t)).unwrap_or_default();
         let groups = fields.optional("security_groups");
         let security_groups = groups.map(|t| self.references(t)).unwrap_or_default();
@@ -225,7 +277,7 @@ impl Decoder {
         Some(Service { namespace, port, protocol, select, health })
     }
 
-    fn has_ports(&mut self, protocol: Protocol, tree: &Tree) -> bool {
+    pub(super) fn has_ports(&mut self, protocol: Protocol, tree: &Tree) -> bool {
         let has = matches!(protocol, Protocol::Tcp | Protocol::Udp);
         if !has {
             self.error(

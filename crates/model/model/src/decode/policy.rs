@@ -1,12 +1,15 @@
 //! Security groups and policy tests.
 
+use super::network_acl::Transport;
+use super::party::Parties;
 use super::scalar::port_and_protocol;
 use super::{At, Decoder, is_label};
 use crate::diagnostic::{Diagnostic, code};
-use crate::fabric::{Expectation, PortRange, Protocol};
+use crate::fabric::{Expectation, Protocol};
 use crate::span::Span;
 use crate::tree::{Tree, Value};
 use ipnet::IpNet;
+use std::collections::BTreeMap;
 
 /// A security group as declared.
 #[derive(Clone, Debug, Default)]
@@ -15,17 +18,15 @@ pub struct SecurityGroup {
     pub ingress: Vec<GroupRule>,
     /// Egress rules.
     pub egress: Vec<GroupRule>,
+    /// Tags.
+    pub tags: BTreeMap<String, String>,
 }
 
 /// A rule as declared: one per peer that it names.
 #[derive(Clone, Debug)]
 pub struct GroupRule {
-    /// Where.
-    pub span: Span,
-    /// Protocol.
-    pub protocol: Protocol,
-    /// Ports.
-    pub ports: Vec<PortRange>,
+    /// Which packets, and where it stands.
+    pub transport: Transport,
     /// The other side.
     pub peer: Peer,
 }
@@ -39,6 +40,8 @@ pub enum Peer {
     Cidr(IpNet),
     /// A group by name.
     SecurityGroup(At<String>),
+    /// A prefix list by name.
+    PrefixList(At<String>),
 }
 
 /// A policy test as declared.
@@ -47,11 +50,11 @@ pub struct PolicyTest {
     /// Where.
     pub span: Span,
     /// Who calls.
-    pub from: Option<At<String>>,
+    pub from: Option<Parties>,
     /// Who is called.
-    pub to: Option<At<String>>,
-    /// Protocol and port.
-    pub flow: Option<(Protocol, Option<u16>)>,
+    pub to: Option<Parties>,
+    /// Protocols and ports.
+    pub flows: Vec<(Protocol, Option<u16>)>,
     /// Promise.
     pub expect: Option<Expectation>,
 }
@@ -59,7 +62,7 @@ pub struct PolicyTest {
 impl Decoder {
     /// A security group.
     pub fn security_group(&mut self, tree: &Tree) -> Option<SecurityGroup> {
-        let keys = ["description", "ingress", "egress"];
+        let keys = ["description", "ingress", "egress", "tags"];
         let fields = self.fields(tree, "a security group", &keys)?;
         if let Some(description) = fields.optional("description") {
             self.text(description, "a text is needed");
@@ -70,7 +73,8 @@ impl Decoder {
         };
         let ingress = rules("ingress", "from");
         let egress = rules("egress", "to");
-        Some(SecurityGroup { ingress, egress })
+        let tags = fields.optional("tags").map(|t| self.texts(t, "`tags`")).unwrap_or_default();
+        Some(SecurityGroup { ingress, egress, tags })
     }
 
     fn rule(&mut self, tree: &Tree, peer_key: &'static str) -> Vec<GroupRule> {
@@ -78,7 +82,7 @@ impl Decoder {
             "from" => ("an ingress rule", "to"),
             _ => ("an egress rule", "from"),
         };
-        let keys = ["protocol", "ports", "from", "to"];
+        let keys = ["protocol", "ports", "types", "from", "to"];
         let Some(fields) = self.fields(tree, what, &keys) else { return Vec::new() };
         if let Some(wrong) = fields.key(wrong_key) {
             let found = Diagnostic::error(
@@ -90,30 +94,16 @@ impl Decoder {
             );
             self.push(found.meaning(Some(peer_key.to_owned())));
         }
-        let ports_tree = fields.optional("ports");
-        let ports = ports_tree.map(|t| self.ports(t)).unwrap_or_default();
-        let protocol = match fields.optional("protocol") {
-            Some(tree) => self.protocol(tree),
-            None => Some(Protocol::All),
-        };
+        let transport = self.transport(&fields);
         // The other side under the wrong key is checked still, and not missed under the right one.
         let peers = match fields.optional(peer_key).or_else(|| fields.optional(wrong_key)) {
             Some(tree) => self.peers(tree),
             None => fields.required(peer_key, self).map(|t| self.peers(t)).unwrap_or_default(),
         };
-        if let (Some(tree), Some(protocol)) = (ports_tree, protocol) {
-            self.ports_need_a_protocol(tree, protocol);
-        }
-        // Without a protocol there is an error, and so no fabric; the peers are checked still.
-        let protocol = protocol.unwrap_or(Protocol::All);
-        let span = fields.span();
-        peers
-            .into_iter()
-            .map(|peer| GroupRule { span: span.clone(), protocol, ports: ports.clone(), peer })
-            .collect()
+        peers.into_iter().map(|peer| GroupRule { transport: transport.clone(), peer }).collect()
     }
 
-    fn peers(&mut self, tree: &Tree) -> Vec<Peer> {
+    pub(super) fn peers(&mut self, tree: &Tree) -> Vec<Peer> {
         let items = self.items(tree);
         if items.is_empty() && tree.value != Value::Broken {
             self.error(
@@ -127,7 +117,7 @@ impl Decoder {
         items.iter().filter_map(|item| self.peer(item)).collect()
     }
 
-    fn ports_need_a_protocol(&mut self, tree: &Tree, protocol: Protocol) {
+    pub(super) fn ports_need_a_protocol(&mut self, tree: &Tree, protocol: Protocol) {
         if matches!(protocol, Protocol::All | Protocol::Icmp) {
             self.error(
                 code::CONFLICT,
@@ -163,17 +153,22 @@ impl Decoder {
 
     fn peer_map(&mut self, tree: &Tree) -> Option<Peer> {
         let before = self.errors();
-        let fields = self.fields(tree, "the other side of a rule", &["cidr", "security_group"])?;
-        match (fields.optional("cidr"), fields.optional("security_group")) {
-            (Some(tree), None) => Some(Peer::Cidr(self.cidr(tree)?.value)),
-            (None, Some(_)) => Some(Peer::SecurityGroup(fields.reference("security_group", self)?)),
-            (None, None) if self.errors() > before || fields.is_partial() => None,
-            (Some(_), Some(_)) | (None, None) => {
+        const FORMS: [&str; 3] = ["cidr", "security_group", "prefix_list"];
+        let fields = self.fields(tree, "the other side of a rule", &FORMS)?;
+        let given: Vec<(&'static str, &Tree)> = fields.present().collect();
+        match given.as_slice() {
+            [("cidr", tree)] => Some(Peer::Cidr(self.cidr(tree)?.value)),
+            [("security_group", _)] => {
+                Some(Peer::SecurityGroup(fields.reference("security_group", self)?))
+            }
+            [_] => Some(Peer::PrefixList(fields.reference("prefix_list", self)?)),
+            [] if self.errors() > before || fields.is_partial() => None,
+            _ => {
                 self.error(
                     code::CONFLICT,
                     &tree.span,
                     "the other side of a rule is one thing",
-                    "it is `all`, a prefix, or { security_group: NAME }",
+                    "it is `all`, a prefix, { security_group: NAME } or { prefix_list: NAME }",
                     "write several as a list: [10.0.0.0/8, { security_group: web }]",
                 );
                 None
@@ -183,18 +178,20 @@ impl Decoder {
 
     /// A policy test.
     pub fn policy_test(&mut self, tree: &Tree) -> Option<PolicyTest> {
-        let keys = ["from", "to", "port", "expect"];
+        let keys = ["from", "to", "port", "ports", "expect"];
         let fields = self.fields(tree, "a test", &keys)?;
-        let from = fields.reference("from", self);
-        let to = fields.reference("to", self);
-        let flow = fields.required("port", self).and_then(|tree| self.test_port(tree));
+        let from = fields.required("from", self).and_then(|t| self.parties(t));
+        let to = fields.required("to", self).and_then(|t| self.parties(t));
+        let ports = fields.optional("ports").or_else(|| fields.required("port", self));
+        let items = ports.map(|t| self.items(t)).unwrap_or_default();
+        let flows: Vec<_> = items.iter().filter_map(|tree| self.test_port(tree)).collect();
         let expect = fields.reference("expect", self).and_then(|word| {
             let words = [("allow", Expectation::Allow), ("deny", Expectation::Deny)];
             self.choice(&word, "what a test expects", &words)
         });
         let span = tree.span.clone();
-        let flow = flow.map(|(port, protocol)| (protocol, port));
-        Some(PolicyTest { span, from, to, flow, expect })
+        let flows = flows.into_iter().map(|(port, protocol)| (protocol, port)).collect();
+        Some(PolicyTest { span, from, to, flows, expect })
     }
 
     fn test_port(&mut self, tree: &Tree) -> Option<(Option<u16>, Protocol)> {

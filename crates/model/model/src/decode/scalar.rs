@@ -10,7 +10,7 @@ use std::time::Duration;
 
 impl Decoder {
     /// A value that `parse` understands; `form` says what it looks like.
-    fn parsed<T>(
+    pub(super) fn parsed<T>(
         &mut self,
         tree: &Tree,
         form: &str,
@@ -119,10 +119,9 @@ impl Decoder {
         })
     }
 
-    /// Ports and ranges of ports.
-    pub fn ports(&mut self, tree: &Tree) -> Vec<PortRange> {
-        let form = "a port or a range such as 8080-8090, between 1 and 65535,";
-        self.items(tree).iter().filter_map(|item| self.parsed(item, form, port_range)).collect()
+    /// How many there may be of something: at least one.
+    pub fn count(&mut self, tree: &Tree) -> Option<usize> {
+        self.parsed(tree, "a number from 1", |text| text.parse().ok().filter(|count| *count > 0))
     }
 
     /// A protocol's name.
@@ -188,7 +187,7 @@ fn port(text: &str) -> Option<u16> {
     text.parse().ok().filter(|port| *port != 0)
 }
 
-fn port_range(text: &str) -> Option<PortRange> {
+pub(super) fn port_range(text: &str) -> Option<PortRange> {
     let (first, last) = text.split_once('-').unwrap_or((text, text));
     let (first, last) = (port(first.trim())?, port(last.trim())?);
     (first <= last).then_some(PortRange { first, last })

@@ -2,9 +2,9 @@
 
 use super::{At, Decoder};
 use crate::diagnostic::{Diagnostic, code};
-use crate::fabric::{Attach, Serve, ServeKind};
+use crate::fabric::{Attach, Protocol, Published, Serve, ServeKind};
 use crate::span::Span;
-use crate::tree::{Tree, Value};
+use crate::tree::{Key, Tree, Value};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -24,10 +24,25 @@ pub struct Workload {
     pub advertise: Vec<At<IpNet>>,
     /// Security groups.
     pub security_groups: Vec<At<String>>,
+    /// Further interfaces, by name.
+    pub interfaces: Vec<(At<String>, Interface)>,
+    /// What can be called from outside.
+    pub publish: Vec<At<Published>>,
     /// Where it is called, for a stock peer that is.
     pub endpoint: Option<At<String>>,
     /// What it is.
     pub attach: Option<Attach>,
+}
+
+/// A further interface as declared.
+#[derive(Clone, Debug, Default)]
+pub struct Interface {
+    /// Subnet.
+    pub subnet: Option<At<String>>,
+    /// Addresses asked for.
+    pub addresses: Vec<At<IpAddr>>,
+    /// Security groups.
+    pub security_groups: Vec<At<String>>,
 }
 
 const FORMS: [&str; 6] = ["container", "process", "host", "netns", "serve", "wireguard"];
@@ -35,8 +50,17 @@ const FORMS: [&str; 6] = ["container", "process", "host", "netns", "serve", "wir
 impl Decoder {
     /// A workload.
     pub fn workload(&mut self, tree: &Tree) -> Option<Workload> {
-        const KEYS: [&str; 7] =
-            ["node", "subnet", "address", "labels", "advertise", "security_groups", "attach"];
+        const KEYS: [&str; 9] = [
+            "node",
+            "subnet",
+            "address",
+            "labels",
+            "advertise",
+            "security_groups",
+            "interfaces",
+            "publish",
+            "attach",
+        ];
         let fields = self.fields(tree, "a workload", &KEYS)?;
         let node = fields.reference("node", self);
         let subnet = fields.reference("subnet", self);
@@ -48,6 +72,8 @@ impl Decoder {
         let advertise = fields.optional("advertise").map(|t| self.cidrs(t)).unwrap_or_default();
         let groups = fields.optional("security_groups");
         let security_groups = groups.map(|t| self.references(t)).unwrap_or_default();
+        let interfaces = fields.optional("interfaces").map(|t| self.interfaces(t));
+        let publish = fields.optional("publish").map(|t| self.published(t)).unwrap_or_default();
         let attach = fields.required("attach", self).and_then(|t| self.attach(t));
         let (attach, endpoint) = attach.map_or((None, None), |(form, at)| (Some(form), at));
         Some(Workload {
@@ -58,8 +84,59 @@ impl Decoder {
             addresses,
             labels: labels.unwrap_or_default(),
             security_groups,
+            interfaces: interfaces.unwrap_or_default(),
+            publish,
             attach,
         })
+    }
+
+    fn interfaces(&mut self, tree: &Tree) -> Vec<(At<String>, Interface)> {
+        let entries = self.map(tree, "`interfaces`").unwrap_or(&[]);
+        let read = |(key, value): &(Key, Tree)| {
+            self.name(key, "an interface");
+            let name = At { value: key.name.clone(), span: key.span.clone() };
+            Some((name, self.interface(value)?))
+        };
+        entries.iter().filter(|(key, _)| !key.broken).filter_map(read).collect()
+    }
+
+    fn interface(&mut self, tree: &Tree) -> Option<Interface> {
+        let keys = ["subnet", "address", "security_groups"];
+        let fields = self.fields(tree, "an interface", &keys)?;
+        let subnet = fields.reference("subnet", self);
+        let addresses = match fields.optional("address") {
+            Some(list) => self.items(list).iter().filter_map(|t| self.address(t)).collect(),
+            None => Vec::new(),
+        };
+        let groups = fields.optional("security_groups");
+        let security_groups = groups.map(|t| self.references(t)).unwrap_or_default();
+        Some(Interface { subnet, addresses, security_groups })
+    }
+
+    fn published(&mut self, tree: &Tree) -> Vec<At<Published>> {
+        let items = match tree.value {
+            Value::Map(_) => std::slice::from_ref(tree),
+            _ => self.items(tree),
+        };
+        items.iter().filter_map(|item| self.published_port(item)).collect()
+    }
+
+    fn published_port(&mut self, tree: &Tree) -> Option<At<Published>> {
+        let span = tree.span.clone();
+        let Value::Map(_) = &tree.value else {
+            let port = self.port(tree)?;
+            let value = Published { protocol: Protocol::Tcp, port, to: port };
+            return Some(At { value, span });
+        };
+        let fields = self.fields(tree, "a published port", &["port", "protocol", "to"])?;
+        let port = fields.required("port", self).and_then(|t| self.port(t));
+        let to = fields.optional("to").map(|t| self.port(t));
+        let protocol = match fields.optional("protocol") {
+            None => Some(Protocol::Tcp),
+            Some(tree) => self.protocol(tree).filter(|protocol| self.has_ports(*protocol, tree)),
+        };
+        let (port, protocol) = (port?, protocol?);
+        Some(At { value: Published { protocol, port, to: to.unwrap_or(Some(port))? }, span })
     }
 
     /// What a workload is, and where its endpoint stands if it has one.

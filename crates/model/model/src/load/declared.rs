@@ -1,7 +1,9 @@
 //! The objects of all files as they are declared, before references are resolved; broken ones too.
 
 use super::sections::KEYS;
+use crate::decode::network_acl::{NetworkAcl, ServicePort};
 use crate::decode::policy::{PolicyTest, SecurityGroup};
+use crate::decode::routing::{Gateway, Peering, PrefixList, RouteTable};
 use crate::decode::workload::Workload;
 use crate::decode::{At, objects};
 use crate::fabric::LabLink;
@@ -43,6 +45,20 @@ pub struct Declared {
     pub security_groups: Named<SecurityGroup>,
     /// Services.
     pub services: Named<objects::Service>,
+    /// Route tables.
+    pub route_tables: Named<RouteTable>,
+    /// NAT gateways.
+    pub nat_gateways: Named<Gateway>,
+    /// Internet gateways.
+    pub internet_gateways: Named<Gateway>,
+    /// Peerings.
+    pub peerings: Named<Peering>,
+    /// Prefix lists.
+    pub prefix_lists: Named<PrefixList>,
+    /// Network ACLs.
+    pub network_acls: Named<NetworkAcl>,
+    /// The service port table.
+    pub ports: Named<ServicePort>,
     /// Tests.
     pub tests: Vec<PolicyTest>,
     /// Lab links by region.

@@ -6,7 +6,7 @@ use crate::decode::{At, Decoder};
 use crate::tree::{Key, Tree, Value};
 use std::collections::BTreeSet;
 
-pub(super) const KEYS: [&str; 12] = [
+pub(super) const KEYS: [&str; 19] = [
     "version",
     "fabric",
     "include",
@@ -17,6 +17,13 @@ pub(super) const KEYS: [&str; 12] = [
     "workloads",
     "security_groups",
     "services",
+    "route_tables",
+    "nat_gateways",
+    "internet_gateways",
+    "peerings",
+    "prefix_lists",
+    "network_acls",
+    "ports",
     "tests",
     "lab",
 ];
@@ -79,6 +86,46 @@ impl Loader<'_> {
             "security_groups" => {
                 let (groups, read) = (&mut declared.security_groups, Decoder::security_group);
                 section.read(groups, "a security group", tree, read);
+            }
+            "route_tables" => {
+                section.read(
+                    &mut declared.route_tables,
+                    "a route table",
+                    tree,
+                    Decoder::route_table,
+                );
+            }
+            "nat_gateways" => {
+                section.read(
+                    &mut declared.nat_gateways,
+                    "a NAT gateway",
+                    tree,
+                    Decoder::nat_gateway,
+                );
+            }
+            "internet_gateways" => {
+                let (gateways, read) = (&mut declared.internet_gateways, Decoder::internet_gateway);
+                section.read(gateways, "an internet gateway", tree, read);
+            }
+            "peerings" => section.read(&mut declared.peerings, "a peering", tree, Decoder::peering),
+            "prefix_lists" => {
+                section.read(
+                    &mut declared.prefix_lists,
+                    "a prefix list",
+                    tree,
+                    Decoder::prefix_list,
+                );
+            }
+            "network_acls" => {
+                section.read(
+                    &mut declared.network_acls,
+                    "a network ACL",
+                    tree,
+                    Decoder::network_acl,
+                );
+            }
+            "ports" => {
+                section.read(&mut declared.ports, "a service port", tree, Decoder::service_port);
             }
             "services" => section.read(&mut declared.services, "a service", tree, Decoder::service),
             "lab" => {
@@ -157,7 +204,7 @@ impl Section<'_> {
             let object = read(self.decoder, value);
             self.decoder.name(key, what);
             if let Some(first) = into.get(&key.name) {
-                let kind = what.trim_start_matches("a ");
+                let kind = what.trim_start_matches("a ").trim_start_matches("an ");
                 self.decoder.duplicate(key, kind, Some(&first.span.clone()));
                 continue;
             }

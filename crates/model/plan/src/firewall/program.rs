@@ -13,6 +13,11 @@ pub(super) const PORT_PROTOCOLS: &str = "port-protocols";
 const IPV4: u8 = 2;
 const IPV6: u8 = 10;
 
+/// `IPS_DST_NAT` (`linux/netfilter/nf_conntrack_common.h`).
+const DESTINATION_NAT: u32 = 1 << 5;
+/// `RTN_LOCAL` (`linux/rtnetlink.h`), as `fib` gives the type of an address.
+const RTN_LOCAL: u32 = 2;
+
 /// Register of the first part of a lookup's key.
 const KEY: Register = Register(0);
 
@@ -84,6 +89,40 @@ impl Program {
         Rule { expressions: refused.expressions, name: Some(reason.to_owned()) }
     }
 
+    pub(super) fn masquerade(self) -> Rule {
+        Rule { expressions: self.with(Expression::Masquerade).expressions, name: None }
+    }
+
+    /// Sends to another address and port instead.
+    pub(super) fn destination_nat(self, to: IpAddr, port: u16) -> Rule {
+        let (address, place) = (KEY, Register(KEY.0 + 4));
+        let translated = self
+            .with(Expression::Load { register: address, data: key(to) })
+            .with(Expression::Load { register: place, data: port.to_be_bytes().to_vec() })
+            .with(Expression::DestinationNat {
+                ipv6: to.is_ipv6(),
+                address,
+                last_address: None,
+                port: Some(place),
+            });
+        Rule { expressions: translated.expressions, name: None }
+    }
+
+    /// Sends to the same place of another prefix instead (`NF_NAT_RANGE_NETMAP`).
+    pub(super) fn map_prefix(self, to: ipnet::IpNet) -> Rule {
+        let (first, last) = (KEY, Register(KEY.0 + 4));
+        let translated = self
+            .with(Expression::Load { register: first, data: key(to.network()) })
+            .with(Expression::Load { register: last, data: key(to.broadcast()) })
+            .with(Expression::DestinationNat {
+                ipv6: to.addr().is_ipv6(),
+                address: first,
+                last_address: Some(last),
+                port: None,
+            });
+        Rule { expressions: translated.expressions, name: None }
+    }
+
     pub(super) fn clear_mark(self) -> Rule {
         let cleared = self
             .with(Expression::Load { register: KEY, data: vec![0; 4] })
@@ -117,8 +156,49 @@ impl Program {
         self.meta(MetaKey::OutgoingName, KEY).is(name_bytes(link))
     }
 
+    pub(super) fn not_outgoing(self, link: &str) -> Self {
+        let name = name_bytes(link);
+        self.meta(MetaKey::OutgoingName, KEY).compare(name, CompareOperator::NotEqual)
+    }
+
     pub(super) fn protocol(self, protocol: u8) -> Self {
         self.meta(MetaKey::L4Protocol, KEY).is(vec![protocol])
+    }
+
+    pub(super) fn ipv4(self) -> Self {
+        self.family(false)
+    }
+
+    pub(super) fn ipv6(self) -> Self {
+        self.family(true)
+    }
+
+    /// The connection's destination has been translated.
+    pub(super) fn translated(self) -> Self {
+        self.with(Expression::Conntrack { key: ConntrackKey::Status, register: KEY })
+            .with(Expression::Bitwise {
+                register: KEY,
+                mask: DESTINATION_NAT.to_ne_bytes().to_vec(),
+                xor: vec![0; 4],
+            })
+            .compare(vec![0; 4], CompareOperator::NotEqual)
+    }
+
+    /// The packet's destination is an address of this namespace.
+    pub(super) fn to_own_stack(self) -> Self {
+        self.with(Expression::DestinationType { register: KEY })
+            .is(RTN_LOCAL.to_ne_bytes().to_vec())
+    }
+
+    /// The packet's destination (or source) is in a prefix.
+    pub(super) fn in_prefix(self, source: bool, prefix: ipnet::IpNet) -> Self {
+        let ipv6 = prefix.addr().is_ipv6();
+        let mask = key(prefix.netmask());
+        let xor = vec![0; mask.len()];
+        self.family(ipv6)
+            .address(source, ipv6, KEY)
+            .with(Expression::Bitwise { register: KEY, mask, xor })
+            .is(key(prefix.network()))
     }
 
     fn family(self, ipv6: bool) -> Self {
@@ -169,6 +249,15 @@ impl Program {
             set: format!("own{}", digit(ipv6)),
             register: KEY,
             inverted: false,
+        })
+    }
+
+    /// The packet's source (or destination) is in a subnet with an ACL; or is in none.
+    pub(super) fn acl_subnet_address(self, source: bool, ipv6: bool, inverted: bool) -> Self {
+        self.family(ipv6).address(source, ipv6, KEY).with(Expression::Lookup {
+            set: format!("acl-subnets{}", digit(ipv6)),
+            register: KEY,
+            inverted,
         })
     }
 

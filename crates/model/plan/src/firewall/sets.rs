@@ -1,8 +1,8 @@
 //! The sets of a network's table: who is here, and the classes and verdicts of both directions.
 
+use super::Local;
 use super::program::{key, link_key, transport_key};
-use super::{Local, prefix};
-use netloom_policy::{Direction, DirectionTable};
+use netloom_policy::DirectionTable;
 use netloom_state::nft::{Element, ElementValue, Set, SetData, Table, Verdict};
 
 pub(super) fn plain() -> Element {
@@ -55,12 +55,7 @@ pub(super) fn add_local_sets(table: &mut Table, tunnel: &str, locals: &[Local]) 
     }
 }
 
-pub(super) fn add_direction_sets(
-    table: &mut Table,
-    direction: Direction,
-    compiled: &DirectionTable,
-) {
-    let name = prefix(direction);
+pub(super) fn add_direction_sets(table: &mut Table, name: &str, compiled: &DirectionTable) {
     for (family, ipv6) in [("4", false), ("6", true)] {
         let address_bytes = if ipv6 { 16 } else { 4 };
         let members = compiled

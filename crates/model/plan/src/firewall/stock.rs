@@ -1,12 +1,13 @@
 //! Stock peers in their node's table: their packets cross the tunnel twice, and no other node judges
 //! them, so both of their policies hold here.
 
+use super::border::acl_prefix;
 use super::program::Program;
 use super::sets::{clip_to_family, interval_map, number_key};
 use super::{CompiledPolicy, Local, drop_reason, prefix};
 use netloom_policy::interval::address_number;
 use netloom_policy::{Direction, IntervalSet};
-use netloom_state::nft::{Chain, Element, ElementValue, Set, SetData, Table, Verdict};
+use netloom_state::nft::{Chain, Element, ElementValue, Rule, Set, SetData, Table, Verdict};
 
 /// Lets packets through that come from a local stock peer, or go to one, by that peer's policy.
 /// Changes nothing in a table without any.
@@ -32,6 +33,7 @@ pub(super) fn govern(table: &mut Table, tunnel: &str, locals: &[Local], policy: 
     transit(table, tunnel);
     for direction in [Direction::Egress, Direction::Ingress] {
         judge(table, tunnel, direction);
+        judge_acl(table, tunnel, direction);
     }
 }
 
@@ -59,18 +61,29 @@ fn transit(table: &mut Table, tunnel: &str) {
     }
 }
 
+/// The same for the ACLs of their subnets, which are asked by address as all others' are.
+fn judge_acl(table: &mut Table, tunnel: &str, direction: Direction) {
+    if let Some(chain) = table.chains.get_mut(acl_prefix(direction)) {
+        chain.rules.splice(..1, remote(tunnel, direction));
+    }
+}
+
+/// Leaves to other nodes what is on the tunnel's side and no stock peer of this one.
+fn remote(tunnel: &str, direction: Direction) -> [Rule; 2] {
+    let sends = direction == Direction::Egress;
+    [false, true].map(|ipv6| {
+        let through = Program::new();
+        let through = if sends { through.incoming(tunnel) } else { through.outgoing(tunnel) };
+        through.stock_address(sends, ipv6, true).verdict(Verdict::Return)
+    })
+}
+
 /// The tunnel's side is left to the other node, unless a stock peer of this one is there.
 fn judge(table: &mut Table, tunnel: &str, direction: Direction) {
     let name = prefix(direction);
     let Some(chain) = table.chains.get_mut(name) else { return };
-    let sends = direction == Direction::Egress;
-    let remote = [false, true].map(|ipv6| {
-        let through = Program::new();
-        let through = if sends { through.incoming(tunnel) } else { through.outgoing(tunnel) };
-        through.stock_address(sends, ipv6, true).verdict(Verdict::Return)
-    });
     // The first rule leaves everything of the tunnel to others, the last one denies.
-    chain.rules.splice(..1, remote);
+    chain.rules.splice(..1, remote(tunnel, direction));
     let denial = chain.rules.pop();
     for ipv6 in [false, true] {
         chain.rules.extend(Program::decide(direction, name, "behind", ipv6));

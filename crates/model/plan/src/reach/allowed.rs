@@ -50,7 +50,7 @@ pub fn allowed(
         .collect())
 }
 
-fn pair(walk: &Walk<'_>) -> Allowed {
+fn pair<'a>(walk: &Walk<'a>) -> Allowed {
     let (source, destination) = (walk.source.address, walk.to.address);
     let mut found = Allowed { source, destination, transports: IntervalSet::EMPTY, obstacle: None };
     let (Some(from), Some(to)) = (walk.place(walk.source), walk.place(walk.to)) else {
@@ -62,27 +62,40 @@ fn pair(walk: &Walk<'_>) -> Allowed {
         return found;
     }
     let mut way = Walk::new(walk.input, walk.flow, walk.source, walk.to);
-    let network = way.common_network(&from, &to);
-    if let Some(network) = network {
-        way.way(&from, &to, network);
-        if let Some(other) = way.leaves_by_another(&from, &to, network) {
+    let networks = match (from.network, to.network) {
+        (Some(own), Some(theirs)) if own != theirs => {
+            way.crossing(&from, to.what.clone(), [own, theirs], StepKind::Route);
+            way.unless_stopped(|way| way.way(&from, &to, theirs));
+            way.unless_stopped(|way| {
+                way.crossing(&to, from.what.clone(), [theirs, own], StepKind::Answer);
+            });
+            Some([own, theirs])
+        }
+        _ => way.common_network(&from, &to).map(|network| [network, network]),
+    };
+    if let Some([own, theirs]) = networks.filter(|[own, theirs]| own == theirs) {
+        way.way(&from, &to, theirs);
+        if let Some(other) = way.leaves_by_another(&from, &to, own) {
             found.obstacle = Some(format!("the way to {} is through `{other}`", to.what));
             return found;
         }
     }
     let stop = way.steps.iter().find(|step| !step.passes);
-    found.obstacle = stop
-        .filter(|step| matches!(step.kind, StepKind::Route | StepKind::Tunnel))
-        .map(|step| step.finding.clone());
-    if let (None, Some(network)) = (&found.obstacle, network) {
-        found.transports = transports(walk, &from, &to, network);
+    found.obstacle = stop.map(|step| step.finding.clone());
+    if let (None, Some(networks)) = (&found.obstacle, networks) {
+        found.transports = transports(walk, &from, &to, networks);
     }
     found
 }
 
-fn transports(walk: &Walk<'_>, from: &Place<'_>, to: &Place<'_>, network: &Name) -> IntervalSet {
-    let members = members(walk.input, network);
-    let of_group = |group: &Name| -> IntervalSet {
+fn transports<'a>(
+    walk: &Walk<'a>,
+    from: &Place<'a>,
+    to: &Place<'a>,
+    [own, theirs]: [&Name; 2],
+) -> IntervalSet {
+    let of_group = |network: &Name, group: &Name| -> IntervalSet {
+        let members = members(walk.input, network);
         let inside = members.iter().filter(|(_, groups)| groups.contains(group));
         inside.map(|(address, _)| (address_number(*address), address_number(*address))).collect()
     };
@@ -90,13 +103,14 @@ fn transports(walk: &Walk<'_>, from: &Place<'_>, to: &Place<'_>, network: &Name)
         let number = address_number(address);
         PacketSet::only(dimension, IntervalSet::range(number, number))
     };
-    let leaving =
-        packet_set(&allowances(walk.input, from, Direction::Egress), Direction::Egress, of_group);
-    let entering =
-        packet_set(&allowances(walk.input, to, Direction::Ingress), Direction::Ingress, of_group);
+    let leaves = allowances(walk.input, from, Direction::Egress);
+    let leaving = packet_set(&leaves, Direction::Egress, |group| of_group(own, group));
+    let enters = allowances(walk.input, to, Direction::Ingress);
+    let entering = packet_set(&enters, Direction::Ingress, |group| of_group(theirs, group));
     one(Dimension::Source, walk.source.address)
         .intersection(&one(Dimension::Destination, walk.to.address))
         .intersection(&leaving)
         .intersection(&entering)
         .project(Dimension::Transport)
+        .intersection(&walk.acl_transports(from, to))
 }

@@ -68,17 +68,22 @@ impl<'a> Walk<'a> {
             Direction::Egress => ("egress", "to", self.to.address),
             Direction::Ingress => ("ingress", "from", self.source.address),
         };
-        let protocol = match self.flow.protocol {
-            Protocol::Tcp => "tcp",
-            Protocol::Udp => "udp",
-            Protocol::Icmp | Protocol::All => "icmp",
-        };
+        let protocol = self.protocol_word();
         let ports = self.flow.port.map(|port| format!("ports: {port}, ")).unwrap_or_default();
         let other = ipnet::IpNet::from(other);
         format!("add to {list} of `{group}`: {{ protocol: {protocol}, {ports}{key}: {other} }}")
     }
 
-    fn flow_words(&self) -> String {
+    /// The flow's protocol as a rule names it.
+    pub(super) fn protocol_word(&self) -> &'static str {
+        match self.flow.protocol {
+            Protocol::Tcp => "tcp",
+            Protocol::Udp => "udp",
+            Protocol::Icmp | Protocol::All => "icmp",
+        }
+    }
+
+    pub(super) fn flow_words(&self) -> String {
         match (self.flow.protocol, self.flow.port) {
             (Protocol::Tcp, Some(port)) => format!("{port}/tcp"),
             (Protocol::Udp, Some(port)) => format!("{port}/udp"),
@@ -100,7 +105,7 @@ impl<'a> Walk<'a> {
         allowances.iter().find(|allowance| {
             let selected = match &allowance.selector {
                 Selector::Group(name) => groups.is_some_and(|groups| groups.contains(name)),
-                Selector::All | Selector::Prefix(_) => {
+                Selector::All | Selector::Prefix(_) | Selector::Ranges(_) => {
                     let addresses: IntervalSet = allowance.selector.addresses();
                     addresses.contains(address_number(other))
                 }
@@ -110,7 +115,7 @@ impl<'a> Walk<'a> {
     }
 
     /// ICMP is asked about as an echo request.
-    fn transport_number(&self, other: IpAddr) -> u128 {
+    pub(super) fn transport_number(&self, other: IpAddr) -> u128 {
         let port = self.flow.port.unwrap_or(0);
         match self.flow.protocol {
             Protocol::Tcp => transport(6, port),

@@ -23,6 +23,8 @@ pub(super) struct Place<'a> {
     pub(super) what: String,
     pub(super) node: &'a Name,
     pub(super) network: Option<&'a Name>,
+    /// Its subnet; a node itself has none.
+    pub(super) subnet: Option<&'a Name>,
     pub(super) groups: &'a BTreeSet<Name>,
     pub(super) is_node: bool,
     /// Whether it is on the node's own stack: the node itself, or a workload of the host.
@@ -62,6 +64,7 @@ impl<'a> Walk<'a> {
                     what: format!("`{name}`"),
                     node: &workload.node,
                     network: Some(fabric.network_of(workload)),
+                    subnet: Some(&workload.subnet),
                     groups: &workload.security_groups,
                     is_node: false,
                     on_stack: workload.is_host(),
@@ -75,6 +78,7 @@ impl<'a> Walk<'a> {
                     what: format!("node `{name}`"),
                     node: name,
                     network: None,
+                    subnet: None,
                     groups: &node.security_groups,
                     is_node: true,
                     on_stack: true,
@@ -131,6 +135,11 @@ impl<'a> Walk<'a> {
             self.pass(StepKind::Route, finding, Some(to.span));
             return;
         }
+        if let (Some(own), Some(theirs)) = (from.network, to.network)
+            && own != theirs
+        {
+            return self.across(from, to, [own, theirs]);
+        }
         let Some(network) = self.common_network(from, to) else { return };
         if let Some(other) = self.leaves_by_another(from, to, network) {
             let finding = format!(
@@ -147,14 +156,12 @@ impl<'a> Walk<'a> {
             return;
         }
         self.policy(from, network, Direction::Egress);
-        if self.stopped() {
-            return;
-        }
-        self.way(from, to, network);
-        if self.stopped() {
-            return;
-        }
-        self.policy(to, network, Direction::Ingress);
+        self.unless_stopped(|walk| walk.acl(from, Direction::Egress));
+        self.unless_stopped(|walk| walk.way(from, to, network));
+        self.unless_stopped(|walk| walk.acl(to, Direction::Ingress));
+        self.unless_stopped(|walk| walk.policy(to, network, Direction::Ingress));
+        self.unless_stopped(|walk| walk.acl_of_answer(to, Direction::Egress));
+        self.unless_stopped(|walk| walk.acl_of_answer(from, Direction::Ingress));
     }
 
     /// The network in which the two meet: of two nodes, the first in common.
@@ -252,27 +259,6 @@ impl<'a> Walk<'a> {
                 self.stop(StepKind::Tunnel, finding, Some(&span), remedy);
             }
         }
-    }
-
-    // === the internet ===
-
-    fn outwards(&mut self, from: &Place<'a>) {
-        if let Some(network) = from.network {
-            self.policy(from, network, Direction::Egress);
-            if self.stopped() {
-                return;
-            }
-        }
-        let finding =
-            format!("{} is in no network of the fabric, and no way leads out", self.to.address);
-        let remedy = "gateways to the internet are not part of this version";
-        self.stop(StepKind::Route, finding, Some(from.span), remedy);
-    }
-
-    fn inwards(&mut self, to: &Place<'a>) {
-        let finding = format!("no way leads from outside to {}", to.what);
-        let remedy = "gateways to the internet are not part of this version";
-        self.stop(StepKind::Route, finding, Some(to.span), remedy);
     }
 }
 

@@ -1,8 +1,8 @@
 //! A network on a node: its namespace, the way to its peers, and its link to the node's own stack.
 
 use super::parts::{
-    GATEWAY_V4, GATEWAY_V6, METRIC_WAY, add_neighbours, add_tunnel, default_v4, default_v6, end,
-    host_link_name, link_mac, loopback, network_namespace, no_automatic_address, prefix, stop, way,
+    GATEWAY_V4, GATEWAY_V6, METRIC_WAY, add_neighbours, add_tunnel, end, host_link_name, link_mac,
+    loopback, network_namespace, no_automatic_address, prefix, stop, way,
 };
 use super::{Topology, policy};
 use crate::input::PlanInput;
@@ -41,9 +41,8 @@ impl<'a> Topology<'a> {
             let state = self.in_namespace(&namespace);
             state.routes.insert(way(prefix, METRIC_WAY, TUNNEL, None, None));
         }
+        self.ways(network);
         let state = self.in_namespace(&namespace);
-        state.routes.insert(stop(default_v4(), worst));
-        state.routes.insert(stop(default_v6(), worst));
         for (key, value) in [
             ("ipv4/ip_forward", "1"),
             ("ipv6/conf/all/forwarding", "1"),
@@ -64,7 +63,8 @@ impl<'a> Topology<'a> {
             self.join_host(network, &namespace);
         }
         let (locals, policy) = policy::policy_of(self.input, self.node, network);
-        let table = firewall::table(TUNNEL, &locals, &policy);
+        let border = policy::border_of(self.input, self.node, network);
+        let table = firewall::table(TUNNEL, &locals, &border, &policy);
         self.in_namespace(&namespace).tables.insert(firewall::TABLE.to_owned(), table);
         NetworkPlan {
             tunnel: end(&namespace, TUNNEL),
@@ -73,6 +73,7 @@ impl<'a> Topology<'a> {
             namespace,
             peers: peers::peers(self.input, self.node, network),
             stock_peers,
+            exits: peers::exits(self.input, self.node, network),
             resolver_addresses: service_addresses.iter().map(|(_, dns)| *dns).collect(),
             names: names::names(self.input, network),
             policy,

@@ -1,15 +1,16 @@
 //! Links, ways and names that every part of the topology is made of.
 
+use super::routing::MAIN;
 use crate::naming::{TUNNEL, link_name, mac};
 use ipnet::IpNet;
 use netloom_state::host::{Link, LinkEnd, LinkKind, Neighbour, Route, RouteKind};
 use netloom_state::{Namespace, NamespaceState};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The main routing table.
-const MAIN: u32 = 254;
 /// Metric of ways that are used.
 pub(super) const METRIC_WAY: u32 = 100;
+/// Metric of ways through a workload's further interfaces.
+pub(super) const METRIC_FURTHER: u32 = 200;
 /// The next hop of every routed veth, on the network's side. Entries for it are fixed.
 pub(super) const GATEWAY_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
 /// The same for IPv4 on the node's own stack, which has no subnet.
@@ -23,6 +24,11 @@ pub(crate) fn network_namespace(network: &str) -> Namespace {
 /// The link of a node's own stack to a network: unique among the fabrics of one host.
 pub(super) fn host_link_name(fabric_id: u128, network: &str) -> String {
     link_name(&format!("n{:04x}-", fabric_id >> 112), network)
+}
+
+/// The link of a node's own stack by which a network's packets leave the fabric.
+pub(super) fn uplink_name(fabric_id: u128, network: &str) -> String {
+    link_name(&format!("u{:04x}-", fabric_id >> 112), network)
 }
 
 pub(super) fn end(namespace: &Namespace, link: &str) -> LinkEnd {

@@ -1,15 +1,17 @@
 //! Who is who in a network, and what each local workload may do.
 
-use crate::firewall::{CompiledPolicy, Local, Policies};
+use crate::firewall::{Border, CompiledPolicy, Local, Policies, SubnetAcl, Uplink};
 use crate::input::PlanInput;
-use crate::naming::{HOST_LINK, TUNNEL, identity_hint, link_name};
+use crate::naming::{HOST_LINK, TUNNEL, UPLINK, identity_hint, link_name, peering_link};
 use netloom_model::Span;
-use netloom_model::fabric::{Attach, Name, Protocol, Workload};
+use netloom_model::fabric::{Attach, GatewayKind, Name, Protocol, Workload};
+use netloom_policy::acl;
 use netloom_policy::allowance::{self, Allowance, Direction};
 use netloom_policy::interval::address_number;
 use netloom_policy::table::Members;
 use netloom_policy::{IntervalSet, Selector};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
 /// The local senders and receivers of a network on a node, and their policy.
 pub(crate) fn policy_of(
@@ -38,8 +40,64 @@ pub(crate) fn policy_of(
         let behind = IntervalSet::EMPTY;
         locals.push(Local { link: HOST_LINK.into(), addresses, behind, identity });
     }
-    let policy = CompiledPolicy::compile(&locals, &policies, &members(input, network));
+    let acls = acls(input, node, network);
+    let members = members(input, network);
+    let policy = CompiledPolicy::compile(&locals, &policies, &members, &acls);
     (locals, policy)
+}
+
+/// The network ACLs of the subnets of a network that a node has workloads in.
+fn acls(input: &PlanInput<'_>, node: &str, network: &str) -> Vec<SubnetAcl> {
+    let fabric = input.fabric;
+    let local: BTreeSet<&Name> =
+        input.workloads_of(network, node).map(|(_, workload)| &workload.subnet).collect();
+    let mut taken = BTreeSet::new();
+    let of = |name: &Name| {
+        let subnet = fabric.subnets.get(name)?;
+        let (acl_name, acl) = fabric.network_acls.get_key_value(subnet.network_acl.as_ref()?)?;
+        let mut number = identity_hint([name.as_str()].into_iter());
+        while !taken.insert(number) {
+            number = number.wrapping_add(1).max(1);
+        }
+        let ranges = subnet.cidrs.iter().map(|cidr| IntervalSet::prefix(*cidr));
+        let ranges = ranges.fold(IntervalSet::EMPTY, |all, one| all.union(&one));
+        let judged = |rules| acl::allowances(acl_name, &acl.span, rules, &subnet.cidrs);
+        Some(SubnetAcl {
+            ranges: ranges.ranges().to_vec(),
+            number,
+            egress: judged(&acl.egress),
+            ingress: judged(&acl.ingress),
+        })
+    };
+    local.into_iter().filter_map(of).collect()
+}
+
+/// The links of a network's namespace that lead to no workload.
+pub(crate) fn border_of(input: &PlanInput<'_>, node: &str, network: &str) -> Border {
+    let joined = input.networks_of(node);
+    let peers = input.fabric.peers_of(network).filter(|(.., other)| joined.contains(*other));
+    let mut peerings: Vec<String> = peers.map(|(.., other)| peering_link(other)).collect();
+    peerings.sort_unstable();
+    peerings.dedup();
+    let uplink = crate::peers::is_door(input, node, network);
+    Border { peerings, uplink: uplink.then(|| uplink_of(input, node, network)) }
+}
+
+/// What passes between a network and the node's own stack.
+fn uplink_of(input: &PlanInput<'_>, node: &str, network: &str) -> Uplink {
+    let fabric = input.fabric;
+    let is_internet = fabric.gateways_of(network).any(|(_, gateway)| {
+        gateway.kind == GatewayKind::Internet && gateway.nodes.iter().any(|one| one == node)
+    });
+    let published = input.workloads_in(network).filter(|_| is_internet);
+    let published = published.flat_map(|(name, workload)| {
+        let address = input.addresses(name).iter().copied().find(IpAddr::is_ipv4);
+        workload.publish.iter().filter_map(move |one| {
+            let protocol = if one.protocol == Protocol::Udp { 17 } else { 6 };
+            Some((protocol, one.port, address?, one.to))
+        })
+    });
+    Uplink { link: UPLINK.to_owned(), takes_v6: is_internet, published: published.collect() }
 }
 
 /// The addresses behind a stock peer that are nobody else's: as for the tunnel, the longest prefix
@@ -72,6 +130,12 @@ pub(crate) fn members<'a>(input: &PlanInput<'a>, network: &str) -> Members<'a> {
             addresses.map(|address| (*address, &workload.security_groups))
         })
         .collect();
+    for (.., other) in fabric.peers_of(network) {
+        members.extend(input.workloads_in(other).flat_map(|(name, workload)| {
+            let addresses = input.addresses(name).iter();
+            addresses.map(|address| (*address, &workload.security_groups))
+        }));
+    }
     for node in input.stacks_in(network) {
         members.insert(input.node_address(node).into(), &fabric.nodes[node].security_groups);
     }
@@ -82,7 +146,7 @@ pub(crate) fn members<'a>(input: &PlanInput<'a>, network: &str) -> Members<'a> {
 pub fn node_default(direction: Direction, span: &Span) -> Vec<Allowance> {
     let transport = match direction {
         Direction::Egress => IntervalSet::full(),
-        Direction::Ingress => allowance::transports(Protocol::Icmp, &[]),
+        Direction::Ingress => allowance::transports(Protocol::Icmp, &[], &[]),
     };
     vec![Allowance {
         selector: Selector::All,

@@ -2,16 +2,25 @@
 
 use super::Topology;
 use super::parts::{
-    GATEWAY_V6, METRIC_WAY, default_v4, default_v6, end, host_link_name, link_mac, loopback,
-    network_namespace, stop, way,
+    GATEWAY_V6, METRIC_FURTHER, METRIC_WAY, default_v4, default_v6, end, host_link_name, link_mac,
+    loopback, network_namespace, stop, way,
 };
 use crate::WorkloadPlan;
 use crate::input::Attachment;
 use crate::naming::{WORKLOAD_LINK, link_name};
-use netloom_model::fabric::{Attach, Name, Workload};
+use crate::ways;
+use ipnet::IpNet;
+use netloom_base::hash::fnv1a;
+use netloom_model::fabric::{Attach, Name, Subnet, Workload};
 use netloom_state::Namespace;
-use netloom_state::host::Neighbour;
+use netloom_state::host::{Neighbour, Route, Rule};
 use std::net::IpAddr;
+
+/// What a further interface sends from its own address goes by a table of its own, asked before the
+/// main one.
+const INTERFACE_PRIORITY: u32 = 30_000;
+const INTERFACE_TABLE_FIRST: u32 = 2_000_000;
+const INTERFACE_TABLES: u64 = 1 << 20;
 
 /// A workload's link, and who is at its other end.
 struct WayIn {
@@ -31,16 +40,17 @@ impl<'a> Topology<'a> {
         let addresses = self.input.addresses(name).to_vec();
         if !workload.is_host() {
             let inner = link_name("w-", name);
-            let outer = match namespace {
-                // Others have their own `eth0` there.
-                Namespace::Path(_) => host_link_name(self.input.fabric_id, network),
-                Namespace::Host | Namespace::Own(_) => WORKLOAD_LINK.to_owned(),
-            };
+            let outer = self.link_inside(name, workload, namespace);
             let mtu_bytes = self.input.fabric.networks[network].mtu_bytes;
             self.veth(&end(&inside, &inner), &end(namespace, &outer), mtu_bytes);
             self.attach(&inside, &inner, namespace, &outer, &addresses);
             let way_in = WayIn { link: outer, gateway_mac: link_mac(&inner, &inside) };
-            self.ways_out(namespace, workload, &addresses, &way_in);
+            match &workload.attach {
+                Attach::Interface { .. } => {
+                    self.further_ways(namespace, name, workload, &addresses, &way_in);
+                }
+                _ => self.ways_out(namespace, (name, workload), &addresses, &way_in),
+            }
         }
         WorkloadPlan {
             network: network.clone(),
@@ -64,6 +74,10 @@ impl<'a> Topology<'a> {
             Attach::Container { .. } | Attach::Process { .. } | Attach::Serve(_) => {
                 Namespace::Own(format!("workload-{name}"))
             }
+            Attach::Interface { of } => {
+                let main = self.input.fabric.workloads.get(of)?;
+                return self.namespace_of(of, main);
+            }
             // It is elsewhere; its packets come out of the tunnel.
             Attach::Wireguard(_) => network_namespace(self.input.fabric.network_of(workload)),
         })
@@ -84,7 +98,7 @@ impl<'a> Topology<'a> {
     fn ways_out(
         &mut self,
         namespace: &Namespace,
-        workload: &Workload,
+        (name, workload): (&Name, &Workload),
         addresses: &[IpAddr],
         way_in: &WayIn,
     ) {
@@ -102,10 +116,10 @@ impl<'a> Topology<'a> {
             })
             .collect();
         let destinations = match namespace {
-            Namespace::Path(_) => {
-                let cidrs = &self.input.fabric.networks[&subnet.network].cidrs;
-                let behind = self.behind_peers(&subnet.network);
-                cidrs.iter().copied().chain([self.node_prefix()]).chain(behind).collect()
+            Namespace::Path(_) => self.reached_from(subnet),
+            // What both this and a further interface reach goes by this one.
+            Namespace::Own(_) if self.has_interfaces(name) => {
+                [default_v4(), default_v6()].into_iter().chain(self.reached_from(subnet)).collect()
             }
             Namespace::Host | Namespace::Own(_) => vec![default_v4(), default_v6()],
         };
@@ -124,6 +138,81 @@ impl<'a> Topology<'a> {
             {
                 state.sysctls.insert(format!("net/{key}"), value.to_owned());
             }
+        }
+    }
+
+    /// The name of a workload's link in its own namespace.
+    fn link_inside(&self, name: &str, workload: &Workload, namespace: &Namespace) -> String {
+        let fabric = self.input.fabric;
+        match (&workload.attach, namespace) {
+            // Others have their own `eth0` there, and a network may be joined twice.
+            (Attach::Interface { .. }, Namespace::Path(_)) => {
+                host_link_name(self.input.fabric_id, name)
+            }
+            (Attach::Interface { of }, _) => {
+                let own = name.strip_prefix(of.as_str()).unwrap_or(name);
+                link_name("if-", own.trim_start_matches('-'))
+            }
+            (_, Namespace::Path(_)) => {
+                host_link_name(self.input.fabric_id, fabric.network_of(workload))
+            }
+            (_, Namespace::Host | Namespace::Own(_)) => WORKLOAD_LINK.to_owned(),
+        }
+    }
+
+    fn has_interfaces(&self, name: &Name) -> bool {
+        let mut all = self.input.fabric.workloads.values();
+        all.any(|one| matches!(&one.attach, Attach::Interface { of } if of == name))
+    }
+
+    /// The place of a further interface among those of its workload.
+    fn interface_place(&self, name: &str, workload: &Workload) -> u32 {
+        let all = self.input.fabric.workloads.iter();
+        let same = all.filter(|(_, one)| one.attach == workload.attach);
+        let before = same.take_while(|(other, _)| other.as_str() < name);
+        u32::try_from(before.count()).unwrap_or(u32::MAX)
+    }
+
+    /// What a workload in a namespace of others reaches through its link: the network, and all to which
+    /// its subnet has routes, but the internet, to which it has a way of its own.
+    fn reached_from(&self, subnet: &Subnet) -> Vec<IpNet> {
+        let cidrs = &self.input.fabric.networks[&subnet.network].cidrs;
+        let ways = ways::of_subnet(self.input.fabric, subnet);
+        let ways = ways.into_iter().map(|way| way.to).filter(|to| to.prefix_len() > 0);
+        let behind = self.behind_peers(&subnet.network);
+        cidrs.iter().copied().chain([self.node_prefix()]).chain(behind).chain(ways).collect()
+    }
+
+    /// The ways through a further interface: to its own network and where its subnet has routes to, and
+    /// everywhere for what is sent from its own address.
+    fn further_ways(
+        &mut self,
+        namespace: &Namespace,
+        name: &str,
+        workload: &Workload,
+        addresses: &[IpAddr],
+        way_in: &WayIn,
+    ) {
+        let subnet = &self.input.fabric.subnets[&workload.subnet];
+        let destinations = self.reached_from(subnet);
+        let table = INTERFACE_TABLE_FIRST + (fnv1a(name.as_bytes()) % INTERFACE_TABLES) as u32;
+        let metric = METRIC_FURTHER.saturating_add(self.interface_place(name, workload));
+        let state = self.in_namespace(namespace);
+        for address in addresses {
+            let ipv6 = address.is_ipv6();
+            let mut cidrs = subnet.cidrs.iter().filter(|cidr| cidr.contains(address));
+            let Some(cidr) = cidrs.next() else { continue };
+            let gateway = if ipv6 { GATEWAY_V6.into() } else { subnet.reserved.gateway(*cidr) };
+            let (link, mac) = (way_in.link.clone(), way_in.gateway_mac);
+            state.neighbours.insert(Neighbour { link: link.clone(), address: gateway, mac });
+            let by = |to: IpNet, metric| way(to, metric, &link, Some(gateway), Some(*address));
+            let family = destinations.iter().filter(|to| to.addr().is_ipv6() == ipv6);
+            // What the first interface reaches too, it reaches by that one.
+            state.routes.extend(family.map(|to| by(*to, metric)));
+            let all = if ipv6 { default_v6() } else { default_v4() };
+            state.routes.insert(Route { table, ..by(all, METRIC_WAY) });
+            let (priority, from) = (INTERFACE_PRIORITY, Some(IpNet::from(*address)));
+            state.rules.insert(Rule { priority, ipv6, from, to: None, incoming: None, table });
         }
     }
 

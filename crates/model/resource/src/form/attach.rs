@@ -57,6 +57,11 @@ netloom_cbor::choice! {
             /// File on its node with the preshared key.
             4 => preshared_key_file: Option<String> [max TEXT_BYTES_MAX],
         },
+        /// A further interface of another workload.
+        6 => Interface {
+            /// The workload.
+            1 => of: String [max super::NAME_BYTES_MAX],
+        },
     }
 }
 
@@ -80,6 +85,7 @@ impl From<&Attach> for AttachForm {
                 };
                 Self::Serve { servers: servers.iter().map(form).collect() }
             }
+            Attach::Interface { of } => Self::Interface { of: of.clone() },
             Attach::Wireguard(peer) => {
                 let seconds = |time: Duration| u16::try_from(time.as_secs()).unwrap_or(u16::MAX);
                 Self::Wireguard {
@@ -111,6 +117,7 @@ impl From<AttachForm> for Attach {
                 };
                 Self::Serve(servers.into_iter().map(serve).collect())
             }
+            AttachForm::Interface { of } => Self::Interface { of },
             AttachForm::Wireguard { public_key, endpoint, keepalive_s, preshared_key_file } => {
                 let keepalive = keepalive_s.map(|seconds| Duration::from_secs(seconds.into()));
                 Self::Wireguard(StockPeer { public_key, endpoint, keepalive, preshared_key_file })

@@ -1,9 +1,11 @@
 //! Security groups on the wire.
 
+use super::acl::{IcmpForm, icmp_form, icmp_types};
 use super::{LIST_MAX, NAME_BYTES_MAX};
 use ipnet::IpNet;
 use netloom_model::Span;
 use netloom_model::fabric::{GroupRule, Peer, PortRange, Protocol, SecurityGroup};
+use std::collections::BTreeMap;
 
 netloom_cbor::code! {
     /// A protocol.
@@ -55,6 +57,8 @@ netloom_cbor::record! {
         4 => pub(crate) column: u32,
         /// The file.
         5 => pub(crate) file: String [max super::TEXT_BYTES_MAX],
+        /// Types of ICMP; who does not know them would let others pass too.
+        -1 => pub(crate) icmp_types: Option<Vec<IcmpForm>> [max LIST_MAX],
     }
 }
 
@@ -111,6 +115,8 @@ impl From<&GroupRule> for RuleForm {
             line: rule.span.line,
             column: rule.span.column,
             file: rule.span.file.to_string(),
+            icmp_types: (!rule.icmp_types.is_empty())
+                .then(|| rule.icmp_types.iter().map(icmp_form).collect()),
         }
     }
 }
@@ -118,7 +124,8 @@ impl From<&GroupRule> for RuleForm {
 impl GroupForm {
     pub(crate) fn into_group(self, span: Span) -> SecurityGroup {
         let rules = |rules: Vec<RuleForm>| rules.into_iter().map(RuleForm::into_rule).collect();
-        SecurityGroup { span, ingress: rules(self.ingress), egress: rules(self.egress) }
+        let (ingress, egress) = (rules(self.ingress), rules(self.egress));
+        SecurityGroup { span, ingress, egress, tags: BTreeMap::new() }
     }
 }
 
@@ -128,6 +135,7 @@ impl RuleForm {
             span: Span { file: self.file.into(), line: self.line, column: self.column },
             protocol: self.protocol.into(),
             ports: self.ports.into_iter().map(|(first, last)| PortRange { first, last }).collect(),
+            icmp_types: self.icmp_types.into_iter().flatten().map(icmp_types).collect(),
             peer: match self.peer {
                 PeerForm::All {} => Peer::All,
                 PeerForm::Cidr { prefix } => Peer::Cidr(prefix.trunc()),

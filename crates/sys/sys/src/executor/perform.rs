@@ -212,7 +212,7 @@ fn not_ours(namespace: &Namespace) -> Result<(), Cause> {
 fn link_of(route: &Route) -> Option<&str> {
     match &route.kind {
         RouteKind::Unicast { link, .. } => Some(link),
-        RouteKind::Unreachable => None,
+        RouteKind::Unreachable | RouteKind::Blackhole => None,
     }
 }
 

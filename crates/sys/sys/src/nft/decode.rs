@@ -50,6 +50,7 @@ fn get(elem: Attributes<'_>) -> Result<Option<Expression>, Malformed> {
         "reject" => get_reject(data),
         "masq" => (data.be32(uapi::MASQ_FLAGS).unwrap_or(0) == 0).then_some(Expression::Masquerade),
         "nat" => get_nat(data),
+        "fib" => get_destination_type(data),
         _ => None,
     })
 }
@@ -173,11 +174,20 @@ fn get_reject(data: Attributes<'_>) -> Option<Expression> {
     }
 }
 
+/// The type of the destination address, which is all that we ask of `fib`.
+fn get_destination_type(data: Attributes<'_>) -> Option<Expression> {
+    let is_type = data.be32(uapi::FIB_RESULT)? == uapi::FIB_RESULT_ADDRTYPE
+        && data.be32(uapi::FIB_FLAGS)? == uapi::FIB_F_DADDR;
+    let register = read_register(data, uapi::FIB_DREG)?;
+    is_type.then_some(Expression::DestinationType { register })
+}
+
 fn get_nat(data: Attributes<'_>) -> Option<Expression> {
     let plain = uapi::NAT_RANGE_MAP_IPS | uapi::NAT_RANGE_PROTO_SPECIFIED;
-    if data.be32(uapi::NAT_TYPE)? != uapi::NAT_TYPE_DNAT
-        || data.be32(uapi::NAT_FLAGS).unwrap_or(0) & !plain != 0
-    {
+    let flags = data.be32(uapi::NAT_FLAGS).unwrap_or(0);
+    let is_mapped = flags & uapi::NAT_RANGE_NETMAP != 0;
+    let ours = plain | if is_mapped { uapi::NAT_RANGE_NETMAP } else { 0 };
+    if data.be32(uapi::NAT_TYPE)? != uapi::NAT_TYPE_DNAT || flags & !ours != 0 {
         return None;
     }
     let one = |low, high| {
@@ -191,6 +201,11 @@ fn get_nat(data: Attributes<'_>) -> Option<Expression> {
         Some(_) => Some(one(uapi::NAT_REG_PROTO_MIN, uapi::NAT_REG_PROTO_MAX)?),
     };
     let ipv6 = data.be32(uapi::NAT_FAMILY)? == u32::from(uapi::NFPROTO_IPV6);
-    let address = one(uapi::NAT_REG_ADDR_MIN, uapi::NAT_REG_ADDR_MAX)?;
-    Some(Expression::DestinationNat { ipv6, address, port })
+    let (address, last_address) = if is_mapped {
+        let last = read_register(data, uapi::NAT_REG_ADDR_MAX)?;
+        (read_register(data, uapi::NAT_REG_ADDR_MIN)?, Some(last))
+    } else {
+        (one(uapi::NAT_REG_ADDR_MIN, uapi::NAT_REG_ADDR_MAX)?, None)
+    };
+    Some(Expression::DestinationNat { ipv6, address, last_address, port })
 }

@@ -63,9 +63,14 @@ fn put(elem: &mut Message, expression: &Expression) {
         Expression::Counter => named("counter", &|_| {}),
         Expression::Masquerade => named("masq", &|_| {}),
         Expression::Reject(kind) => named("reject", &|data| put_reject(data, *kind)),
-        Expression::DestinationNat { ipv6, address, port } => {
-            named("nat", &|data| put_nat(data, *ipv6, *address, *port));
+        Expression::DestinationNat { ipv6, address, last_address, port } => {
+            named("nat", &|data| put_nat(data, *ipv6, (*address, *last_address), *port));
         }
+        Expression::DestinationType { register: to } => named("fib", &|data| {
+            data.be32(uapi::FIB_DREG, register(*to))
+                .be32(uapi::FIB_RESULT, uapi::FIB_RESULT_ADDRTYPE)
+                .be32(uapi::FIB_FLAGS, uapi::FIB_F_DADDR);
+        }),
     }
 }
 
@@ -110,11 +115,20 @@ fn put_reject(data: &mut Message, kind: RejectKind) {
     };
 }
 
-fn put_nat(data: &mut Message, ipv6: bool, address: Register, port: Option<Register>) {
+fn put_nat(
+    data: &mut Message,
+    ipv6: bool,
+    (address, last): (Register, Option<Register>),
+    port: Option<Register>,
+) {
     let family = if ipv6 { uapi::NFPROTO_IPV6 } else { uapi::NFPROTO_IPV4 };
     data.be32(uapi::NAT_TYPE, uapi::NAT_TYPE_DNAT)
         .be32(uapi::NAT_FAMILY, u32::from(family))
         .be32(uapi::NAT_REG_ADDR_MIN, register(address));
+    if let Some(last) = last {
+        data.be32(uapi::NAT_REG_ADDR_MAX, register(last));
+        data.be32(uapi::NAT_FLAGS, uapi::NAT_RANGE_NETMAP);
+    }
     if let Some(port) = port {
         data.be32(uapi::NAT_REG_PROTO_MIN, register(port));
     }

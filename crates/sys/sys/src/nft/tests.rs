@@ -74,8 +74,16 @@ fn expressions() -> impl Strategy<Value = Expression> {
         Just(Expression::Counter),
         reject.prop_map(Expression::Reject),
         Just(Expression::Masquerade),
-        (any::<bool>(), register(), proptest::option::of(register()))
-            .prop_map(|(ipv6, address, port)| Expression::DestinationNat { ipv6, address, port }),
+        register().prop_map(|register| Expression::DestinationType { register }),
+        (
+            any::<bool>(),
+            register(),
+            proptest::option::of(register()),
+            proptest::option::of(register())
+        )
+            .prop_map(|(ipv6, address, last_address, port)| {
+                Expression::DestinationNat { ipv6, address, last_address, port }
+            }),
     ]
 }
 

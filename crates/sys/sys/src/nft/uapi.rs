@@ -155,6 +155,13 @@ pub(crate) const NAT_FLAGS: u16 = 7;
 pub(crate) const NAT_TYPE_DNAT: u32 = 1;
 pub(crate) const NAT_RANGE_MAP_IPS: u32 = 1;
 pub(crate) const NAT_RANGE_PROTO_SPECIFIED: u32 = 2;
+pub(crate) const NAT_RANGE_NETMAP: u32 = 1 << 6;
+
+pub(crate) const FIB_DREG: u16 = 1;
+pub(crate) const FIB_RESULT: u16 = 2;
+pub(crate) const FIB_FLAGS: u16 = 3;
+pub(crate) const FIB_RESULT_ADDRTYPE: u32 = 3;
+pub(crate) const FIB_F_DADDR: u32 = 1 << 1;
 pub(crate) const MASQ_FLAGS: u16 = 1;
 
 pub(crate) const GEN_ID: u16 = 1;

@@ -21,6 +21,7 @@ const RTA_VIA: u16 = 18;
 /// `RT_TABLE_MAIN`.
 const TABLE_MAIN: u32 = 254;
 const RTN_UNICAST: u8 = 1;
+const RTN_BLACKHOLE: u8 = 6;
 const RTN_UNREACHABLE: u8 = 7;
 const RT_SCOPE_UNIVERSE: u8 = 0;
 const RT_SCOPE_LINK: u8 = 253;
@@ -52,6 +53,7 @@ impl ObservedRoute {
     pub fn to_route(&self, link_name: impl FnOnce(LinkIndex) -> Option<String>) -> Option<Route> {
         let kind = match self.kind {
             RTN_UNREACHABLE => RouteKind::Unreachable,
+            RTN_BLACKHOLE => RouteKind::Blackhole,
             RTN_UNICAST => RouteKind::Unicast {
                 link: link_name(self.link?)?,
                 gateway: self.gateway,
@@ -72,13 +74,14 @@ fn message(kind: u16, flags: u16, route: &Route, index: Option<LinkIndex>) -> Me
     header[1] = route.destination.prefix_len();
     header[5] = ROUTE_PROTOCOL;
     let (gateway, source) = match &route.kind {
-        RouteKind::Unreachable => (None, None),
+        RouteKind::Unreachable | RouteKind::Blackhole => (None, None),
         RouteKind::Unicast { gateway, source, .. } => (*gateway, *source),
     };
     let direct = gateway.is_none() && matches!(route.kind, RouteKind::Unicast { .. });
     header[6] = if direct && !ipv6 { RT_SCOPE_LINK } else { RT_SCOPE_UNIVERSE };
     header[7] = match route.kind {
         RouteKind::Unreachable => RTN_UNREACHABLE,
+        RouteKind::Blackhole => RTN_BLACKHOLE,
         RouteKind::Unicast { .. } => RTN_UNICAST,
     };
     let link_flags = if gateway.is_some() { RTNH_F_ONLINK } else { 0 };

@@ -207,7 +207,7 @@ pub(crate) fn full_table() -> Table {
         program.push(Expression::Map { set: set.into(), register: r(0), destination: Some(r(4)) });
         program.push(Expression::Load { register: r(8), data: vec![0, 80] });
         let port = (!ipv6).then_some(r(8));
-        program.push(Expression::DestinationNat { ipv6, address: r(4), port });
+        program.push(Expression::DestinationNat { ipv6, address: r(4), last_address: None, port });
         (program, bytes)
     };
     let prerouting = rules(vec![dnat(false).0, dnat(true).0]);

@@ -1,0 +1,138 @@
+//! Quotas: how many of each thing there may be, and where a cloud would refuse sooner.
+
+use crate::decode::Decoder;
+use crate::decode::policy::{GroupRule, Peer};
+use crate::diagnostic::{Diagnostic, code};
+use crate::fabric::Quotas;
+use crate::load::Declared;
+use crate::span::Span;
+use std::collections::BTreeMap;
+
+/// Reports what exceeds the largest quotas, and warns of what exceeds the usual ones.
+pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
+    let mut desk = Desk { declared, decoder };
+    for (name, network) in &declared.networks {
+        for ipv6 in [false, true] {
+            let of = network.value.cidrs.iter().filter(|at| at.value.addr().is_ipv6() == ipv6);
+            let what =
+                format!("{} of `{name}`", if ipv6 { "IPv6 prefixes" } else { "IPv4 prefixes" });
+            desk.judge(&network.span, &what, of.count(), |quotas| quotas.cidrs_per_network);
+        }
+    }
+    desk.objects();
+    desk.tables_and_acls();
+    desk.groups();
+}
+
+struct Desk<'a> {
+    declared: &'a Declared,
+    decoder: &'a mut Decoder,
+}
+
+impl Desk<'_> {
+    fn judge(&mut self, span: &Span, what: &str, count: usize, of: impl Fn(&Quotas) -> usize) {
+        let (largest, usual) = (of(&Quotas::LARGEST), of(&Quotas::USUAL));
+        let message = |most| format!("{count} {what}: at most {most}");
+        if count > largest {
+            self.decoder.error(
+                code::QUOTA,
+                span,
+                message(largest),
+                "a fabric stays within what the largest clouds grant, so that checks stay fast",
+                "split it: several networks, tables or groups take the rest",
+            );
+        } else if count > usual {
+            let found = Diagnostic::error(
+                code::QUOTA_USUAL,
+                span,
+                message(usual),
+                "AWS grants so many without being asked; here they work",
+                "nothing has to be done, unless the same is to be set up there",
+            );
+            self.decoder.push(found.into_warning());
+        }
+    }
+
+    /// Things that are counted by their network.
+    fn objects(&mut self) {
+        let declared = self.declared;
+        let subnets = declared.subnets.values();
+        let subnets = subnets.filter_map(|one| one.value.network.as_ref().map(|at| &at.value));
+        self.by_network(counted(subnets), "subnets", |quotas| quotas.subnets_per_network);
+        let tables = declared.route_tables.values();
+        let tables = tables.filter_map(|one| one.value.network.as_ref().map(|at| &at.value));
+        self.by_network(counted(tables), "route tables", |quotas| quotas.route_tables_per_network);
+        let acls = declared.network_acls.values();
+        let acls = acls.filter_map(|one| one.value.network.as_ref().map(|at| &at.value));
+        self.by_network(counted(acls), "network ACLs", |quotas| quotas.acls_per_network);
+        let peerings = declared.peerings.values().flat_map(|one| &one.value.networks);
+        let peerings = counted(peerings.map(|at| &at.value));
+        self.by_network(peerings, "peerings", |quotas| quotas.peerings_per_network);
+    }
+
+    fn by_network(
+        &mut self,
+        counts: BTreeMap<&String, usize>,
+        what: &str,
+        of: impl Fn(&Quotas) -> usize + Copy,
+    ) {
+        for (network, count) in counts {
+            let Some(entry) = self.declared.networks.get(network) else { continue };
+            self.judge(&entry.span, &format!("{what} in `{network}`"), count, of);
+        }
+    }
+
+    fn tables_and_acls(&mut self) {
+        let declared = self.declared;
+        for (name, table) in &declared.route_tables {
+            let what = format!("routes in `{name}`");
+            let count = table.value.routes.len();
+            self.judge(&table.span, &what, count, |quotas| quotas.routes_per_table);
+        }
+        for (name, acl) in &declared.network_acls {
+            for (word, rules) in [("ingress", &acl.value.ingress), ("egress", &acl.value.egress)] {
+                let what = format!("{word} rules in `{name}`");
+                self.judge(&acl.span, &what, rules.len(), |quotas| quotas.rules_per_acl);
+            }
+        }
+    }
+
+    fn groups(&mut self) {
+        let declared = self.declared;
+        if let Some(last) = declared.security_groups.values().next_back() {
+            let count = declared.security_groups.len();
+            self.judge(&last.span, "security groups", count, |quotas| quotas.groups);
+        }
+        for (name, group) in &declared.security_groups {
+            let rules = [("ingress", &group.value.ingress), ("egress", &group.value.egress)];
+            for (word, rules) in rules {
+                let count = rules.iter().map(|rule| self.weight(rule)).sum();
+                let what = format!("{word} rules in `{name}`");
+                self.judge(&group.span, &what, count, |quotas| quotas.rules_per_group);
+            }
+        }
+        for (name, workload) in &declared.workloads {
+            let count = workload.value.security_groups.len();
+            let what = format!("security groups of `{name}`");
+            self.judge(&workload.span, &what, count, |quotas| quotas.groups_per_workload);
+        }
+    }
+
+    /// A prefix list counts as its largest size, whatever it holds now.
+    fn weight(&self, rule: &GroupRule) -> usize {
+        let Peer::PrefixList(name) = &rule.peer else { return 1 };
+        let list = self.declared.prefix_lists.get(&name.value);
+        list.map_or(1, |list| {
+            let entries = list.value.entries.len();
+            list.value.entries_max.as_ref().map_or(entries, |most| most.value)
+        })
+    }
+}
+
+fn counted<'a>(names: impl Iterator<Item = &'a String>) -> BTreeMap<&'a String, usize> {
+    let mut counts = BTreeMap::new();
+    for name in names {
+        *counts.entry(name).or_default() += 1;
+    }
+    counts
+}

@@ -1,0 +1,39 @@
+//! Which interface of a workload its packets leave by.
+
+use super::{End, Owner};
+use crate::input::PlanInput;
+use crate::ways;
+use netloom_model::fabric::{Attach, Name, Workload};
+use std::net::IpAddr;
+
+/// The end that sends to an address: the workload itself, or one of its further interfaces, as its
+/// routes say.
+pub(super) fn chosen<'a>(input: &PlanInput<'a>, source: &End<'a>, destination: IpAddr) -> End<'a> {
+    let Owner::Workload(name) = source.owner else { return *source };
+    let fabric = input.fabric;
+    let further = fabric.workloads.iter().filter(|(_, one)| is_interface_of(one, name));
+    let own = &fabric.workloads[name];
+    if further.clone().next().is_none() || reaches(input, own, destination) {
+        return *source;
+    }
+    let by = further.filter(|(_, one)| reaches(input, one, destination)).find_map(|(name, _)| {
+        let mut addresses = input.addresses(name).iter();
+        let address = addresses.find(|one| one.is_ipv6() == destination.is_ipv6())?;
+        Some(End { address: *address, owner: Owner::Workload(name) })
+    });
+    by.unwrap_or(*source)
+}
+
+fn is_interface_of(workload: &Workload, name: &Name) -> bool {
+    matches!(&workload.attach, Attach::Interface { of } if of == name)
+}
+
+/// Whether an interface has a route to an address that is not the one to everywhere.
+fn reaches(input: &PlanInput<'_>, workload: &Workload, destination: IpAddr) -> bool {
+    let fabric = input.fabric;
+    let subnet = &fabric.subnets[&workload.subnet];
+    let mut cidrs = fabric.networks[&subnet.network].cidrs.iter();
+    let ways = ways::of_subnet(fabric, subnet);
+    cidrs.any(|cidr| cidr.contains(&destination))
+        || ways.iter().any(|way| way.to.prefix_len() > 0 && way.to.contains(&destination))
+}

@@ -1,0 +1,303 @@
+//! The ways out of a network's namespace: to peered networks, and to the node's own stack and beyond.
+
+use super::parts::{
+    GATEWAY_V4, GATEWAY_V6, METRIC_WAY, add_neighbours, default_v4, default_v6, end, link_mac,
+    network_namespace, stop, uplink_name,
+};
+use super::{Topology, border_of, routing};
+use crate::firewall::Door;
+use crate::naming::{TUNNEL, UPLINK, link_name, peering_link};
+use crate::ways::{self, Way};
+use ipnet::IpNet;
+use netloom_base::hash::fnv1a;
+use netloom_model::fabric::{Advertised, GatewayKind, Name, NextHop, Subnet};
+use netloom_state::Namespace;
+use netloom_state::host::{Address, Neighbour, Route, RouteKind, Rule};
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+
+/// Rules that send a subnet's packets to its own routes are asked after the main table, which has
+/// the local ones.
+const RULE_PRIORITY: u32 = 33_000;
+/// The rule that stops what has no way, last of all.
+const STOP_PRIORITY: u32 = 34_000;
+/// The table of what has no way.
+const STOP_TABLE: u32 = 9_999;
+/// Tables of subnets are from here on.
+const TABLE_FIRST: u32 = 10_000;
+/// So many numbers there are for them.
+const TABLE_COUNT: u64 = 1 << 20;
+
+impl<'a> Topology<'a> {
+    /// Links, routes and rules by which packets leave a network.
+    pub(super) fn ways(&mut self, network: &'a Name) {
+        self.peerings(network);
+        let subnets = self.routed_subnets(network);
+        if self.is_door(network) {
+            self.uplink(network);
+        }
+        let namespace = network_namespace(network);
+        let worst = netloom_state::stop_metric(&self.input.fabric.name);
+        let table = if subnets.is_empty() { routing::MAIN } else { STOP_TABLE };
+        let state = self.in_namespace(&namespace);
+        for to in [default_v4(), default_v6()] {
+            state.routes.insert(Route { table, ..stop(to, worst) });
+        }
+        if subnets.is_empty() {
+            return;
+        }
+        for ipv6 in [false, true] {
+            let rule = rule(STOP_PRIORITY, ipv6, None, STOP_TABLE);
+            self.in_namespace(&namespace).rules.insert(rule);
+        }
+        let mut numbers: BTreeMap<Vec<(IpNet, NextHop)>, u32> = BTreeMap::new();
+        let mut taken = BTreeSet::new();
+        for (subnet, ways) in subnets {
+            let key: Vec<_> = ways.iter().map(|way| (way.to, way.via.clone())).collect();
+            let table = match numbers.get(&key) {
+                Some(table) => *table,
+                None => {
+                    let table = table_number(&key, &mut taken);
+                    self.subnet_table(network, table, &ways);
+                    numbers.insert(key, table);
+                    table
+                }
+            };
+            for cidr in &subnet.cidrs {
+                let rule = rule(RULE_PRIORITY, cidr.addr().is_ipv6(), Some(*cidr), table);
+                self.in_namespace(&namespace).rules.insert(rule);
+            }
+        }
+    }
+
+    /// The subnets whose packets this node routes, with their routes: those of its workloads, and those
+    /// that leave through it.
+    fn routed_subnets(&self, network: &str) -> Vec<(&'a Subnet, Vec<Way>)> {
+        let fabric = self.input.fabric;
+        let local: BTreeSet<&Name> = self
+            .input
+            .workloads_of(network, self.node)
+            .map(|(_, workload)| &workload.subnet)
+            .collect();
+        let of_network = fabric.subnets.iter().filter(|(_, subnet)| subnet.network == network);
+        of_network
+            .filter_map(|(name, subnet)| {
+                let mut ways = ways::of_subnet(fabric, subnet);
+                if !local.contains(name) {
+                    ways.retain(|way| self.leaves_here(&way.via));
+                }
+                (!ways.is_empty()).then_some((subnet, ways))
+            })
+            .collect()
+    }
+
+    /// Whether packets leave the network at this node, by their next hop.
+    fn leaves_here(&self, via: &NextHop) -> bool {
+        let fabric = self.input.fabric;
+        let own = |node: &Name| node == self.node;
+        match via {
+            NextHop::Gateway(name) => {
+                fabric.gateways.get(name).is_some_and(|gateway| gateway.nodes.iter().any(own))
+            }
+            NextHop::Node(node) => own(node),
+            NextHop::Workload(name) => {
+                fabric.workloads.get(name).is_some_and(|workload| own(&workload.node))
+            }
+            NextHop::Peering(_) | NextHop::Blackhole => false,
+        }
+    }
+
+    /// Whether packets of the network leave it at this node for the node's own stack.
+    fn is_door(&self, network: &str) -> bool {
+        crate::peers::is_door(self.input, self.node, network)
+    }
+
+    fn subnet_table(&mut self, network: &str, table: u32, ways: &[Way]) {
+        let namespace = network_namespace(network);
+        for way in ways {
+            let kind = self.route_kind(network, way);
+            let metric = METRIC_WAY;
+            let route = Route { table, destination: way.to, metric, kind };
+            self.in_namespace(&namespace).routes.insert(route);
+        }
+    }
+
+    fn route_kind(&self, network: &str, way: &Way) -> RouteKind {
+        let ipv6 = way.to.addr().is_ipv6();
+        let through = |link: String, gateway: IpAddr| RouteKind::Unicast {
+            link,
+            gateway: Some(gateway),
+            source: None,
+        };
+        let next: IpAddr = if ipv6 { GATEWAY_V6.into() } else { GATEWAY_V4.into() };
+        let fabric = self.input.fabric;
+        let is_here = self.leaves_here(&way.via);
+        match &way.via {
+            NextHop::Blackhole => RouteKind::Blackhole,
+            NextHop::Peering(name) => {
+                let peering = fabric.peerings.get(name).filter(|peering| peering.is_active());
+                match peering.and_then(|peering| peering.other_than(network)) {
+                    Some(other) => through(peering_link(other), next),
+                    None => RouteKind::Blackhole,
+                }
+            }
+            NextHop::Gateway(name) => match fabric.gateways.get(name) {
+                Some(gateway) if !ways::serves(gateway, ipv6) => RouteKind::Blackhole,
+                Some(_) if is_here => through(UPLINK.to_owned(), next),
+                Some(_) => in_tunnel(),
+                None => RouteKind::Blackhole,
+            },
+            NextHop::Node(_) if is_here => through(UPLINK.to_owned(), next),
+            NextHop::Workload(name) if is_here => {
+                let addresses = self.input.addresses(name).iter();
+                let mut family = addresses.filter(|address| address.is_ipv6() == ipv6);
+                match family.next() {
+                    Some(address) => through(link_name("w-", name), *address),
+                    None => RouteKind::Blackhole,
+                }
+            }
+            NextHop::Node(_) | NextHop::Workload(_) => in_tunnel(),
+        }
+    }
+
+    // === peerings ===
+
+    /// Links to the networks that this one is peered with, as far as this node takes part in both.
+    /// Each pair is made once, by the network whose name comes first.
+    fn peerings(&mut self, network: &'a Name) {
+        let joined = self.input.networks_of(self.node);
+        let fabric = self.input.fabric;
+        for (_, _, other) in fabric.peers_of(network).filter(|(.., other)| joined.contains(*other))
+        {
+            let (inside, outside) = (network_namespace(network), network_namespace(other));
+            let (own, theirs) = (peering_link(other), peering_link(network));
+            if network < other {
+                let mtu_bytes =
+                    fabric.networks[network].mtu_bytes.max(fabric.networks[other].mtu_bytes);
+                self.veth(&end(&inside, &own), &end(&outside, &theirs), mtu_bytes);
+            }
+            let mac = link_mac(&theirs, &outside);
+            let state = self.in_namespace(&inside);
+            add_neighbours(state, &own, true, mac);
+            for link in ["all", own.as_str()] {
+                state
+                    .sysctls
+                    .insert(format!("net/ipv4/conf/{link}/send_redirects"), "0".to_owned());
+            }
+        }
+    }
+
+    // === the node's own stack ===
+
+    /// The link to the node's own stack by which packets leave the fabric, translated to an address
+    /// that no other network has there.
+    fn uplink(&mut self, network: &'a Name) {
+        let namespace = network_namespace(network);
+        let link = uplink_name(self.input.fabric_id, network);
+        let mtu_bytes = self.input.fabric.networks[network].mtu_bytes;
+        self.veth(&end(&namespace, UPLINK), &end(&Namespace::Host, &link), mtu_bytes);
+        let transit = IpAddr::from(self.transit_address(network));
+        let outer_mac = link_mac(&link, &Namespace::Host);
+        let inner_mac = link_mac(UPLINK, &namespace);
+        let state = self.in_namespace(&namespace);
+        state.addresses.insert(Address { link: UPLINK.into(), address: transit.into() });
+        add_neighbours(state, UPLINK, true, outer_mac);
+        let state = self.in_namespace(&Namespace::Host);
+        let kind = RouteKind::Unicast { link: link.clone(), gateway: None, source: None };
+        let (table, metric) = (routing::MAIN, METRIC_WAY);
+        state.routes.insert(Route { table, destination: transit.into(), metric, kind });
+        state.neighbours.insert(Neighbour { link, address: transit, mac: inner_mac });
+        state.sysctls.insert("net/ipv4/ip_forward".to_owned(), "1".to_owned());
+        self.uplink_v6(network);
+    }
+
+    /// IPv6 passes as it is: the node's own stack has the way back to the network's prefixes.
+    fn uplink_v6(&mut self, network: &'a Name) {
+        let fabric = self.input.fabric;
+        let passes = fabric.gateways_of(network).any(|(_, gateway)| {
+            gateway.kind != GatewayKind::Nat && gateway.nodes.iter().any(|node| node == self.node)
+        });
+        let has_stack = self.input.stack_networks_of(self.node).contains(network);
+        if !passes || has_stack {
+            return;
+        }
+        let link = uplink_name(self.input.fabric_id, network);
+        let inner_mac = link_mac(UPLINK, &network_namespace(network));
+        let cidrs = fabric.networks[network].cidrs.iter();
+        let state = self.in_namespace(&Namespace::Host);
+        for cidr in cidrs.filter(|cidr| cidr.addr().is_ipv6()) {
+            let kind = RouteKind::Unicast {
+                link: link.clone(),
+                gateway: Some(GATEWAY_V6.into()),
+                source: None,
+            };
+            let (table, metric) = (routing::MAIN, METRIC_WAY);
+            state.routes.insert(Route { table, destination: *cidr, metric, kind });
+        }
+        state.neighbours.insert(Neighbour { link, address: GATEWAY_V6.into(), mac: inner_mac });
+        state.sysctls.insert("net/ipv6/conf/all/forwarding".to_owned(), "1".to_owned());
+    }
+
+    /// What leaves a network at this node, if anything does.
+    pub(super) fn door(&self, network: &Name) -> Option<Door> {
+        if !self.is_door(network) {
+            return None;
+        }
+        let node = self.input.fabric.nodes.get(self.node)?;
+        let applies = |one: &&Advertised| one.networks.is_empty() || one.networks.contains(network);
+        let mapped = node.advertise.iter().filter(applies);
+        let mapped = mapped.filter_map(|one| Some((one.seen_as?, one.prefix))).collect();
+        let published = border_of(self.input, self.node, network).uplink;
+        let published = published.into_iter().flat_map(|uplink| uplink.published);
+        Some(Door {
+            link: uplink_name(self.input.fabric_id, network),
+            transit: self.transit_address(network).into(),
+            mapped,
+            published: published.map(|(protocol, port, ..)| (protocol, port)).collect(),
+        })
+    }
+
+    /// The address under which a network's packets reach the node's own stack: link-local, and another
+    /// one for each network that leaves the fabric at this node.
+    fn transit_address(&self, network: &Name) -> Ipv4Addr {
+        let mut taken = BTreeSet::new();
+        for other in self.input.networks_of(self.node) {
+            if !self.is_door(other) {
+                continue;
+            }
+            let mut number = (fnv1a(other.as_bytes()) & 0x3fff) as u16;
+            while number == 0 || !taken.insert(number) {
+                number = (number + 1) & 0x3fff;
+            }
+            if other == network {
+                return transit(number);
+            }
+        }
+        transit(0)
+    }
+}
+
+/// 169.254.64.0/18 (RFC 3927), apart from what clouds and others use of that range.
+fn transit(number: u16) -> Ipv4Addr {
+    let [high, low] = (number | 0x4000).to_be_bytes();
+    Ipv4Addr::new(169, 254, high, low)
+}
+
+fn in_tunnel() -> RouteKind {
+    RouteKind::Unicast { link: TUNNEL.to_owned(), gateway: None, source: None }
+}
+
+fn rule(priority: u32, ipv6: bool, from: Option<IpNet>, table: u32) -> Rule {
+    Rule { priority, ipv6, from, to: None, incoming: None, table }
+}
+
+/// A number for a table that follows from its routes, so that other tables do not renumber it.
+fn table_number(routes: &[(IpNet, NextHop)], taken: &mut BTreeSet<u32>) -> u32 {
+    let hash = fnv1a(format!("{routes:?}").as_bytes());
+    // The remainder is below 2^20.
+    let mut number = ((hash ^ (hash >> 32)) % TABLE_COUNT) as u32;
+    while !taken.insert(number) {
+        number = (number + 1) % TABLE_COUNT as u32;
+    }
+    TABLE_FIRST + number
+}
