@@ -6,6 +6,7 @@ mod compose;
 mod corpus;
 mod every_key;
 mod hostile;
+mod loaded;
 mod peering;
 
 use netloom_import::{Import, Imported, Outcome, Source};
