@@ -4,6 +4,7 @@ mod acls;
 mod dhcp;
 mod gateways;
 mod groups;
+mod legs;
 mod lists;
 mod peerings;
 mod routes;
@@ -21,9 +22,9 @@ const LISTS: [(&str, &str, &str, &str); 10] = [
     ("Vpcs", "VpcId", "networks", ""),
     ("Subnets", "SubnetId", "subnets", ""),
     ("PrefixLists", "PrefixListId", "prefix_lists", "PrefixListName"),
-    ("InternetGateways", "InternetGatewayId", "internet_gateways", ""),
-    ("EgressOnlyInternetGateways", "EgressOnlyInternetGatewayId", "internet_gateways", ""),
-    ("NatGateways", "NatGatewayId", "nat_gateways", ""),
+    ("InternetGateways", "InternetGatewayId", "gateways", ""),
+    ("EgressOnlyInternetGateways", "EgressOnlyInternetGatewayId", "gateways", ""),
+    ("NatGateways", "NatGatewayId", "gateways", ""),
     ("VpcPeeringConnections", "VpcPeeringConnectionId", "peerings", ""),
     ("RouteTables", "RouteTableId", "route_tables", ""),
     ("SecurityGroups", "GroupId", "security_groups", "GroupName"),

@@ -4,6 +4,7 @@ use crate::account::{Ledger, Outcome};
 use crate::document::At;
 use crate::draft::Draft;
 use crate::name::Names;
+use crate::place::Placed;
 use crate::scalar;
 use ipnet::IpNet;
 use std::borrow::Cow;
@@ -17,6 +18,7 @@ pub(crate) struct Desk {
     pub(crate) ledger: Ledger,
     pub(crate) draft: Draft,
     pub(crate) names: Names,
+    pub(crate) placed: Placed,
 }
 
 impl Desk {

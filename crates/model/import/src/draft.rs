@@ -146,6 +146,8 @@ pub(crate) enum Protocol {
     Tcp,
     Udp,
     Icmp,
+    /// On IPv6 alone.
+    Icmpv6,
     All,
 }
 
@@ -155,6 +157,7 @@ impl Protocol {
             Self::Tcp => "tcp",
             Self::Udp => "udp",
             Self::Icmp => "icmp",
+            Self::Icmpv6 => "icmpv6",
             Self::All => "all",
         }
     }
@@ -188,7 +191,23 @@ pub(crate) struct Match {
     /// All ports, if none is named.
     pub(crate) ports: Option<Ports>,
     /// All types of ICMP, if none is named.
-    pub(crate) icmp_type: Option<u8>,
+    pub(crate) icmp_type: Option<IcmpType>,
+}
+
+/// A type of ICMP; all its codes, if none is named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct IcmpType {
+    pub(crate) number: u8,
+    pub(crate) code: Option<u8>,
+}
+
+impl std::fmt::Display for IcmpType {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.code {
+            None => write!(f, "{}", self.number),
+            Some(code) => write!(f, "{}/{code}", self.number),
+        }
+    }
 }
 
 impl Match {

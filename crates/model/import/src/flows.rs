@@ -1,13 +1,16 @@
 //! Which flows a draft lets pass, as far as that can be said without doubt.
 
-use crate::draft::{AclRule, Draft, Match, Ports, Protocol, Rule, Side, Workload};
+mod ways;
+
+use crate::draft::{AclRule, Draft, Match, NetworkAcl, Ports, Protocol, Rule, Side, Workload};
 use ipnet::IpNet;
+pub(crate) use ways::reaches_internet;
 
 /// Ports from which clients call.
 const CLIENT_PORTS: Ports = Ports { first: 1024, last: u16::MAX };
 const ONE_PORT: fn(u16) -> Ports = |port| Ports { first: port, last: port };
 
-/// Whether one workload surely reaches a port of another in the same network.
+/// Whether one workload surely reaches a port of another.
 pub(crate) fn surely_passes(
     draft: &Draft,
     from: &Workload,
@@ -21,17 +24,21 @@ pub(crate) fn surely_passes(
         return false;
     };
     let port = ONE_PORT(port);
-    let out = |rule: &&Rule| {
+    let is_near = source.network == target.network;
+    let near = |side: &Side| is_near || !matches!(side, Side::Group(_));
+    let out = |rule: &Rule| {
         rule.matched.holds(protocol, port)
+            && near(&rule.side)
             && leads_to(&rule.side, &to.security_groups, &target.cidrs)
     };
-    let into = |rule: &&Rule| {
+    let into = |rule: &Rule| {
         rule.matched.holds(protocol, port)
+            && near(&rule.side)
             && leads_to(&rule.side, &from.security_groups, &source.cidrs)
     };
-    source.network == target.network
-        && egress(draft, from).find(out).is_some()
-        && ingress(draft, to).find(into).is_some()
+    (is_near || ways::are_joined(draft, source, target))
+        && egress(draft, from).any(out)
+        && ingress(draft, to).any(into)
         && acls_let_pass(draft, from, to, protocol, port)
 }
 
@@ -124,24 +131,26 @@ fn acls_let_pass(
     if from.subnet == to.subnet {
         return true;
     }
-    let side = |of: &Workload| {
-        let subnet = draft.subnets.get(&of.subnet)?;
-        let own = subnet.network_acl.as_ref();
-        let name = own.or_else(|| draft.networks.get(&subnet.network)?.network_acl.as_ref())?;
-        draft.network_acls.get(name)
-    };
     let cidrs = |of: &Workload| {
         draft.subnets.get(&of.subnet).map(|subnet| subnet.cidrs.clone()).unwrap_or_default()
     };
-    let sends = side(from).is_none_or(|acl| {
+    let sends = acl_of(draft, from).is_none_or(|acl| {
         first_allows(&acl.egress, protocol, port, &cidrs(to))
             && first_allows(&acl.ingress, protocol, CLIENT_PORTS, &cidrs(to))
     });
-    let answers = side(to).is_none_or(|acl| {
+    let answers = acl_of(draft, to).is_none_or(|acl| {
         first_allows(&acl.ingress, protocol, port, &cidrs(from))
             && first_allows(&acl.egress, protocol, CLIENT_PORTS, &cidrs(from))
     });
     sends && answers
+}
+
+/// The network ACL of a workload's subnet.
+fn acl_of<'a>(draft: &'a Draft, of: &Workload) -> Option<&'a NetworkAcl> {
+    let subnet = draft.subnets.get(&of.subnet)?;
+    let own = subnet.network_acl.as_ref();
+    let name = own.or_else(|| draft.networks.get(&subnet.network)?.network_acl.as_ref())?;
+    draft.network_acls.get(name)
 }
 
 /// Whether the first rule that may match some of the packets surely allows all of them.

@@ -6,6 +6,7 @@ use crate::document::{At, Document};
 use crate::draft::Draft;
 use crate::kind::Kind;
 use crate::name::Names;
+use crate::place::Placed;
 use crate::{aws, blackroad, bolt, clusterdb, complete, compose, probes, read, text};
 
 /// A file to be imported.
@@ -130,7 +131,12 @@ impl Import<'_> {
             return Err(Error::Nothing);
         }
         let ledger = Ledger::new(&documents);
-        let mut desk = Desk { ledger, draft: Draft::default(), names: Names::default() };
+        let mut desk = Desk {
+            ledger,
+            draft: Draft::default(),
+            names: Names::default(),
+            placed: Placed::default(),
+        };
         desk.draft.name = self.fabric.and_then(crate::name::label);
         let of = |kind: Kind| -> Vec<At<'_>> {
             documents.iter().filter(|document| document.kind == kind).map(Document::root).collect()

@@ -25,6 +25,7 @@ pub mod fuzz;
 mod import;
 mod kind;
 mod name;
+mod place;
 mod probes;
 mod read;
 mod scalar;

@@ -1,8 +1,10 @@
 //! Servers to try the policy with, and the tests that say what it means.
 
 use crate::desk::Desk;
-use crate::draft::{Attach, Group, Match, Protocol, Rule, Side, Subnet, Tags, Test, Workload};
-use crate::flows::{ingress, internet_denied, surely_denied, surely_passes};
+use crate::draft::{
+    Attach, Draft, Group, Match, Protocol, Rule, Side, Subnet, Tags, Test, Workload,
+};
+use crate::flows::{ingress, internet_denied, reaches_internet, surely_denied, surely_passes};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most servers that are added, and most tests that are written.
@@ -12,6 +14,8 @@ const TESTS_MAX: usize = 200;
 const PAIRS_MAX: usize = 20_000;
 /// The port of a server in whose groups no rule names one.
 const PORT: u16 = 7;
+/// The port that is called on the internet.
+const INTERNET_PORT: u16 = 443;
 /// Most ports of one server.
 const PORTS_MAX: usize = 8;
 /// The group of servers for which no group is left.
@@ -139,23 +143,29 @@ pub(crate) fn tests(desk: &mut Desk) {
                 port: flow.clone(),
                 allow,
             };
-            let (mut allowed, mut denied) = (None, None);
+            let (mut allowed, mut across, mut denied) = (None, None, None);
             for (from, source) in draft.workloads.iter().filter(|(from, _)| *from != to) {
                 pairs += 1;
                 if pairs > PAIRS_MAX {
                     break;
                 }
-                if allowed.is_none() && surely_passes(draft, source, target, *protocol, *port) {
-                    allowed = Some(test(from, true));
+                let is_near = is_near(draft, source, target);
+                let found = if is_near { &mut allowed } else { &mut across };
+                if found.is_none() && surely_passes(draft, source, target, *protocol, *port) {
+                    *found = Some(test(from, true));
                 }
                 if denied.is_none() && surely_denied(draft, source, target, *protocol, *port) {
                     denied = Some(test(from, false));
                 }
             }
-            tests.extend(allowed.into_iter().chain(denied));
+            tests.extend(allowed.into_iter().chain(across).chain(denied));
             if internet_denied(draft, target, *protocol, *port) {
                 tests.push(test("internet", false));
             }
+        }
+        if let Some(allow) = reaches_internet(draft, target, INTERNET_PORT) {
+            let (from, port) = (to.clone(), format!("{INTERNET_PORT}/tcp"));
+            tests.push(Test { from, to: "internet".to_owned(), port, allow });
         }
     }
     tests.truncate(TESTS_MAX);
@@ -166,8 +176,14 @@ pub(crate) fn tests(desk: &mut Desk) {
     desk.draft.tests = tests;
 }
 
+/// Whether two workloads are in one network.
+fn is_near(draft: &Draft, one: &Workload, other: &Workload) -> bool {
+    let network = |of: &Workload| draft.subnets.get(&of.subnet).map(|subnet| &subnet.network);
+    network(one) == network(other)
+}
+
 /// Ports at which a workload can be tried.
-fn served(draft: &crate::draft::Draft, workload: &Workload) -> Vec<(Protocol, u16)> {
+fn served(draft: &Draft, workload: &Workload) -> Vec<(Protocol, u16)> {
     match &workload.attach {
         Attach::Serve { tcp, udp } => {
             let tcp = tcp.iter().map(|port| (Protocol::Tcp, *port));

@@ -70,7 +70,8 @@ pub(crate) fn protocol(text: &str) -> Option<Protocol> {
     match text.trim().to_ascii_lowercase().as_str() {
         "tcp" | "6" => Some(Protocol::Tcp),
         "udp" | "17" => Some(Protocol::Udp),
-        "icmp" | "1" | "icmpv6" | "58" => Some(Protocol::Icmp),
+        "icmp" | "1" => Some(Protocol::Icmp),
+        "icmpv6" | "58" => Some(Protocol::Icmpv6),
         "all" | "any" | "-1" => Some(Protocol::All),
         _ => None,
     }

@@ -1,8 +1,9 @@
 //! A draft as the text of a fabric's file.
 
 use crate::draft::{
-    AclRule, Attach, Draft, Gateway, Group, Interface, Match, Network, NetworkAcl, Node, Peering,
-    PrefixList, Protocol, Region, Route, RouteTable, Rule, Side, Subnet, Tags, Via, Workload,
+    AclRule, Attach, Draft, Gateway, Group, IcmpType, Interface, Match, Network, NetworkAcl, Node,
+    Peering, PrefixList, Protocol, Region, Route, RouteTable, Rule, Side, Subnet, Tags, Via,
+    Workload,
 };
 use crate::yaml::Yaml;
 use std::collections::BTreeMap;
@@ -215,7 +216,7 @@ fn workload(workload: &Workload) -> Yaml {
     };
     let interface = |one: &Interface| {
         let fields = Fields::default().some("subnet", Some(&one.subnet));
-        let fields = fields.list("addresses", &one.addresses);
+        let fields = fields.list("address", &one.addresses);
         (one.name.clone(), fields.list("security_groups", &[&one.security_group]).done())
     };
     let publish = |(port, protocol, to): &(u16, Protocol, u16)| {
@@ -257,7 +258,7 @@ fn group(group: &Group) -> Yaml {
 }
 
 fn matched(fields: Fields, matched: &Match) -> Fields {
-    let types: Vec<u8> = matched.icmp_type.into_iter().collect();
+    let types: Vec<IcmpType> = matched.icmp_type.into_iter().collect();
     fields
         .some("protocol", Some(matched.protocol.name()))
         .some("ports", matched.ports)

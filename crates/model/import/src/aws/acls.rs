@@ -18,10 +18,16 @@ impl Aws<'_, '_> {
             for item in self.desk.items_of(at, "Entries") {
                 let is_egress = item.text_of("Egress") == Some("true");
                 let rule = self.acl_entry(item);
+                let rules = if is_egress { &made.egress } else { &made.ingress };
+                let number = rule.as_ref().map(|rule| rule.number);
+                if rules.iter().any(|other| Some(other.number) == number) {
+                    self.desk.refuse_all(item, "a rule of this number stands before it");
+                    continue;
+                }
                 if is_egress { made.egress.extend(rule) } else { made.ingress.extend(rule) }
             }
             for item in self.desk.items_of(at, "Associations") {
-                self.acl_association(item, &name);
+                self.acl_association(item, &name, &network);
             }
             if let Some(default) = at.get("IsDefault") {
                 if let (Some("true"), Some(network)) =
@@ -40,11 +46,13 @@ impl Aws<'_, '_> {
         }
     }
 
-    fn acl_association(&mut self, at: At<'_>, acl: &str) {
+    fn acl_association(&mut self, at: At<'_>, acl: &str, network: &str) {
         self.desk.entries(at);
         let subnet = self.referred(at, "SubnetId");
-        let Some(subnet) = subnet.and_then(|name| self.desk.draft.subnets.get_mut(&name)) else {
-            self.desk.refuse_all(at, "its subnet is in no file: give `describe-subnets` too");
+        let subnet = subnet.and_then(|name| self.desk.draft.subnets.get_mut(&name));
+        let Some(subnet) = subnet.filter(|subnet| subnet.network == network) else {
+            self.desk
+                .refuse_all(at, "no file has its subnet in this VPC: give `describe-subnets` too");
             return;
         };
         subnet.network_acl = Some(acl.to_owned());
@@ -59,15 +67,17 @@ impl Aws<'_, '_> {
     fn acl_entry(&mut self, at: At<'_>) -> Option<AclRule> {
         self.desk.entries(at);
         let number = at.text_of("RuleNumber").and_then(|text| text.parse::<u32>().ok());
-        let Some(number) = number.filter(|number| *number > 0) else {
-            self.desk.refuse_all(at, "a rule of a network ACL needs a `RuleNumber`");
-            return None;
-        };
         let action = at.text_of("RuleAction");
-        if number >= IMPLICIT_DENY && action == Some("deny") {
+        let is_last = number.is_some_and(|number| number >= IMPLICIT_DENY);
+        if is_last && action == Some("deny") {
             self.desk.exact_all(at, "what no rule has matched is denied; no rule is needed");
             return None;
         }
+        let Some(number) = number.filter(|number| (1..IMPLICIT_DENY).contains(number)) else {
+            self.desk
+                .refuse_all(at, "a rule of a network ACL needs a `RuleNumber` from 1 to 32766");
+            return None;
+        };
         let allow = match action {
             Some("allow") => true,
             Some("deny") => false,

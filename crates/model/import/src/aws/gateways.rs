@@ -47,6 +47,12 @@ impl Aws<'_, '_> {
             self.desk.refuse_all(at, "it is attached to no VPC that is in a file");
             return;
         };
+        let all = self.desk.draft.internet_gateways.values();
+        if all.clone().any(|one| one.network == network && one.egress_only == egress_only) {
+            self.desk
+                .refuse_all(at, "its network has such a gateway already, and one of a kind is all");
+            return;
+        }
         self.refuse(at, &[("OwnerId", OWNER)]);
         let made = Gateway { network, egress_only, tags: self.tags(at) };
         self.desk.draft.internet_gateways.insert(name, made);

@@ -2,7 +2,7 @@
 
 use super::{ARN, Aws, OWNER};
 use crate::document::At;
-use crate::draft::{Group, Rule, Side};
+use crate::draft::{Group, Protocol, Rule, Side};
 
 const PAIR_REFUSED: [(&str, &str); 5] = [
     ("UserId", OWNER),
@@ -75,6 +75,11 @@ impl Aws<'_, '_> {
         }
         for item in self.desk.items_of(at, "UserIdGroupPairs") {
             rules.extend(self.pair(item).map(|(side, note)| Rule { matched, side, note }));
+        }
+        let by_name = rules.iter().any(|rule| !matches!(rule.side, Side::Cidr(_)));
+        if let (Protocol::Icmp, true, Some(protocol)) = (protocol, by_name, at.get("IpProtocol")) {
+            let how = "`icmp` of a group or a list is ICMPv6 too, where both ends have IPv6";
+            self.desk.approximated(protocol, how);
         }
         if rules.is_empty() {
             for key in ["IpProtocol", "FromPort", "ToPort"] {

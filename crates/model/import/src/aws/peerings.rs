@@ -16,8 +16,13 @@ impl Aws<'_, '_> {
                 self.desk.refuse_all(at, "one of its VPCs is in no file, and has no CIDR here");
                 continue;
             };
-            if first == second {
-                self.desk.refuse_all(at, "a network has no peering with itself");
+            let is_over = matches!(
+                at.get("Status").and_then(|status| status.text_of("Code")),
+                Some("rejected" | "deleted" | "deleting" | "failed" | "expired")
+            );
+            let why = self.desk.not_peerable([&first, &second]);
+            if let Some(why) = why.filter(|_| !is_over || first == second) {
+                self.desk.refuse_all(at, why);
                 continue;
             }
             let status = self.status(at);

@@ -3,6 +3,8 @@
 use super::{Aws, OWNER};
 use crate::document::At;
 use crate::draft::{Route, RouteTable, Side, Via};
+use ipnet::IpNet;
+use std::collections::BTreeSet;
 
 /// A way by the name of what it leads through.
 type ViaNamed = fn(String) -> Via;
@@ -39,8 +41,9 @@ impl Aws<'_, '_> {
                 self.desk.refuse_all(item, why);
             }
             let mut made = RouteTable { network: network.clone(), ..RouteTable::default() };
+            let mut taken = BTreeSet::new();
             for item in self.desk.items_of(at, "Routes") {
-                made.routes.extend(self.route(item, &network));
+                made.routes.extend(self.route(item, &network, &mut taken));
             }
             for item in self.desk.items_of(at, "Associations") {
                 self.association(item, &name, &network);
@@ -61,11 +64,12 @@ impl Aws<'_, '_> {
         self.refuse(at, &[("RouteTableAssociationId", named)]);
         let is_main = at.text_of("Main") == Some("true");
         let subnet = self.referred(at, "SubnetId");
-        if let (true, Some(network)) = (is_main, self.desk.draft.networks.get_mut(network)) {
-            network.route_table = Some(table.to_owned());
+        if let (true, Some(made)) = (is_main, self.desk.draft.networks.get_mut(network)) {
+            made.route_table = Some(table.to_owned());
             self.exact_keys(at, "the table of the network's subnets that name none");
-        } else if let Some(subnet) =
-            subnet.and_then(|subnet| self.desk.draft.subnets.get_mut(&subnet))
+        } else if let Some(subnet) = subnet
+            .and_then(|subnet| self.desk.draft.subnets.get_mut(&subnet))
+            .filter(|subnet| subnet.network == network)
         {
             subnet.route_table = Some(table.to_owned());
             self.exact_keys(at, "the subnet's `route_table`");
@@ -74,7 +78,8 @@ impl Aws<'_, '_> {
                        packet goes straight to its subnet";
             self.desk.refuse_all(at, why);
         } else {
-            self.desk.refuse_all(at, "its subnet is in no file: give `describe-subnets` too");
+            self.desk
+                .refuse_all(at, "no file has its subnet in this VPC: give `describe-subnets` too");
         }
     }
 
@@ -86,24 +91,40 @@ impl Aws<'_, '_> {
         }
     }
 
-    fn route(&mut self, at: At<'_>, network: &str) -> Option<Route> {
+    fn route(&mut self, at: At<'_>, network: &str, taken: &mut BTreeSet<IpNet>) -> Vec<Route> {
         self.desk.entries(at);
         if at.text_of("GatewayId") == Some("local") {
             self.desk.exact_all(at, "a network's own CIDRs are always local; no route is needed");
-            return None;
+            return Vec::new();
         }
-        let to = self.destination(at)?;
-        let via = match self.next_hop(at, network) {
-            Ok(via) => via,
+        let Some(to) = self.destination(at) else { return Vec::new() };
+        let routes = self.next_hop(at, network).and_then(|via| self.legs(to, via, network));
+        let prefixes = routes.as_ref().map(|routes| self.prefixes(routes)).unwrap_or_default();
+        let routes =
+            routes.and_then(|routes| match prefixes.iter().find(|one| taken.contains(*one)) {
+                Some(prefix) => Err(format!("{prefix} has a route in this table already")),
+                None => Ok(routes),
+            });
+        let routes = match routes {
+            Ok(routes) => routes,
             Err(why) => {
                 self.desk.refuse_all(at, why);
-                return None;
+                return Vec::new();
             }
         };
+        taken.extend(prefixes);
+        if let (Some(Route { via: Via::Peering(_), to }), Some(key)) = (
+            routes.first(),
+            at.get("DestinationCidrBlock").or_else(|| at.get("DestinationIpv6CidrBlock")),
+        ) && key.text().and_then(crate::scalar::prefix).map(Side::Cidr).as_ref() != Some(to)
+        {
+            let how = "the peered network's own prefixes: a peering leads to them and no further";
+            self.desk.approximated(key, how);
+        }
         let origin = "whether people or the system made a route does not matter";
         let owner = "whose an instance is does not matter";
         self.refuse(at, &[("Origin", origin), ("InstanceOwnerId", owner)]);
-        Some(Route { to, via })
+        routes
     }
 
     fn destination(&mut self, at: At<'_>) -> Option<Side> {

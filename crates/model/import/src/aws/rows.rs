@@ -2,7 +2,7 @@
 
 use super::Aws;
 use crate::document::At;
-use crate::draft::{Match, Protocol};
+use crate::draft::{IcmpType, Match, Protocol};
 use crate::scalar::{self, PortsRead};
 
 impl Aws<'_, '_> {
@@ -16,11 +16,7 @@ impl Aws<'_, '_> {
             return None;
         };
         if let Some(at) = rule.get(key) {
-            let words = match text {
-                "icmpv6" | "58" => "`icmp`, which is ICMPv6 for prefixes of IPv6",
-                _ => "the rule's `protocol`",
-            };
-            self.desk.exact(at, words);
+            self.desk.exact(at, "the rule's `protocol`");
         }
         Some(protocol)
     }
@@ -41,7 +37,7 @@ impl Aws<'_, '_> {
             Protocol::All => {
                 both.for_each(|at| self.desk.exact(at, "all ports, as the protocol says"))
             }
-            Protocol::Icmp => self.icmp((from, first), (to, last), &mut matched),
+            Protocol::Icmp | Protocol::Icmpv6 => self.icmp((from, first), (to, last), &mut matched),
             Protocol::Tcp | Protocol::Udp => {
                 let (first, last) = (first.unwrap_or(-1), last.unwrap_or(-1));
                 let all = first == -1 && last == -1;
@@ -78,17 +74,17 @@ impl Aws<'_, '_> {
         if let Some(at) = kind {
             match kind_number.map(u8::try_from) {
                 Some(Ok(number)) => {
-                    matched.icmp_type = Some(number);
+                    let code = code_number.and_then(|code| u8::try_from(code).ok());
+                    matched.icmp_type = Some(IcmpType { number, code });
                     self.desk.exact(at, "the rule's `types`");
                 }
                 Some(Err(_)) | None => self.desk.exact(at, "all types: the rule names none"),
             }
         }
         if let Some(at) = code {
-            if code_number.unwrap_or(-1) == -1 || matched.icmp_type.is_none() {
-                self.desk.exact(at, "all codes of the type");
-            } else {
-                self.desk.approximated(at, "all codes of the type: rules do not tell codes apart");
+            match matched.icmp_type {
+                Some(IcmpType { code: Some(_), .. }) => self.desk.exact(at, "the code of the type"),
+                Some(_) | None => self.desk.exact(at, "all codes of the type"),
             }
         }
     }

@@ -35,11 +35,15 @@ impl Aws<'_, '_> {
             }
             let mut cidrs: Vec<IpNet> = Vec::new();
             if let Some(cidr) = at.get("CidrBlock").filter(|cidr| cidr.text() != Some("")) {
-                cidrs.extend(self.desk.prefix(cidr, "one of the subnet's `cidr`"));
+                self.desk.subnet_prefix(cidr, "one of the subnet's `cidr`", &network, &mut cidrs);
             }
-            self.associated(at, "Ipv6CidrBlockAssociationSet", "Ipv6CidrBlock", &mut cidrs);
+            let list = ["Ipv6CidrBlockAssociationSet", "Ipv6CidrBlock"];
+            self.associated(at, list, Some(&network), &mut cidrs);
             if cidrs.is_empty() {
-                self.desk.refuse_all(at, "a subnet needs a prefix, and none stands here");
+                self.desk.refuse_all(
+                    at,
+                    "a subnet needs a prefix of its own in its network, and none stands here",
+                );
                 continue;
             }
             self.refuse(at, &REFUSED);

@@ -22,10 +22,10 @@ impl Aws<'_, '_> {
             }
             let mut cidrs = Vec::new();
             if let Some(cidr) = at.get("CidrBlock") {
-                cidrs.extend(self.desk.prefix(cidr, "the first of the network's `cidr`"));
+                self.desk.network_prefix(cidr, "the first of the network's `cidr`", &mut cidrs);
             }
-            self.associated(at, "CidrBlockAssociationSet", "CidrBlock", &mut cidrs);
-            self.associated(at, "Ipv6CidrBlockAssociationSet", "Ipv6CidrBlock", &mut cidrs);
+            self.associated(at, ["CidrBlockAssociationSet", "CidrBlock"], None, &mut cidrs);
+            self.associated(at, ["Ipv6CidrBlockAssociationSet", "Ipv6CidrBlock"], None, &mut cidrs);
             if cidrs.is_empty() {
                 self.desk.refuse_all(at, "a network needs a prefix, and none stands here");
                 continue;
@@ -40,7 +40,13 @@ impl Aws<'_, '_> {
     }
 
     /// Prefixes that are associated with a VPC or a subnet.
-    pub(super) fn associated(&mut self, at: At<'_>, list: &str, key: &str, cidrs: &mut Vec<IpNet>) {
+    pub(super) fn associated(
+        &mut self,
+        at: At<'_>,
+        [list, key]: [&str; 2],
+        network: Option<&str>,
+        cidrs: &mut Vec<IpNet>,
+    ) {
         for item in self.desk.items_of(at, list) {
             self.desk.entries(item);
             let state = item.get("CidrBlockState").or_else(|| item.get("Ipv6CidrBlockState"));
@@ -53,11 +59,12 @@ impl Aws<'_, '_> {
             if let Some(state) = state {
                 self.desk.exact_all(state, "the prefix is in use");
             }
-            if let Some(prefix) = item.get(key)
-                && let Some(prefix) = self.desk.prefix(prefix, "one of `cidr`")
-                && !cidrs.contains(&prefix)
-            {
-                cidrs.push(prefix);
+            match (item.get(key), network) {
+                (Some(prefix), None) => self.desk.network_prefix(prefix, "one of `cidr`", cidrs),
+                (Some(prefix), Some(network)) => {
+                    self.desk.subnet_prefix(prefix, "one of `cidr`", network, cidrs);
+                }
+                (None, _) => {}
             }
             let pool = "whose pool a prefix is of does not matter within a fabric";
             self.refuse(

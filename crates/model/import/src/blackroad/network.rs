@@ -5,11 +5,19 @@ use crate::document::At;
 use crate::draft::{Gateway, Network, Node, Subnet};
 use crate::scalar;
 use ipnet::IpNet;
+use std::collections::BTreeSet;
 
 /// Imports the file.
 pub(crate) fn network(desk: &mut Desk, root: At<'_>) {
     let Some(regions) = root.get("regions") else { return };
-    for at in desk.entries(regions) {
+    let mut seen = BTreeSet::new();
+    let all: Vec<At<'_>> = desk
+        .entries(regions)
+        .into_iter()
+        .filter(|at| at.key().is_some_and(|key| seen.insert(key)))
+        .collect();
+    let mut sites = Vec::new();
+    for at in all {
         let Some(called) = at.key() else { continue };
         desk.entries(at);
         let region = desk.region(called);
@@ -24,6 +32,10 @@ pub(crate) fn network(desk: &mut Desk, root: At<'_>) {
         } else if let Some(subnets) = at.get("subnets") {
             desk.refuse_all(subnets, "subnets are part of a network, and there is no `vpc_cidr`");
         }
+        sites.push((at, region));
+    }
+    // Whether a site's prefix can be reached is known when all networks are.
+    for (at, region) in sites {
         edge(desk, at, &region);
     }
 }
@@ -82,19 +94,18 @@ fn tier(desk: &mut Desk, at: At<'_>, network: &str, zones: &[String]) {
         let number = format!("{network}-{called}-{}", index + 1);
         let name = desk.names.claim("subnets", &[&number]);
         let words = format!("the `cidr` of the subnet `{name}`");
-        let Some(prefix) = desk.prefix(item, words) else { continue };
+        let mut cidrs = Vec::new();
+        desk.subnet_prefix(item, words, network, &mut cidrs);
+        if cidrs.is_empty() {
+            continue;
+        }
         let zone = if zones.is_empty() { None } else { zones.get(index % zones.len()).cloned() };
-        let mut made = Subnet {
-            network: network.to_owned(),
-            cidrs: vec![prefix],
-            zone,
-            public,
-            ..Subnet::default()
-        };
+        let mut made =
+            Subnet { network: network.to_owned(), cidrs, zone, public, ..Subnet::default() };
         desk.tag(&mut made.tags, "tier", called);
         desk.draft.subnets.insert(name, made);
         if public && !desk.draft.internet_gateways.values().any(|one| one.network == network) {
-            let gateway = desk.names.claim("internet_gateways", &[network]);
+            let gateway = desk.names.claim("gateways", &[network]);
             desk.added(
                 format!("internet_gateways.{gateway}"),
                 format!("`{network}` has public subnets, which need one"),
@@ -107,12 +118,21 @@ fn tier(desk: &mut Desk, at: At<'_>, network: &str, zones: &[String]) {
 
 /// An edge site: its local network, and the nodes that stand there.
 fn edge(desk: &mut Desk, at: At<'_>, region: &str) {
-    let local = at.get("network").and_then(|network| {
-        desk.prefix(
-            network,
-            "the region's local prefix, which its first node advertises to the fabric",
-        )
-    });
+    let mut local = None;
+    let mut advertise = None;
+    if let Some(network) = at.get("network") {
+        let words = "the region's local prefix, which its first node advertises to the fabric";
+        local = desk.prefix(network, words);
+        advertise = local;
+        if let Some(clash) = local.and_then(|local| taken(desk, local)) {
+            let how = format!(
+                "the region's local prefix, not advertised: it overlaps {clash}; let the fabric see it \
+                 elsewhere, `advertise: [{{ cidr: …, as: FREE_PREFIX }}]`"
+            );
+            desk.approximated(network, how);
+            advertise = None;
+        }
+    }
     if let (Some(local), Some(region)) = (local, desk.draft.regions.get_mut(region)) {
         region.networks.push(local);
         region.nat = is_private(local);
@@ -123,7 +143,6 @@ fn edge(desk: &mut Desk, at: At<'_>, region: &str) {
     }
     let Some(nodes) = at.get("nodes") else { return };
     let entries = desk.entries(nodes);
-    let mut advertise = local;
     for entry in entries {
         node(desk, entry, region, local, &mut advertise);
     }
@@ -160,6 +179,13 @@ fn node(
         ..Node::default()
     };
     desk.draft.nodes.insert(name, node);
+}
+
+/// What a prefix overlaps with that is reached already.
+fn taken(desk: &Desk, local: IpNet) -> Option<IpNet> {
+    let networks = desk.draft.networks.values().flat_map(|network| &network.cidrs);
+    let sites = desk.draft.nodes.values().flat_map(|node| &node.advertise);
+    networks.chain(sites).find(|one| one.contains(&local) || local.contains(*one)).copied()
 }
 
 /// Whether a prefix is not of the internet (RFC 1918, RFC 4193).

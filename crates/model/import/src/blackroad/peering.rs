@@ -104,6 +104,10 @@ fn declared(desk: &mut Desk, at: At<'_>) {
         );
         return;
     };
+    if let Some(why) = desk.not_peerable([&source, &target]) {
+        desk.refuse_all(at, why);
+        return;
+    }
     desk.exact(at, "a peering");
     let status = match at.text_of("status") {
         Some("active") | None => "active",

@@ -27,7 +27,7 @@ fn vpc(desk: &mut Desk, at: At<'_>) -> Option<String> {
     desk.entries(at);
     let mut made = Network::default();
     for cidr in one_or_more(desk, at, "cidr") {
-        made.cidrs.extend(desk.prefix(cidr, "the network's `cidr`"));
+        desk.network_prefix(cidr, "the network's `cidr`", &mut made.cidrs);
     }
     if made.cidrs.is_empty() {
         desk.refuse_all(at, "a network needs a `cidr`, and none stands here that can be read");
@@ -83,10 +83,13 @@ fn subnet(desk: &mut Desk, at: At<'_>, network: &str) {
     desk.entries(at);
     let mut made = Subnet { network: network.to_owned(), ..Subnet::default() };
     for cidr in one_or_more(desk, at, "cidr") {
-        made.cidrs.extend(desk.prefix(cidr, "the subnet's `cidr`"));
+        desk.subnet_prefix(cidr, "the subnet's `cidr`", network, &mut made.cidrs);
     }
     if made.cidrs.is_empty() {
-        desk.refuse_all(at, "a subnet needs a `cidr`, and none stands here that can be read");
+        desk.refuse_all(
+            at,
+            "a subnet needs a `cidr` of its own in its network, and none stands here",
+        );
         return;
     }
     if let Some(zone) = desk.take(at, "zone", "the subnet's `zone`, added to its region's zones") {

@@ -28,7 +28,14 @@ fn network_acl(desk: &mut Desk, at: At<'_>) {
     for (keys, is_ingress) in [(["inbound", "ingress"], true), (["outbound", "egress"], false)] {
         for key in keys {
             for rule in desk.items_of(at, key) {
-                let rule = acl_rule(desk, rule, is_ingress);
+                let at = rule;
+                let rule = acl_rule(desk, at, is_ingress);
+                let rules = if is_ingress { &made.ingress } else { &made.egress };
+                let number = rule.as_ref().map(|rule| rule.number);
+                if rules.iter().any(|other| Some(other.number) == number) {
+                    desk.refuse_all(at, "a rule of this number stands before it");
+                    continue;
+                }
                 if is_ingress { made.ingress.extend(rule) } else { made.egress.extend(rule) }
             }
         }

@@ -91,7 +91,7 @@ pub(super) fn make(
     }
     let subnet = desk.names.claim("subnets", &[&name]);
     let group = desk.names.claim("security_groups", &[&name]);
-    let nat_gateway = is_open.then(|| desk.names.claim("nat_gateways", &[&name]));
+    let nat_gateway = is_open.then(|| desk.names.claim("gateways", &[&format!("{name}-nat")]));
     if let Some(gateway) = &nat_gateway {
         desk.added(
             format!("nat_gateways.{gateway}"),

@@ -245,7 +245,7 @@ fn publish(desk: &mut Desk, at: At<'_>, name: &str, made: &mut Workload) {
     let network = desk.draft.subnets.get(&made.subnet).map(|subnet| subnet.network.clone());
     let Some(network) = network else { return };
     if !desk.draft.internet_gateways.values().any(|one| one.network == network) {
-        let gateway = desk.names.claim("internet_gateways", &[&network]);
+        let gateway = desk.names.claim("gateways", &[&network]);
         desk.added(
             format!("internet_gateways.{gateway}"),
             "published ports are reached through one",

@@ -96,7 +96,8 @@ fn groups_keep_references_lists_types_and_comments() {
             "- { protocol: udp, from: { security_group: db } }",
             "- { protocol: tcp, ports: 22, from: { prefix_list: offices } }  # offices",
             "- { protocol: icmp, types: [8], from: 10.0.0.0/16 }",
-            "- { protocol: icmp, from: \"::/0\" }",
+            "- { protocol: icmpv6, from: \"::/0\" }",
+            "- { protocol: icmp, types: [3/4], from: 0.0.0.0/0 }",
             "egress: [{ protocol: all, to: 0.0.0.0/0 }, { protocol: all, to: \"::/0\" }]",
             "shop-vpc-default:",
             "vpc-0abc2222bbbb22222-default:",
@@ -106,7 +107,7 @@ fn groups_keep_references_lists_types_and_comments() {
     for (path, expected) in [
         (format!("{web}[1].PrefixListIds[1]"), Outcome::Refused),
         (format!("{web}[2].ToPort"), Outcome::Exact),
-        (format!("{web}[3].ToPort"), Outcome::Approximated),
+        (format!("{web}[3].ToPort"), Outcome::Exact),
         (format!("{web}[5]"), Outcome::Refused),
         ("SecurityGroups[1].IpPermissions[0].UserIdGroupPairs[1].GroupId".into(), Outcome::Refused),
         ("SecurityGroups[1].VpcId".into(), Outcome::Approximated),

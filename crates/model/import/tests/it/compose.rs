@@ -2,7 +2,7 @@
 
 use super::*;
 
-const FILE: &str = "\
+pub(crate) const FILE: &str = "\
 name: Shop
 services:
   web:
@@ -18,6 +18,7 @@ services:
     networks: [back]
     labels: { tier: data }
     depends_on: [web]
+  both: { networks: { front: {}, back: { ipv4_address: 172.21.0.20 } } }
   lonely: { image: busybox }
   host: { network_mode: host }
   again: { networks: [back, nowhere, back], ports: [\"8080:80\"] }
@@ -38,11 +39,12 @@ fn networks_services_ports_and_addresses() {
     let yaml = &imported.yaml;
     for line in [
         "fabric: shop",
-        "front: { network: front, cidr: [172.20.0.0/24], nat_gateway: front }",
+        "front: { network: front, cidr: [172.20.0.0/24], nat_gateway: front-nat }",
         "back: { network: back, cidr: [172.21.0.0/24, \"fd00:21::/64\"] }",
         "    address: [172.20.0.10]",
         "    security_groups: [front, web-published]",
         "interfaces: { back: { subnet: back, security_groups: [back] } }",
+        "back: { subnet: back, address: [172.21.0.20], security_groups: [back] }",
         "- { port: 8080, protocol: tcp, to: 80 }",
         "- { port: 53, protocol: udp, to: 53 }",
         "- { port: 443, protocol: tcp, to: 443 }",

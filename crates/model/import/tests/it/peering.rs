@@ -2,7 +2,7 @@
 
 use super::*;
 
-const PROGRAM: &str = "\
+pub(crate) const PROGRAM: &str = "\
 from net import VPCPeering
 
 PEERINGS = [
