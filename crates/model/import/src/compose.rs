@@ -1,5 +1,6 @@
 //! Files of Docker Compose: networks with their prefixes, and services as containers attached to them.
 
+mod bolt;
 mod networks;
 mod services;
 

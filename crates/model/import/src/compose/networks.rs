@@ -10,10 +10,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 const ENGINES: &str =
     "an option of the container engine's driver; tunnels, policy and routes are Netloom's";
-const REFUSED: [(&str, &str); 2] = [
-    ("driver_opts", ENGINES),
-    ("name", "the name that the container engine gives; here it has the one of its key"),
-];
+const REFUSED: [(&str, &str); 1] =
+    [("name", "the name that the container engine gives; here it has the one of its key")];
 
 /// All networks of the file.
 pub(super) fn networks(desk: &mut Desk, root: At<'_>) -> Nets {
@@ -35,6 +33,12 @@ fn network(desk: &mut Desk, at: At<'_>, key: &str) -> Option<Net> {
         self::ipam(desk, ipam, &mut cidrs);
     }
     desk.refuse_keys(at, &REFUSED);
+    for option in at.get("driver_opts").map(|all| desk.entries(all)).unwrap_or_default() {
+        match super::bolt::option(option.key().unwrap_or(""), option.text()) {
+            Some((outcome, words)) => desk.ledger.mark_all(option, outcome, words.into()),
+            None => desk.refuse_all(option, ENGINES),
+        }
+    }
     if let Some(driver) = at.get("driver") {
         desk.approximated(
             driver,

@@ -36,8 +36,14 @@ fn service(desk: &mut Desk, at: At<'_>, key: &str, nets: &mut Nets, project: Opt
         desk.refuse_all(at, "none of its networks could be made");
         return;
     };
-    let name = desk.names.claim("hosts", &[key]);
     let container = container(desk, at, key, project);
+    let is_same =
+        |other: &Workload| matches!(&other.attach, Attach::Container(name) if *name == container);
+    if desk.draft.workloads.values().any(is_same) {
+        desk.refuse_all(at, "another service has this container, and it is attached once");
+        return;
+    }
+    let name = desk.names.claim("hosts", &[key]);
     desk.approximated(
         at,
         format!("the workload `{name}`, attached as the container `{container}`"),
@@ -198,11 +204,8 @@ pub(super) fn labels(desk: &mut Desk, at: At<'_>, words: &'static str) -> Tags {
         };
         if !desk.tag(&mut labels, key, value) {
             desk.refused(item, "a label has up to 128 characters and a value of up to 1,024");
-        } else if key.starts_with("bolt.") {
-            desk.approximated(
-                item,
-                format!("{words}, to be selected by; what Bolt does by it is not part of the network model"),
-            );
+        } else if let Some(known) = super::bolt::label(key) {
+            desk.approximated(item, format!("{words}, to be selected by; {known}"));
         } else {
             desk.exact(item, words);
         }
