@@ -35,7 +35,8 @@ const LISTS: [(&str, &str, &str, &str); 10] = [
 struct Aws<'d, 's> {
     desk: &'d mut Desk,
     roots: &'s [At<'s>],
-    names: BTreeMap<String, String>,
+    /// By section, and the id there: an id of another kind refers to nothing.
+    names: BTreeMap<(&'static str, String), String>,
     /// Ids of objects that have been taken.
     taken: BTreeSet<String>,
 }
@@ -95,18 +96,18 @@ impl<'s> Aws<'_, 's> {
     fn name_all(&mut self, (list, id_key, section, further): (&str, &str, &'static str, &str)) {
         for root in self.roots {
             for item in root.get(list).map(At::children).unwrap_or_default() {
-                let Some(id) = item.text_of(id_key).filter(|id| !self.names.contains_key(*id))
-                else {
+                let Some(id) = item.text_of(id_key) else { continue };
+                if self.names.contains_key(&(section, id.to_owned())) {
                     continue;
-                };
+                }
                 let tagged = tag_of(item, "Name").unwrap_or("");
                 let mut further = item.text_of(further).unwrap_or("").to_owned();
                 if section == "security_groups" && further == "default" {
-                    let network = item.text_of("VpcId").and_then(|id| self.names.get(id));
+                    let network = self.referred(item, "VpcId");
                     further = network.map_or(further, |network| format!("{network}-default"));
                 }
                 let name = self.desk.names.claim(section, &[tagged, &further, id]);
-                self.names.insert(id.to_owned(), name);
+                self.names.insert((section, id.to_owned()), name);
             }
         }
     }
@@ -124,7 +125,7 @@ impl<'s> Aws<'_, 's> {
     fn own_name(&mut self, at: At<'_>, id_key: &str) -> Option<String> {
         self.desk.entries(at);
         let id = at.text_of(id_key);
-        let name = id.and_then(|id| self.names.get(id)).cloned();
+        let name = self.referred(at, id_key);
         let (Some(id), Some(name)) = (id, name) else {
             self.desk.refuse_all(at, format!("it has no `{id_key}`"));
             return None;
@@ -142,7 +143,8 @@ impl<'s> Aws<'_, 's> {
 
     /// The name of what a key refers to.
     fn referred(&self, at: At<'_>, key: &str) -> Option<String> {
-        at.text_of(key).and_then(|id| self.names.get(id)).cloned()
+        let id = at.text_of(key)?.to_owned();
+        self.names.get(&(section_of(key)?, id)).cloned()
     }
 
     /// The network that an object is part of, or the object is refused.
@@ -203,6 +205,14 @@ impl<'s> Aws<'_, 's> {
     fn refuse(&mut self, at: At<'_>, keys: &[(&str, &'static str)]) {
         self.desk.refuse_keys(at, keys);
     }
+}
+
+/// The section in which an id under a key is.
+fn section_of(key: &str) -> Option<&'static str> {
+    let bare = key.strip_prefix("Destination").unwrap_or(key);
+    let own =
+        LISTS.iter().find(|(_, id_key, ..)| *id_key == bare).map(|(_, _, section, _)| *section);
+    own.or_else(|| (key == "GatewayId").then_some("gateways"))
 }
 
 /// The value of a tag.

@@ -3,7 +3,7 @@
 use crate::desk::Desk;
 use crate::draft::{Draft, Network, Node, Region};
 use ipnet::IpNet;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The network that is made where a source needs one and none is given.
 const PLACEHOLDER: [u8; 4] = [10, 0, 0, 0];
@@ -72,7 +72,7 @@ pub(crate) fn place_of(zone: &str) -> &str {
 /// The region with the most subnets, in which control is.
 fn home(draft: &Draft) -> String {
     let mut counts: BTreeMap<&String, usize> = draft.regions.keys().map(|name| (name, 0)).collect();
-    let hosted = |region: &String| draft.nodes.values().any(|node| node.region == *region);
+    let hosted: BTreeSet<&String> = draft.nodes.values().map(|node| &node.region).collect();
     for subnet in draft.subnets.values() {
         let network = draft.networks.get(&subnet.network);
         let region = network.and_then(|network| network.region.as_ref());
@@ -80,7 +80,7 @@ fn home(draft: &Draft) -> String {
             *count += 1;
         }
     }
-    let free = counts.into_iter().rev().filter(|(region, _)| !hosted(region));
+    let free = counts.into_iter().rev().filter(|(region, _)| !hosted.contains(region));
     free.max_by_key(|(_, count)| *count).map(|(region, _)| region.clone()).unwrap_or_default()
 }
 
@@ -92,11 +92,13 @@ pub(crate) fn run(desk: &mut Desk) {
     }
     // A place in which something is, and where no node stands, gets a gateway.
     let regions: Vec<String> = desk.draft.regions.keys().cloned().collect();
+    let hosted: BTreeSet<String> =
+        desk.draft.nodes.values().map(|node| node.region.clone()).collect();
     let only = regions.len() == 1;
     let home = home(&desk.draft);
     let control = !desk.draft.nodes.values().any(|node| node.roles.contains(&"control"));
     for region in regions {
-        if desk.draft.nodes.values().any(|node| node.region == region) {
+        if hosted.contains(&region) {
             continue;
         }
         let wanted = if only { "local".to_owned() } else { format!("{region}-gateway") };

@@ -19,6 +19,8 @@ pub(crate) struct Desk {
     pub(crate) draft: Draft,
     pub(crate) names: Names,
     pub(crate) placed: Placed,
+    /// How many prefixes have been looked at for networks that name none.
+    pub(crate) prefixes_tried: usize,
 }
 
 impl Desk {

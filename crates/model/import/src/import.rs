@@ -136,6 +136,7 @@ impl Import<'_> {
             draft: Draft::default(),
             names: Names::default(),
             placed: Placed::default(),
+            prefixes_tried: 0,
         };
         desk.draft.name = self.fabric.and_then(crate::name::label);
         let of = |kind: Kind| -> Vec<At<'_>> {

@@ -31,6 +31,11 @@ pub(crate) struct Names {
 }
 
 impl Names {
+    /// Whether nothing of a section has this name yet; it has from now on.
+    pub(crate) fn take(&mut self, section: &'static str, name: &str) -> bool {
+        self.taken.entry(section).or_default().insert(name.to_owned())
+    }
+
     /// A label of a section that nothing else has: of the first text that gives one.
     pub(crate) fn claim(&mut self, section: &'static str, wanted: &[&str]) -> String {
         let base = wanted.iter().find_map(|text| label(text));

@@ -5,6 +5,7 @@ use crate::draft::{
     Attach, Draft, Group, Match, Protocol, Rule, Side, Subnet, Tags, Test, Workload,
 };
 use crate::flows::{ingress, internet_denied, reaches_internet, surely_denied, surely_passes};
+use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most servers that are added, and most tests that are written.
@@ -18,8 +19,8 @@ const PORT: u16 = 7;
 const INTERNET_PORT: u16 = 443;
 /// Most ports of one server.
 const PORTS_MAX: usize = 8;
-/// The group of servers for which no group is left.
-const OPEN: &str = "probes";
+/// Addresses of a subnet that no workload gets.
+const RESERVED_COUNT: u64 = 5;
 
 /// Adds a server for each group, and one to each subnet that has none then.
 pub(crate) fn add(desk: &mut Desk) {
@@ -27,24 +28,56 @@ pub(crate) fn add(desk: &mut Desk) {
         let network = desk.some_network("servers to try the groups with need a network");
         subnet_of_its_own(desk, &network);
     }
-    let groups: Vec<String> = desk.draft.security_groups.keys().take(PROBES_MAX).cloned().collect();
-    let mut counts: BTreeMap<String, usize> =
-        desk.draft.subnets.keys().map(|name| (name.clone(), 0)).collect();
-    for group in groups {
-        let Some(subnet) = place(desk, &group, &counts) else { return };
-        probe(desk, &subnet, &group);
-        *counts.entry(subnet).or_default() += 1;
+    let mut places: BTreeMap<String, Place> = BTreeMap::new();
+    for (name, subnet) in &desk.draft.subnets {
+        places.insert(name.clone(), Place { probes: 0, left: capacity(subnet) });
     }
-    let left = PROBES_MAX.saturating_sub(desk.draft.workloads.len());
-    for (subnet, _) in counts.into_iter().filter(|(_, count)| *count == 0).take(left) {
-        let group = open_group(desk);
+    let taken = desk.draft.workloads.values().flat_map(|workload| {
+        let further = workload.interfaces.iter().map(|one| &one.subnet);
+        further.chain([&workload.subnet])
+    });
+    for subnet in taken {
+        if let Some(place) = places.get_mut(subnet) {
+            place.left = place.left.saturating_sub(1);
+        }
+    }
+    let groups: Vec<String> = desk.draft.security_groups.keys().take(PROBES_MAX).cloned().collect();
+    let mut count = 0;
+    for group in groups {
+        let Some(subnet) = chosen(desk, &group, &places) else { break };
+        probe(desk, &subnet, &group);
+        if let Some(place) = places.get_mut(&subnet) {
+            place.probes += 1;
+            place.left = place.left.saturating_sub(1);
+        }
+        count += 1;
+    }
+    let mut open = None;
+    let empty = places.into_iter().filter(|(_, place)| place.probes == 0 && place.left > 0);
+    for (subnet, _) in empty.take(PROBES_MAX.saturating_sub(count)) {
+        let group = open.get_or_insert_with(|| open_group(desk)).clone();
         probe(desk, &subnet, &group);
     }
 }
 
+/// What a subnet has of servers, and of room.
+struct Place {
+    probes: usize,
+    left: u64,
+}
+
+/// How many workloads a subnet has addresses for.
+fn capacity(subnet: &Subnet) -> u64 {
+    let v4 = subnet.cidrs.iter().filter_map(|prefix| match prefix {
+        IpNet::V4(v4) => Some((1_u64 << (32 - v4.prefix_len())).saturating_sub(RESERVED_COUNT)),
+        IpNet::V6(_) => None,
+    });
+    v4.reduce(u64::saturating_add).unwrap_or(u64::MAX)
+}
+
 /// The subnet in which a group is tried: of its own network, public if the internet is let in, and
 /// with few servers so far.
-fn place(desk: &Desk, group: &str, counts: &BTreeMap<String, usize>) -> Option<String> {
+fn chosen(desk: &Desk, group: &str, places: &BTreeMap<String, Place>) -> Option<String> {
     let group = desk.draft.security_groups.get(group)?;
     let is_open = group.ingress.iter().any(|rule| match &rule.side {
         Side::All => true,
@@ -53,36 +86,35 @@ fn place(desk: &Desk, group: &str, counts: &BTreeMap<String, usize>) -> Option<S
     });
     let rank = |(name, subnet): &(&String, &Subnet)| {
         let away = group.home.as_ref().is_some_and(|home| *home != subnet.network);
-        let count = counts.get(*name).copied().unwrap_or(0);
-        (away, subnet.public != is_open, count)
+        let probes = places.get(*name).map_or(0, |place| place.probes);
+        (away, subnet.public != is_open, probes)
     };
-    desk.draft.subnets.iter().min_by_key(rank).map(|(name, _)| name.clone())
+    let has_room =
+        |(name, _): &(&String, &Subnet)| places.get(*name).is_some_and(|place| place.left > 0);
+    let with_room = desk.draft.subnets.iter().filter(has_room);
+    with_room.min_by_key(rank).map(|(name, _)| name.clone())
 }
 
 fn subnet_of_its_own(desk: &mut Desk, network: &str) {
     let cidr = desk.draft.networks.get(network).and_then(|network| network.cidrs.first().copied());
     let Some(cidr) = cidr else { return };
-    let length = if cidr.addr().is_ipv4() { cidr.prefix_len().clamp(8, 24) } else { 64 };
-    let Ok(cidr) = ipnet::IpNet::new(cidr.addr(), length.max(cidr.prefix_len())) else { return };
+    let (length, longest) = if cidr.addr().is_ipv4() { (24, 29) } else { (64, 64) };
+    let length = cidr.prefix_len().max(length);
+    let Some(cidr) = IpNet::new(cidr.addr(), length).ok().filter(|_| length <= longest) else {
+        return;
+    };
     let name = desk.names.claim("subnets", &[network]);
     desk.added(format!("subnets.{name}"), "servers to try the groups with stand in it");
-    let made =
-        Subnet { network: network.to_owned(), cidrs: vec![cidr.trunc()], ..Default::default() };
+    let made = Subnet { network: network.to_owned(), cidrs: vec![cidr], ..Default::default() };
     desk.draft.subnets.insert(name, made);
 }
 
-/// The group of servers that reach each other, made when the first is.
+/// The group of servers that reach each other.
 fn open_group(desk: &mut Desk) -> String {
-    let is_own = |group: &Group| group.tags.get("made-for").is_some_and(|text| text == OPEN);
-    let known = desk.draft.security_groups.iter().find(|(_, group)| is_own(group));
-    if let Some((name, _)) = known {
-        return name.clone();
-    }
-    let name = desk.names.claim("security_groups", &[OPEN]);
+    let name = desk.names.claim("security_groups", &["probes"]);
     desk.added(format!("security_groups.{name}"), "servers of subnets for which no group was left");
     let rule = Rule { matched: Match::ALL, side: Side::Group(name.clone()), note: None };
-    let tags = Tags::from([("made-for".to_owned(), OPEN.to_owned())]);
-    let made = Group { ingress: vec![rule.clone()], egress: vec![rule], tags, ..Group::default() };
+    let made = Group { ingress: vec![rule.clone()], egress: vec![rule], ..Group::default() };
     desk.draft.security_groups.insert(name.clone(), made);
     name
 }
@@ -134,6 +166,9 @@ pub(crate) fn tests(desk: &mut Desk) {
     let mut tests = Vec::new();
     let mut pairs = 0;
     for (to, target) in &draft.workloads {
+        if tests.len() >= TESTS_MAX || pairs > PAIRS_MAX {
+            break;
+        }
         let served = served(draft, target);
         for (protocol, port) in &served {
             let flow = format!("{port}/{}", protocol.name());

@@ -62,7 +62,10 @@ impl Aws<'_, '_> {
     /// Entries, which do not say of which list they are.
     fn entries(&mut self, root: At<'_>, entries: At<'_>) {
         let file = &root.document.file;
-        let by_file = self.names.iter().find(|(id, _)| id.starts_with("pl-") && file.contains(*id));
+        let by_file = self
+            .names
+            .iter()
+            .find(|((section, id), _)| *section == "prefix_lists" && file.contains(id.as_str()));
         let lists = &self.desk.draft.prefix_lists;
         let name = match by_file {
             Some((_, name)) => Some(name.clone()),

@@ -65,7 +65,7 @@ impl Aws<'_, '_> {
         self.refuse(at, &[("OwnerId", OWNER), ("PeeringOptions", options)]);
         let text = id.text()?;
         let region = at.get("Region").and_then(|region| Some((region, region.text()?)));
-        let known = self.names.get(text).cloned();
+        let known = self.referred(at, "VpcId");
         if let Some(known) = known.filter(|name| self.desk.draft.networks.contains_key(name)) {
             self.desk.exact(id, format!("the network `{known}`"));
             if let Some((at, _)) = region {
@@ -77,7 +77,7 @@ impl Aws<'_, '_> {
             return None;
         }
         let name = self.desk.names.claim("networks", &[text]);
-        self.names.insert(text.to_owned(), name.clone());
+        self.names.insert(("networks", text.to_owned()), name.clone());
         let how = format!("the network `{name}`, of which no file tells more than its CIDRs");
         self.desk.approximated(id, how);
         self.desk.added(format!("networks.{name}"), "a peering names it, and no file has it");

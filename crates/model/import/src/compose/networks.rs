@@ -10,6 +10,8 @@ use std::net::{IpAddr, Ipv4Addr};
 
 const ENGINES: &str =
     "an option of the container engine's driver; tunnels, policy and routes are Netloom's";
+/// How many prefixes there are for networks without one: 172.28.0.0/24 to 172.31.255.0/24.
+const FREE_MAX: u16 = 4 << 8;
 const REFUSED: [(&str, &str); 1] =
     [("name", "the name that the container engine gives; here it has the one of its key")];
 
@@ -126,17 +128,19 @@ pub(super) fn make(
     Some(Net { name, subnet, group, cidrs })
 }
 
-/// A prefix that no network has yet.
-fn free(desk: &Desk) -> Option<IpNet> {
-    let taken: Vec<IpNet> =
-        desk.draft.networks.values().flat_map(|network| network.cidrs.iter().copied()).collect();
-    let all = (16..=31)
-        .flat_map(|second| (0..=255).map(move |third| Ipv4Addr::new(172, second, third, 0)));
-    let prefixes = all.filter_map(|address| Ipv4Net::new(address, 24).ok()).map(IpNet::from);
-    // The first ones are what container engines take.
-    prefixes
-        .skip(12 * 256)
-        .find(|free| !taken.iter().any(|other| other.contains(free) || free.contains(other)))
+/// A prefix that no network has yet; each is looked at once.
+fn free(desk: &mut Desk) -> Option<IpNet> {
+    loop {
+        let number = u16::try_from(desk.prefixes_tried).ok().filter(|number| *number < FREE_MAX)?;
+        desk.prefixes_tried += 1;
+        let [high, low] = number.to_be_bytes();
+        let address = Ipv4Addr::new(172, 28 + high, low, 0);
+        let free = IpNet::from(Ipv4Net::new(address, 24).ok()?);
+        let mut taken = desk.draft.networks.values().flat_map(|network| &network.cidrs);
+        if !taken.any(|other| other.contains(&free) || free.contains(other)) {
+            return Some(free);
+        }
+    }
 }
 
 fn ipam(desk: &mut Desk, at: At<'_>, cidrs: &mut Vec<IpNet>) {

@@ -37,9 +37,7 @@ fn service(desk: &mut Desk, at: At<'_>, key: &str, nets: &mut Nets, project: Opt
         return;
     };
     let container = container(desk, at, key, project);
-    let is_same =
-        |other: &Workload| matches!(&other.attach, Attach::Container(name) if *name == container);
-    if desk.draft.workloads.values().any(is_same) {
+    if !desk.names.take("containers", &container) {
         desk.refuse_all(at, "another service has this container, and it is attached once");
         return;
     }
@@ -160,14 +158,9 @@ fn addresses(desk: &mut Desk, at: At<'_>, net: &Net) -> Vec<IpAddr> {
         let text = value.text().unwrap_or("");
         let parsed = text.parse::<IpAddr>().ok();
         let own = parsed.filter(|address| {
-            let mut taken = desk.draft.workloads.values().flat_map(|workload| {
-                let further = workload.interfaces.iter().filter(|one| one.subnet == net.subnet);
-                let first = (workload.subnet == net.subnet).then_some(&workload.addresses);
-                first.into_iter().chain(further.map(|one| &one.addresses)).flatten()
-            });
             net.cidrs.iter().any(|cidr| cidr.contains(address) && !is_reserved(*cidr, *address))
-                && !taken.any(|other| other == address)
                 && !addresses.iter().any(|other| other.is_ipv4() == address.is_ipv4())
+                && desk.names.take("addresses", &format!("{} {address}", net.subnet))
         });
         match own {
             Some(address) => {
@@ -218,9 +211,7 @@ fn publish(desk: &mut Desk, at: At<'_>, name: &str, made: &mut Workload) {
     let mut open: BTreeMap<(bool, u16), ()> = BTreeMap::new();
     for item in desk.items_of(at, "ports") {
         let Some((outside, inside, protocol)) = published(desk, item) else { continue };
-        let taken = desk.draft.workloads.values().flat_map(|other| &other.publish);
-        if taken.chain(&made.publish).any(|(port, other, _)| *port == outside && *other == protocol)
-        {
+        if !desk.names.take("published", &format!("{outside}/{}", protocol.name())) {
             desk.refuse_all(item, "another service, or this one, publishes the same port");
             continue;
         }

@@ -49,6 +49,27 @@ fn many_objects_of_one_name_are_imported_in_time() {
     assert!(imported.yaml.contains("  same-20000:"));
 }
 
+#[test]
+fn large_files_are_imported_in_time() {
+    let lines = |head: &str, line: &dyn Fn(usize) -> String| {
+        let lines: Vec<String> = (0..60_000).map(line).collect();
+        format!("{head}{}", lines.concat())
+    };
+    let begin = std::time::Instant::now();
+    for (file, text) in [
+        ("a.yaml", lines("services:\n", &|number| format!("  s{number}: {{}}\n"))),
+        ("a.yaml", lines("networks:\n", &|number| format!("  n{number}: {{}}\n"))),
+        ("a.yaml", lines("regions:\n", &|number| format!("  r{number}: {{}}\n"))),
+        ("a.yaml", lines("security_groups:\n", &|number| format!("  g{number}: {{}}\n"))),
+        ("a.toml", lines("[mesh]\n[vpn]\n", &|number| format!("k{number} = true\n"))),
+        ("a.py", lines("peering = 1\n", &|number| format!("a{number} = [1, 'x']\n"))),
+    ] {
+        import_with_probes(&[super::text(file, &text)]);
+    }
+    // Debug builds on a busy machine take a tenth of this; what grows with the square takes hours.
+    assert!(begin.elapsed().as_secs() < 120, "{:?}", begin.elapsed());
+}
+
 /// Sources to be mutated, small enough to be tried often.
 fn seeds() -> Vec<(&'static str, String)> {
     let read = |path: &str| std::fs::read_to_string(data().join(path)).expect("it can be read");
