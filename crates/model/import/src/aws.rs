@@ -7,6 +7,7 @@ mod groups;
 mod legs;
 mod lists;
 mod peerings;
+mod public;
 mod routes;
 mod rows;
 mod subnets;
@@ -58,6 +59,7 @@ pub(crate) fn import(desk: &mut Desk, roots: &[At<'_>]) {
     aws.gateways();
     aws.nat_gateways();
     aws.route_tables();
+    aws.public_subnets();
     aws.security_groups();
     aws.network_acls();
     for root in roots {

@@ -5,5 +5,5 @@ mod network;
 mod peering;
 
 pub(crate) use firewall::{firewall, groups, side};
-pub(crate) use network::network;
+pub(crate) use network::{network, sites};
 pub(crate) use peering::peering;

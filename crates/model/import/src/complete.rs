@@ -1,7 +1,7 @@
 //! What every fabric needs and sources do not say: regions, nodes, objects that others name.
 
 use crate::desk::Desk;
-use crate::draft::{Draft, Network, Node, Region};
+use crate::draft::{Draft, Gateway, Network, Node, Region};
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -84,8 +84,29 @@ fn home(draft: &Draft) -> String {
     free.max_by_key(|(_, count)| *count).map(|(region, _)| region.clone()).unwrap_or_default()
 }
 
+/// Gives networks with public subnets the gateway that these need.
+fn internet_gateways(desk: &mut Desk) {
+    let open = desk.draft.internet_gateways.values().filter(|one| !one.egress_only);
+    let have: BTreeSet<&String> = open.map(|one| &one.network).collect();
+    let public = desk.draft.subnets.values().filter(|subnet| subnet.public);
+    let lack: BTreeSet<String> = public
+        .filter(|subnet| !have.contains(&subnet.network))
+        .map(|subnet| subnet.network.clone())
+        .collect();
+    for network in lack {
+        let name = desk.names.claim("gateways", &[&network]);
+        desk.added(
+            format!("internet_gateways.{name}"),
+            format!("`{network}` has public subnets, which need one, and no file has it"),
+        );
+        let made = Gateway { network, ..Gateway::default() };
+        desk.draft.internet_gateways.insert(name, made);
+    }
+}
+
 /// Adds what is missing.
 pub(crate) fn run(desk: &mut Desk) {
+    internet_gateways(desk);
     if desk.draft.regions.is_empty() {
         desk.draft.regions.insert("local".to_owned(), Region::default());
         desk.added("regions.local", "a fabric has a region; no file names one");

@@ -79,6 +79,12 @@ impl Desk {
         at.children()
     }
 
+    /// Whether a map stands there, or nothing; all else is refused.
+    pub(crate) fn is_object(&mut self, at: At<'_>) -> bool {
+        self.entries(at);
+        at.is_map() || at.is_nothing()
+    }
+
     /// The items of a list.
     pub(crate) fn items<'a>(&mut self, at: At<'a>) -> Vec<At<'a>> {
         if !at.is_list() && !at.is_nothing() {

@@ -151,6 +151,7 @@ impl Import<'_> {
         of(Kind::Firewall).into_iter().for_each(|root| blackroad::firewall(&mut desk, root));
         of(Kind::Peering).into_iter().for_each(|root| blackroad::peering(&mut desk, root));
         of(Kind::Bolt).into_iter().for_each(|root| bolt::import(&mut desk, root));
+        of(Kind::RegionsNetwork).into_iter().for_each(|root| blackroad::sites(&mut desk, root));
         complete::run(&mut desk);
         if self.with_probes {
             probes::add(&mut desk);

@@ -51,16 +51,6 @@ impl Aws<'_, '_> {
             if let Some(zone) = self.desk.take(at, "AvailabilityZone", "the subnet's `zone`") {
                 made.zone = self.desk.zone(&network, zone);
             }
-            if let Some(public) = at.get("MapPublicIpOnLaunch") {
-                made.public = public.text() == Some("true");
-                if made.public {
-                    let how = "`public: true`; routes to the internet are those of its table, and \
-                               workloads are reached through the gateway's nodes, not by own addresses";
-                    self.desk.approximated(public, how);
-                } else {
-                    self.desk.exact(public, "not `public`");
-                }
-            }
             for key in ["AssignIpv6AddressOnCreation", "Ipv6Native"] {
                 if let Some(value) = at.get(key) {
                     let how = "a workload gets an address of each of its subnet's prefixes";

@@ -19,7 +19,8 @@ type Called = BTreeMap<String, String>;
 
 /// Groups by their names.
 pub(crate) fn groups(desk: &mut Desk, at: At<'_>) {
-    let entries = desk.entries(at);
+    let mut entries = desk.entries(at);
+    entries.retain(|entry| desk.is_object(*entry));
     let mut called = Called::new();
     for entry in &entries {
         let Some(key) = entry.key() else { continue };

@@ -2,29 +2,22 @@
 
 use crate::desk::Desk;
 use crate::document::At;
-use crate::draft::{Gateway, Network, Node, Subnet};
+use crate::draft::{Network, Node, Subnet};
 use crate::scalar;
 use ipnet::IpNet;
 use std::collections::BTreeSet;
 
-/// Imports the file.
+/// Imports the networks of a file.
 pub(crate) fn network(desk: &mut Desk, root: At<'_>) {
-    let Some(regions) = root.get("regions") else { return };
-    let mut seen = BTreeSet::new();
-    let all: Vec<At<'_>> = desk
-        .entries(regions)
-        .into_iter()
-        .filter(|at| at.key().is_some_and(|key| seen.insert(key)))
-        .collect();
-    let mut sites = Vec::new();
-    for at in all {
-        let Some(called) = at.key() else { continue };
-        desk.entries(at);
+    for (at, called) in regions(desk, root) {
+        if !desk.is_object(at) {
+            continue;
+        }
         let region = desk.region(called);
-        if at.key() != Some(region.as_str()) {
-            desk.approximated(at, format!("a region, called `{region}`: names are DNS labels"));
-        } else {
+        if called == region {
             desk.exact(at, "a region");
+        } else {
+            desk.approximated(at, format!("a region, called `{region}`: names are DNS labels"));
         }
         let zones = zones(desk, at, &region);
         if let Some(cidr) = at.get("vpc_cidr") {
@@ -32,12 +25,27 @@ pub(crate) fn network(desk: &mut Desk, root: At<'_>) {
         } else if let Some(subnets) = at.get("subnets") {
             desk.refuse_all(subnets, "subnets are part of a network, and there is no `vpc_cidr`");
         }
-        sites.push((at, region));
     }
-    // Whether a site's prefix can be reached is known when all networks are.
-    for (at, region) in sites {
+}
+
+/// Imports the edge sites of a file. Whether a site's prefix can be reached is known when all
+/// networks are.
+pub(crate) fn sites(desk: &mut Desk, root: At<'_>) {
+    for (at, called) in regions(desk, root) {
+        if !desk.is_object(at) {
+            continue;
+        }
+        let region = desk.region(called);
         edge(desk, at, &region);
     }
+}
+
+/// The regions of a file, each once.
+fn regions<'a>(desk: &mut Desk, root: At<'a>) -> Vec<(At<'a>, &'a str)> {
+    let all = root.get("regions").map(|all| desk.entries(all)).unwrap_or_default();
+    let mut seen = BTreeSet::new();
+    let named = all.into_iter().filter_map(|at| Some((at, at.key()?)));
+    named.filter(|(_, key)| seen.insert(*key)).collect()
 }
 
 fn zones(desk: &mut Desk, at: At<'_>, region: &str) -> Vec<String> {
@@ -104,15 +112,6 @@ fn tier(desk: &mut Desk, at: At<'_>, network: &str, zones: &[String]) {
             Subnet { network: network.to_owned(), cidrs, zone, public, ..Subnet::default() };
         desk.tag(&mut made.tags, "tier", called);
         desk.draft.subnets.insert(name, made);
-        if public && !desk.draft.internet_gateways.values().any(|one| one.network == network) {
-            let gateway = desk.names.claim("gateways", &[network]);
-            desk.added(
-                format!("internet_gateways.{gateway}"),
-                format!("`{network}` has public subnets, which need one"),
-            );
-            let made = Gateway { network: network.to_owned(), ..Gateway::default() };
-            desk.draft.internet_gateways.insert(gateway, made);
-        }
     }
 }
 

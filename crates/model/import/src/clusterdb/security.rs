@@ -22,7 +22,9 @@ pub(crate) fn security(desk: &mut Desk, root: At<'_>) {
 }
 
 fn network_acl(desk: &mut Desk, at: At<'_>) {
-    desk.entries(at);
+    if !desk.is_object(at) {
+        return;
+    }
     let network = desk.some_network("a network ACL belongs to a network");
     let mut made = NetworkAcl { network: network.clone(), ..NetworkAcl::default() };
     for (keys, is_ingress) in [(["inbound", "ingress"], true), (["outbound", "egress"], false)] {

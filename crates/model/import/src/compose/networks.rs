@@ -29,7 +29,9 @@ pub(super) fn networks(desk: &mut Desk, root: At<'_>) -> Nets {
 }
 
 fn network(desk: &mut Desk, at: At<'_>, key: &str) -> Option<Net> {
-    desk.entries(at);
+    if !desk.is_object(at) {
+        return None;
+    }
     let mut cidrs = Vec::new();
     if let Some(ipam) = at.get("ipam") {
         self::ipam(desk, ipam, &mut cidrs);

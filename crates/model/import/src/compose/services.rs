@@ -25,7 +25,9 @@ pub(super) fn services(desk: &mut Desk, root: At<'_>, nets: &mut Nets, project: 
 }
 
 fn service(desk: &mut Desk, at: At<'_>, key: &str, nets: &mut Nets, project: Option<&str>) {
-    desk.entries(at);
+    if !desk.is_object(at) {
+        return;
+    }
     if let Some(mode) = at.get("network_mode") {
         let why = "it shares another's stack, or has none: attach it as `host` or not at all";
         desk.refuse_all(mode, why);

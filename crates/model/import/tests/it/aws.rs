@@ -45,6 +45,7 @@ fn networks_and_subnets_have_all_their_prefixes_and_names_of_their_tags() {
         ("Vpcs[0].CidrBlockAssociationSet[2].CidrBlock", Outcome::Refused),
         ("Vpcs[1].EncryptionControl.Mode", Outcome::Refused),
         ("Subnets[0].MapPublicIpOnLaunch", Outcome::Approximated),
+        ("Subnets[3].MapPublicIpOnLaunch", Outcome::Exact),
         ("Subnets[1].MapPublicIpOnLaunch", Outcome::Exact),
         ("Subnets[4].CidrBlock", Outcome::Refused),
         ("NextToken", Outcome::Refused),
@@ -72,7 +73,7 @@ fn routes_lead_where_they_led_or_say_why_not() {
         ],
     );
     for (route, word) in
-        [(4, "transit"), (5, "instance"), (6, "WireGuard"), (7, "Outposts"), (3, "prefix list")]
+        [(5, "transit"), (6, "instance"), (7, "WireGuard"), (8, "Outposts"), (4, "prefix list")]
     {
         let path = format!("RouteTables[1].Routes[{route}]");
         assert_eq!(outcome(&imported, &path), Outcome::Refused, "{path}");
@@ -80,7 +81,7 @@ fn routes_lead_where_they_led_or_say_why_not() {
     }
     assert_eq!(outcome(&imported, "RouteTables[0].Routes[0].GatewayId"), Outcome::Exact);
     assert_eq!(
-        outcome(&imported, "RouteTables[1].Routes[7].ShinyNewField.Deep[1]"),
+        outcome(&imported, "RouteTables[1].Routes[8].ShinyNewField.Deep[1]"),
         Outcome::Refused
     );
     assert_eq!(outcome(&imported, "RouteTables[1].Associations[1].GatewayId"), Outcome::Refused);
@@ -181,4 +182,21 @@ fn parts_without_their_network_say_which_file_is_missing() {
         assert_eq!(outcome(&imported, &path), Outcome::Refused, "{path}");
         assert!(words(&imported, &path).contains("describe-vpcs"), "{}", words(&imported, &path));
     }
+}
+
+#[test]
+fn public_addresses_without_a_route_to_the_internet_make_no_public_subnet() {
+    let mut sources = sources();
+    let tables = text(
+        "tables.json",
+        &String::from_utf8(sources[3].bytes.clone()).unwrap().replace("igw-0aaa", "igw-9aaa"),
+    );
+    assert!(String::from_utf8_lossy(&sources[3].bytes).contains("RouteTables"));
+    sources[3] = tables;
+    let imported = import(&sources);
+    assert!(!imported.yaml.contains("public: true"), "{}", imported.yaml);
+    assert!(words(&imported, "Subnets[0].MapPublicIpOnLaunch").starts_with("not `public`"));
+    // Without any table, the subnet's own word is all there is.
+    sources.remove(3);
+    assert!(import(&sources).yaml.contains("public: true"));
 }

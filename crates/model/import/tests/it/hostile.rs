@@ -70,6 +70,23 @@ fn large_files_are_imported_in_time() {
     assert!(begin.elapsed().as_secs() < 120, "{:?}", begin.elapsed());
 }
 
+#[test]
+fn objects_of_wrong_types_are_refused_and_not_made() {
+    for (file, path) in [
+        ("regions:\n  made: 5\n  b: { vpc_cidr: 10.0.0.0/16 }\n", "regions.made"),
+        ("services:\n  made: [5]\n  b: {}\n", "services.made"),
+        ("services: {}\nnetworks:\n  made: 5\n  b: {}\n", "networks.made"),
+        ("security:\n  network_acls:\n    made: 5\n", "security.network_acls.made"),
+        ("security_groups:\n  made: 5\n", "security_groups.made"),
+        ("network:\n  vpc: 5\n  subnets: [{ cidr: 10.0.0.0/24 }]\n", "network.vpc"),
+        ("network:\n  vpc: 5\n  subnets: [{ cidr: 10.0.0.0/24 }]\n", "network.subnets[0].cidr"),
+    ] {
+        let imported = import(&[text("a.yaml", file)]);
+        assert_eq!(outcome(&imported, path), Outcome::Refused, "{file}");
+        assert!(!imported.yaml.contains("  made:"), "{}", imported.yaml);
+    }
+}
+
 /// Sources to be mutated, small enough to be tried often.
 fn seeds() -> Vec<(&'static str, String)> {
     let read = |path: &str| std::fs::read_to_string(data().join(path)).expect("it can be read");

@@ -199,5 +199,5 @@ proptest! {
 fn all_files_together_load() {
     let mut sources: Vec<Source> = CASES.iter().map(|file| source(file)).collect();
     sources.extend(aws());
-    fabric(&import_with_probes(&sources));
+    holds(&import_with_probes(&sources));
 }
