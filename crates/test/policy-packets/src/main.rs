@@ -17,6 +17,11 @@ const FABRICS_PER_FAULT: u64 = 60;
 fn main() -> anyhow::Result<ExitCode> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.split_first() {
+        Some((first, rest)) if first == "--print" => {
+            let seed = rest.first().context("--print needs a seed")?.parse()?;
+            std::io::stdout().write_all(netloom_testkit::random_networks::yaml(seed).as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
         Some((first, rest)) if first == "--inside" => {
             let (folder, rest) = rest.split_first().context("--inside needs a folder")?;
             inside(Path::new(folder), rest)
