@@ -2,7 +2,7 @@
 
 use crate::protocol::{Report, TestReport};
 use netloom_model::Fabric;
-use netloom_model::fabric::{Expectation, Party, PolicyTest, Protocol};
+use netloom_model::fabric::{Attach, Expectation, Party, PolicyTest, Protocol};
 use netloom_plan::input::PlanInput;
 use netloom_plan::reach::{self, Answer, Flow};
 use netloom_sys::namespace::{NamespaceHandle, SpawnOptions, spawn_in};
@@ -22,6 +22,23 @@ fn involves_stock_peer(fabric: &Fabric, test: &PolicyTest) -> bool {
         Party::Node(_) | Party::Internet | Party::Address(_) => false,
     };
     is_stock(&test.from) || is_stock(&test.to)
+}
+
+/// Whether nothing need listen at the end of a test: outside nobody serves on every port, and a lab
+/// holds the places of containers and of others' namespaces without what runs in them. Such an end
+/// that refuses has been reached; what the fabric denies is prohibited instead.
+fn nobody_serves(fabric: &Fabric, party: &Party) -> bool {
+    match party {
+        Party::Workload(name) => {
+            let attach = match &fabric.workloads[name].attach {
+                Attach::Interface { of } => &fabric.workloads[of].attach,
+                attach => attach,
+            };
+            matches!(attach, Attach::Container { .. } | Attach::Netns { .. })
+        }
+        Party::Node(_) => false,
+        Party::Internet | Party::Address(_) => true,
+    }
 }
 
 /// Runs probes by the executable.
@@ -80,7 +97,9 @@ impl Prober {
         let seen = std::thread::scope(|scope| {
             let runs: Vec<_> = answers
                 .iter()
-                .map(|answer| scope.spawn(|| self.probe(test, answer.destination, report)))
+                .map(|answer| {
+                    scope.spawn(|| self.probe(test, input.fabric, answer.destination, report))
+                })
                 .collect();
             runs.into_iter().filter_map(|run| run.join().ok()).collect::<Vec<Seen>>()
         });
@@ -102,7 +121,7 @@ impl Prober {
         }
     }
 
-    fn probe(&self, test: &PolicyTest, to: IpAddr, report: &Report) -> Seen {
+    fn probe(&self, test: &PolicyTest, fabric: &Fabric, to: IpAddr, report: &Report) -> Seen {
         let Some(namespace) = self.namespace_of(&test.from, report) else {
             let detail = "the sender has no namespace here".to_owned();
             return Seen { tried: false, arrived: false, has_refused: false, detail };
@@ -120,9 +139,7 @@ impl Prober {
         };
         arguments.extend(["--timeout".into(), PROBE_TIMEOUT.into()]);
         let seen = self.run(&Probe { namespace, resolv_conf: None, arguments });
-        // Outside nobody serves on every port: a host that refuses has been reached.
-        let is_outside = matches!(test.to, Party::Internet | Party::Address(_));
-        let arrived = seen.arrived || is_outside && seen.has_refused;
+        let arrived = seen.arrived || seen.has_refused && nobody_serves(fabric, &test.to);
         Seen { arrived, ..seen }
     }
 
@@ -215,4 +232,41 @@ fn words(test: &PolicyTest) -> String {
         (Protocol::Icmp | Protocol::All | Protocol::Tcp | Protocol::Udp, _) => "icmp".to_owned(),
     };
     format!("{} -> {} {flow}", party(&test.from), party(&test.to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_a_lab_has_no_program_for_may_refuse() {
+        let text = "\
+version: 1
+fabric: trial
+regions: { north: {} }
+networks: { app: { cidr: [10.1.0.0/16] } }
+subnets: { one: { network: app, cidr: [10.1.1.0/24] }, two: { network: app, cidr: [10.1.2.0/24] } }
+nodes: { alpha: { region: north, roles: [control] } }
+security_groups: { open: { ingress: [{ protocol: all, from: all }] } }
+workloads:
+  web: { node: alpha, subnet: one, security_groups: [open], attach: { serve: { http: 80 } } }
+  box:
+    node: alpha
+    subnet: one
+    security_groups: [open]
+    interfaces: { two: { subnet: two, security_groups: [open] } }
+    attach: { container: { name: box } }
+";
+        let loaded =
+            netloom_model::load(&["trial.yaml".to_owned()], |_| Ok(text.as_bytes().to_vec()));
+        let fabric = loaded.fabric.unwrap();
+        let serves_nobody = |name: &str| {
+            let mut names = fabric.workloads.keys();
+            let found = names.find(|key| **key == *name).unwrap();
+            nobody_serves(&fabric, &Party::Workload(found.clone()))
+        };
+        assert!(serves_nobody("box") && serves_nobody("box-two"));
+        assert!(!serves_nobody("web"));
+        assert!(nobody_serves(&fabric, &Party::Internet));
+    }
 }

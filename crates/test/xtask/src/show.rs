@@ -8,6 +8,7 @@ mod drift;
 mod faults;
 mod figures;
 mod gateway_failover;
+mod imports;
 mod installed;
 mod kill_storm;
 mod main_job;
@@ -46,12 +47,13 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 26] = [
+const SHOWS: [Show; 27] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
     networks_vs_packets::SHOW,
     gateway_failover::SHOW,
+    imports::SHOW,
     no_cleartext::SHOW,
     drift::SHOW,
     wireguard_matrix::SHOW,
