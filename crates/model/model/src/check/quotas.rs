@@ -20,6 +20,7 @@ pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
         }
     }
     desk.objects();
+    desk.prefix_lists();
     desk.tables_and_acls();
     desk.groups();
 }
@@ -79,6 +80,23 @@ impl Desk<'_> {
         for (network, count) in counts {
             let Some(entry) = self.declared.networks.get(network) else { continue };
             self.judge(&entry.span, &format!("{what} in `{network}`"), count, of);
+        }
+    }
+
+    /// Lists that hold more than they say that they ever will.
+    fn prefix_lists(&mut self) {
+        for (name, list) in &self.declared.prefix_lists {
+            let (list, count) = (&list.value, list.value.entries.len());
+            let Some(most) = list.entries_max.as_ref().filter(|most| count > most.value) else {
+                continue;
+            };
+            self.decoder.error(
+                code::QUOTA,
+                &most.span,
+                format!("`{name}` has {count} entries: at most {}", most.value),
+                "rules that name the list are counted as that many, so it may not have more",
+                "raise `max_entries`, or remove entries",
+            );
         }
     }
 
