@@ -7,7 +7,7 @@ use crate::promise::Promise;
 use crate::protocol::PeerStatus;
 use anyhow::{Context as _, bail};
 use netloom_base::{Seed, Time};
-use netloom_node::{NetworkId, PeerConfig};
+use netloom_node::{Exit, NetworkId, PeerConfig};
 use netloom_plan::peers::{Cipher, PeerPlan};
 use netloom_plan::{NetworkPlan, NodePlan};
 use netloom_sys::Executor;
@@ -96,6 +96,7 @@ impl NodeTunnels {
                 key_rotation: network.key_rotation,
                 device: executor.take_tunnel(&network.tunnel),
                 peers: self.peers(name, network)?,
+                exits: exits(network),
                 timestamp_floors: self.floors(name, network),
                 calls: self.calls(name, network),
             };
@@ -120,6 +121,7 @@ impl NodeTunnels {
             PeerConfig {
                 endpoint: peer.endpoint.or_else(|| self.memory.peer(name, &public_key).endpoint),
                 allowed: peer.allowed.clone(),
+                leads_to: peer.leads_to.clone(),
                 keepalive: peer.keepalive,
                 suite: suite(peer.cipher),
                 is_node: true,
@@ -195,6 +197,18 @@ impl NodeTunnels {
         });
         (peers.collect(), device)
     }
+}
+
+/// Where a network's packets go that are for nobody in it: to nodes whose keys are known.
+fn exits(network: &NetworkPlan) -> Vec<Exit> {
+    let key =
+        |node: &String| network.peers.get(node).map(|peer| PublicKey::from_bytes(peer.public_key));
+    let exits = network.exits.iter().map(|exit| Exit {
+        from: exit.from,
+        to: exit.to,
+        peers: exit.nodes.iter().filter_map(key).collect(),
+    });
+    exits.filter(|exit| !exit.peers.is_empty()).collect()
 }
 
 /// The keys of all peers of a network.

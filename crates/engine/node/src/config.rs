@@ -49,6 +49,8 @@ pub struct PeerConfig {
     /// Which inner addresses are its own: packets to them go to it, and it may send from no
     /// other. A longer prefix of another peer takes precedence.
     pub allowed: Vec<IpNet>,
+    /// Prefixes that it leads to: it may send from what of them no peer owns.
+    pub leads_to: Vec<IpNet>,
     /// Send something at least this often.
     pub keepalive: Option<Duration>,
     /// What sessions are sealed with that this side starts. AES-GCM only where it is known that the
@@ -57,6 +59,17 @@ pub struct PeerConfig {
     /// Whether it is known to be a node like this one, with which messages are exchanged inside the
     /// tunnel ([`netloom_path`]). A stock peer gets none.
     pub is_node: bool,
+}
+
+/// Where packets go whose destination no peer owns.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Exit {
+    /// What they come from; the longest prefix counts.
+    pub from: IpNet,
+    /// What they are for; of those with one source, the longest prefix counts.
+    pub to: IpNet,
+    /// The peers that take them. The first one is used until it is down, then the first that is not.
+    pub peers: Vec<PublicKey>,
 }
 
 impl Default for NodeConfig {
@@ -80,6 +93,7 @@ impl PeerConfig {
             psk: None,
             endpoint: None,
             allowed: Vec::new(),
+            leads_to: Vec::new(),
             keepalive: None,
             suite: Suite::default(),
             is_node: false,

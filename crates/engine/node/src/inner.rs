@@ -36,6 +36,7 @@ impl Node {
         out: &mut Outbound,
     ) {
         out.clear();
+        let network_id = network;
         let Some(network) = self.networks.get(&network) else {
             for _ in 0..batch.len() {
                 self.counters.drop_packet(DropReason::UnknownNetwork);
@@ -46,7 +47,12 @@ impl Node {
         let mut last = None;
         for index in 0..batch.len() {
             let (peer, is_syn) = match route(network, batch, index, &mut last) {
-                Ok(routed) => routed,
+                Ok(routed) => {
+                    if let Some(exit) = routed.exit.filter(|exit| !out.exits.contains(exit)) {
+                        out.exits.push(exit);
+                    }
+                    (routed.peer, routed.is_syn)
+                }
                 Err(reason) => {
                     self.counters.drop_packet(reason);
                     out.assigned.push(DROPPED);
@@ -76,6 +82,9 @@ impl Node {
             }
         }
         out.arrange();
+        if !out.exits.is_empty() {
+            self.used_exits(now, network_id, &out.exits);
+        }
         self.reserve(now, batch, out);
         if !out.oversize.is_empty() {
             self.handle_oversize(now, batch, out);
@@ -122,30 +131,48 @@ impl Node {
     }
 }
 
+/// Where a packet goes.
+struct Routed {
+    peer: PeerId,
+    is_syn: bool,
+    /// The exit that it leaves by, if its destination is nobody's.
+    exit: Option<usize>,
+}
+
+/// Whom the packet before went from and to, and where.
+type Before = ((IpAddr, IpAddr), PeerId, Option<usize>);
+
 /// The peer of a packet's destination, and whether it is a SYN of TCP.
 fn route(
     network: &Network,
     batch: &PacketBatch,
     index: usize,
-    last: &mut Option<(IpAddr, PeerId)>,
-) -> Result<(PeerId, bool), DropReason> {
+    last: &mut Option<Before>,
+) -> Result<Routed, DropReason> {
     let packet = batch.packet(index);
     let view = IpView::parse(packet).ok_or(DropReason::NotIp)?;
     let is_syn = is_syn(&view);
     if packet.len() > network.mtu_bytes || !has_room(batch, index, network.mtu_bytes) {
         return Err(DropReason::TooLong);
     }
-    if let Some((destination, peer)) = last
-        && *destination == view.destination
+    let ends = (view.source, view.destination);
+    if let Some((before, peer, exit)) = last
+        && *before == ends
     {
-        return Ok((*peer, is_syn));
+        return Ok(Routed { peer: *peer, is_syn, exit: *exit });
     }
     if is_to_node(packet) {
         return Err(DropReason::ForeignMessage);
     }
-    let (_, peer) = network.routes.longest_match(view.destination).ok_or(DropReason::NoRoute)?;
-    *last = Some((view.destination, *peer));
-    Ok((*peer, is_syn))
+    let (peer, exit) = match network.routes.longest_match(view.destination) {
+        Some((_, peer)) => (*peer, None),
+        None => {
+            let (place, key) = network.exits.of(ends.0, ends.1).ok_or(DropReason::NoRoute)?;
+            (*network.peers.get(&key).ok_or(DropReason::NoRoute)?, Some(place))
+        }
+    };
+    *last = Some((ends, peer, exit));
+    Ok(Routed { peer, is_syn, exit })
 }
 
 /// Whether a packet begins a connection of TCP (RFC 9293 §3.1).

@@ -66,6 +66,7 @@
 
 mod config;
 mod counters;
+mod exits;
 #[doc(hidden)]
 pub mod fuzz;
 mod handshakes;
@@ -82,7 +83,7 @@ mod strangers;
 mod update;
 
 pub use config::{
-    NetworkConfig, NetworkId, NodeConfig, PeerConfig, PeerId, SetNetworkError, SetPeerError,
+    Exit, NetworkConfig, NetworkId, NodeConfig, PeerConfig, PeerId, SetNetworkError, SetPeerError,
 };
 pub use counters::{Counters, DropReason};
 pub use inbound::{Arrival, Inbound};

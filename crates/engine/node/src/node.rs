@@ -2,6 +2,7 @@
 
 use crate::config::{NetworkId, NodeConfig, PeerConfig, PeerId};
 use crate::counters::{Counters, DropReason};
+use crate::exits::Exits;
 use crate::handshakes::WaitingHandshake;
 use crate::limits::OUTPUT_QUEUE_MAX;
 use crate::path::{MessageTransmit, Path};
@@ -90,6 +91,8 @@ pub(crate) struct Network {
     pub(crate) key_rotation: Duration,
     pub(crate) peers: BTreeMap<PublicKey, PeerId>,
     pub(crate) routes: PrefixTrie<PeerId>,
+    /// Where packets go whose destination is in none of them.
+    pub(crate) exits: Exits,
 }
 
 pub(crate) struct Peer {
@@ -151,7 +154,12 @@ impl Node {
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             peer.deadline = None;
             peer.tunnel.handle_timeout(now, wall, &mut self.indexes);
+            let was_down = peer.is_down();
             peer.handle_path_timeout(now);
+            let (network, is_down) = (peer.network, peer.is_down());
+            if is_down && !was_down {
+                self.choose_exits(network);
+            }
             self.settle_path(now, id);
             self.settle(id);
         }

@@ -23,6 +23,8 @@ pub struct Outbound {
     order: Vec<u32>,
     /// Packets that are longer than the path to their peer takes.
     pub(crate) oversize: Vec<(PeerId, u32)>,
+    /// Exits that packets of the batch leave by.
+    pub(crate) exits: Vec<usize>,
 }
 
 #[derive(Debug)]
@@ -79,6 +81,7 @@ impl Outbound {
         self.assigned.clear();
         self.order.clear();
         self.oversize.clear();
+        self.exits.clear();
     }
 
     /// The packets to send, by destination; packets that are in no group are not to be sent.

@@ -164,8 +164,12 @@ impl Node {
         }
         let has_data = inbound.delivered.len() > start || !inbound.messages.is_empty();
         let network = peer.network;
+        let was_down = peer.heard();
         peer.tunnel.received(now, from, index, has_data, bytes, &mut self.indexes);
         self.settle(id);
+        if was_down {
+            self.choose_exits(network);
+        }
         if !inbound.messages.is_empty() {
             self.handle_messages(now, id, batch, inbound);
         }
@@ -196,7 +200,10 @@ impl Node {
             };
             let source = view.source;
             let is_own = last == Some(source)
-                || network.routes.longest_match(source).is_some_and(|(_, owner)| *owner == id);
+                || match network.routes.longest_match(source) {
+                    Some((_, owner)) => *owner == id,
+                    None => peer.config.leads_to.iter().any(|prefix| prefix.contains(&source)),
+                };
             if !is_own {
                 self.counters.drop_packet(DropReason::ForeignSource);
                 continue;

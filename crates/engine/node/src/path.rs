@@ -8,7 +8,7 @@ use netloom_base::Time;
 use netloom_path::canary::Heard;
 use netloom_path::message::HEADER_BYTES;
 use netloom_path::path_mtu::PATH_BYTES_ASSUMED;
-use netloom_path::{Canary, KeyExchange, PathMtu, Reassembly, Segmentation};
+use netloom_path::{Canary, KeyExchange, Liveness, PathMtu, Reassembly, Segmentation};
 use netloom_wireguard::TunnelEvent;
 use netloom_wireguard::message::DATA_OVERHEAD_BYTES;
 use std::net::SocketAddr;
@@ -24,6 +24,8 @@ pub(crate) struct Path {
     heard: Heard,
     reassembly: Reassembly,
     pub(crate) exchange: KeyExchange,
+    /// Whether it answers, where packets go to another peer if it does not.
+    pub(crate) liveness: Liveness,
     /// Whether the peer has said, since the last handshake, that it takes packets whose checksum is left out.
     takes_partial: bool,
     /// Whether it is this end that asks for keys.
@@ -50,6 +52,7 @@ impl Path {
             heard: Heard::default(),
             reassembly: Reassembly::default(),
             exchange: KeyExchange::default(),
+            liveness: Liveness::default(),
             takes_partial: false,
             asks,
             next_packet: 0,
@@ -90,8 +93,12 @@ impl Peer {
     /// When the path has something to do.
     pub(crate) fn path_timeout(&self) -> Option<Time> {
         let path = self.path.as_ref()?;
-        let machines =
-            [path.mtu.poll_timeout(), path.canary.poll_timeout(), path.exchange.poll_timeout()];
+        let machines = [
+            path.mtu.poll_timeout(),
+            path.canary.poll_timeout(),
+            path.exchange.poll_timeout(),
+            path.liveness.poll_timeout(),
+        ];
         machines.into_iter().flatten().min()
     }
 
@@ -101,7 +108,21 @@ impl Peer {
             path.mtu.handle_timeout(now);
             path.canary.handle_timeout(now);
             path.exchange.handle_timeout(now);
+            path.liveness.handle_timeout(now);
         }
+    }
+
+    /// Something came from it; gives whether it was thought to be down.
+    pub(crate) fn heard(&mut self) -> bool {
+        let Some(path) = &mut self.path else { return false };
+        let was_down = path.liveness.is_down();
+        path.liveness.heard();
+        was_down
+    }
+
+    /// Whether it is watched, and does not answer.
+    pub(crate) fn is_down(&self) -> bool {
+        self.path.as_ref().is_some_and(|path| path.liveness.is_down())
     }
 
     /// What is sent to the peer in a batch may be due for a check of the path. Gives how datagrams are put

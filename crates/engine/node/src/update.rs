@@ -2,6 +2,7 @@
 //! changes.
 
 use crate::config::{NetworkConfig, NetworkId, PeerConfig, PeerId, SetNetworkError, SetPeerError};
+use crate::exits::Exits;
 use crate::limits::{ALLOWED_PREFIXES_MAX, MTU_BYTES_MIN, NETWORKS_MAX, PEERS_MAX};
 use crate::node::{Network, Node, Peer};
 use ipnet::IpNet;
@@ -55,7 +56,8 @@ impl Node {
         } else {
             let (peers, routes) = (BTreeMap::new(), PrefixTrie::new());
             let (mtu_bytes, key_rotation) = (*mtu_bytes, *key_rotation);
-            let network = Network { identity, mtu_bytes, key_rotation, peers, routes };
+            let exits = Exits::default();
+            let network = Network { identity, mtu_bytes, key_rotation, peers, routes, exits };
             self.networks.insert(id, network);
         }
         Ok(())

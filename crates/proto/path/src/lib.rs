@@ -17,6 +17,7 @@ pub mod canary;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod key_exchange;
+pub mod liveness;
 pub mod message;
 pub mod mss;
 pub mod oversize;
@@ -25,6 +26,7 @@ pub mod reassembly;
 
 pub use canary::{Canary, Round, Segmentation};
 pub use key_exchange::KeyExchange;
+pub use liveness::Liveness;
 pub use message::Message;
 pub use oversize::Oversize;
 pub use path_mtu::{PATH_BYTES_MIN, PathMtu, Probe};

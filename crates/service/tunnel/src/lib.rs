@@ -15,7 +15,7 @@ pub mod traffic;
 
 use driver::{Command, Driver};
 use netloom_base::{Seed, WallTime};
-use netloom_node::{NetworkId, PeerConfig, PeerStatus, SetNetworkError, SetPeerError};
+use netloom_node::{Exit, NetworkId, PeerConfig, PeerStatus, SetNetworkError, SetPeerError};
 use netloom_sys::poll::Waker;
 use netloom_sys::tunnel::{TunnelDevice, TunnelKind, TunnelOffloads};
 use netloom_sys::udp::{UdpError, UdpSocket};
@@ -81,6 +81,8 @@ pub struct NetworkSetup {
     pub device: Option<TunnelDevice>,
     /// Its peers by name.
     pub peers: BTreeMap<String, PeerConfig>,
+    /// Where packets go whose destination no peer owns.
+    pub exits: Vec<Exit>,
     /// The newest handshake of each peer that an earlier run has seen: older ones are replays.
     pub timestamp_floors: BTreeMap<PublicKey, Tai64n>,
     /// Peers that are called at once: they have a session that an earlier run of this end has lost.

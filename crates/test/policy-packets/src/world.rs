@@ -129,6 +129,7 @@ impl World {
                 key_rotation: KEY_ROTATION,
                 device: executor.take_tunnel(&planned.tunnel),
                 peers: peers.collect(),
+                exits: Vec::new(),
                 timestamp_floors: BTreeMap::new(),
                 calls: BTreeSet::new(),
             };

@@ -55,6 +55,7 @@ impl OurEnd {
             key_rotation: KEY_ROTATION,
             device,
             peers,
+            exits: Vec::new(),
             timestamp_floors: BTreeMap::new(),
             calls: BTreeSet::new(),
         };

@@ -250,6 +250,7 @@ impl Server {
             key_rotation: self.key_rotation,
             device: None,
             peers,
+            exits: Vec::new(),
             timestamp_floors: BTreeMap::new(),
             calls: BTreeSet::new(),
         })

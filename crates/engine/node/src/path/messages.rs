@@ -8,8 +8,8 @@ use crate::node::Node;
 use netloom_base::packet::IpView;
 use netloom_base::{PacketBatch, Time};
 use netloom_path::canary::TAIL;
-use netloom_path::message::is_to_node;
-use netloom_path::{Message, Oversize, Round};
+use netloom_path::message::{HEADER_BYTES, is_to_node};
+use netloom_path::{Liveness, Message, Oversize, Round};
 use netloom_wireguard::Transmit;
 
 impl Node {
@@ -41,6 +41,16 @@ impl Node {
             let packet_bytes = u16::try_from(probe.packet_bytes).unwrap_or(u16::MAX);
             Message::Probe { id: probe.id, packet_bytes }.encode(&mut packet);
             self.messages.extend(peer.tunnel.seal_packet(now, &packet).map(alone));
+        }
+        if let Some(id) = path.liveness.poll_probe() {
+            packet.clear();
+            let packet_bytes = u16::try_from(HEADER_BYTES + 8).unwrap_or(u16::MAX);
+            Message::Probe { id, packet_bytes }.encode(&mut packet);
+            match peer.tunnel.seal_packet(now, &packet) {
+                Some(transmit) => self.messages.push_back(alone(transmit)),
+                // Without a session there is nobody to ask, until one is there.
+                None => peer.tunnel.call(now),
+            }
         }
         while let Some(round) = path.canary.poll_question() {
             packet.clear();
@@ -96,7 +106,10 @@ impl Node {
             }
             Message::ProbeAnswer { id, packet_bytes, takes_partial } => {
                 path.takes_partial = takes_partial;
-                path.mtu.answered(now, id, usize::from(packet_bytes));
+                // That it came at all is what probes of liveness are for.
+                if !Liveness::is_number(id) {
+                    path.mtu.answered(now, id, usize::from(packet_bytes));
+                }
             }
             Message::CanaryPart { round, is_alone, place, .. } => {
                 path.heard.part(round, is_alone, place);
@@ -124,7 +137,12 @@ impl Node {
                 }
                 let view = IpView::parse(&whole).filter(|view| view.total_bytes == whole.len())?;
                 let owner = network.routes.longest_match(view.source);
-                if owner.is_none_or(|(_, owner)| *owner != id) {
+                let leads_to = &peer.config.leads_to;
+                let is_own = match owner {
+                    Some((_, owner)) => *owner == id,
+                    None => leads_to.iter().any(|prefix| prefix.contains(&view.source)),
+                };
+                if !is_own {
                     self.counters.drop_packet(DropReason::ForeignSource);
                 } else {
                     self.counters.opened_packets += 1;

@@ -70,7 +70,7 @@ impl Driver {
         setup: NetworkSetup,
     ) -> Result<(), TunnelServiceError> {
         let NetworkSetup { name, private_key, mtu_bytes, key_rotation, .. } = setup;
-        let NetworkSetup { device, peers, timestamp_floors, calls, .. } = setup;
+        let NetworkSetup { device, peers, exits, timestamp_floors, calls, .. } = setup;
         let now = monotonic_now();
         let config = NetworkConfig { private_key, mtu_bytes, key_rotation };
         self.node
@@ -92,6 +92,7 @@ impl Driver {
             self.node.remove_peer(id, &key);
         }
         self.set_peers(id, &name, peers)?;
+        self.node.set_exits(id, exits);
         for (key, floor) in timestamp_floors {
             self.node.set_timestamp_floor(id, &key, floor);
         }
