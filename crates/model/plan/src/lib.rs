@@ -9,6 +9,7 @@
 #![forbid(unsafe_code)]
 
 pub mod assumed;
+pub mod findings;
 pub mod firewall;
 pub mod input;
 pub mod membership;

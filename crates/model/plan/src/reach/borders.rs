@@ -3,13 +3,10 @@
 use super::StepKind;
 use super::steps::{Place, Walk};
 use netloom_model::fabric::{AclRule, Name, NetworkAcl, Protocol, Subnet};
-use netloom_policy::acl;
+use netloom_policy::acl::{self, CLIENT_PORTS};
 use netloom_policy::packet_set::transport;
 use netloom_policy::{Direction, IntervalSet};
 use std::net::IpAddr;
-
-/// Ports that clients call from unless told otherwise (`net.ipv4.ip_local_port_range`).
-const CLIENT_PORTS: (u16, u16) = (32_768, 60_999);
 
 /// A subnet whose border a packet crosses, and the ACL there.
 struct Border<'a> {
