@@ -121,7 +121,7 @@ impl NodeTunnels {
             PeerConfig {
                 endpoint: peer.endpoint.or_else(|| self.memory.peer(name, &public_key).endpoint),
                 allowed: peer.allowed.clone(),
-                leads_to: peer.leads_to.clone(),
+                sends_from: peer.sends_from.clone(),
                 keepalive: peer.keepalive,
                 suite: suite(peer.cipher),
                 is_node: true,

@@ -1,6 +1,6 @@
 //! The commands and their arguments.
 
-use crate::{check, documents, explain, host, lab, node, probe, wireguard};
+use crate::{check, documents, explain, host, import, lab, node, probe, wireguard};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -16,6 +16,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Check a fabric's files: all errors at once, each with its cause and solution.
     Check(check::Check),
+    /// Make a fabric's file of files of others, with an account of what became of each of their keys.
+    Import(import::ImportFiles),
     /// Explain each step of a flow's way, and the line of the file that decides.
     Explain(explain::Explain),
     /// Run fabrics on this machine, in private namespaces, without root.
@@ -106,6 +108,7 @@ pub(crate) enum Command {
 pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Check(arguments) => Ok(check::run(&arguments)),
+        Command::Import(arguments) => import::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Lab(command) => lab::run(command),
         Command::Up(arguments) => host::up(&arguments),

@@ -6,6 +6,7 @@ mod command;
 mod documents;
 mod explain;
 mod host;
+mod import;
 mod lab;
 mod node;
 mod output;

@@ -49,8 +49,8 @@ pub struct PeerConfig {
     /// Which inner addresses are its own: packets to them go to it, and it may send from no
     /// other. A longer prefix of another peer takes precedence.
     pub allowed: Vec<IpNet>,
-    /// Prefixes that it leads to: it may send from what of them no peer owns.
-    pub leads_to: Vec<IpNet>,
+    /// Prefixes outside of the network from which it may send: from what of them no peer owns.
+    pub sends_from: Vec<IpNet>,
     /// Send something at least this often.
     pub keepalive: Option<Duration>,
     /// What sessions are sealed with that this side starts. AES-GCM only where it is known that the
@@ -93,7 +93,7 @@ impl PeerConfig {
             psk: None,
             endpoint: None,
             allowed: Vec::new(),
-            leads_to: Vec::new(),
+            sends_from: Vec::new(),
             keepalive: None,
             suite: Suite::default(),
             is_node: false,

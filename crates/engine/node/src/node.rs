@@ -100,6 +100,8 @@ pub(crate) struct Peer {
     /// As declared, so that repeating it changes nothing.
     pub(crate) config: PeerConfig,
     pub(crate) tunnel: Tunnel,
+    /// Where it may send from beside its own addresses.
+    pub(crate) sends_from: PrefixTrie<()>,
     /// Once anything has been sent to a node.
     pub(crate) path: Option<Box<Path>>,
     pub(crate) deadline: Option<Time>,

@@ -202,7 +202,7 @@ impl Node {
             let is_own = last == Some(source)
                 || match network.routes.longest_match(source) {
                     Some((_, owner)) => *owner == id,
-                    None => peer.config.leads_to.iter().any(|prefix| prefix.contains(&source)),
+                    None => peer.sends_from.longest_match(source).is_some(),
                 };
             if !is_own {
                 self.counters.drop_packet(DropReason::ForeignSource);

@@ -201,7 +201,9 @@ impl Node {
         for prefix in &config.allowed {
             network.routes.insert(*prefix, id);
         }
-        let peer = Peer { network: network_id, config, tunnel, path: None, deadline: None };
+        let sends_from = config.sends_from.iter().map(|prefix| (*prefix, ())).collect();
+        let (network, path, deadline) = (network_id, None, None);
+        let peer = Peer { network, config, tunnel, sends_from, path, deadline };
         self.peers.insert(id, Box::new(peer));
         Ok(id)
     }
@@ -222,6 +224,9 @@ impl Node {
         if before.is_node != after.is_node {
             peer.path = None;
             peer.tunnel.set_agrees_keys(after.is_node);
+        }
+        if before.sends_from != after.sends_from {
+            peer.sends_from = after.sends_from.iter().map(|prefix| (*prefix, ())).collect();
         }
         peer.tunnel.set_keepalive(now, after.keepalive);
         if before.allowed != after.allowed

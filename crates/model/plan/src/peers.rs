@@ -1,9 +1,9 @@
 //! Whom a node talks to in a network: keys, endpoints, and the addresses that each peer owns.
 
 use crate::input::PlanInput;
-use crate::ways::{self, Way};
+use crate::ways::{self, Way, Ways};
 use ipnet::IpNet;
-use netloom_model::fabric::{Name, NextHop, Workload};
+use netloom_model::fabric::{Advertised, Gateway, Name, NextHop, Workload};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -20,8 +20,9 @@ pub struct PeerPlan {
     pub endpoint: Option<SocketAddr>,
     /// Addresses that it owns: packets to them go to it, and only it may send from them.
     pub allowed: Vec<IpNet>,
-    /// Prefixes outside of the network that it leads to: it may send from what of them nobody owns.
-    pub leads_to: Vec<IpNet>,
+    /// Addresses outside of the network from which it may send: of its workloads in peered networks, and
+    /// of what it leads to.
+    pub sends_from: Vec<IpNet>,
     /// How often to send something when there is nothing to send.
     pub keepalive: Option<Duration>,
     /// What sessions with it are sealed with.
@@ -85,8 +86,8 @@ pub(crate) fn peer(
     Some(PeerPlan {
         public_key: *entry.public_keys.get(network)?,
         endpoint: endpoint(input, node, other),
-        allowed: owned(input, other, network, input.networks_of(node)),
-        leads_to: led_to(input, other, network),
+        allowed: owned(input, other, network),
+        sends_from: sends_from(input, other, network, input.networks_of(node)),
         keepalive: needs_keepalive(input, node, other).then_some(KEEPALIVE),
         cipher: cipher(input, node, other),
     })
@@ -155,8 +156,9 @@ pub fn exits(input: &PlanInput<'_>, node: &str, network: &str) -> Vec<Exit> {
     let local: BTreeSet<&Name> =
         input.workloads_of(network, node).map(|(_, workload)| &workload.subnet).collect();
     let mut exits = Vec::new();
+    let ways = Ways::of(input.fabric, network);
     for subnet in local.into_iter().filter_map(|name| input.fabric.subnets.get(name)) {
-        for way in ways::of_subnet(input.fabric, subnet) {
+        for way in ways.of_subnet(subnet) {
             let nodes = exit_nodes(input, &way);
             if nodes.is_empty() || nodes.iter().any(|other| other == node) {
                 continue;
@@ -187,16 +189,49 @@ fn exit_nodes(input: &PlanInput<'_>, way: &Way) -> Vec<Name> {
     }
 }
 
-/// The prefixes that nodes of a network lead to: addresses outside of it that a node may send from.
-fn led_to(input: &PlanInput<'_>, node: &str, network: &str) -> Vec<IpNet> {
+/// The addresses outside of a network from which a node may send into it: those of its workloads in peered
+/// networks, as far as these are among the networks `joined` by who asks, and the prefixes that it leads to.
+fn sends_from(
+    input: &PlanInput<'_>,
+    node: &str,
+    network: &str,
+    joined: &BTreeSet<Name>,
+) -> Vec<IpNet> {
     let fabric = input.fabric;
     let mut prefixes: BTreeSet<IpNet> = BTreeSet::new();
-    for subnet in fabric.subnets.values().filter(|subnet| subnet.network == network) {
-        let ways = ways::of_subnet(fabric, subnet);
-        let here = ways.iter().filter(|way| exit_nodes(input, way).iter().any(|one| one == node));
-        prefixes.extend(here.map(|way| way.to));
+    for (.., other) in fabric.peers_of(network).filter(|(.., other)| joined.contains(*other)) {
+        let workloads = input.workloads_of(other, node);
+        let addresses = workloads.flat_map(|(name, _)| input.addresses(name).iter().copied());
+        prefixes.extend(addresses.map(IpNet::from));
     }
+    prefixes.extend(led_to(input, node, network));
     prefixes.into_iter().collect()
+}
+
+/// The prefixes that a node leads to for a network, whichever of its subnets have a route there.
+fn led_to<'a>(
+    input: &PlanInput<'a>,
+    node: &'a str,
+    network: &'a str,
+) -> impl Iterator<Item = IpNet> + use<'a> {
+    let fabric = input.fabric;
+    let own = fabric.gateways_of(network);
+    let own = own.filter(move |(_, gateway)| gateway.nodes.iter().any(|one| one == node));
+    let families = |gateway: &'a Gateway| {
+        [false, true].into_iter().filter(move |ipv6| ways::serves(gateway, *ipv6))
+    };
+    let everything = own.flat_map(move |(_, gateway)| families(gateway).map(ways::default_route));
+    let declared = fabric.nodes.get(node).into_iter().flat_map(|node| &node.advertise);
+    let behind =
+        declared.filter(move |one| one.networks.is_empty() || one.networks.contains(network));
+    let tables = fabric.route_tables.values().filter(move |table| table.network == network);
+    let hops = tables.flat_map(|table| &table.routes).filter(move |route| match &route.via {
+        NextHop::Workload(name) => {
+            fabric.workloads.get(name).is_some_and(|workload| workload.node == node)
+        }
+        _ => false,
+    });
+    everything.chain(behind.map(Advertised::reached_as)).chain(hops.map(|route| route.to))
 }
 
 /// Whether packets of a network leave it at a node for the node's own stack.
@@ -216,26 +251,13 @@ pub fn is_door(input: &PlanInput<'_>, node: &str, network: &str) -> bool {
 
 /// The addresses of a node and its workloads in a network, as single-address prefixes, and what is
 /// behind its stock peers.
-///
-/// What its workloads in peered networks send comes out of this one too, as far as those are among the
-/// networks `joined` by who asks.
-pub fn owned(
-    input: &PlanInput<'_>,
-    node: &str,
-    network: &str,
-    joined: &BTreeSet<Name>,
-) -> Vec<IpNet> {
+pub fn owned(input: &PlanInput<'_>, node: &str, network: &str) -> Vec<IpNet> {
     let workloads = || input.workloads_of(network, node);
     let addresses = workloads().flat_map(|(name, _)| input.addresses(name).iter().copied());
     let behind = workloads().flat_map(|(_, workload)| workload.advertise.iter().copied());
-    let peers = input.fabric.peers_of(network).filter(|(.., other)| joined.contains(*other));
-    let peered = peers.flat_map(|(.., other)| {
-        input.workloads_of(other, node).flat_map(|(name, _)| input.addresses(name).iter().copied())
-    });
     let stack = input.stack_networks_of(node).contains(network);
     let own = stack.then(|| input.node_address(node).into());
-    let mut owned: Vec<IpNet> =
-        addresses.chain(peered).chain(own).map(IpNet::from).chain(behind).collect();
+    let mut owned: Vec<IpNet> = addresses.chain(own).map(IpNet::from).chain(behind).collect();
     owned.sort_unstable();
     owned
 }

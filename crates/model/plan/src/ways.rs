@@ -30,9 +30,33 @@ pub enum Origin {
     Propagated,
 }
 
+/// The ways of a network's subnets: what they have in common is found once.
+#[derive(Clone, Debug)]
+pub struct Ways<'a> {
+    fabric: &'a Fabric,
+    propagated: Vec<Way>,
+}
+
+impl<'a> Ways<'a> {
+    /// Those of a network.
+    pub fn of(fabric: &'a Fabric, network: &str) -> Self {
+        Self { fabric, propagated: propagated(fabric, network) }
+    }
+
+    /// The routes of a subnet of it, each destination once. The network's own prefixes are not among
+    /// them: they are local always.
+    pub fn of_subnet(&self, subnet: &Subnet) -> Vec<Way> {
+        of_subnet_with(self.fabric, subnet, &self.propagated)
+    }
+}
+
 /// The routes of a subnet, each destination once. The network's own prefixes are not among them:
 /// they are local always.
 pub fn of_subnet(fabric: &Fabric, subnet: &Subnet) -> Vec<Way> {
+    Ways::of(fabric, &subnet.network).of_subnet(subnet)
+}
+
+fn of_subnet_with(fabric: &Fabric, subnet: &Subnet, propagated: &[Way]) -> Vec<Way> {
     let mut ways: BTreeMap<IpNet, Way> = BTreeMap::new();
     let mut add = |way: Way| {
         ways.entry(way.to).or_insert(way);
@@ -56,7 +80,7 @@ pub fn of_subnet(fabric: &Fabric, subnet: &Subnet) -> Vec<Way> {
             add(Way { to: default_route(ipv6), via, origin: Origin::Subnet, span });
         }
     }
-    propagated(fabric, &subnet.network).into_iter().for_each(add);
+    propagated.iter().cloned().for_each(add);
     ways.into_values().collect()
 }
 

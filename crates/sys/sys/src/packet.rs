@@ -5,7 +5,7 @@ use crate::system;
 use crate::tunnel::link_address;
 use std::ffi::CString;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 
 /// Asked for, beyond `net.core.rmem_max` where that is allowed, so that a capture misses nothing.
@@ -148,15 +148,17 @@ impl AsFd for PacketSocket {
 /// thread's network namespace.
 pub fn inject_packet(packet: &[u8]) -> Result<(), PacketError> {
     let invalid = || PacketError::Send { source: io::ErrorKind::InvalidInput.into() };
-    let destination: IpAddr = match packet.first().map(|byte| byte >> 4) {
-        Some(4) => {
-            let bytes = packet.get(16..20).and_then(|bytes| bytes.first_chunk::<4>());
-            Ipv4Addr::from(*bytes.ok_or_else(invalid)?).into()
-        }
-        Some(6) => {
-            let bytes = packet.get(24..40).and_then(|bytes| bytes.first_chunk::<16>());
-            Ipv6Addr::from(*bytes.ok_or_else(invalid)?).into()
-        }
+    let v4 = |at: usize| {
+        let bytes = packet.get(at..at + 4).and_then(|bytes| bytes.first_chunk::<4>());
+        bytes.map(|bytes| IpAddr::from(*bytes)).ok_or_else(invalid)
+    };
+    let v6 = |at: usize| {
+        let bytes = packet.get(at..at + 16).and_then(|bytes| bytes.first_chunk::<16>());
+        bytes.map(|bytes| IpAddr::from(*bytes)).ok_or_else(invalid)
+    };
+    let (source, destination) = match packet.first().map(|byte| byte >> 4) {
+        Some(4) => (v4(12)?, v4(16)?),
+        Some(6) => (v6(8)?, v6(24)?),
         _ => return Err(invalid()),
     };
     let ipv6 = destination.is_ipv6();
@@ -164,6 +166,11 @@ pub fn inject_packet(packet: &[u8]) -> Result<(), PacketError> {
     // This protocol means that the header is in the packet.
     let fd = system::socket(family, libc::SOCK_RAW, libc::IPPROTO_RAW)
         .map_err(|source| PacketError::Socket { source })?;
+    let (own, own_length) = RawAddress::new(SocketAddr::new(source, 0), ipv6);
+    // Routes may depend on the source, which the kernel takes from the socket. One that is not of this
+    // namespace cannot be bound, and is sent all the same.
+    // SAFETY: the address lives through the call, and its length is passed.
+    let _ = unsafe { libc::bind(fd.as_raw_fd(), own.as_ptr(), own_length) };
     let (target, length) = RawAddress::new(SocketAddr::new(destination, 0), ipv6);
     // SAFETY: packet and address live through the call, and their lengths are passed.
     let sent = system::check_count(unsafe {

@@ -10,6 +10,8 @@ use std::net::IpAddr;
 
 /// Source ports (and ICMP identifiers) begin here; each flow of a fabric has its own.
 pub const FIRST_ID: u16 = 20_000;
+/// The same where ports matter that clients call from.
+pub const FIRST_CLIENT_PORT: u16 = 40_100;
 
 /// Protocols of flows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +53,14 @@ pub struct Trial {
     pub obstacle: Option<StepKind>,
     /// What was seen.
     pub arrived: bool,
+    /// The packet as it arrived.
+    pub seen: Option<Vec<u8>>,
+    /// Whether answers get back, if it arrives.
+    pub answer_expected: bool,
+    /// Whether the answer got back.
+    pub answered: bool,
+    /// Whether it is the answer that is looked for.
+    pub is_answer: bool,
 }
 
 impl fmt::Display for Trial {
@@ -67,7 +77,20 @@ impl fmt::Display for Trial {
             self.destination,
             if self.expected { "allowed" } else { "denied" },
             if self.arrived { "arrived" } else { "did not arrive" },
-        )
+        )?;
+        if self.arrived {
+            let word = |yes: bool| if yes { "is" } else { "is not" };
+            write!(
+                f,
+                "; the answer {} to come back, and {} there",
+                word(self.answer_expected),
+                word(self.answered)
+            )?;
+        }
+        match self.obstacle {
+            Some(kind) => write!(f, " (obstacle: {kind:?})"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -133,6 +156,10 @@ fn one(
         expected: false,
         obstacle: None,
         arrived: false,
+        seen: None,
+        answer_expected: true,
+        answered: false,
+        is_answer: false,
     };
     judge(world, &mut trial)?;
     Some(trial)
@@ -143,6 +170,12 @@ fn end(dice: &mut Dice, workloads: &[&Name], nodes: &[&Name]) -> Party {
         return Party::Node((*dice.pick(nodes)).clone());
     }
     Party::Workload((*dice.pick(workloads)).clone())
+}
+
+/// The trial with what the engine says of it, if it can be asked.
+pub fn judged(world: &World, mut trial: Trial) -> Option<Trial> {
+    judge(world, &mut trial)?;
+    Some(trial)
 }
 
 /// Asks the engine.
@@ -164,15 +197,38 @@ fn judge(world: &World, trial: &mut Trial) -> Option<()> {
         _ => reach::reach(input, &flow)
             .ok()?
             .into_iter()
-            .find(|a| a.source == trial.source && a.destination == trial.destination),
+            .find(|a| a.destination == trial.destination),
     })?;
-    trial.expected = answer.passes() && !trial.middle;
+    // What leaves by a gateway for a local network elsewhere is nobody's out there.
+    let leaves = answer.steps.iter().any(|step| step.kind == StepKind::Gateway);
+    if leaves && trial.destination != IpAddr::from(netloom_lab::underlay::INTERNET_ADDRESS) {
+        return None;
+    }
+    let obstacle = answer.obstacle().map(|step| step.kind);
+    trial.answer_expected = answer.passes();
+    trial.expected = matches!(obstacle, None | Some(StepKind::Answer)) && !trial.middle;
     // A middle segment is dropped before policy is asked, and in a counter of its own.
-    trial.obstacle = answer.obstacle().filter(|_| !trial.middle).map(|step| step.kind);
+    trial.obstacle = obstacle.filter(|_| !trial.middle);
+    trial.source = answer.source;
     Some(())
 }
 
 impl Trial {
+    /// The answer to it as a trial: the other way round.
+    pub(crate) fn turned(&self) -> Self {
+        Self {
+            sender: self.receiver.clone(),
+            receiver: self.sender.clone(),
+            obstacle: None,
+            is_answer: true,
+            ..self.clone()
+        }
+    }
+
+    pub(crate) fn is_udp(&self) -> bool {
+        self.protocol == FlowProtocol::Udp
+    }
+
     /// The packet.
     pub fn packet(&self) -> Vec<u8> {
         let id = self.id.to_be_bytes();
@@ -211,20 +267,68 @@ impl Trial {
         with_header(self.source, self.destination, protocol, &segment)
     }
 
+    /// Whether a packet is the answer, as the one who has called expects it.
+    fn is_answered_by(&self, view: &netloom_base::packet::IpView<'_>) -> bool {
+        let at = if self.protocol == FlowProtocol::Icmp { 4 } else { 2 };
+        let same_kind = match self.protocol {
+            FlowProtocol::Tcp => view.protocol == 6,
+            FlowProtocol::Udp => view.protocol == 17,
+            FlowProtocol::Icmp => matches!(view.payload.first(), Some(0 | 129)),
+        };
+        same_kind
+            && view.source == self.destination
+            && view.destination == self.source
+            && view.payload.get(at..at + 2) == Some(&self.id.to_be_bytes())
+    }
+
     /// Whether a packet that was seen on the receiver's link is this one.
     pub fn is(&self, packet: &[u8]) -> bool {
         let Some(view) = netloom_base::packet::IpView::parse(packet) else { return false };
+        if self.is_answer {
+            return self.is_answered_by(&view);
+        }
         let at = if self.protocol == FlowProtocol::Icmp { 4 } else { 0 };
         let same_kind = match self.protocol {
             FlowProtocol::Tcp => view.protocol == 6,
             FlowProtocol::Udp => view.protocol == 17,
             FlowProtocol::Icmp => matches!(view.payload.first(), Some(8 | 128)),
         };
+        // What leaves the fabric comes out with other addresses.
+        let is_outside = matches!(self.receiver, Party::Address(_));
         same_kind
-            && view.source == self.source
-            && view.destination == self.destination
+            && (is_outside || view.source == self.source && view.destination == self.destination)
             && view.payload.get(at..at + 2) == Some(&self.id.to_be_bytes())
     }
+}
+
+/// The packet that answers one that arrived: a SYN-ACK, a datagram, an echo reply.
+pub fn answer(packet: &[u8]) -> Option<Vec<u8>> {
+    let view = netloom_base::packet::IpView::parse(packet)?;
+    let mut segment = view.payload.to_vec();
+    let checksum_at = match view.protocol {
+        6 | 17 => {
+            let (source, destination) = (segment.get(..2)?.to_vec(), segment.get(2..4)?.to_vec());
+            segment[..2].copy_from_slice(&destination);
+            segment[2..4].copy_from_slice(&source);
+            if view.protocol == 6 {
+                // The acknowledgement of a SYN whose number is 0.
+                segment[8..12].copy_from_slice(&1u32.to_be_bytes());
+                segment[13] = 0x12;
+            }
+            if view.protocol == 6 { 16 } else { 6 }
+        }
+        _ => {
+            segment[0] = if view.source.is_ipv4() { 0 } else { 129 };
+            2
+        }
+    };
+    segment[checksum_at..checksum_at + 2].copy_from_slice(&[0, 0]);
+    let sum = match view.protocol {
+        1 => checksum::internet(&segment),
+        protocol => checksum::transport(view.destination, view.source, protocol, &segment),
+    };
+    segment[checksum_at..checksum_at + 2].copy_from_slice(&sum.to_be_bytes());
+    Some(with_header(view.destination, view.source, view.protocol, &segment))
 }
 
 fn with_header(source: IpAddr, destination: IpAddr, protocol: u8, segment: &[u8]) -> Vec<u8> {

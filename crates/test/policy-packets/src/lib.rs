@@ -5,6 +5,7 @@
 //! that is seen on the receiver's link has arrived; one that is not has not.
 #![forbid(unsafe_code)]
 
+pub mod beyond;
 pub mod explain;
 pub mod fault;
 pub mod flow;
@@ -28,6 +29,8 @@ pub struct Settings {
     pub flows: usize,
     /// A fault planted into every plan.
     pub fault: Option<Fault>,
+    /// Whether fabrics have peerings, gateways, network ACLs, edges; their answers are tried too.
+    pub networks: bool,
     /// Whether to end at the first disagreement.
     pub stop_early: bool,
     /// The `netloom` executable, to ask `explain` about some flows of each fabric.
@@ -51,6 +54,10 @@ pub struct Tally {
     pub across_nodes: u64,
     /// Flows by protocol: TCP, UDP, ICMP.
     pub protocols: [u64; 3],
+    /// Answers that were sent, and how many of them came back.
+    pub answers: [u64; 2],
+    /// Flows that were allowed to what is outside, or by a peering.
+    pub beyond: u64,
     /// Disagreements, with what reproduces them.
     pub disagreements: Vec<String>,
     /// Flows that the command `explain` was asked about.
@@ -105,19 +112,35 @@ fn try_fabric(
     run_dir: &Path,
     tally: &mut Tally,
 ) -> anyhow::Result<()> {
-    let text = yaml(seed, Size::default());
+    let text = match settings.networks {
+        true => netloom_testkit::random_networks::yaml(seed),
+        false => yaml(seed, Size::default()),
+    };
     let fabric = netloom_testkit::fabric(&text);
     let folder = run_dir.join(seed.to_string());
     let mut world = World::build(fabric, &folder, settings.fault)?;
-    let mut trials = flow::choose(&world, seed, settings.flows);
+    let mut trials = match settings.networks {
+        true => beyond::choose(&world, seed, settings.flows),
+        false => flow::choose(&world, seed, settings.flows),
+    };
     if trials.len() < settings.flows {
         return world.remove();
     }
-    world.send(&mut trials)?;
+    match settings.networks {
+        true => world.converse(&mut trials)?,
+        false => world.send(&mut trials)?,
+    }
     tally.fabrics += 1;
     for trial in &trials {
         tally.count(trial);
-        if trial.arrived != trial.expected {
+        let answers = settings.networks && trial.arrived;
+        if answers {
+            tally.answers[0] += 1;
+            tally.answers[1] += u64::from(trial.answered);
+            tally.beyond += u64::from(world.is_beyond(trial));
+        }
+        let is_answered_otherwise = answers && trial.answered != trial.answer_expected;
+        if trial.arrived != trial.expected || is_answered_otherwise {
             tally.disagreements.push(format!("seed {seed}: {trial}"));
         }
     }

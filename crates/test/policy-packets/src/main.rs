@@ -59,6 +59,7 @@ fn inside(folder: &Path, arguments: &[String]) -> anyhow::Result<ExitCode> {
         fabrics: number("--fabrics", 500)?,
         flows: usize::try_from(number("--flows", 44)?)?,
         fault: None,
+        networks: arguments.iter().any(|argument| argument == "--networks"),
         stop_early: false,
         explain: arguments
             .iter()
@@ -137,6 +138,9 @@ fn report(tally: &Tally) -> bool {
         ("tcp", tcp),
         ("udp", udp),
         ("icmp", icmp),
+        ("answers sent", tally.answers[0]),
+        ("answers that came back", tally.answers[1]),
+        ("allowed into another network or out", tally.beyond),
         ("disagreements", tally.disagreements.len() as u64),
         ("explained", tally.explained),
         ("explained otherwise", tally.explained_otherwise.len() as u64),

@@ -42,7 +42,17 @@ pub struct World {
     directory: Directory,
     keys: BTreeMap<(Name, Name), PrivateKey>,
     ground: Executor,
+    ground_plan: HostState,
     nodes: BTreeMap<Name, Node>,
+}
+
+/// Who has a namespace.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Seat {
+    /// The ground: the internet, a region's router.
+    Ground,
+    /// A node.
+    Node(Name),
 }
 
 struct Node {
@@ -74,7 +84,9 @@ impl World {
         ground.execute(&diff(&ground_plan.host, &HostState::default()))?;
         let keys = setting::keys(&fabric);
         let directory = setting::directory(&ground_plan, &keys);
-        let mut world = Self { fabric, leases, directory, keys, ground, nodes: BTreeMap::new() };
+        let ground_plan = ground_plan.host;
+        let nodes = BTreeMap::new();
+        let mut world = Self { fabric, leases, directory, keys, ground, ground_plan, nodes };
         let names: Vec<Name> = world.fabric.nodes.keys().cloned().collect();
         for name in names {
             let node = world.start(&name, run_dir, fault)?;
@@ -118,6 +130,8 @@ impl World {
                 let config = PeerConfig {
                     endpoint: peer.endpoint,
                     allowed: peer.allowed.clone(),
+                    sends_from: peer.sends_from.clone(),
+                    keepalive: peer.keepalive,
                     ..PeerConfig::new(PublicKey::from_bytes(peer.public_key))
                 };
                 (name.clone(), config)
@@ -129,7 +143,7 @@ impl World {
                 key_rotation: KEY_ROTATION,
                 device: executor.take_tunnel(&planned.tunnel),
                 peers: peers.collect(),
-                exits: Vec::new(),
+                exits: setting::exits(planned),
                 timestamp_floors: BTreeMap::new(),
                 calls: BTreeSet::new(),
             };
@@ -172,17 +186,40 @@ impl World {
         }
     }
 
-    /// The namespace of an end, and the links on which it receives.
-    fn place(&self, party: &Party) -> Option<(Name, Namespace, Vec<String>)> {
-        let node = self.node_of(party)?.clone();
-        let plan = &self.nodes.get(&node)?.plan;
-        let namespace = match party {
-            Party::Workload(name) => plan.workloads.get(name)?.namespace.clone(),
-            Party::Node(_) | Party::Internet | Party::Address(_) => Namespace::Host,
+    /// Whose namespace an end is in, which, and the links on which it receives.
+    fn place(&self, party: &Party) -> Option<(Seat, Namespace, Vec<String>)> {
+        let (seat, namespace, state) = match party {
+            Party::Address(address) => {
+                let namespace = setting::outside(&self.fabric, *address);
+                (Seat::Ground, namespace.clone(), self.ground_plan.namespaces.get(&namespace)?)
+            }
+            _ => {
+                let node = self.node_of(party)?.clone();
+                let plan = &self.nodes.get(&node)?.plan;
+                let namespace = match party {
+                    Party::Workload(name) => plan.workloads.get(name)?.namespace.clone(),
+                    Party::Node(_) | Party::Internet | Party::Address(_) => Namespace::Host,
+                };
+                let state = plan.host.namespaces.get(&namespace)?;
+                (Seat::Node(node), namespace, state)
+            }
         };
-        let links = plan.host.namespaces.get(&namespace)?.links.keys();
-        let links = links.filter(|link| *link != "lo").cloned().collect();
-        Some((node, namespace, links))
+        let links = state.links.keys().filter(|link| *link != "lo").cloned().collect();
+        Some((seat, namespace, links))
+    }
+
+    /// Does something in a namespace of a node or of the ground.
+    fn inside<T: Send>(
+        &mut self,
+        seat: &Seat,
+        namespace: &Namespace,
+        work: impl FnOnce() -> T + Send,
+    ) -> anyhow::Result<T> {
+        let executor = match seat {
+            Seat::Ground => &mut self.ground,
+            Seat::Node(node) => &mut self.nodes.get_mut(node).context("no such node")?.executor,
+        };
+        Ok(executor.namespace(namespace)?.run(work)?)
     }
 
     // === packets ===
@@ -195,14 +232,59 @@ impl World {
         let receivers = self.listen(trials)?;
         let refused_before = self.refused()?;
         for trial in &*trials {
-            let (node, namespace, _) =
+            let (seat, namespace, _) =
                 self.place(&trial.sender).context("a sender has no place")?;
-            let node = self.nodes.get_mut(&node).context("a sender has no node")?;
-            let handle = node.executor.namespace(&namespace)?;
+            let packet = trial.packet();
             // A packet that the kernel does not even take is one that does not arrive.
-            let _ = handle.run(|| inject_packet(&trial.packet()))?;
+            let _ = self.inside(&seat, &namespace, || inject_packet(&packet))?;
         }
         self.settle(trials, &receivers, refused_before)
+    }
+
+    /// Sends the packet of every trial, and an answer to each that arrived; notes which arrived, and
+    /// which answers came back. To TCP and to echo the kernel of who receives them answers itself.
+    ///
+    /// # Errors
+    /// A namespace cannot be entered.
+    pub fn converse(&mut self, trials: &mut [Trial]) -> anyhow::Result<()> {
+        let mut back: Vec<Trial> = trials.iter().map(Trial::turned).collect();
+        let receivers = self.listen(&back)?;
+        self.send(trials)?;
+        for trial in trials.iter().filter(|trial| trial.arrived && trial.is_udp()) {
+            let Some(packet) = trial.seen.as_deref().and_then(crate::flow::answer) else {
+                continue;
+            };
+            let (seat, namespace, _) = self.place(&trial.receiver).context("no place")?;
+            let _ = self.inside(&seat, &namespace, || inject_packet(&packet))?;
+        }
+        for (trial, back) in trials.iter().zip(&mut back) {
+            back.expected = trial.arrived && trial.answer_expected;
+        }
+        let refused = self.refused()?;
+        self.settle(&mut back, &receivers, refused)?;
+        for (trial, back) in trials.iter_mut().zip(&back) {
+            trial.answered = back.arrived;
+        }
+        Ok(())
+    }
+
+    /// Whether two ends are in one namespace.
+    pub fn share_a_namespace(&self, one: &Party, other: &Party) -> bool {
+        let (one, other) = (self.place(one), self.place(other));
+        one.is_some()
+            && one.map(|(seat, place, _)| (seat, place))
+                == other.map(|(seat, place, _)| (seat, place))
+    }
+
+    /// Whether a flow leaves its network.
+    pub fn is_beyond(&self, trial: &Trial) -> bool {
+        let network = |party: &Party| match party {
+            Party::Workload(name) => {
+                self.fabric.workloads.get(name).map(|one| self.fabric.network_of(one).clone())
+            }
+            _ => None,
+        };
+        network(&trial.sender) != network(&trial.receiver)
     }
 
     fn listen(&mut self, trials: &[Trial]) -> anyhow::Result<Vec<(Party, PacketSocket)>> {
@@ -211,11 +293,9 @@ impl World {
             if receivers.iter().any(|(party, _)| *party == trial.receiver) {
                 continue;
             }
-            let (node, namespace, links) = self.place(&trial.receiver).context("no receiver")?;
-            let node = self.nodes.get_mut(&node).context("a receiver has no node")?;
-            let handle = node.executor.namespace(&namespace)?;
+            let (seat, namespace, links) = self.place(&trial.receiver).context("no receiver")?;
             for link in links {
-                let socket = handle.run(|| PacketSocket::open(&link))??;
+                let socket = self.inside(&seat, &namespace, || PacketSocket::open(&link))??;
                 receivers.push((trial.receiver.clone(), socket));
             }
         }
@@ -255,6 +335,8 @@ impl World {
                     drop_reason::SPOOFED_SOURCE,
                     drop_reason::EGRESS_DENIED,
                     drop_reason::INGRESS_DENIED,
+                    drop_reason::ACL_EGRESS_DENIED,
+                    drop_reason::ACL_INGRESS_DENIED,
                 ];
                 let found = reasons.iter().filter_map(|reason| counters.get(*reason));
                 sum += found.map(|counter| counter.packets).sum::<u64>();
@@ -281,7 +363,16 @@ impl World {
 
 /// Whether the end of a denied packet is visible in a counter.
 fn is_counted(trial: &Trial) -> bool {
-    matches!(trial.obstacle, Some(StepKind::Egress | StepKind::Ingress | StepKind::SourceCheck))
+    matches!(
+        trial.obstacle,
+        Some(
+            StepKind::Egress
+                | StepKind::Ingress
+                | StepKind::SourceCheck
+                | StepKind::AclEgress
+                | StepKind::AclIngress
+        )
+    )
 }
 
 fn collect(trials: &mut [Trial], receivers: &[(Party, PacketSocket)]) {
@@ -294,7 +385,10 @@ fn collect(trials: &mut [Trial], receivers: &[(Party, PacketSocket)]) {
             }
             let packet = &frame[ETHERNET_HEADER_BYTES..captured.length];
             for trial in trials.iter_mut().filter(|trial| trial.receiver == *party) {
-                trial.arrived |= trial.is(packet);
+                if trial.is(packet) {
+                    trial.arrived = true;
+                    trial.seen.get_or_insert_with(|| packet.to_vec());
+                }
             }
         }
     }

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 pub mod random_fabric;
+pub mod random_networks;
 
 use netloom_model::{Fabric, Severity};
 

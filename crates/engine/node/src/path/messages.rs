@@ -137,10 +137,10 @@ impl Node {
                 }
                 let view = IpView::parse(&whole).filter(|view| view.total_bytes == whole.len())?;
                 let owner = network.routes.longest_match(view.source);
-                let leads_to = &peer.config.leads_to;
+                let sends_from = &peer.sends_from;
                 let is_own = match owner {
                     Some((_, owner)) => *owner == id,
-                    None => leads_to.iter().any(|prefix| prefix.contains(&view.source)),
+                    None => sends_from.longest_match(view.source).is_some(),
                 };
                 if !is_own {
                     self.counters.drop_packet(DropReason::ForeignSource);

@@ -13,6 +13,8 @@ pub(super) const METRIC_WAY: u32 = 100;
 pub(super) const METRIC_FURTHER: u32 = 200;
 /// The next hop of every routed veth, on the network's side. Entries for it are fixed.
 pub(super) const GATEWAY_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1);
+/// The next hop of what leaves a network, for another one or for the node's own stack.
+pub(super) const OUTER_GATEWAY_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 2);
 /// The same for IPv4 on the node's own stack, which has no subnet.
 pub(super) const GATEWAY_V4: Ipv4Addr = Ipv4Addr::new(169, 254, 0, 1);
 
@@ -55,12 +57,16 @@ pub(super) fn no_automatic_address(link: &str) -> String {
 }
 
 pub(super) fn add_neighbours(state: &mut NamespaceState, link: &str, v4: bool, mac: [u8; 6]) {
-    let mut add = |address: IpAddr| {
+    let v4 = v4.then_some(IpAddr::from(GATEWAY_V4));
+    for address in v4.into_iter().chain([GATEWAY_V6.into()]) {
         state.neighbours.insert(Neighbour { link: link.to_owned(), address, mac });
-    };
-    add(GATEWAY_V6.into());
-    if v4 {
-        add(GATEWAY_V4.into());
+    }
+}
+
+/// The next hops out of a network, whose namespace has the usual one itself.
+pub(super) fn add_outer_neighbours(state: &mut NamespaceState, link: &str, mac: [u8; 6]) {
+    for address in [IpAddr::from(GATEWAY_V4), OUTER_GATEWAY_V6.into()] {
+        state.neighbours.insert(Neighbour { link: link.to_owned(), address, mac });
     }
 }
 

@@ -130,12 +130,21 @@ pub(crate) fn members<'a>(input: &PlanInput<'a>, network: &str) -> Members<'a> {
             addresses.map(|address| (*address, &workload.security_groups))
         })
         .collect();
+    // Peered networks may have prefixes in common: whose an address is nobody could tell then, and it
+    // is in no group.
+    let mut peered: BTreeMap<IpAddr, Option<&'a BTreeSet<Name>>> = BTreeMap::new();
     for (.., other) in fabric.peers_of(network) {
-        members.extend(input.workloads_in(other).flat_map(|(name, workload)| {
-            let addresses = input.addresses(name).iter();
-            addresses.map(|address| (*address, &workload.security_groups))
-        }));
+        for (name, workload) in input.workloads_in(other) {
+            for address in input.addresses(name) {
+                let known = peered.entry(*address);
+                known
+                    .and_modify(|groups| *groups = None)
+                    .or_insert(Some(&workload.security_groups));
+            }
+        }
     }
+    let known = peered.into_iter().filter_map(|(address, groups)| Some((address, groups?)));
+    members.extend(known);
     for node in input.stacks_in(network) {
         members.insert(input.node_address(node).into(), &fabric.nodes[node].security_groups);
     }

@@ -1,13 +1,13 @@
 //! The ways out of a network's namespace: to peered networks, and to the node's own stack and beyond.
 
 use super::parts::{
-    GATEWAY_V4, GATEWAY_V6, METRIC_WAY, add_neighbours, default_v4, default_v6, end, link_mac,
-    network_namespace, stop, uplink_name,
+    GATEWAY_V4, GATEWAY_V6, METRIC_WAY, OUTER_GATEWAY_V6, add_outer_neighbours, default_v4,
+    default_v6, end, link_mac, network_namespace, stop, uplink_name,
 };
 use super::{Topology, border_of, routing};
 use crate::firewall::Door;
 use crate::naming::{TUNNEL, UPLINK, link_name, peering_link};
-use crate::ways::{self, Way};
+use crate::ways::{self, Way, Ways};
 use ipnet::IpNet;
 use netloom_base::hash::fnv1a;
 use netloom_model::fabric::{Advertised, GatewayKind, Name, NextHop, Subnet};
@@ -79,10 +79,11 @@ impl<'a> Topology<'a> {
             .workloads_of(network, self.node)
             .map(|(_, workload)| &workload.subnet)
             .collect();
+        let ways = Ways::of(fabric, network);
         let of_network = fabric.subnets.iter().filter(|(_, subnet)| subnet.network == network);
         of_network
             .filter_map(|(name, subnet)| {
-                let mut ways = ways::of_subnet(fabric, subnet);
+                let mut ways = ways.of_subnet(subnet);
                 if !local.contains(name) {
                     ways.retain(|way| self.leaves_here(&way.via));
                 }
@@ -129,7 +130,7 @@ impl<'a> Topology<'a> {
             gateway: Some(gateway),
             source: None,
         };
-        let next: IpAddr = if ipv6 { GATEWAY_V6.into() } else { GATEWAY_V4.into() };
+        let next: IpAddr = if ipv6 { OUTER_GATEWAY_V6.into() } else { GATEWAY_V4.into() };
         let fabric = self.input.fabric;
         let is_here = self.leaves_here(&way.via);
         match &way.via {
@@ -178,7 +179,7 @@ impl<'a> Topology<'a> {
             }
             let mac = link_mac(&theirs, &outside);
             let state = self.in_namespace(&inside);
-            add_neighbours(state, &own, true, mac);
+            add_outer_neighbours(state, &own, mac);
             for link in ["all", own.as_str()] {
                 state
                     .sysctls
@@ -201,7 +202,7 @@ impl<'a> Topology<'a> {
         let inner_mac = link_mac(UPLINK, &namespace);
         let state = self.in_namespace(&namespace);
         state.addresses.insert(Address { link: UPLINK.into(), address: transit.into() });
-        add_neighbours(state, UPLINK, true, outer_mac);
+        add_outer_neighbours(state, UPLINK, outer_mac);
         let state = self.in_namespace(&Namespace::Host);
         let kind = RouteKind::Unicast { link: link.clone(), gateway: None, source: None };
         let (table, metric) = (routing::MAIN, METRIC_WAY);

@@ -1,14 +1,17 @@
 //! What a world is set up with: keys, the directory, and sysctls that make policy stand alone.
 
 use netloom_base::Seed;
-use netloom_lab::underlay::Underlay;
+use netloom_lab::underlay::{self, Underlay};
 use netloom_model::Fabric;
 use netloom_model::fabric::Name;
+use netloom_node::Exit;
+use netloom_plan::NetworkPlan;
 use netloom_plan::input::{Directory, NodeEntry};
 use netloom_state::HostState;
 use netloom_state::host::Namespace;
-use netloom_wireguard::PrivateKey;
+use netloom_wireguard::{PrivateKey, PublicKey};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::Path;
 
 /// Bridged packets must not be what policy relies on, so their detour through it is switched off.
@@ -43,4 +46,26 @@ pub(super) fn directory(ground: &Underlay, keys: &BTreeMap<(Name, Name), Private
         NodeEntry { public_keys, endpoint: place.endpoint, ..NodeEntry::default() }
     };
     Directory { nodes: ground.nodes.keys().map(|name| (name.clone(), entry(name))).collect() }
+}
+
+/// Where a network's packets leave it, as the engine takes it.
+pub(super) fn exits(planned: &NetworkPlan) -> Vec<Exit> {
+    let key =
+        |node: &Name| planned.peers.get(node).map(|peer| PublicKey::from_bytes(peer.public_key));
+    let exits = planned.exits.iter().map(|exit| Exit {
+        from: exit.from,
+        to: exit.to,
+        peers: exit.nodes.iter().filter_map(key).collect(),
+    });
+    exits.collect()
+}
+
+/// The namespace of the ground that has an address: a region's router, for those of its local network,
+/// or the internet.
+pub(super) fn outside(fabric: &Fabric, address: IpAddr) -> Namespace {
+    let local = fabric
+        .nodes
+        .values()
+        .find(|node| node.advertise.iter().any(|one| one.reached_as().contains(&address)));
+    local.map_or_else(underlay::internet, |node| underlay::router(&node.region))
 }

@@ -24,7 +24,7 @@ const ERRORS_MIN: usize = 2;
 /// The broken files, each with a comment that says what must be found in it.
 const FOLDER: &str = "crates/model/model/tests/broken";
 /// The corpora of the fuzz harnesses, and the tests that replay each.
-const CORPORA: [(&str, &[&str]); 14] = [
+const CORPORA: [(&str, &[&str]); 15] = [
     ("model_file", &["netloom-model", "--test", "it", "corpus"]),
     ("wireguard_message", &["netloom-node", "--test", "it", "corpus"]),
     ("node_outer", &["netloom-node", "--test", "it", "corpus"]),
@@ -38,6 +38,7 @@ const CORPORA: [(&str, &[&str]); 14] = [
     ("control_protocol_stream", &["netloom-control-protocol", "--test", "it", "corpus"]),
     ("resource_payload", &["netloom-resource", "--test", "slices", "corpus"]),
     ("wg_quick_file", &["netloom-wg-quick", "--test", "import", "corpus"]),
+    ("import_file", &["netloom-import", "--test", "it", "corpus"]),
     ("netlink_reply", &["netloom-sys", "--lib", "netlink"]),
 ];
 

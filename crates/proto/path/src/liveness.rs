@@ -1,0 +1,129 @@
+//! Whether a peer that is relied on still answers: small probes while it is in use.
+//!
+//! Probes are those of the path MTU search ([`crate::Message::Probe`]) with numbers of their own, so
+//! that every node that answers the one answers the other.
+
+use netloom_base::Time;
+use std::time::Duration;
+
+/// Time from probe to probe.
+const INTERVAL: Duration = Duration::from_millis(200);
+/// Silence after which a peer counts as gone: three probes without an answer.
+const SILENCE: Duration = Duration::from_millis(700);
+/// How long after its last use a peer is still watched.
+const IN_USE: Duration = Duration::from_secs(10);
+/// Numbers of these probes have this bit; the search counts from 0 and never gets there.
+const NUMBER_BIT: u32 = 1 << 31;
+
+/// Watches one peer.
+#[derive(Clone, Debug, Default)]
+pub struct Liveness {
+    used_until: Option<Time>,
+    due: Option<Time>,
+    /// When the first probe was sent that has had no answer.
+    unanswered: Option<Time>,
+    is_down: bool,
+    number: u32,
+    probe: Option<u32>,
+}
+
+impl Liveness {
+    /// Whether a probe's number is one of these.
+    pub fn is_number(number: u32) -> bool {
+        number & NUMBER_BIT != 0
+    }
+
+    /// The peer is relied on.
+    pub fn used(&mut self, now: Time) {
+        let is_watched = self.used_until.is_some_and(|until| now < until);
+        self.used_until = Some(now + IN_USE);
+        if !is_watched {
+            // Silence while nobody asked says nothing.
+            self.unanswered = None;
+            self.due = Some(now);
+        }
+    }
+
+    /// Something came from the peer that only it can have sent.
+    pub fn heard(&mut self) {
+        self.unanswered = None;
+        self.is_down = false;
+    }
+
+    /// Whether it does not answer.
+    pub fn is_down(&self) -> bool {
+        self.is_down
+    }
+
+    /// When [`Self::handle_timeout`] is to be called.
+    pub fn poll_timeout(&self) -> Option<Time> {
+        self.due
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Time) {
+        if self.due.is_none_or(|due| now < due) {
+            return;
+        }
+        if self.used_until.is_none_or(|until| until <= now) {
+            self.due = None;
+            return;
+        }
+        let since = *self.unanswered.get_or_insert(now);
+        self.is_down |= since + SILENCE <= now;
+        self.number = (self.number + 1) & !NUMBER_BIT;
+        self.probe = Some(self.number | NUMBER_BIT);
+        self.due = Some(now + INTERVAL);
+    }
+
+    /// The number of the next probe to send.
+    pub fn poll_probe(&mut self) -> Option<u32> {
+        self.probe.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: u64) -> Time {
+        Time::ZERO + Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn silence_is_noticed_within_a_second_and_only_while_in_use() {
+        let mut peer = Liveness::default();
+        assert_eq!(peer.poll_timeout(), None);
+        peer.used(at(0));
+        let mut probes = 0;
+        for ms in 0..1_000 {
+            peer.used(at(ms));
+            peer.handle_timeout(at(ms));
+            if let Some(number) = peer.poll_probe() {
+                assert!(Liveness::is_number(number));
+                probes += 1;
+                if ms < 400 {
+                    peer.heard();
+                }
+            }
+            assert!(!peer.is_down() || ms >= 1_000 - 300, "down at {ms} ms");
+        }
+        assert_eq!(probes, 5);
+        peer.handle_timeout(at(1_200));
+        assert!(peer.is_down());
+        peer.heard();
+        assert!(!peer.is_down());
+        for ms in (1_200..12_000).step_by(100) {
+            peer.handle_timeout(at(ms));
+        }
+        assert_eq!(peer.poll_timeout(), None, "nobody uses it any more");
+        // The silence meanwhile is not held against it.
+        peer.used(at(60_000));
+        peer.handle_timeout(at(60_000));
+        assert!(peer.is_down(), "it did not answer while it was watched last");
+        peer.heard();
+        peer.used(at(120_000));
+        peer.handle_timeout(at(120_000));
+        assert!(!peer.is_down());
+    }
+}

@@ -1,0 +1,3 @@
+//! Hands each input to `netloom_import::fuzz::file`.
+#![no_main]
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| netloom_import::fuzz::file(bytes));
