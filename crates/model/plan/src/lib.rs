@@ -8,6 +8,7 @@
 //! a node's plan names only what its own workloads need.
 #![forbid(unsafe_code)]
 
+pub mod address_plan;
 pub mod assumed;
 pub mod findings;
 pub mod firewall;

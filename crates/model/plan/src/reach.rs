@@ -4,6 +4,7 @@ pub mod allowed;
 mod beyond;
 mod borders;
 mod interfaces;
+pub mod matrix;
 mod permission;
 mod steps;
 

@@ -1,6 +1,5 @@
 //! Warnings about sound fabrics: what each says and where, that the examples give none, and that many
 //! workloads take no time.
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use netloom_model::{Diagnostic, Fabric};
 use netloom_plan::findings::findings;

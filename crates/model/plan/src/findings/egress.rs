@@ -1,7 +1,7 @@
 //! Subnets whose workloads are allowed to call the internet, and that have no way there.
 
 use super::{Words, warning};
-use crate::ways;
+use crate::ways::{Way, Ways};
 use ipnet::IpNet;
 use netloom_model::Diagnostic;
 use netloom_model::diagnostic::code;
@@ -41,6 +41,7 @@ pub(super) fn find(fabric: &Fabric) -> Vec<Diagnostic> {
     }
     let with_ways = networks_with_ways(fabric, &inside);
     let with_exits = networks_with_exits(fabric);
+    let mut ways: BTreeMap<&Name, Ways<'_>> = BTreeMap::new();
     let mut found = Vec::new();
     for (name, (caller, wish)) in callers {
         let Some(subnet) = fabric.subnets.get(name) else { continue };
@@ -50,7 +51,10 @@ pub(super) fn find(fabric: &Fabric) -> Vec<Diagnostic> {
             Wish::Everyone => with_ways.contains(&subnet.network),
             Wish::Internet => true,
         };
-        if is_meant && !with_exits.contains(&subnet.network) && !has_way(fabric, subnet, &inside) {
+        if is_meant
+            && !with_exits.contains(&subnet.network)
+            && !has_way(&ways_of(&mut ways, fabric, subnet), &inside)
+        {
             found.push(tell(fabric, name, subnet, caller));
         }
     }
@@ -113,10 +117,19 @@ fn wish(fabric: &Fabric, groups: &BTreeSet<Name>, inside: &Inside) -> Wish {
     groups.flat_map(|group| &group.egress).map(|rule| of(&rule.peer)).max().unwrap_or(Wish::None)
 }
 
-fn has_way(fabric: &Fabric, subnet: &Subnet, inside: &Inside) -> bool {
-    let mut ways = ways::of_subnet(fabric, subnet).into_iter();
+/// The routes of a subnet; what those of its network have in common is found once.
+fn ways_of<'a>(
+    known: &mut BTreeMap<&'a Name, Ways<'a>>,
+    fabric: &'a Fabric,
+    subnet: &'a Subnet,
+) -> Vec<Way> {
+    let of = known.entry(&subnet.network).or_insert_with(|| Ways::of(fabric, &subnet.network));
+    of.of_subnet(subnet)
+}
+
+fn has_way(ways: &[Way], inside: &Inside) -> bool {
     // A blackhole is a decision too: whoever wrote it knows that nothing gets out.
-    ways.any(|way| inside.is_internet(way.to) || way.via == NextHop::Blackhole)
+    ways.iter().any(|way| inside.is_internet(way.to) || way.via == NextHop::Blackhole)
 }
 
 /// The networks of which a stock peer is the way to everywhere.

@@ -24,6 +24,16 @@ pub(super) fn chosen<'a>(input: &PlanInput<'a>, source: &End<'a>, destination: I
     by.unwrap_or(*source)
 }
 
+/// All ends of a workload's further interfaces.
+pub(super) fn of<'a>(input: &PlanInput<'a>, name: &Name) -> Vec<End<'a>> {
+    let further = input.fabric.workloads.iter().filter(|(_, one)| is_interface_of(one, name));
+    let ends = further.flat_map(|(name, _)| {
+        let addresses = input.addresses(name).iter();
+        addresses.map(move |address| End { address: *address, owner: Owner::Workload(name) })
+    });
+    ends.collect()
+}
+
 fn is_interface_of(workload: &Workload, name: &Name) -> bool {
     matches!(&workload.attach, Attach::Interface { of } if of == name)
 }

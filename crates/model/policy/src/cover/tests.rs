@@ -1,3 +1,5 @@
+//! Covered rules: by hand, and against each packet.
+
 use super::*;
 use crate::interval::address_number;
 use crate::packet_set::transport;
