@@ -17,6 +17,7 @@ pub mod membership;
 pub mod names;
 pub mod naming;
 pub mod peers;
+pub mod port_audit;
 pub mod promises;
 pub mod reach;
 mod refresh;

@@ -1,7 +1,7 @@
 //! Warnings about sound fabrics: what each says and where, that the examples give none, and that many
 //! workloads take no time.
 
-use netloom_model::{Diagnostic, Fabric};
+use netloom_model::{Diagnostic, Fabric, Severity};
 use netloom_plan::findings::findings;
 use std::fmt::Write as _;
 use std::time::{Duration, Instant};
@@ -308,4 +308,17 @@ fn ten_thousand_workloads_are_looked_at_in_no_time() {
     let took = start.elapsed();
     assert_eq!(found.len(), 200, "each subnet is without a way out");
     assert!(took < Duration::from_secs(1), "{took:?}");
+}
+
+#[test]
+fn random_networks_are_judged_the_same_each_time_and_with_cause_and_cure() {
+    for seed in 0..100 {
+        let fabric = netloom_testkit::fabric(&netloom_testkit::random_networks::yaml(seed));
+        let found = findings(&fabric);
+        assert_eq!(found, findings(&fabric));
+        for one in &found {
+            assert!(!one.cause.is_empty() && !one.solution.is_empty(), "{one:?}");
+            assert!(one.code.0 >= "N0909" && one.severity == Severity::Warning, "{one:?}");
+        }
+    }
 }
