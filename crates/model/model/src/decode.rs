@@ -8,6 +8,7 @@ pub mod party;
 pub mod policy;
 pub mod routing;
 pub mod scalar;
+pub mod service;
 mod stock_peer;
 pub mod workload;
 

@@ -88,20 +88,12 @@ impl Loader<'_> {
                 section.read(groups, "a security group", tree, read);
             }
             "route_tables" => {
-                section.read(
-                    &mut declared.route_tables,
-                    "a route table",
-                    tree,
-                    Decoder::route_table,
-                );
+                let (tables, read) = (&mut declared.route_tables, Decoder::route_table);
+                section.read(tables, "a route table", tree, read);
             }
             "nat_gateways" => {
-                section.read(
-                    &mut declared.nat_gateways,
-                    "a NAT gateway",
-                    tree,
-                    Decoder::nat_gateway,
-                );
+                let (gateways, read) = (&mut declared.nat_gateways, Decoder::nat_gateway);
+                section.read(gateways, "a NAT gateway", tree, read);
             }
             "internet_gateways" => {
                 let (gateways, read) = (&mut declared.internet_gateways, Decoder::internet_gateway);
@@ -109,20 +101,12 @@ impl Loader<'_> {
             }
             "peerings" => section.read(&mut declared.peerings, "a peering", tree, Decoder::peering),
             "prefix_lists" => {
-                section.read(
-                    &mut declared.prefix_lists,
-                    "a prefix list",
-                    tree,
-                    Decoder::prefix_list,
-                );
+                let (lists, read) = (&mut declared.prefix_lists, Decoder::prefix_list);
+                section.read(lists, "a prefix list", tree, read);
             }
             "network_acls" => {
-                section.read(
-                    &mut declared.network_acls,
-                    "a network ACL",
-                    tree,
-                    Decoder::network_acl,
-                );
+                let (acls, read) = (&mut declared.network_acls, Decoder::network_acl);
+                section.read(acls, "a network ACL", tree, read);
             }
             "ports" => {
                 section.read(&mut declared.ports, "a service port", tree, Decoder::service_port);

@@ -294,3 +294,27 @@ workloads: { web-1: { node: alpha, subnet: web, security_groups: [web], attach: 
     );
     assert!(loaded.diagnostics.iter().all(|found| found.code == diagnostic::code::UNUSED));
 }
+
+#[test]
+fn quotas_are_for_each_family_by_itself() {
+    let acl = |v4: u16, v6: u16| {
+        let rule = |number: u16, from: &str| {
+            format!("      - {{ rule: {number}, action: allow, protocol: all, from: {from} }}\n")
+        };
+        let rules: String = (1..=v4)
+            .map(|number| rule(number, "10.0.0.0/8"))
+            .chain((1..=v6).map(|number| rule(1000 + number, "\"fd00::/8\"")))
+            .collect();
+        let text = WHOLE.replace(
+            "  strict:\n",
+            &format!("  many:\n    network: app\n    ingress:\n{rules}  strict:\n"),
+        );
+        let found = load(&text.replace("network_acl: strict", "network_acl: many")).diagnostics;
+        let quota = [diagnostic::code::QUOTA, diagnostic::code::QUOTA_USUAL];
+        found.iter().map(|one| one.code).filter(|code| quota.contains(code)).collect::<Vec<_>>()
+    };
+    assert_eq!(acl(20, 20), []);
+    assert_eq!(acl(20, 21), [diagnostic::code::QUOTA_USUAL]);
+    assert_eq!(acl(40, 40), [diagnostic::code::QUOTA_USUAL]);
+    assert_eq!(acl(41, 1), [diagnostic::code::QUOTA]);
+}
