@@ -7,6 +7,7 @@
 
 pub mod beyond;
 pub mod explain;
+pub mod failover;
 pub mod fault;
 pub mod flow;
 pub mod world;

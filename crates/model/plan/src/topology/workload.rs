@@ -165,12 +165,17 @@ impl<'a> Topology<'a> {
         all.any(|one| matches!(&one.attach, Attach::Interface { of } if of == name))
     }
 
-    /// The place of a further interface among those of its workload.
-    fn interface_place(&self, name: &str, workload: &Workload) -> u32 {
-        let all = self.input.fabric.workloads.iter();
-        let same = all.filter(|(_, one)| one.attach == workload.attach);
+    /// The interfaces of its workload that come before a further one: the first, and those whose
+    /// names do. What they reach, it is not asked for.
+    fn interfaces_before(&self, name: &str, workload: &Workload) -> Vec<&'a Workload> {
+        let workloads = &self.input.fabric.workloads;
+        let first = match &workload.attach {
+            Attach::Interface { of } => workloads.get(of),
+            _ => None,
+        };
+        let same = workloads.iter().filter(|(_, one)| one.attach == workload.attach);
         let before = same.take_while(|(other, _)| other.as_str() < name);
-        u32::try_from(before.count()).unwrap_or(u32::MAX)
+        first.into_iter().chain(before.map(|(_, one)| one)).collect()
     }
 
     /// What a workload in a namespace of others reaches through its link: the network, and all to which
@@ -194,9 +199,12 @@ impl<'a> Topology<'a> {
         way_in: &WayIn,
     ) {
         let subnet = &self.input.fabric.subnets[&workload.subnet];
-        let destinations = self.reached_from(subnet);
+        let before = self.interfaces_before(name, workload);
+        let subnets = before.iter().map(|one| &self.input.fabric.subnets[&one.subnet]);
+        let taken: Vec<IpNet> = subnets.flat_map(|subnet| self.reached_from(subnet)).collect();
+        let mut destinations = self.reached_from(subnet);
+        destinations.retain(|to| !taken.iter().any(|other| other.contains(to)));
         let table = INTERFACE_TABLE_FIRST + (fnv1a(name.as_bytes()) % INTERFACE_TABLES) as u32;
-        let metric = METRIC_FURTHER.saturating_add(self.interface_place(name, workload));
         let state = self.in_namespace(namespace);
         for address in addresses {
             let ipv6 = address.is_ipv6();
@@ -208,7 +216,7 @@ impl<'a> Topology<'a> {
             let by = |to: IpNet, metric| way(to, metric, &link, Some(gateway), Some(*address));
             let family = destinations.iter().filter(|to| to.addr().is_ipv6() == ipv6);
             // What the first interface reaches too, it reaches by that one.
-            state.routes.extend(family.map(|to| by(*to, metric)));
+            state.routes.extend(family.map(|to| by(*to, METRIC_FURTHER)));
             let all = if ipv6 { default_v6() } else { default_v4() };
             state.routes.insert(Route { table, ..by(all, METRIC_WAY) });
             let (priority, from) = (INTERFACE_PRIORITY, Some(IpNet::from(*address)));
