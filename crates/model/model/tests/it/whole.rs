@@ -7,7 +7,8 @@ use netloom_model::lease::{self, Leases, Unassigned};
 use netloom_model::{Fabric, Loaded, diagnostic};
 use std::net::IpAddr;
 
-const WHOLE: &str = r#"version: 1
+/// Every section, and every form of what stands there.
+pub(crate) const WHOLE: &str = r#"version: 1
 fabric: shop
 regions:
   west: { zones: [west-1, west-2] }
