@@ -284,7 +284,7 @@ pub struct SecurityGroup {
 }
 
 /// One allowance.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupRule {
     /// Where it is declared.
     pub span: Span,

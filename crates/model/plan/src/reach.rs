@@ -3,12 +3,14 @@
 pub mod allowed;
 mod beyond;
 mod borders;
+pub mod change;
 mod interfaces;
 pub mod matrix;
 mod permission;
 mod steps;
 
 use crate::input::PlanInput;
+use change::Change;
 use netloom_model::fabric::{Name, Party, Protocol};
 use netloom_model::span::Span;
 use std::net::IpAddr;
@@ -50,6 +52,8 @@ pub struct Step {
     pub span: Option<Span>,
     /// What would change the answer, where the flow does not get past.
     pub remedy: Option<String>,
+    /// The same as a change of the fabric, where one of rules, routes or peerings is enough.
+    pub change: Option<Change>,
 }
 
 /// The steps, in the order of the packet.

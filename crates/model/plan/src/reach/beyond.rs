@@ -1,10 +1,11 @@
 //! The steps of a flow that leaves its network: for a peered one, for what is behind a node, for the internet.
 
+use super::change::Change;
 use super::steps::{Place, Walk};
 use super::{Owner, StepKind};
 use crate::peers;
 use crate::ways::{self, Origin, Way};
-use netloom_model::fabric::{Gateway, GatewayKind, Name, NextHop, Protocol};
+use netloom_model::fabric::{Gateway, GatewayKind, Name, NextHop, Protocol, Route};
 use netloom_policy::Direction;
 use std::net::IpAddr;
 
@@ -52,15 +53,7 @@ impl<'a> Walk<'a> {
         let ways = self.ways_of(place);
         let Some(way) = ways::longest(&ways, address) else {
             let finding = format!("{} has no route to {address} of {towards}", place.what);
-            let peering = self.input.fabric.peers_of(own).find(|(.., other)| *other == theirs);
-            let remedy = match peering {
-                Some((name, ..)) => format!(
-                    "add to its route table: {{ to: {}, via: {{ peering: {name} }} }}",
-                    ipnet::IpNet::from(address)
-                ),
-                None => PEER.to_owned(),
-            };
-            return self.stop(kind, finding, Some(place.span), &remedy);
+            return self.no_route(place, address, [own, theirs], (kind, finding));
         };
         let peering = match &way.via {
             NextHop::Peering(name) => self.input.fabric.peerings.get_key_value(name),
@@ -77,13 +70,50 @@ impl<'a> Walk<'a> {
             }
             Some((name, peering)) => {
                 let finding = format!("the peering `{name}` is {}", peering.status.word());
-                let span = peering.span.clone();
-                self.stop(kind, finding, Some(&span), "give it `status: active`");
+                let (span, peering) = (peering.span.clone(), name.clone());
+                self.stop_until(kind, finding, Some(&span), Change::ActivatePeering { peering });
             }
             None => {
                 let finding = format!("{} leads {}, not to `{theirs}`", way.to, via_words(way));
                 self.stop(kind, finding, Some(&way.span), PEER);
             }
+        }
+    }
+
+    /// Without a route: the one that would be needed, or the peering.
+    fn no_route(
+        &mut self,
+        place: &Place<'a>,
+        address: IpAddr,
+        [own, theirs]: [&Name; 2],
+        (kind, finding): (StepKind, String),
+    ) {
+        let fabric = self.input.fabric;
+        let peering = fabric.peerings.iter().find(|(_, one)| one.other_than(own) == Some(theirs));
+        let subnet = place.subnet.and_then(|name| fabric.subnets.get(name));
+        let table = subnet.and_then(|subnet| subnet.route_table.as_ref());
+        match (peering, table) {
+            (Some((name, peering)), _) if !peering.is_active() && peering.has_own_routes => {
+                let change = Change::ActivatePeering { peering: name.clone() };
+                self.stop_until(kind, finding, Some(place.span), change);
+            }
+            (Some((name, peering)), Some(table)) => {
+                let route = Route {
+                    span: peering.span.clone(),
+                    to: address.into(),
+                    via: NextHop::Peering(name.clone()),
+                };
+                let change = Change::AddRoute { table: table.clone(), route };
+                self.stop_until(kind, finding, Some(place.span), change);
+            }
+            (Some((name, _)), None) => {
+                let remedy = format!(
+                    "give the subnet a route table with {{ to: {}, via: {{ peering: {name} }} }}",
+                    ipnet::IpNet::from(address)
+                );
+                self.stop(kind, finding, Some(place.span), &remedy);
+            }
+            (None, _) => self.stop(kind, finding, Some(place.span), PEER),
         }
     }
 
@@ -317,6 +347,17 @@ fn via_words(way: &Way) -> String {
         NextHop::Node(name) => format!("behind node `{name}`"),
         NextHop::Workload(name) => format!("behind `{name}`"),
         NextHop::Blackhole => "nowhere (blackhole)".to_owned(),
+    }
+}
+
+/// A next hop as a route table has it.
+pub(super) fn hop_words(via: &NextHop) -> String {
+    match via {
+        NextHop::Gateway(name) => format!("{{ nat_gateway: {name} }}"),
+        NextHop::Peering(name) => format!("{{ peering: {name} }}"),
+        NextHop::Node(name) => format!("{{ node: {name} }}"),
+        NextHop::Workload(name) => format!("{{ workload: {name} }}"),
+        NextHop::Blackhole => "blackhole".to_owned(),
     }
 }
 

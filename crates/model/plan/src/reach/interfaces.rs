@@ -1,5 +1,6 @@
 //! Which interface of a workload its packets leave by.
 
+use super::steps::Walk;
 use super::{End, Owner};
 use crate::input::PlanInput;
 use crate::ways;
@@ -32,6 +33,26 @@ pub(super) fn of<'a>(input: &PlanInput<'a>, name: &Name) -> Vec<End<'a>> {
         addresses.map(move |address| End { address: *address, owner: Owner::Workload(name) })
     });
     ends.collect()
+}
+
+impl Walk<'_> {
+    /// Whether the address of one end is one that another interface of the other end has: networks
+    /// may have prefixes in common, and a stack takes its own addresses for itself.
+    pub(super) fn is_own(&self, end: &End<'_>, other: &End<'_>) -> bool {
+        let Owner::Workload(name) = end.owner else { return false };
+        if end.owner == other.owner {
+            return false;
+        }
+        let workloads = &self.input.fabric.workloads;
+        let first = match &workloads[name].attach {
+            Attach::Interface { of } => of,
+            _ => name,
+        };
+        let further = workloads.iter().filter(|(_, one)| is_interface_of(one, first));
+        let mut all = further.map(|(name, _)| name).chain([first]);
+        let is_other = |one: &&Name| other.owner != Owner::Workload(*one);
+        all.by_ref().filter(is_other).any(|one| self.input.addresses(one).contains(&other.address))
+    }
 }
 
 fn is_interface_of(workload: &Workload, name: &Name) -> bool {

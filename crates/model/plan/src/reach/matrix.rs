@@ -11,14 +11,12 @@ mod classes;
 mod tests;
 
 use super::allowed::{self, Way};
-use super::permission::allowances;
+use super::permission::{allowances, groups_of};
 use super::steps::{Place, Walk};
 use super::{End, Flow, Owner};
 use crate::input::PlanInput;
-use crate::topology::members;
 use netloom_model::fabric::{Name, Party, Protocol};
 use netloom_policy::allowance::Direction;
-use netloom_policy::table::Members;
 use netloom_policy::{Allowance, IntervalSet};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -67,7 +65,7 @@ impl Cell {
 /// Asks for every pair of classes.
 pub fn matrix(input: &PlanInput<'_>) -> Matrix {
     let classes = classes::of(input);
-    let desk = Desk::new(input);
+    let mut desk = Desk::new(input);
     let mut cells = BTreeMap::new();
     for (row, from) in classes.iter().enumerate() {
         for (column, to) in classes.iter().enumerate() {
@@ -97,22 +95,19 @@ fn representatives<'a>(
 struct Desk<'a> {
     input: &'a PlanInput<'a>,
     flow: Flow,
-    members: BTreeMap<&'a Name, Members<'a>>,
+    /// The groups of a workload's address, as a network knows them.
+    groups: BTreeMap<(&'a Name, Name, IpAddr), Option<&'a BTreeSet<Name>>>,
 }
 
 impl<'a> Desk<'a> {
     fn new(input: &'a PlanInput<'a>) -> Self {
-        let networks = input.fabric.networks.keys();
         // The way does not depend on protocol and ports.
         let party = Party::Internet;
-        Self {
-            input,
-            flow: Flow { from: party.clone(), to: party, protocol: Protocol::Icmp, port: None },
-            members: networks.map(|network| (network, members(input, network))).collect(),
-        }
+        let flow = Flow { from: party.clone(), to: party, protocol: Protocol::Icmp, port: None };
+        Self { input, flow, groups: BTreeMap::new() }
     }
 
-    fn ask(&self, from: &'a Name, to: &'a Name) -> Cell {
+    fn ask(&mut self, from: &'a Name, to: &'a Name) -> Cell {
         let ends = |name: &'a Name| {
             let addresses = self.input.addresses(name).iter();
             addresses.map(move |address| End { address: *address, owner: Owner::Workload(name) })
@@ -138,8 +133,9 @@ impl<'a> Desk<'a> {
         cell
     }
 
-    fn pair(&self, source: &End<'a>, destination: &End<'a>) -> Result<IntervalSet, String> {
-        let walk = Walk::new(self.input, &self.flow, source, destination);
+    fn pair(&mut self, source: &End<'a>, destination: &End<'a>) -> Result<IntervalSet, String> {
+        let (input, flow) = (self.input, self.flow.clone());
+        let walk = Walk::new(input, &flow, source, destination);
         let (Some(from), Some(to)) = (walk.place(source), walk.place(destination)) else {
             return Ok(IntervalSet::EMPTY);
         };
@@ -148,8 +144,8 @@ impl<'a> Desk<'a> {
             Way::Stopped(obstacle) => return Err(obstacle),
             Way::Open(networks) => networks,
         };
-        let leaves = self.selected(&from, own, Direction::Egress, destination.address);
-        let enters = self.selected(&to, theirs, Direction::Ingress, source.address);
+        let leaves = self.selected(&from, own, Direction::Egress, destination);
+        let enters = self.selected(&to, theirs, Direction::Ingress, source);
         let both = leaves.intersection(&enters);
         if both.is_empty() {
             return Ok(both);
@@ -159,17 +155,24 @@ impl<'a> Desk<'a> {
 
     /// What the policy of a place lets pass to or from an address.
     fn selected(
-        &self,
-        place: &Place<'a>,
+        &mut self,
+        place: &Place<'_>,
         network: &Name,
         direction: Direction,
-        other: IpAddr,
+        other: &End<'a>,
     ) -> IntervalSet {
+        let input = self.input;
         let none = BTreeSet::new();
-        let groups = self.members.get(network).and_then(|members| members.get(&other));
-        let groups = groups.copied().unwrap_or(&none);
-        let selects = |allowance: &Allowance| allowance.selector.selects(other, groups);
-        let all = allowances(self.input, place, direction);
+        let groups = match other.owner {
+            Owner::Workload(name) => *self
+                .groups
+                .entry((name, network.clone(), other.address))
+                .or_insert_with(|| groups_of(input, network, other)),
+            Owner::Node(_) | Owner::Outside => None,
+        };
+        let groups = groups.unwrap_or(&none);
+        let selects = |allowance: &Allowance| allowance.selector.selects(other.address, groups);
+        let all = allowances(input, place, direction);
         all.iter()
             .filter(|allowance| selects(allowance))
             .fold(IntervalSet::EMPTY, |all, allowance| all.union(&allowance.transport))

@@ -19,7 +19,8 @@ struct Key<'a> {
     /// In which networks that see it the address is nobody's alone.
     is_shared: Vec<bool>,
     place: Place<'a>,
-    /// Its name, where it is like no other: it has further interfaces.
+    /// Its name, where it is like no other: its stack has several interfaces, or another such stack has
+    /// one of its addresses.
     own: Option<&'a Name>,
 }
 
@@ -38,14 +39,9 @@ pub(super) fn of(input: &PlanInput<'_>) -> Vec<Class> {
     let fabric = input.fabric;
     let cells = Cells::of(fabric);
     let counts = addresses(input);
-    let with_interfaces: BTreeSet<&Name> = fabric
-        .workloads
-        .values()
-        .filter_map(|workload| match &workload.attach {
-            Attach::Interface { of } => Some(of),
-            _ => None,
-        })
-        .collect();
+    let several = several_interfaces(fabric);
+    let taken: BTreeSet<IpAddr> =
+        several.iter().flat_map(|name| input.addresses(name)).copied().collect();
     let peered: BTreeMap<&Name, Vec<&Name>> = fabric
         .networks
         .keys()
@@ -64,7 +60,9 @@ pub(super) fn of(input: &PlanInput<'_>) -> Vec<Class> {
                 .flat_map(|other| addresses.iter().map(|one| counts.is_shared(other, *one)))
                 .collect(),
             place: place(input, workload),
-            own: Some(name).filter(|name| with_interfaces.contains(name)),
+            own: Some(name).filter(|name| {
+                several.contains(name) || addresses.iter().any(|one| taken.contains(one))
+            }),
         };
         classes.entry(key).or_default().push(name.clone());
     }
@@ -75,6 +73,15 @@ pub(super) fn of(input: &PlanInput<'_>) -> Vec<Class> {
         groups: key.groups.clone(),
     };
     classes.into_iter().map(class).collect()
+}
+
+/// The workloads whose stack has several interfaces, and those interfaces.
+fn several_interfaces(fabric: &Fabric) -> BTreeSet<&Name> {
+    let interfaces = fabric.workloads.iter().filter_map(|(name, one)| match &one.attach {
+        Attach::Interface { of } => Some([of, name]),
+        _ => None,
+    });
+    interfaces.flatten().collect()
 }
 
 fn place<'a>(input: &PlanInput<'a>, workload: &'a Workload) -> Place<'a> {
