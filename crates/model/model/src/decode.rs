@@ -2,6 +2,7 @@
 
 mod fields;
 mod findings;
+mod lab;
 pub mod network_acl;
 pub mod objects;
 pub mod party;

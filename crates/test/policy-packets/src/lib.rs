@@ -11,6 +11,7 @@ pub mod explain;
 pub mod failover;
 pub mod fault;
 pub mod flow;
+pub mod packet;
 pub mod world;
 
 use anyhow::Context as _;

@@ -3,7 +3,7 @@
 use super::routing::Advertised;
 use super::{At, Decoder};
 use crate::diagnostic::{Diagnostic, code};
-use crate::fabric::{HealthCheck, LabLink, Protocol, Reserved, Role};
+use crate::fabric::{HealthCheck, Protocol, Reserved, Role};
 use crate::tree::{Key, Tree};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -302,23 +302,5 @@ impl Decoder {
             given.unwrap_or_else(|| Duration::from_secs(default))
         };
         Some(HealthCheck { http, interval: time("interval", 10), timeout: time("timeout", 2) })
-    }
-
-    /// How the lab emulates a region's link.
-    pub fn lab_link(&mut self, tree: &Tree) -> Option<LabLink> {
-        const KEYS: [&str; 5] = ["delay", "jitter", "loss", "reorder", "rate"];
-        let fields = self.fields(tree, "a lab link", &KEYS)?;
-        let mut time = |key| {
-            let given = fields.optional(key).and_then(|tree| self.duration(tree));
-            given.unwrap_or_default()
-        };
-        let (delay, jitter) = (time("delay"), time("jitter"));
-        let mut share = |key| {
-            let given = fields.optional(key).and_then(|tree| self.share(tree));
-            given.unwrap_or_default()
-        };
-        let (loss_ppm, reorder_ppm) = (share("loss"), share("reorder"));
-        let rate_bps = fields.optional("rate").and_then(|tree| self.rate(tree));
-        Some(LabLink { delay, jitter, loss_ppm, reorder_ppm, rate_bps })
     }
 }
