@@ -9,6 +9,7 @@ pub mod party;
 pub mod policy;
 pub mod routing;
 pub mod scalar;
+mod service;
 mod stock_peer;
 pub mod workload;
 
