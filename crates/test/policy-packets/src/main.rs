@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 use anyhow::Context as _;
+use netloom_policy_packets::aws::{self, cases::CHAPTERS};
 use netloom_policy_packets::fault::Fault;
 use netloom_policy_packets::{Settings, Tally, run};
 use netloom_sys::namespace::{SandboxOptions, spawn_sandbox};
@@ -59,6 +60,9 @@ fn inside(folder: &Path, arguments: &[String]) -> anyhow::Result<ExitCode> {
             None => Ok(default),
         }
     };
+    if arguments.iter().any(|argument| argument == "--aws") {
+        return aws(folder);
+    }
     let settings = Settings {
         seed: number("--seed", 1)?,
         fabrics: number("--fabrics", 500)?,
@@ -81,6 +85,46 @@ fn inside(folder: &Path, arguments: &[String]) -> anyhow::Result<ExitCode> {
         good &= faults(&settings, folder)?;
     }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Tries what AWS documents; prints the table and the figures.
+fn aws(folder: &Path) -> anyhow::Result<ExitCode> {
+    let mut out = std::io::stdout().lock();
+    let (mut number, mut packets, mut by_packets, mut documented, mut differing, mut failed) =
+        (0, 0, 0, 0, 0, 0);
+    for chapter in CHAPTERS {
+        writeln!(out, "\n{}", chapter.title)?;
+        let seen = aws::run(chapter, &folder.join(number.to_string()))
+            .with_context(|| format!("chapter `{}`", chapter.title))?;
+        for (case, seen) in chapter.cases.iter().zip(seen) {
+            number += 1;
+            let holds = seen.holds(case);
+            packets += seen.packets;
+            match case.differs {
+                Some(_) => differing += 1,
+                None => documented += 1,
+            }
+            by_packets += u64::from(case.differs.is_none() && case.has_packets());
+            failed += u64::from(!holds);
+            let word = if holds { "ok" } else { "WRONG" };
+            let differs = case.differs.map(|_| " (differs)").unwrap_or_default();
+            writeln!(out, "{number:>4} {word:<5} {}{differs}", case.behaviour)?;
+            writeln!(out, "           {}", seen.words.join(", "))?;
+            for line in seen.wrong {
+                writeln!(out, "           wrong - {line}")?;
+            }
+        }
+    }
+    for (name, value) in [
+        ("behaviours", documented),
+        ("by packets", by_packets),
+        ("packets", packets),
+        ("differing on purpose", differing),
+        ("failed", failed),
+    ] {
+        writeln!(out, "{name}: {value}")?;
+    }
+    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn progress(tally: &Tally, settings: &Settings) {

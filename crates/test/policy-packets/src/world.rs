@@ -1,6 +1,7 @@
 //! A fabric built in private namespaces: ground, nodes with their plans in force, tunnels between.
 
 mod setting;
+mod stranger;
 
 use crate::fault::{self, Fault};
 use crate::flow::Trial;
