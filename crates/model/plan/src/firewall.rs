@@ -200,8 +200,9 @@ fn forward(tunnel: &str, border: &Border, has_acls: bool) -> Chain {
         let both = [Direction::Egress, Direction::Ingress];
         rules.extend(both.map(|direction| Program::new().jump(border::acl_prefix(direction))));
     }
+    rules.push(Program::new().established().accept());
+    rules.extend(border::lost_connections(tunnel, border));
     rules.extend([
-        Program::new().established().accept(),
         Program::new().invalid().count_and_drop(drop_reason::INVALID),
         // What begins in the middle belongs to a connection that policy has ended.
         Program::new().protocol(6).not_a_first_segment().count_and_drop(drop_reason::INVALID),

@@ -33,6 +33,9 @@ pub struct Prober {
     pub internet: PathBuf,
 }
 
+/// What a probe says of a host that has nothing on the port.
+const REFUSED: &str = "refused: the host was reached";
+
 /// One probe: where from, and what.
 struct Probe {
     namespace: PathBuf,
@@ -45,6 +48,8 @@ struct Seen {
     /// Whether the probe could be run at all.
     tried: bool,
     arrived: bool,
+    /// Whether a host said that nothing listens there.
+    has_refused: bool,
     detail: String,
 }
 
@@ -100,7 +105,7 @@ impl Prober {
     fn probe(&self, test: &PolicyTest, to: IpAddr, report: &Report) -> Seen {
         let Some(namespace) = self.namespace_of(&test.from, report) else {
             let detail = "the sender has no namespace here".to_owned();
-            return Seen { tried: false, arrived: false, detail };
+            return Seen { tried: false, arrived: false, has_refused: false, detail };
         };
         let target = match test.port {
             Some(port) => std::net::SocketAddr::new(to, port).to_string(),
@@ -114,7 +119,11 @@ impl Prober {
             Protocol::Udp => vec!["connect".into(), target, "--udp".into()],
         };
         arguments.extend(["--timeout".into(), PROBE_TIMEOUT.into()]);
-        self.run(&Probe { namespace, resolv_conf: None, arguments })
+        let seen = self.run(&Probe { namespace, resolv_conf: None, arguments });
+        // Outside nobody serves on every port: a host that refuses has been reached.
+        let is_outside = matches!(test.to, Party::Internet | Party::Address(_));
+        let arrived = seen.arrived || is_outside && seen.has_refused;
+        Seen { arrived, ..seen }
     }
 
     fn namespace_of(&self, party: &Party, report: &Report) -> Option<PathBuf> {
@@ -130,9 +139,10 @@ impl Prober {
         match self.output(probe) {
             Ok((arrived, text)) => {
                 let detail = text.lines().next().unwrap_or_default().trim().to_owned();
-                Seen { tried: true, arrived, detail }
+                let has_refused = text.contains(REFUSED);
+                Seen { tried: true, arrived, has_refused, detail }
             }
-            Err(detail) => Seen { tried: false, arrived: false, detail },
+            Err(detail) => Seen { tried: false, arrived: false, has_refused: false, detail },
         }
     }
 

@@ -8,6 +8,7 @@
 pub mod aws;
 pub mod beyond;
 pub mod explain;
+pub mod failover;
 pub mod fault;
 pub mod flow;
 pub mod world;

@@ -77,6 +77,10 @@ fn inside(folder: &Path, arguments: &[String]) -> anyhow::Result<ExitCode> {
             .map(PathBuf::from),
     };
     let mut good = true;
+    if arguments.iter().any(|argument| argument == "--failover") {
+        let count = usize::try_from(number("--connections", 100)?)?;
+        return failover(&folder.join("failover"), count);
+    }
     if settings.fabrics > 0 {
         let tally = run(&settings, &folder.join("sound"), |tally| progress(tally, &settings))?;
         good &= report(&tally);
@@ -139,6 +143,21 @@ fn progress(tally: &Tally, settings: &Settings) {
         // Progress that nobody can read is no loss.
         let _ = std::io::stderr().write_all(line.as_bytes());
     }
+}
+
+/// Kills a NAT gateway, and prints what was seen.
+fn failover(folder: &Path, connections: usize) -> anyhow::Result<ExitCode> {
+    let seen = netloom_policy_packets::failover::run(folder, connections)?;
+    let mut out = std::io::stdout().lock();
+    let after = seen.new_after.map(|after| after.as_millis().to_string());
+    writeln!(out, "connections when it was killed: {}", seen.connections)?;
+    writeln!(out, "a new connection after ms: {}", after.unwrap_or_else(|| "never".to_owned()))?;
+    writeln!(out, "old connections reset: {}", seen.reset)?;
+    writeln!(out, "the last reset after ms: {}", seen.reset_after.as_millis())?;
+    writeln!(out, "old connections that went on: {}", seen.went_on)?;
+    writeln!(out, "old connections without a word: {}", seen.silent)?;
+    writeln!(out, "new connections of 100: {}", seen.new_passed)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Plants each fault; whether packets found all of them.

@@ -22,6 +22,7 @@ use netloom_state::host::Namespace;
 use netloom_state::{HostState, diff};
 use netloom_sys::Executor;
 use netloom_sys::clock::monotonic_now;
+use netloom_sys::namespace::NamespaceHandle;
 use netloom_sys::packet::{PacketSocket, inject_packet};
 use netloom_tunnel::{NetworkSetup, Tunnels};
 use netloom_wireguard::{PrivateKey, PublicKey};
@@ -59,8 +60,8 @@ enum Seat {
 struct Node {
     executor: Executor,
     plan: NodePlan,
-    /// Lives as long as the node.
-    _tunnels: Tunnels,
+    /// Its engine, until it is killed.
+    tunnels: Option<Tunnels>,
 }
 
 impl std::fmt::Debug for World {
@@ -133,6 +134,7 @@ impl World {
                     allowed: peer.allowed.clone(),
                     sends_from: peer.sends_from.clone(),
                     keepalive: peer.keepalive,
+                    is_node: true,
                     ..PeerConfig::new(PublicKey::from_bytes(peer.public_key))
                 };
                 (name.clone(), config)
@@ -150,7 +152,7 @@ impl World {
             };
             tunnels.set_network(NetworkId(number), setup)?;
         }
-        Ok(Node { executor, plan, _tunnels: tunnels })
+        Ok(Node { executor, plan, tunnels: Some(tunnels) })
     }
 
     /// An end's address of a family.
@@ -267,6 +269,26 @@ impl World {
             trial.answered = back.arrived;
         }
         Ok(())
+    }
+
+    /// Ends a node's engine at once, as a crash does; what it holds in the kernel stays.
+    pub fn kill(&mut self, node: &str) {
+        if let Some(node) = self.nodes.get_mut(node) {
+            node.tunnels = None;
+        }
+    }
+
+    /// The namespace of an end.
+    ///
+    /// # Errors
+    /// It has none, or it cannot be entered.
+    pub fn namespace(&mut self, party: &Party) -> anyhow::Result<NamespaceHandle> {
+        let (seat, namespace, _) = self.place(party).context("the end has no place")?;
+        let executor = match &seat {
+            Seat::Ground => &mut self.ground,
+            Seat::Node(node) => &mut self.nodes.get_mut(node).context("no such node")?.executor,
+        };
+        Ok(executor.namespace(&namespace)?.try_clone()?)
     }
 
     /// Whether two ends are in one namespace.

@@ -189,6 +189,15 @@ pub(super) fn crossing_rules(tunnel: &str, border: &Border) -> Vec<netloom_state
     rules
 }
 
+/// Connections that another gateway has translated before it failed: nobody can go on with them, and
+/// whoever tries is told so at once.
+pub(super) fn lost_connections(tunnel: &str, border: &Border) -> Option<netloom_state::nft::Rule> {
+    let uplink = border.uplink.as_ref()?;
+    let leaving = Program::new().incoming(tunnel).outgoing(&uplink.link);
+    let middle = leaving.protocol(6).not_a_first_segment();
+    Some(middle.count_and_reset(drop_reason::LOST_CONNECTION))
+}
+
 /// The rules of the forward chain for new connections over the node's own stack.
 pub(super) fn uplink_rules(tunnel: &str, border: &Border) -> Vec<netloom_state::nft::Rule> {
     let Some(uplink) = &border.uplink else { return Vec::new() };

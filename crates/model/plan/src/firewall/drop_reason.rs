@@ -14,6 +14,8 @@ pub const INGRESS_DENIED: &str = "ingress-denied";
 pub const ACL_EGRESS_DENIED: &str = "acl-egress-denied";
 /// The receiver's subnet's network ACL does not allow it.
 pub const ACL_INGRESS_DENIED: &str = "acl-ingress-denied";
+/// It is of a connection that another gateway has begun to translate, and is reset.
+pub const LOST_CONNECTION: &str = "lost-connection";
 /// It came from outside, by a gateway that lets connections out only.
 pub const FROM_OUTSIDE: &str = "from-outside";
 /// It came from a network for the node's own stack, or for another network, by way of that stack.

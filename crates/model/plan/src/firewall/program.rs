@@ -123,6 +123,12 @@ impl Program {
         Rule { expressions: translated.expressions, name: None }
     }
 
+    /// Ends the connection at once instead of letting its sender wait.
+    pub(super) fn count_and_reset(self, reason: &str) -> Rule {
+        let reset = self.with(Expression::Counter).with(Expression::Reject(RejectKind::TcpReset));
+        Rule { expressions: reset.expressions, name: Some(reason.to_owned()) }
+    }
+
     pub(super) fn clear_mark(self) -> Rule {
         let cleared = self
             .with(Expression::Load { register: KEY, data: vec![0; 4] })
