@@ -5,6 +5,7 @@ mod beyond;
 mod borders;
 mod interfaces;
 mod permission;
+mod reserved;
 mod steps;
 
 use crate::input::PlanInput;
