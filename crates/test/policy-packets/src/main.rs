@@ -23,6 +23,10 @@ fn main() -> anyhow::Result<ExitCode> {
             std::io::stdout().write_all(netloom_testkit::random_networks::yaml(seed).as_bytes())?;
             Ok(ExitCode::SUCCESS)
         }
+        Some((first, _)) if first == "--aws-document" => {
+            std::io::stdout().write_all(aws::document().as_bytes())?;
+            Ok(ExitCode::SUCCESS)
+        }
         Some((first, rest)) if first == "--inside" => {
             let (folder, rest) = rest.split_first().context("--inside needs a folder")?;
             inside(Path::new(folder), rest)

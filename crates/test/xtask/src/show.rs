@@ -1,5 +1,6 @@
 //! `cargo xtask show`: each show runs the real thing and reports figures and whether they suffice.
 
+mod aws_semantics;
 mod bad_files;
 mod bench_tunnel;
 mod canary;
@@ -44,10 +45,11 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 24] = [
+const SHOWS: [Show; 25] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
+    aws_semantics::SHOW,
     no_cleartext::SHOW,
     drift::SHOW,
     wireguard_matrix::SHOW,

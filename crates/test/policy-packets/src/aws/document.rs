@@ -31,7 +31,10 @@ pub fn document() -> String {
         if title != last {
             last = title;
             // Writing to a String cannot fail.
-            let _ = write!(text, "\n## {title}\n\n| | behaviour | documented in | tried |\n|---|---|---|---|\n");
+            let _ = write!(
+                text,
+                "\n## {title}\n\n| | behaviour | documented in | tried |\n|---|---|---|---|\n"
+            );
         }
         let (behaviour, page) = (case.behaviour, case.page);
         let _ = writeln!(text, "| {number} | {behaviour} | {page} | {} |", tried(case));
@@ -42,7 +45,8 @@ pub fn document() -> String {
     for (number, _, case) in titles() {
         if let Some(instead) = case.differs {
             let (behaviour, page) = (case.behaviour, case.page);
-            let _ = writeln!(text, "| {number} | {behaviour} | {instead} | {page} | {} |", tried(case));
+            let _ =
+                writeln!(text, "| {number} | {behaviour} | {instead} | {page} | {} |", tried(case));
         }
     }
     text
@@ -53,7 +57,8 @@ fn tried(case: &Case) -> String {
         Proof::Packets([_]) => "1 packet".to_owned(),
         Proof::Packets(attempts) => format!("{} packets", attempts.len()),
         Proof::Refused(texts) => {
-            let mut codes: Vec<String> = texts.iter().map(|(_, code)| format!("`{code}`")).collect();
+            let mut codes: Vec<String> =
+                texts.iter().map(|(_, code)| format!("`{code}`")).collect();
             codes.dedup();
             codes.join(", ")
         }

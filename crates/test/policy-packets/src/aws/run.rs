@@ -117,8 +117,11 @@ fn judge(text: &str, attempt: &Attempt<'_>, trial: &Trial, seen: &mut Seen) {
         Some(StepKind::Answer) => Fate::Unanswered,
         Some(_) => Fate::Stopped,
     };
+    // What is for a subnet's own addresses is seen on the link, before it is dropped or not.
+    let is_own = attempt.to.parse::<IpAddr>().is_ok();
     let packet = match (trial.arrived, trial.answered) {
         (true, true) => Fate::Passes,
+        (true, false) if is_own => Fate::Stopped,
         (true, false) => Fate::Unanswered,
         (false, _) => Fate::Stopped,
     };

@@ -134,6 +134,11 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     packets(
+        "what a subnet asks the network's resolver is never denied",
+        ACLS,
+        &["empty-1 > 10.0.18.2 tcp/53: passes", "empty-1 > caller tcp/53: stopped at acl-egress"],
+    ),
+    packets(
         "one address can be shut out while all others come in",
         ACLS,
         &["caller > block tcp/80: stopped at acl-ingress", "second > block tcp/80: passes"],

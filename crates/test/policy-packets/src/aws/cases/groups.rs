@@ -164,6 +164,11 @@ pub(super) const CASES: &[Case] = &[
         &["to-two > far tcp/80: passes", "to-two > open tcp/80: stopped at egress"],
     ),
     packets(
+        "what is asked of the network's resolver is not for groups to say",
+        GROUPS,
+        &["near > 10.0.1.2 tcp/53: passes", "near > open tcp/53: stopped at egress"],
+    ),
+    packets(
         "rules hold between two workloads of one subnet",
         GROUPS,
         &["caller > web tcp/80: passes", "caller > web tcp/81: stopped at ingress"],

@@ -94,6 +94,15 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     packets(
+        "the resolver of a peered network does not answer",
+        LIMITS,
+        &[
+            "one-here > 10.1.1.2 tcp/53: passes",
+            "hub > 10.1.1.2 tcp/53: stopped at route",
+            "hub > 10.1.1.1 icmp: stopped at route",
+        ],
+    ),
+    packets(
         "network ACLs hold over a peering",
         BASICS,
         &[

@@ -6,7 +6,7 @@ const TABLES: &str = "VPC User Guide: Route table concepts";
 const SUBNETS: &str = "VPC User Guide: Subnet route tables";
 const PRIORITY: &str = "VPC User Guide: Route priority";
 const REPLACE: &str = "VPC User Guide: Route traffic to a middlebox appliance";
-const LISTS: &str = "VPC User Guide: Route priority and prefix lists";
+const LISTS: &str = "VPC User Guide: Route priority";
 const QUOTAS: &str = "VPC User Guide: Amazon VPC quotas";
 
 pub(super) const CASES: &[Case] = &[
@@ -74,6 +74,11 @@ pub(super) const CASES: &[Case] = &[
         LISTS,
         &["listed > internet tcp/80: passes"],
     ),
+    packets(
+        "a route to a prefix list comes before a propagated one to the same destination",
+        LISTS,
+        &["list-first > peer tcp/80: stopped at route", "by-main > peer udp/53: passes"],
+    ),
     refused(
         "the local route cannot be led elsewhere by another one to the same destination",
         TABLES,
@@ -135,4 +140,14 @@ pub(super) const CASES: &[Case] = &[
         )],
     )
     .instead("all of the network is local and stays so: what is allowed inside is for groups and ACLs to say"),
+    refused(
+        "of a route to a prefix and one to a list that has it, the former comes first",
+        LISTS,
+        &[(
+            "route_tables: { x: { network: vpc, routes: [{ to: 10.1.0.0/16, via: { peering: vpc-peer } }, \
+             { to: { prefix_list: peers }, via: blackhole }] } }",
+            "N0502",
+        )],
+    )
+    .instead("both are refused, with their places: one of the two would silently do nothing"),
 ];
