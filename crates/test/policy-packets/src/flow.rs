@@ -64,6 +64,8 @@ pub struct Trial {
     pub answered: bool,
     /// Whether it is the answer that is looked for.
     pub is_answer: bool,
+    /// Where it is sent to, if that is translated to the destination on its way.
+    pub called_at: Option<(IpAddr, u16)>,
 }
 
 impl fmt::Display for Trial {
@@ -163,6 +165,7 @@ fn one(
         answer_expected: true,
         answered: false,
         is_answer: false,
+        called_at: None,
     };
     judge(world, &mut trial)?;
     Some(trial)
@@ -203,7 +206,8 @@ fn judge(world: &World, trial: &mut Trial) -> Option<()> {
             .find(|a| a.destination == trial.destination),
     })?;
     // What leaves by a gateway for a local network elsewhere is nobody's out there.
-    let leaves = answer.steps.iter().any(|step| step.kind == StepKind::Gateway);
+    let leaves = matches!(trial.receiver, Party::Address(_))
+        && answer.steps.iter().any(|step| step.kind == StepKind::Gateway);
     if leaves && trial.destination != IpAddr::from(netloom_lab::underlay::INTERNET_ADDRESS) {
         return None;
     }

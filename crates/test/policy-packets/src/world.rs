@@ -160,6 +160,11 @@ impl World {
         }
     }
 
+    /// A node's address on the ground, if others can call it there.
+    pub fn outer_address(&self, node: &str) -> Option<IpAddr> {
+        Some(self.directory.nodes.get(node)?.endpoint?.ip())
+    }
+
     /// Whether an end is on its node's own stack.
     pub fn on_stack(&self, party: &Party) -> bool {
         match party {

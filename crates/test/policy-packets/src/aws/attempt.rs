@@ -41,6 +41,8 @@ pub struct Attempt<'a> {
     pub from: &'a str,
     /// Whose source address it has, if not the sender's.
     pub forged: Option<&'a str>,
+    /// The node and port by which who is called is reached from outside.
+    pub by: Option<(&'a str, u16)>,
     /// Who is called: a workload, `internet`, or an address.
     pub to: &'a str,
     /// Protocol.
@@ -68,13 +70,20 @@ const STEPS: [(&str, StepKind); 7] = [
 ];
 
 impl<'a> Attempt<'a> {
-    /// Reads `FROM [as OTHER] > TO PROTOCOL[/PORT] [ipv6]: FATE`, the last one of `passes`,
+    /// Reads `FROM [as OTHER | by NODE/PORT] > TO PROTOCOL[/PORT] [ipv6]: FATE`, the last one of `passes`,
     /// `passes translated`, `passes, strangers stopped`, `unanswered` and `stopped at STEP`.
     pub fn parse(text: &'a str) -> Option<Self> {
         let (flow, end) = text.split_once(": ")?;
         let (from, to) = flow.split_once(" > ")?;
         let (from, forged) = match from.split_once(" as ") {
             Some((from, forged)) => (from, Some(forged)),
+            None => (from, None),
+        };
+        let (from, by) = match from.split_once(" by ") {
+            Some((from, by)) => {
+                let (node, port) = by.split_once('/')?;
+                (from, Some((node, port.parse().ok()?)))
+            }
             None => (from, None),
         };
         let mut words = to.split(' ');
@@ -107,7 +116,7 @@ impl<'a> Attempt<'a> {
             Some(_) => return None,
         };
         let port = port.parse().ok()?;
-        Some(Self { from, forged, to, protocol, port, ipv6, fate, obstacle, beside })
+        Some(Self { from, forged, by, to, protocol, port, ipv6, fate, obstacle, beside })
     }
 }
 

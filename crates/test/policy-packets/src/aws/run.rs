@@ -90,8 +90,15 @@ fn trial(world: &World, attempt: &Attempt<'_>, id: u16) -> anyhow::Result<Trial>
         answer_expected: false,
         answered: false,
         is_answer: false,
+        called_at: called_at(world, attempt)?,
     };
     flow::judged(world, trial).context("the engine cannot be asked about it")
+}
+
+fn called_at(world: &World, attempt: &Attempt<'_>) -> anyhow::Result<Option<(IpAddr, u16)>> {
+    let Some((node, port)) = attempt.by else { return Ok(None) };
+    let address = world.outer_address(node).context("the node has no address outside")?;
+    Ok(Some((address, port)))
 }
 
 fn party(world: &World, name: &str) -> Party {
@@ -163,6 +170,9 @@ fn look_beside(
 
 fn in_words(attempt: &Attempt<'_>, packet: Fate) -> String {
     let mut words = format!("{} → {} ", attempt.from, attempt.to);
+    if let Some((node, port)) = attempt.by {
+        words = format!("{} → {node}:{port} → {} ", attempt.from, attempt.to);
+    }
     let protocol = match attempt.protocol {
         FlowProtocol::Tcp => "tcp",
         FlowProtocol::Udp => "udp",

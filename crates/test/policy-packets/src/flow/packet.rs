@@ -9,7 +9,8 @@ impl Trial {
     /// The packet.
     pub fn packet(&self) -> Vec<u8> {
         let id = self.id.to_be_bytes();
-        let port = self.port.to_be_bytes();
+        let (destination, port) = self.called_at.unwrap_or((self.destination, self.port));
+        let port = port.to_be_bytes();
         let (protocol, checksum_at, mut segment) = match self.protocol {
             FlowProtocol::Tcp => {
                 let mut tcp = vec![0; 20];
@@ -38,10 +39,10 @@ impl Trial {
         };
         let sum = match protocol {
             1 => checksum::internet(&segment),
-            _ => checksum::transport(self.source, self.destination, protocol, &segment),
+            _ => checksum::transport(self.source, destination, protocol, &segment),
         };
         segment[checksum_at..checksum_at + 2].copy_from_slice(&sum.to_be_bytes());
-        with_header(self.source, self.destination, protocol, &segment)
+        with_header(self.source, destination, protocol, &segment)
     }
 
     /// Whether a packet is the answer, as the one who has called expects it.
@@ -52,8 +53,10 @@ impl Trial {
             FlowProtocol::Udp => view.protocol == 17,
             FlowProtocol::Icmp => matches!(view.payload.first(), Some(0 | 129)),
         };
+        // Who was called by another address answers from that one.
+        let source = self.called_at.map_or(self.destination, |(address, _)| address);
         same_kind
-            && view.source == self.destination
+            && view.source == source
             && view.destination == self.source
             && view.payload.get(at..at + 2) == Some(&self.id.to_be_bytes())
     }

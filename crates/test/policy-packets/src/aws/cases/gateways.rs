@@ -82,6 +82,32 @@ pub(super) const CASES: &[Case] = &[
         &["no-answers > internet tcp/80: unanswered"],
     ),
     packets(
+        "from the internet, too, groups say what comes in",
+        INTERNET,
+        &[
+            "internet by right/8443 > shop tcp/443: passes",
+            "internet by right/8053 > shop udp/53: passes",
+            "internet by right/8022 > shop tcp/22: stopped at ingress",
+            "public > shop tcp/22: passes",
+        ],
+    ),
+    packets(
+        "from the internet, too, network ACLs say what comes in",
+        INTERNET,
+        &[
+            "internet by right/8444 > guarded tcp/443: stopped at acl-ingress",
+            "public > guarded tcp/443: passes",
+        ],
+    ),
+    packets(
+        "private workloads are not called from the internet",
+        SUBNETS,
+        &[
+            "internet by right/80 > private tcp/80: stopped at route",
+            "internet by right/80 > nat tcp/80: stopped at route",
+        ],
+    ),
+    packets(
         "an egress-only gateway is for IPv6: IPv4 does not leave by it",
         EGRESS,
         &["only-v6 > internet tcp/80: stopped at route"],
@@ -123,4 +149,13 @@ pub(super) const CASES: &[Case] = &[
     .instead(
         "it leaves with the address of the gateway's node; nobody has to hand out public addresses",
     ),
+    packets(
+        "a workload with a public address is called on each port that its groups allow",
+        ADDRESSES,
+        &[
+            "internet by right/8443 > shop tcp/443: passes",
+            "internet by right/443 > shop tcp/8443: stopped at gateway",
+        ],
+    )
+    .instead("what it publishes is called at the gateway's node: few sites have a public address for each workload"),
 ];
