@@ -2,6 +2,7 @@
 
 use super::attempt::{Attempt, Beside, Fate};
 use super::{Case, Chapter, Proof};
+use crate::fault::Fault;
 use crate::flow::{self, FIRST_CLIENT_PORT, FlowProtocol, Trial};
 use crate::world::World;
 use anyhow::Context as _;
@@ -27,11 +28,11 @@ pub struct Seen {
     pub wrong: Vec<String>,
 }
 
-/// Tries all cases of a chapter, in its order.
+/// Tries all cases of a chapter, in its order, with a fault in the plans if one is given.
 ///
 /// # Errors
 /// The fabric is not sound, or cannot be built, or a case cannot be read.
-pub fn run(chapter: &Chapter, run_dir: &Path) -> anyhow::Result<Vec<Seen>> {
+pub fn run(chapter: &Chapter, run_dir: &Path, fault: Option<Fault>) -> anyhow::Result<Vec<Seen>> {
     let loaded = load(&[chapter.fabric]);
     let fabric = loaded.fabric.as_ref().with_context(|| rendered(&loaded))?;
     let mut seen = vec![Seen::default(); chapter.cases.len()];
@@ -42,7 +43,7 @@ pub fn run(chapter: &Chapter, run_dir: &Path) -> anyhow::Result<Vec<Seen>> {
             Proof::Refused(texts) => refuse(chapter, texts, &mut seen[number]),
         }
     }
-    let mut world = World::build(fabric.clone(), run_dir, None)?;
+    let mut world = World::build(fabric.clone(), run_dir, fault)?;
     let (mut read, mut trials) = (Vec::new(), Vec::new());
     for (id, (number, text)) in (FIRST_CLIENT_PORT..).zip(attempts) {
         let attempt = Attempt::parse(text).with_context(|| format!("cannot read `{text}`"))?;

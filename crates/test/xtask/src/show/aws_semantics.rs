@@ -22,6 +22,9 @@ struct Options {
     /// Write the table to docs/aws.md before.
     #[arg(long)]
     write: bool,
+    /// Plant faults into the plans as well, with each of which some behaviour must fail.
+    #[arg(long)]
+    faults: bool,
 }
 
 fn run(options: &[String]) -> anyhow::Result<Report> {
@@ -34,7 +37,12 @@ fn run(options: &[String]) -> anyhow::Result<Report> {
     if options.write {
         std::fs::write(&page, &printed.stdout).context("cannot write docs/aws.md")?;
     }
-    let figures = Figures::of(Command::new(&program).arg("--aws"))?;
+    let mut command = Command::new(&program);
+    command.arg("--aws");
+    if options.faults {
+        command.arg("--faults");
+    }
+    let figures = Figures::of(&mut command)?;
     let mut report = Report::default();
     for name in ["behaviours", "by packets"] {
         let number = figures.number(name).unwrap_or(0);
@@ -45,6 +53,13 @@ fn run(options: &[String]) -> anyhow::Result<Report> {
     report.require("packets", packets, packets > BEHAVIOURS_MIN, "more than behaviours");
     report.figure("differing on purpose", figures.text("differing on purpose"));
     report.require("failed", figures.text("failed"), figures.number("failed") == Some(0), "0");
+    if options.faults {
+        let planted = figures.number("planted faults").unwrap_or(0);
+        report.require("planted faults", planted, planted >= 10, "at least 10");
+        let found = figures.number("planted faults found");
+        let text = figures.text("planted faults found");
+        report.require("planted faults found", text, found == Some(planted), planted.to_string());
+    }
     let is_current = std::fs::read(&page).is_ok_and(|text| text == printed.stdout);
     let word = if is_current { "yes" } else { "no: run it with --write" };
     report.require("docs/aws.md has the same table", word, is_current, "yes");
