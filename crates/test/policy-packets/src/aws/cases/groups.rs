@@ -5,7 +5,7 @@ use super::{Case, packets, refused};
 const GROUPS: &str = "VPC User Guide: Control traffic to your AWS resources using security groups";
 const RULES: &str = "VPC User Guide: Security group rules";
 const TRACKING: &str = "EC2 User Guide: Security group connection tracking";
-const REFERENCED: &str = "EC2 User Guide: Security group rules for different use cases";
+const INSTANCES: &str = "EC2 User Guide: Amazon EC2 security groups for your EC2 instances";
 const DEFAULT: &str = "VPC User Guide: Default security groups for your VPCs";
 const LISTS: &str = "VPC User Guide: Consolidate and manage network CIDR blocks with prefix lists";
 const QUOTAS: &str = "VPC User Guide: Amazon VPC quotas";
@@ -50,7 +50,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     packets(
         "of several rules for a port the most permissive decides, whatever their order",
-        RULES,
+        INSTANCES,
         &["caller > lenient tcp/22: passes"],
     ),
     packets(
@@ -98,7 +98,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     packets(
         "sharing a group that does not name itself lets nothing pass",
-        REFERENCED,
+        GROUPS,
         &["alike-1 > alike-2 tcp/80: stopped at ingress"],
     ),
     packets(

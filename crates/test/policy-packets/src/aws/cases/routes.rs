@@ -124,10 +124,10 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     refused(
-        "a table has fifty routes without being asked, and a thousand at most",
+        "a table has five hundred routes without being asked, and a thousand at most",
         QUOTAS,
         &[
-            ("route_tables: { x: { network: vpc, routes: [ROUTES 51] } }", "N0908"),
+            ("route_tables: { x: { network: vpc, routes: [ROUTES 501] } }", "N0908"),
             ("route_tables: { x: { network: vpc, routes: [ROUTES 1001] } }", "N0505"),
         ],
     ),
