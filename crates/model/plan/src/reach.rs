@@ -7,6 +7,7 @@ pub mod change;
 mod interfaces;
 mod outside;
 mod permission;
+mod reserved;
 mod steps;
 
 use crate::input::PlanInput;

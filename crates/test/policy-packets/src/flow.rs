@@ -1,11 +1,15 @@
 //! Flows of a fabric: chosen by seed, judged by the engine, built as single packets.
 
+mod packet;
+
 use crate::world::World;
 use netloom_model::fabric::{Name, Party, Protocol};
 use netloom_plan::reach::{self, Flow, StepKind};
 use netloom_testkit::random_fabric::Dice;
 use std::fmt;
 use std::net::IpAddr;
+
+pub use packet::answer;
 
 /// Source ports (and ICMP identifiers) begin here; each flow of a fabric has its own.
 pub const FIRST_ID: u16 = 20_000;
@@ -60,6 +64,8 @@ pub struct Trial {
     pub answered: bool,
     /// Whether it is the answer that is looked for.
     pub is_answer: bool,
+    /// Where it is sent to, if that is translated to the destination on its way.
+    pub called_at: Option<(IpAddr, u16)>,
 }
 
 impl fmt::Display for Trial {
@@ -159,6 +165,7 @@ fn one(
         answer_expected: true,
         answered: false,
         is_answer: false,
+        called_at: None,
     };
     judge(world, &mut trial)?;
     Some(trial)
@@ -204,7 +211,8 @@ fn judge(world: &World, trial: &mut Trial) -> Option<()> {
             .find(|a| a.destination == trial.destination),
     })?;
     // What leaves by a gateway for a local network elsewhere is nobody's out there.
-    let leaves = answer.steps.iter().any(|step| step.kind == StepKind::Gateway);
+    let leaves = matches!(trial.receiver, Party::Address(_))
+        && answer.steps.iter().any(|step| step.kind == StepKind::Gateway);
     if leaves && trial.destination != IpAddr::from(netloom_lab::underlay::INTERNET_ADDRESS) {
         return None;
     }
@@ -231,38 +239,5 @@ impl Trial {
 
     pub(crate) fn is_udp(&self) -> bool {
         self.protocol == FlowProtocol::Udp
-    }
-
-    /// Whether a packet is the answer, as the one who has called expects it.
-    fn is_answered_by(&self, view: &netloom_base::packet::IpView<'_>) -> bool {
-        let at = if self.protocol == FlowProtocol::Icmp { 4 } else { 2 };
-        let same_kind = match self.protocol {
-            FlowProtocol::Tcp => view.protocol == 6,
-            FlowProtocol::Udp => view.protocol == 17,
-            FlowProtocol::Icmp => matches!(view.payload.first(), Some(0 | 129)),
-        };
-        same_kind
-            && view.source == self.destination
-            && view.destination == self.source
-            && view.payload.get(at..at + 2) == Some(&self.id.to_be_bytes())
-    }
-
-    /// Whether a packet that was seen on the receiver's link is this one.
-    pub fn is(&self, packet: &[u8]) -> bool {
-        let Some(view) = netloom_base::packet::IpView::parse(packet) else { return false };
-        if self.is_answer {
-            return self.is_answered_by(&view);
-        }
-        let at = if self.protocol == FlowProtocol::Icmp { 4 } else { 0 };
-        let same_kind = match self.protocol {
-            FlowProtocol::Tcp => view.protocol == 6,
-            FlowProtocol::Udp => view.protocol == 17,
-            FlowProtocol::Icmp => matches!(view.payload.first(), Some(8 | 128)),
-        };
-        // What leaves the fabric comes out with other addresses.
-        let is_outside = matches!(self.receiver, Party::Address(_));
-        same_kind
-            && (is_outside || view.source == self.source && view.destination == self.destination)
-            && view.payload.get(at..at + 2) == Some(&self.id.to_be_bytes())
     }
 }

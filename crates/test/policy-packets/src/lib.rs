@@ -5,13 +5,13 @@
 //! that is seen on the receiver's link has arrived; one that is not has not.
 #![forbid(unsafe_code)]
 
+pub mod aws;
 pub mod beyond;
 pub mod changes;
 pub mod explain;
 pub mod failover;
 pub mod fault;
 pub mod flow;
-pub mod packet;
 pub mod world;
 
 use anyhow::Context as _;

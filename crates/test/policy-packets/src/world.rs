@@ -1,7 +1,8 @@
 //! A fabric built in private namespaces: ground, nodes with their plans in force, tunnels between.
 
+mod packets;
 mod setting;
-mod traffic;
+mod stranger;
 
 use crate::fault::{self, Fault};
 use crate::flow::Trial;
@@ -159,6 +160,11 @@ impl World {
         }
     }
 
+    /// A node's address on the ground, if others can call it there.
+    pub fn outer_address(&self, node: &str) -> Option<IpAddr> {
+        Some(self.directory.nodes.get(node)?.endpoint?.ip())
+    }
+
     /// Whether an end is on its node's own stack.
     pub fn on_stack(&self, party: &Party) -> bool {
         match party {
@@ -182,6 +188,11 @@ impl World {
     /// Whose namespace an end is in, which, and the links on which it receives.
     fn place(&self, party: &Party) -> Option<(Seat, Namespace, Vec<String>)> {
         let (seat, namespace, state) = match party {
+            Party::Address(address) if self.keeps(*address).is_some() => {
+                let (node, namespace) = self.keeps(*address)?;
+                let state = self.nodes.get(&node)?.plan.host.namespaces.get(&namespace)?;
+                (Seat::Node(node), namespace, state)
+            }
             Party::Address(address) => {
                 let namespace = setting::outside(&self.fabric, *address);
                 (Seat::Ground, namespace.clone(), self.ground_plan.namespaces.get(&namespace)?)
@@ -201,6 +212,20 @@ impl World {
         Some((seat, namespace, links))
     }
 
+    /// Where a subnet's gateway or resolver is: the first node that has it, and the network's namespace.
+    fn keeps(&self, address: IpAddr) -> Option<(Name, Namespace)> {
+        self.nodes.iter().find_map(|(name, node)| {
+            let mut networks = node.plan.networks.values();
+            let network = networks.find(|network| {
+                let state = node.plan.host.namespaces.get(&network.namespace);
+                state.is_some_and(|state| {
+                    state.addresses.iter().any(|one| one.address.addr() == address)
+                })
+            })?;
+            Some((name.clone(), network.namespace.clone()))
+        })
+    }
+
     /// Does something in a namespace of a node or of the ground.
     fn inside<T: Send>(
         &mut self,
@@ -213,13 +238,6 @@ impl World {
             Seat::Node(node) => &mut self.nodes.get_mut(node).context("no such node")?.executor,
         };
         Ok(executor.namespace(namespace)?.run(work)?)
-    }
-
-    /// Ends a node's engine at once, as a crash does; what it holds in the kernel stays.
-    pub fn kill(&mut self, node: &str) {
-        if let Some(node) = self.nodes.get_mut(node) {
-            node.tunnels = None;
-        }
     }
 
     /// The namespace of an end.

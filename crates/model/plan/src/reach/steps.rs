@@ -46,6 +46,11 @@ impl<'a> Walk<'a> {
 
     pub(super) fn run(&mut self) {
         let (from, to) = (self.place(self.source), self.place(self.to));
+        if let (Some(from), None) = (&from, &to)
+            && self.reserved(from)
+        {
+            return;
+        }
         self.name(to.as_ref());
         if self.is_own(self.source, self.to) {
             let address = self.to.address;

@@ -1,4 +1,4 @@
-//! Packets through a world: sent from where their senders are, looked for where they should arrive.
+//! Packets of a world: sent, answered, and looked for on the links of those who should receive them.
 
 use super::World;
 use crate::flow::Trial;
@@ -43,7 +43,7 @@ impl World {
         let receivers = self.listen(&back)?;
         self.send(trials)?;
         for trial in trials.iter().filter(|trial| trial.arrived && trial.is_udp()) {
-            let Some(packet) = trial.seen.as_deref().and_then(crate::packet::answer) else {
+            let Some(packet) = trial.seen.as_deref().and_then(crate::flow::answer) else {
                 continue;
             };
             let (seat, namespace, _) = self.place(&trial.receiver).context("no place")?;
@@ -60,7 +60,17 @@ impl World {
         Ok(())
     }
 
-    fn listen(&mut self, trials: &[Trial]) -> anyhow::Result<Vec<(Party, PacketSocket)>> {
+    /// Ends a node's engine at once, as a crash does; what it holds in the kernel stays.
+    pub fn kill(&mut self, node: &str) {
+        if let Some(node) = self.nodes.get_mut(node) {
+            node.tunnels = None;
+        }
+    }
+
+    pub(super) fn listen(
+        &mut self,
+        trials: &[Trial],
+    ) -> anyhow::Result<Vec<(Party, PacketSocket)>> {
         let mut receivers: Vec<(Party, PacketSocket)> = Vec::new();
         for trial in trials {
             if receivers.iter().any(|(party, _)| *party == trial.receiver) {
@@ -75,7 +85,7 @@ impl World {
         Ok(receivers)
     }
 
-    fn settle(
+    pub(super) fn settle(
         &mut self,
         trials: &mut [Trial],
         receivers: &[(Party, PacketSocket)],
@@ -99,7 +109,7 @@ impl World {
     }
 
     /// Packets that policy and source checks have dropped so far, on all nodes.
-    fn refused(&mut self) -> anyhow::Result<u64> {
+    pub(super) fn refused(&mut self) -> anyhow::Result<u64> {
         let mut sum = 0;
         for node in self.nodes.values_mut() {
             for network in node.plan.networks.values() {

@@ -1,14 +1,16 @@
-//! The packets of trials, and those that answer them.
+//! Packets of flows: built, recognised where they arrive, and answered.
 
-use crate::flow::{FlowProtocol, Trial};
+use super::{FlowProtocol, Trial};
 use netloom_base::checksum;
+use netloom_model::fabric::Party;
 use std::net::IpAddr;
 
 impl Trial {
     /// The packet.
     pub fn packet(&self) -> Vec<u8> {
         let id = self.id.to_be_bytes();
-        let port = self.port.to_be_bytes();
+        let (destination, port) = self.called_at.unwrap_or((self.destination, self.port));
+        let port = port.to_be_bytes();
         let (protocol, checksum_at, mut segment) = match self.protocol {
             FlowProtocol::Tcp => {
                 let mut tcp = vec![0; 20];
@@ -37,10 +39,45 @@ impl Trial {
         };
         let sum = match protocol {
             1 => checksum::internet(&segment),
-            _ => checksum::transport(self.source, self.destination, protocol, &segment),
+            _ => checksum::transport(self.source, destination, protocol, &segment),
         };
         segment[checksum_at..checksum_at + 2].copy_from_slice(&sum.to_be_bytes());
-        with_header(self.source, self.destination, protocol, &segment)
+        with_header(self.source, destination, protocol, &segment)
+    }
+
+    /// Whether a packet is the answer, as the one who has called expects it.
+    fn is_answered_by(&self, view: &netloom_base::packet::IpView<'_>) -> bool {
+        let at = if self.protocol == FlowProtocol::Icmp { 4 } else { 2 };
+        let same_kind = match self.protocol {
+            FlowProtocol::Tcp => view.protocol == 6,
+            FlowProtocol::Udp => view.protocol == 17,
+            FlowProtocol::Icmp => matches!(view.payload.first(), Some(0 | 129)),
+        };
+        // Who was called by another address answers from that one.
+        let source = self.called_at.map_or(self.destination, |(address, _)| address);
+        same_kind
+            && view.source == source
+            && view.destination == self.source
+            && view.payload.get(at..at + 2) == Some(&self.id.to_be_bytes())
+    }
+
+    /// Whether a packet that was seen on the receiver's link is this one.
+    pub fn is(&self, packet: &[u8]) -> bool {
+        let Some(view) = netloom_base::packet::IpView::parse(packet) else { return false };
+        if self.is_answer {
+            return self.is_answered_by(&view);
+        }
+        let at = if self.protocol == FlowProtocol::Icmp { 4 } else { 0 };
+        let same_kind = match self.protocol {
+            FlowProtocol::Tcp => view.protocol == 6,
+            FlowProtocol::Udp => view.protocol == 17,
+            FlowProtocol::Icmp => matches!(view.payload.first(), Some(8 | 128)),
+        };
+        // What leaves the fabric comes out with other addresses.
+        let is_outside = matches!(self.receiver, Party::Address(_));
+        same_kind
+            && (is_outside || view.source == self.source && view.destination == self.destination)
+            && view.payload.get(at..at + 2) == Some(&self.id.to_be_bytes())
     }
 }
 
