@@ -1,5 +1,6 @@
 //! `cargo xtask show`: each show runs the real thing and reports figures and whether they suffice.
 
+mod aws_semantics;
 mod bad_files;
 mod bench_tunnel;
 mod canary;
@@ -46,12 +47,13 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 26] = [
+const SHOWS: [Show; 27] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
     networks_vs_packets::SHOW,
     gateway_failover::SHOW,
+    aws_semantics::SHOW,
     no_cleartext::SHOW,
     drift::SHOW,
     wireguard_matrix::SHOW,

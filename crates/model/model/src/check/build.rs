@@ -4,7 +4,7 @@ use super::rules::Lists;
 use crate::decode::party::{Parties, PartySet};
 use crate::decode::policy::PolicyTest;
 use crate::decode::workload::Workload;
-use crate::decode::{At, objects, service};
+use crate::decode::{At, objects};
 use crate::fabric::{self, Fabric};
 use crate::load::{Declared, Named};
 use crate::span::Span;
@@ -153,7 +153,7 @@ impl NetworkDefaults {
 /// The namespace of services that name none.
 const DEFAULT_NAMESPACE: &str = "services";
 
-fn service(span: Span, service: service::Service) -> Option<fabric::Service> {
+fn service(span: Span, service: objects::Service) -> Option<fabric::Service> {
     let default_namespace = || DEFAULT_NAMESPACE.to_owned();
     Some(fabric::Service {
         span,

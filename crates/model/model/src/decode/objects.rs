@@ -1,9 +1,9 @@
-//! Regions, networks, subnets and nodes as declared, references not yet resolved.
+//! Regions, networks, subnets, nodes and services as declared, references not yet resolved.
 
 use super::routing::Advertised;
 use super::{At, Decoder};
 use crate::diagnostic::{Diagnostic, code};
-use crate::fabric::{LabLink, Reserved, Role};
+use crate::fabric::{HealthCheck, Protocol, Reserved, Role};
 use crate::tree::{Key, Tree};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
@@ -88,6 +88,21 @@ pub struct Node {
     pub tags: Vec<At<String>>,
     /// Security groups.
     pub security_groups: Vec<At<String>>,
+}
+
+/// A service as declared.
+#[derive(Clone, Debug, Default)]
+pub struct Service {
+    /// Namespace.
+    pub namespace: Option<At<String>>,
+    /// Port.
+    pub port: Option<u16>,
+    /// Protocol.
+    pub protocol: Option<Protocol>,
+    /// Labels.
+    pub select: BTreeMap<String, String>,
+    /// Health check.
+    pub health: Option<HealthCheck>,
 }
 
 impl Decoder {
@@ -244,23 +259,5 @@ impl Decoder {
             self.push(diagnostic.meaning(guess));
         }
         found.map(|(_, value)| value.clone())
-    }
-
-    /// How the lab emulates a region's link.
-    pub fn lab_link(&mut self, tree: &Tree) -> Option<LabLink> {
-        const KEYS: [&str; 5] = ["delay", "jitter", "loss", "reorder", "rate"];
-        let fields = self.fields(tree, "a lab link", &KEYS)?;
-        let mut time = |key| {
-            let given = fields.optional(key).and_then(|tree| self.duration(tree));
-            given.unwrap_or_default()
-        };
-        let (delay, jitter) = (time("delay"), time("jitter"));
-        let mut share = |key| {
-            let given = fields.optional(key).and_then(|tree| self.share(tree));
-            given.unwrap_or_default()
-        };
-        let (loss_ppm, reorder_ppm) = (share("loss"), share("reorder"));
-        let rate_bps = fields.optional("rate").and_then(|tree| self.rate(tree));
-        Some(LabLink { delay, jitter, loss_ppm, reorder_ppm, rate_bps })
     }
 }

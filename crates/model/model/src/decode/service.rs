@@ -1,26 +1,11 @@
-//! Services as declared, references not yet resolved.
+//! Services, and how their members are checked, as declared.
 
-use super::{At, Decoder};
+use super::Decoder;
+use super::objects::Service;
 use crate::diagnostic::code;
 use crate::fabric::{HealthCheck, Protocol};
 use crate::tree::Tree;
-use std::collections::BTreeMap;
 use std::time::Duration;
-
-/// A service as declared.
-#[derive(Clone, Debug, Default)]
-pub struct Service {
-    /// Namespace.
-    pub namespace: Option<At<String>>,
-    /// Port.
-    pub port: Option<u16>,
-    /// Protocol.
-    pub protocol: Option<Protocol>,
-    /// Labels.
-    pub select: BTreeMap<String, String>,
-    /// Health check.
-    pub health: Option<HealthCheck>,
-}
 
 impl Decoder {
     /// A service.

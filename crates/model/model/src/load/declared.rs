@@ -5,7 +5,7 @@ use crate::decode::network_acl::{NetworkAcl, ServicePort};
 use crate::decode::policy::{PolicyTest, SecurityGroup};
 use crate::decode::routing::{Gateway, Peering, PrefixList, RouteTable};
 use crate::decode::workload::Workload;
-use crate::decode::{At, objects, service};
+use crate::decode::{At, objects};
 use crate::fabric::LabLink;
 use crate::span::Span;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,7 +44,7 @@ pub struct Declared {
     /// Security groups.
     pub security_groups: Named<SecurityGroup>,
     /// Services.
-    pub services: Named<service::Service>,
+    pub services: Named<objects::Service>,
     /// Route tables.
     pub route_tables: Named<RouteTable>,
     /// NAT gateways.

@@ -57,7 +57,14 @@ pub fn allowed(
 fn pair<'a>(walk: &Walk<'a>) -> Allowed {
     let (source, destination) = (walk.source.address, walk.to.address);
     let mut found = Allowed { source, destination, transports: IntervalSet::EMPTY, obstacle: None };
-    let (Some(from), Some(to)) = (walk.place(walk.source), walk.place(walk.to)) else {
+    let (from, to) = (walk.place(walk.source), walk.place(walk.to));
+    if let (Some(from), None) = (&from, &to)
+        && let Some(transports) = walk.reserved_transports(from)
+    {
+        found.transports = transports;
+        return found;
+    }
+    let (Some(from), Some(to)) = (from, to) else {
         found.obstacle = Some("no way leads out of the fabric, or into it".to_owned());
         return found;
     };
