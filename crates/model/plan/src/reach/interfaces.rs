@@ -42,7 +42,7 @@ impl Walk<'_> {
         };
         let further = self.input.fabric.interfaces_of(first);
         let mut all = further.map(|(name, _)| name).chain([first]);
-        let is_other = |one: &&Name| other.owner != Owner::Workload(*one);
+        let is_other = |one: &&Name| other.owner != Owner::Workload(one);
         all.by_ref().filter(is_other).any(|one| self.input.addresses(one).contains(&other.address))
     }
 }
