@@ -54,7 +54,8 @@ impl<'a> Walk<'a> {
             }
             Protocol::Icmp | Protocol::All => "answers".to_owned(),
         };
-        let asked = denied.ranges().first().or(answers.ranges().first()).map(|range| range.0);
+        let asked =
+            denied.ranges().first().or_else(|| answers.ranges().first()).map(|range| range.0);
         let rule = asked.and_then(|number| acl::deciding(rules, other, number));
         self.judge(StepKind::Answer, &border, rule, &packet, direction);
     }
@@ -79,8 +80,10 @@ impl<'a> Walk<'a> {
                 self.pass(kind, finding, Some(&rule.span));
             }
             _ => {
-                let number =
-                    rule.map_or("the last rule".to_owned(), |rule| format!("rule {}", rule.number));
+                let number = rule.map_or_else(
+                    || "the last rule".to_owned(),
+                    |rule| format!("rule {}", rule.number),
+                );
                 let finding =
                     format!("{number} of `{name}` does not let {packet} {word} `{subnet}`");
                 let span = rule.map_or(&acl.span, |rule| &rule.span);

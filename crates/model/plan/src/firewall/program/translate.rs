@@ -62,7 +62,7 @@ impl Program {
     }
 
     /// The packet's destination is an address of this namespace.
-    pub(in crate::firewall) fn to_own_stack(self) -> Self {
+    pub(in crate::firewall) fn for_own_stack(self) -> Self {
         self.with(Expression::DestinationType { register: KEY })
             .is(RTN_LOCAL.to_ne_bytes().to_vec())
     }
