@@ -29,8 +29,8 @@ pub(super) fn chosen<'a>(input: &PlanInput<'a>, source: &End<'a>, destination: I
 
 /// All ends of a workload's further interfaces.
 pub(super) fn of<'a>(input: &PlanInput<'a>, name: &Name) -> Vec<End<'a>> {
-    let further = input.fabric.workloads.iter().filter(|(_, one)| is_interface_of(one, name));
-    let ends = further.flat_map(|(name, _)| {
+    let Some((name, _)) = input.fabric.workloads.get_key_value(name) else { return Vec::new() };
+    let ends = input.fabric.interfaces_of(name).flat_map(|(name, _)| {
         let addresses = input.addresses(name).iter();
         addresses.map(move |address| End { address: *address, owner: Owner::Workload(name) })
     });
