@@ -9,7 +9,7 @@ mod workload;
 
 pub(crate) use parts::network_namespace;
 pub use policy::node_default;
-pub(crate) use policy::{border_of, members, policy_of};
+pub(crate) use policy::{border_of, policy_of};
 
 use crate::input::PlanInput;
 use crate::{NodePlan, firewall};

@@ -184,9 +184,9 @@ pub fn judged(world: &World, mut trial: Trial) -> Option<Trial> {
     Some(trial)
 }
 
-/// Asks the engine.
-fn judge(world: &World, trial: &mut Trial) -> Option<()> {
-    let flow = Flow {
+/// The flow of a trial, as the engine is asked about it.
+pub fn flow_of(trial: &Trial) -> Flow {
+    Flow {
         from: trial.sender.clone(),
         to: trial.receiver.clone(),
         protocol: match trial.protocol {
@@ -195,7 +195,12 @@ fn judge(world: &World, trial: &mut Trial) -> Option<()> {
             FlowProtocol::Icmp => Protocol::Icmp,
         },
         port: (trial.port != 0).then_some(trial.port),
-    };
+    }
+}
+
+/// Asks the engine.
+fn judge(world: &World, trial: &mut Trial) -> Option<()> {
+    let flow = flow_of(trial);
     let answer = world.with_input(|input| match &trial.sender {
         Party::Workload(sender) if trial.spoofed => {
             reach::reach_spoofed(input, sender, trial.source, &trial.receiver)

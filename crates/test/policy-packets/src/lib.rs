@@ -7,6 +7,7 @@
 
 pub mod aws;
 pub mod beyond;
+pub mod changes;
 pub mod explain;
 pub mod failover;
 pub mod fault;
@@ -58,6 +59,8 @@ pub struct Tally {
     pub protocols: [u64; 3],
     /// Answers that were sent, and how many of them came back.
     pub answers: [u64; 2],
+    /// Smallest changes that were suggested and made, and how many of them packets tried.
+    pub changes: [u64; 2],
     /// Flows that were allowed to what is outside, or by a peering.
     pub beyond: u64,
     /// Disagreements, with what reproduces them.
@@ -146,10 +149,13 @@ fn try_fabric(
             tally.disagreements.push(format!("seed {seed}: {trial}"));
         }
     }
+    if settings.networks {
+        changes::check(&world, &trials, seed, &folder, tally)?;
+    }
     if let Some(executable) = &settings.explain {
         let file = folder.join("fabric.yaml");
         std::fs::write(&file, text)?;
-        explain::compare(executable, &file, seed, &trials, tally)?;
+        explain::compare(executable, &file, seed, &trials, settings.networks, tally)?;
     }
     world.remove()
 }

@@ -241,6 +241,8 @@ fn report(tally: &Tally) -> bool {
         ("icmp", icmp),
         ("answers sent", tally.answers[0]),
         ("answers that came back", tally.answers[1]),
+        ("smallest changes made", tally.changes[0]),
+        ("of them tried with packets", tally.changes[1]),
         ("allowed into another network or out", tally.beyond),
         ("disagreements", tally.disagreements.len() as u64),
         ("explained", tally.explained),

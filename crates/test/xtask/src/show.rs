@@ -8,10 +8,12 @@ mod dashboard;
 mod drift;
 mod faults;
 mod figures;
+mod gateway_failover;
 mod installed;
 mod kill_storm;
 mod main_job;
 mod members;
+mod networks_vs_packets;
 mod no_cleartext;
 mod path_mtu;
 mod policy_vs_packets;
@@ -45,10 +47,12 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 25] = [
+const SHOWS: [Show; 27] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
+    networks_vs_packets::SHOW,
+    gateway_failover::SHOW,
     aws_semantics::SHOW,
     no_cleartext::SHOW,
     drift::SHOW,

@@ -87,6 +87,28 @@ impl Loader<'_> {
                 let (groups, read) = (&mut declared.security_groups, Decoder::security_group);
                 section.read(groups, "a security group", tree, read);
             }
+            "services" => section.read(&mut declared.services, "a service", tree, Decoder::service),
+            "lab" => {
+                let fields = section.decoder.fields(tree, "`lab`", &["links"]);
+                if let Some(links) = fields.and_then(|fields| fields.optional("links")) {
+                    section.read(&mut declared.lab_links, "a region", links, Decoder::lab_link);
+                }
+            }
+            "tests" => {
+                let items = self.decoder.list(tree, "`tests`");
+                let tests = items.iter().filter_map(|test| self.decoder.policy_test(test));
+                declared.tests.extend(tests);
+            }
+            _ => self.ways(name, tree),
+        }
+    }
+
+    /// The sections about what leaves a network, and what may cross its borders.
+    fn ways(&mut self, name: &'static str, tree: &Tree) {
+        let declared = &mut self.declared;
+        let mut section =
+            Section { name, decoder: &mut self.decoder, broken: &mut declared.broken };
+        match name {
             "route_tables" => {
                 section.read(
                     &mut declared.route_tables,
@@ -124,20 +146,8 @@ impl Loader<'_> {
                     Decoder::network_acl,
                 );
             }
-            "ports" => {
-                section.read(&mut declared.ports, "a service port", tree, Decoder::service_port);
-            }
-            "services" => section.read(&mut declared.services, "a service", tree, Decoder::service),
-            "lab" => {
-                let fields = section.decoder.fields(tree, "`lab`", &["links"]);
-                if let Some(links) = fields.and_then(|fields| fields.optional("links")) {
-                    section.read(&mut declared.lab_links, "a region", links, Decoder::lab_link);
-                }
-            }
             _ => {
-                let items = self.decoder.list(tree, "`tests`");
-                let tests = items.iter().filter_map(|test| self.decoder.policy_test(test));
-                declared.tests.extend(tests);
+                section.read(&mut declared.ports, "a service port", tree, Decoder::service_port);
             }
         }
     }

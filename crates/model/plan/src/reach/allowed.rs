@@ -1,10 +1,9 @@
 //! Everything that may pass between two ends, as a set: both policies as packet sets, intersected.
 
-use super::permission::allowances;
+use super::permission::{allowances, groups_of};
 use super::steps::{Place, Walk};
 use super::{End, Flow, StepKind, Unanswerable};
 use crate::input::PlanInput;
-use crate::topology::members;
 use netloom_model::fabric::{Name, Party, Protocol};
 use netloom_policy::allowance::{Direction, packet_set};
 use netloom_policy::interval::address_number;
@@ -101,19 +100,21 @@ fn transports<'a>(
     to: &Place<'a>,
     [own, theirs]: [&Name; 2],
 ) -> IntervalSet {
-    let of_group = |network: &Name, group: &Name| -> IntervalSet {
-        let members = members(walk.input, network);
-        let inside = members.iter().filter(|(_, groups)| groups.contains(group));
-        inside.map(|(address, _)| (address_number(*address), address_number(*address))).collect()
+    let in_group = |network: &Name, end: &End<'a>, group: &Name| -> IntervalSet {
+        let number = address_number(end.address);
+        let groups = groups_of(walk.input, network, end);
+        let is_member = groups.is_some_and(|groups| groups.contains(group));
+        if is_member { IntervalSet::range(number, number) } else { IntervalSet::EMPTY }
     };
     let one = |dimension, address| {
         let number = address_number(address);
         PacketSet::only(dimension, IntervalSet::range(number, number))
     };
     let leaves = allowances(walk.input, from, Direction::Egress);
-    let leaving = packet_set(&leaves, Direction::Egress, |group| of_group(own, group));
+    let leaving = packet_set(&leaves, Direction::Egress, |group| in_group(own, walk.to, group));
     let enters = allowances(walk.input, to, Direction::Ingress);
-    let entering = packet_set(&enters, Direction::Ingress, |group| of_group(theirs, group));
+    let entering =
+        packet_set(&enters, Direction::Ingress, |group| in_group(theirs, walk.source, group));
     one(Dimension::Source, walk.source.address)
         .intersection(&one(Dimension::Destination, walk.to.address))
         .intersection(&leaving)

@@ -1,8 +1,11 @@
 //! The steps at the borders of subnets: network ACLs, there and back, which remember nothing.
 
 use super::StepKind;
+use super::change::Change;
 use super::steps::{Place, Walk};
-use netloom_model::fabric::{AclRule, Name, NetworkAcl, Protocol, Subnet};
+use netloom_model::fabric::{
+    ACL_NUMBER_MAX, AclRule, IcmpTypes, Name, NetworkAcl, PortRange, Protocol, Subnet,
+};
 use netloom_policy::acl;
 use netloom_policy::packet_set::transport;
 use netloom_policy::{Direction, IntervalSet};
@@ -83,10 +86,80 @@ impl<'a> Walk<'a> {
                     rule.map_or("the last rule".to_owned(), |rule| format!("rule {}", rule.number));
                 let finding =
                     format!("{number} of `{name}` does not let {packet} {word} `{subnet}`");
-                let remedy = border.remedy(rule, direction, self, kind);
-                self.stop(kind, finding, Some(rule.map_or(&acl.span, |rule| &rule.span)), &remedy);
+                let span = rule.map_or(&acl.span, |rule| &rule.span);
+                match self.acl_rule(border, rule, direction, kind) {
+                    Some(change) => self.stop_until(kind, finding, Some(span), change),
+                    None => {
+                        let remedy = "no number is left before this rule: number them anew";
+                        self.stop(kind, finding, Some(span), remedy);
+                    }
+                }
             }
         }
+    }
+
+    /// The rule that would let a packet pass: before the one that denies it.
+    fn acl_rule(
+        &self,
+        border: &Border<'a>,
+        before: Option<&AclRule>,
+        direction: Direction,
+        kind: StepKind,
+    ) -> Option<Change> {
+        let rules = border.rules(direction);
+        let is_answer = kind == StepKind::Answer;
+        // What leaves for the one who has called is an answer, what comes from the one who is called too.
+        let other = match (direction, is_answer) {
+            (Direction::Egress, false) | (Direction::Ingress, true) => self.to.address,
+            (Direction::Ingress, false) | (Direction::Egress, true) => self.source.address,
+        };
+        let (first, last) = CLIENT_PORTS;
+        let ports = match (self.asked_protocol(), is_answer, self.flow.port) {
+            (Protocol::Icmp | Protocol::All, ..) => None,
+            (_, true, _) => Some(PortRange { first, last }),
+            (_, false, port) => port.map(|port| PortRange { first: port, last: port }),
+        };
+        let is_echo_reply = is_answer && self.asked_protocol() == Protocol::Icmp;
+        let reply = |ipv6| {
+            let first = if ipv6 { 129 << 8 } else { 0 };
+            IcmpTypes { ipv6, first, last: first | 0xff }
+        };
+        let before = before.map_or(ACL_NUMBER_MAX, |rule| rule.number);
+        let rule = AclRule {
+            span: border.acl.span.clone(),
+            number: free_number(rules, before)?,
+            allows: true,
+            protocol: self.asked_protocol(),
+            ports: ports.into_iter().collect(),
+            icmp_types: is_echo_reply.then(|| reply(other.is_ipv6())).into_iter().collect(),
+            prefixes: vec![other.into()],
+        };
+        Some(Change::AddAclRule { acl: border.name.clone(), direction, rule })
+    }
+
+    /// A rule that denies the flow at the first border on its way that has an ACL.
+    pub(super) fn closing_acl_rule(&self) -> Option<Change> {
+        let sides = [
+            (self.source, self.to.address, Direction::Egress),
+            (self.to, self.source.address, Direction::Ingress),
+        ];
+        sides.into_iter().find_map(|(end, other, direction)| {
+            let place = self.place(end)?;
+            let border = self.border(&place, other)?;
+            let number = self.transport_number(other);
+            let deciding = acl::deciding(border.rules(direction), other, number)?;
+            let ports = self.flow.port.map(|port| PortRange { first: port, last: port });
+            let rule = AclRule {
+                span: border.acl.span.clone(),
+                number: free_number(border.rules(direction), deciding.number)?,
+                allows: false,
+                protocol: self.asked_protocol(),
+                ports: ports.into_iter().collect(),
+                icmp_types: Vec::new(),
+                prefixes: vec![other.into()],
+            };
+            Some(Change::AddAclRule { acl: border.name.clone(), direction, rule })
+        })
     }
 
     /// The border that a packet between a place and `other` crosses, if that has an ACL.
@@ -138,6 +211,14 @@ impl<'a> Walk<'a> {
     }
 }
 
+/// A number between a rule and the one before it: half way, so that there is room on both sides.
+fn free_number(rules: &[AclRule], before: u16) -> Option<u16> {
+    let earlier = rules.iter().map(|rule| rule.number).filter(|number| *number < before);
+    let last = earlier.max().unwrap_or(0);
+    let number = last + (before - last) / 2;
+    (number != last).then_some(number)
+}
+
 fn echo_reply(ipv6: bool) -> IntervalSet {
     let number = if ipv6 { transport(58, 129 << 8) } else { transport(1, 0) };
     IntervalSet::range(number, number)
@@ -178,50 +259,5 @@ impl<'a> Border<'a> {
             Direction::Egress => &self.acl.egress,
             Direction::Ingress => &self.acl.ingress,
         }
-    }
-
-    /// The rule to add so that a packet passes: before the one that denies it.
-    fn remedy(
-        &self,
-        rule: Option<&AclRule>,
-        direction: Direction,
-        walk: &Walk<'_>,
-        kind: StepKind,
-    ) -> String {
-        let before = rule.map_or(32_766, |rule| rule.number);
-        let taken = self.rules(direction).iter().rev().map(|rule| rule.number);
-        let last = taken.filter(|number| *number < before).max().unwrap_or(0);
-        // Half way, so that there is room on both sides.
-        let number = last + (before - last) / 2;
-        let is_answer = kind == StepKind::Answer;
-        let other = match (direction, is_answer) {
-            (Direction::Egress, false) | (Direction::Ingress, true) => walk.to.address,
-            (Direction::Ingress, false) | (Direction::Egress, true) => walk.source.address,
-        };
-        let (list, key) = match direction {
-            Direction::Egress => ("egress", "to"),
-            Direction::Ingress => ("ingress", "from"),
-        };
-        let packets = match (walk.flow.protocol, is_answer) {
-            (Protocol::Tcp | Protocol::Udp, true) => {
-                let (first, last) = CLIENT_PORTS;
-                format!("{}, ports: {first}-{last}", walk.protocol_word())
-            }
-            (Protocol::Tcp | Protocol::Udp, false) => {
-                format!("{}, ports: {}", walk.protocol_word(), walk.flow.port.unwrap_or(0))
-            }
-            (Protocol::Icmp | Protocol::All, true) => "icmp, types: [echo-reply]".to_owned(),
-            (Protocol::Icmp | Protocol::All, false) => "icmp, types: [echo-request]".to_owned(),
-        };
-        let other = ipnet::IpNet::from(other);
-        let name = self.name;
-        if number == last {
-            return format!(
-                "there is no number left before {before} in {list} of `{name}`: number it anew"
-            );
-        }
-        format!(
-            "add to {list} of `{name}`: {{ rule: {number}, action: allow, protocol: {packets}, {key}: {other} }}"
-        )
     }
 }

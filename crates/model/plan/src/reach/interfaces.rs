@@ -1,5 +1,6 @@
 //! Which interface of a workload its packets leave by.
 
+use super::steps::Walk;
 use super::{End, Owner};
 use crate::input::PlanInput;
 use crate::ways;
@@ -11,21 +12,39 @@ use std::net::IpAddr;
 pub(super) fn chosen<'a>(input: &PlanInput<'a>, source: &End<'a>, destination: IpAddr) -> End<'a> {
     let Owner::Workload(name) = source.owner else { return *source };
     let fabric = input.fabric;
-    let further = fabric.workloads.iter().filter(|(_, one)| is_interface_of(one, name));
+    let mut further = fabric.interfaces_of(name);
     let own = &fabric.workloads[name];
     if further.clone().next().is_none() || reaches(input, own, destination) {
         return *source;
     }
-    let by = further.filter(|(_, one)| reaches(input, one, destination)).find_map(|(name, _)| {
-        let mut addresses = input.addresses(name).iter();
-        let address = addresses.find(|one| one.is_ipv6() == destination.is_ipv6())?;
-        Some(End { address: *address, owner: Owner::Workload(name) })
-    });
+    let by = further.by_ref().filter(|(_, one)| reaches(input, one, destination)).find_map(
+        |(name, _)| {
+            let mut addresses = input.addresses(name).iter();
+            let address = addresses.find(|one| one.is_ipv6() == destination.is_ipv6())?;
+            Some(End { address: *address, owner: Owner::Workload(name) })
+        },
+    );
     by.unwrap_or(*source)
 }
 
-fn is_interface_of(workload: &Workload, name: &Name) -> bool {
-    matches!(&workload.attach, Attach::Interface { of } if of == name)
+impl Walk<'_> {
+    /// Whether the address of one end is one that another interface of the other end has: networks
+    /// may have prefixes in common, and a stack takes its own addresses for itself.
+    pub(super) fn is_own(&self, end: &End<'_>, other: &End<'_>) -> bool {
+        let Owner::Workload(name) = end.owner else { return false };
+        if end.owner == other.owner {
+            return false;
+        }
+        let workloads = &self.input.fabric.workloads;
+        let first = match &workloads[name].attach {
+            Attach::Interface { of } => of,
+            _ => name,
+        };
+        let further = self.input.fabric.interfaces_of(first);
+        let mut all = further.map(|(name, _)| name).chain([first]);
+        let is_other = |one: &&Name| other.owner != Owner::Workload(*one);
+        all.by_ref().filter(is_other).any(|one| self.input.addresses(one).contains(&other.address))
+    }
 }
 
 /// Whether an interface has a route to an address that is not the one to everywhere.

@@ -1,15 +1,17 @@
 //! The steps that policy decides: which allowance lets a flow pass, or what is missing.
 
-use super::StepKind;
+use super::change::Change;
 use super::steps::{Place, Walk};
+use super::{End, Owner, StepKind};
 use crate::input::PlanInput;
-use crate::topology::{members, node_default};
-use netloom_model::fabric::{Name, Protocol};
+use crate::topology::node_default;
+use netloom_model::fabric::{GroupRule, Name, Peer, Protocol};
 use netloom_model::span::Span;
 use netloom_policy::allowance::{self, Allowance, Direction};
 use netloom_policy::interval::address_number;
 use netloom_policy::packet_set::transport;
 use netloom_policy::{IntervalSet, Selector};
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 /// What governs an end in a direction.
@@ -24,14 +26,63 @@ pub(super) fn allowances(
     allowance::allowances(input.fabric, place.groups, direction)
 }
 
+/// The groups in which a network's rules find an end: those of its owner, if that is in the network or
+/// in one that is peered with it. The same as in `topology::members`, for one address.
+pub(super) fn groups_of<'a>(
+    input: &PlanInput<'a>,
+    network: &str,
+    end: &End<'a>,
+) -> Option<&'a BTreeSet<Name>> {
+    let fabric = input.fabric;
+    match end.owner {
+        Owner::Outside => None,
+        Owner::Node(name) => {
+            let (name, node) = fabric.nodes.get_key_value(name)?;
+            input.stacks_in(network).contains(name).then_some(&node.security_groups)
+        }
+        Owner::Workload(name) => {
+            // What is behind a stock peer is in none of its groups.
+            let workload = fabric.workloads.get(name)?;
+            let is_own = input.addresses(name).contains(&end.address);
+            let of = fabric.network_of(workload);
+            let known = is_own && (of == network || is_known_by_peering(input, network, of, end));
+            known.then_some(&workload.security_groups)
+        }
+    }
+}
+
+/// Whether a network knows an end of another one: they are peered, and no other peered network has a
+/// workload of the same address.
+fn is_known_by_peering(input: &PlanInput<'_>, network: &str, of: &str, end: &End<'_>) -> bool {
+    let fabric = input.fabric;
+    let mut is_peered = false;
+    for (.., other) in fabric.peers_of(network) {
+        if other == of {
+            is_peered = true;
+            continue;
+        }
+        let cidrs = &fabric.networks[other].cidrs;
+        let may_have = cidrs.iter().any(|cidr| cidr.contains(&end.address));
+        let mut workloads = input.workloads_in(other);
+        if may_have && workloads.any(|(name, _)| input.addresses(name).contains(&end.address)) {
+            return false;
+        }
+    }
+    is_peered
+}
+
 impl<'a> Walk<'a> {
     pub(super) fn policy(&mut self, place: &Place<'a>, network: &Name, direction: Direction) {
-        let (kind, other, word) = match direction {
-            Direction::Egress => (StepKind::Egress, self.to.address, "leave"),
-            Direction::Ingress => (StepKind::Ingress, self.source.address, "enter"),
+        let (kind, word) = match direction {
+            Direction::Egress => (StepKind::Egress, "leave"),
+            Direction::Ingress => (StepKind::Ingress, "enter"),
         };
         let allowances = allowances(self.input, place, direction);
-        match self.allowing(&allowances, network, other) {
+        let end = match direction {
+            Direction::Egress => self.to,
+            Direction::Ingress => self.source,
+        };
+        match self.allowing(&allowances, network, end) {
             Some(allowance) => {
                 let finding = format!("group `{}` lets it {word} {}", allowance.group, place.what);
                 self.pass(kind, finding, Some(&allowance.span));
@@ -43,9 +94,11 @@ impl<'a> Walk<'a> {
             }
             None => {
                 let finding = self.refusal(place, word);
-                let remedy = self.remedy(place, direction);
                 let span = self.first_group(place).unwrap_or(place.span).clone();
-                self.stop(kind, finding, Some(&span), &remedy);
+                match self.allowing_rule(place, direction, &span) {
+                    Some(change) => self.stop_until(kind, finding, Some(&span), change),
+                    None => self.stop(kind, finding, Some(&span), "give the node a group"),
+                }
             }
         }
     }
@@ -62,25 +115,33 @@ impl<'a> Walk<'a> {
         format!("no rule of {groups} lets {} {word} {}", self.flow_words(), place.what)
     }
 
-    fn remedy(&self, place: &Place<'a>, direction: Direction) -> String {
-        let group = place.groups.first().map_or("a group of the node", String::as_str);
-        let (list, key, other) = match direction {
-            Direction::Egress => ("egress", "to", self.to.address),
-            Direction::Ingress => ("ingress", "from", self.source.address),
+    /// The rule of a place's first group that would let the flow pass.
+    fn allowing_rule(
+        &self,
+        place: &Place<'a>,
+        direction: Direction,
+        span: &Span,
+    ) -> Option<Change> {
+        let other = match direction {
+            Direction::Egress => self.to.address,
+            Direction::Ingress => self.source.address,
         };
-        let protocol = self.protocol_word();
-        let ports = self.flow.port.map(|port| format!("ports: {port}, ")).unwrap_or_default();
-        let other = ipnet::IpNet::from(other);
-        format!("add to {list} of `{group}`: {{ protocol: {protocol}, {ports}{key}: {other} }}")
+        let group = place.groups.first()?.clone();
+        Some(Change::AddGroupRule { group, direction, rule: self.rule_for(other, span) })
     }
 
-    /// The flow's protocol as a rule names it.
-    pub(super) fn protocol_word(&self) -> &'static str {
-        match self.flow.protocol {
-            Protocol::Tcp => "tcp",
-            Protocol::Udp => "udp",
-            Protocol::Icmp | Protocol::All => "icmp",
-        }
+    /// Whether a rule lets the flow pass, seen from a network.
+    pub(super) fn rule_selects(&self, rule: &GroupRule, network: &Name, other: &End<'a>) -> bool {
+        let address = other.address;
+        let selected = match &rule.peer {
+            Peer::All => true,
+            Peer::Cidr(prefix) => prefix.contains(&address),
+            Peer::SecurityGroup(name) => {
+                groups_of(self.input, network, other).is_some_and(|groups| groups.contains(name))
+            }
+        };
+        let packets = allowance::transports(rule.protocol, &rule.ports, &rule.icmp_types);
+        selected && packets.contains(self.transport_number(address))
     }
 
     pub(super) fn flow_words(&self) -> String {
@@ -97,10 +158,10 @@ impl<'a> Walk<'a> {
         &self,
         allowances: &'b [Allowance],
         network: &Name,
-        other: IpAddr,
+        end: &End<'_>,
     ) -> Option<&'b Allowance> {
-        let members = members(self.input, network);
-        let groups = members.get(&other);
+        let other = end.address;
+        let groups = groups_of(self.input, network, end);
         let number = self.transport_number(other);
         allowances.iter().find(|allowance| {
             let selected = match &allowance.selector {

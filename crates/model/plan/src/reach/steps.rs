@@ -1,5 +1,6 @@
 //! The steps of a flow's way, each decided from the same allowances, peers and routes as the plan.
 
+use super::change::Change;
 use super::{End, Flow, Owner, Step, StepKind};
 use crate::input::PlanInput;
 use crate::{names, peers};
@@ -7,7 +8,6 @@ use netloom_model::fabric::{Name, StockPeer};
 use netloom_model::span::Span;
 use netloom_policy::Direction;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 /// Walks one flow and keeps what it finds, until a step stops it.
 pub(super) struct Walk<'a> {
@@ -52,8 +52,24 @@ impl<'a> Walk<'a> {
             return;
         }
         self.name(to.as_ref());
+        if self.is_own(self.source, self.to) {
+            let address = self.to.address;
+            let finding =
+                format!("{address} is an address of the sender itself, in another network");
+            let remedy = "give one of the two another address, or the networks other prefixes";
+            let span = from.as_ref().map(|place| place.span);
+            return self.stop(StepKind::Route, finding, span, remedy);
+        }
         match (from, to) {
-            (Some(from), Some(to)) => self.between(&from, &to),
+            (Some(from), Some(to)) => {
+                self.between(&from, &to);
+                if !self.stopped() && self.is_own(self.to, self.source) {
+                    let finding =
+                        format!("{} is an address of {} itself too", self.source.address, to.what);
+                    let remedy = "give one of the two another address";
+                    self.stop(StepKind::Answer, finding, Some(to.span), remedy);
+                }
+            }
             (Some(from), None) => self.outwards(&from),
             (None, Some(to)) => self.inwards(&to),
             (None, None) => {}
@@ -97,7 +113,7 @@ impl<'a> Walk<'a> {
 
     pub(super) fn pass(&mut self, kind: StepKind, finding: String, span: Option<&Span>) {
         let span = span.cloned();
-        self.steps.push(Step { kind, passes: true, finding, span, remedy: None });
+        self.steps.push(Step { kind, passes: true, finding, span, remedy: None, change: None });
     }
 
     pub(super) fn stop(
@@ -108,7 +124,19 @@ impl<'a> Walk<'a> {
         remedy: &str,
     ) {
         let (span, remedy) = (span.cloned(), Some(remedy.to_owned()));
-        self.steps.push(Step { kind, passes: false, finding, span, remedy });
+        self.steps.push(Step { kind, passes: false, finding, span, remedy, change: None });
+    }
+
+    /// The same where a change of rules, routes or peerings is enough to get past.
+    pub(super) fn stop_until(
+        &mut self,
+        kind: StepKind,
+        finding: String,
+        span: Option<&Span>,
+        change: Change,
+    ) {
+        let (span, remedy, change) = (span.cloned(), Some(change.to_string()), Some(change));
+        self.steps.push(Step { kind, passes: false, finding, span, remedy, change });
     }
 
     pub(super) fn stopped(&self) -> bool {
@@ -265,21 +293,4 @@ impl<'a> Walk<'a> {
             }
         }
     }
-}
-
-/// The first step of a packet with a source address that may not be the sender's own.
-pub(super) fn source_check(
-    input: &PlanInput<'_>,
-    sender: &Name,
-    source: IpAddr,
-    own: bool,
-) -> Step {
-    let span = input.fabric.workloads.get(sender).map(|workload| workload.span.clone());
-    let finding = if own {
-        format!("{source} is an address of `{sender}`")
-    } else {
-        format!("{source} is not an address of `{sender}`: dropped at its link")
-    };
-    let remedy = (!own).then(|| "send from the workload's own address".to_owned());
-    Step { kind: StepKind::SourceCheck, passes: own, finding, span, remedy }
 }
