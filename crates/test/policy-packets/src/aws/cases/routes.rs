@@ -7,6 +7,7 @@ const SUBNETS: &str = "VPC User Guide: Subnet route tables";
 const PRIORITY: &str = "VPC User Guide: Route priority";
 const REPLACE: &str = "VPC User Guide: Route traffic to a middlebox appliance";
 const LISTS: &str = "VPC User Guide: Route priority";
+const EDGE: &str = "VPC Peering Guide: VPC peering limitations";
 const QUOTAS: &str = "VPC User Guide: Amazon VPC quotas";
 
 pub(super) const CASES: &[Case] = &[
@@ -58,6 +59,25 @@ pub(super) const CASES: &[Case] = &[
         "a static route comes before a propagated one to the same destination",
         PRIORITY,
         &["static > peer tcp/80: stopped at route", "by-main > peer tcp/80: passes"],
+    ),
+    packets(
+        "a site behind a VPN is reached by a propagated route, unless a static one is in its place",
+        PRIORITY,
+        &[
+            "by-main > 192.168.4.1 tcp/80: passes",
+            "nothing > 192.168.4.1 icmp: passes",
+            "no-site > 192.168.4.1 tcp/80: stopped at route",
+        ],
+    ),
+    packets(
+        "of static and propagated routes, too, the longest prefix decides first",
+        PRIORITY,
+        &["site-but > 192.168.4.1 tcp/80: stopped at route"],
+    ),
+    packets(
+        "what is behind a network's VPN is not reached over a peering with it",
+        EDGE,
+        &["peer-site > 192.168.4.1 tcp/80: stopped at route", "peer-site > second tcp/80: passes"],
     ),
     packets(
         "a longer propagated route comes before a shorter static one",
