@@ -27,24 +27,96 @@ impl Agent {
 /// Whether a tracked connection could begin under `policy`. What neither comes from nor goes to
 /// a workload here (DNS to the network itself, say) is not the policy's to judge.
 fn is_allowed(policy: &CompiledPolicy, own: &BTreeSet<IpAddr>, flow: &Flow) -> bool {
-    let original = &flow.original;
+    let source = flow.original.source;
+    let (destination, port) = called(flow);
     let knows = |address| policy.identities.contains_key(&address);
-    if !knows(original.source) && !knows(original.destination) {
+    if !knows(source) && !knows(destination) {
         return true;
     }
-    if own.contains(&original.destination) {
+    if own.contains(&destination) {
         return true;
     }
-    let port = match original.detail {
-        TupleDetail::Ports { destination, .. } => destination,
-        TupleDetail::Icmp { kind, code, .. } => u16::from(kind) << 8 | u16::from(code),
-        TupleDetail::None => 0,
+    policy.allows(source, destination, transport(flow.original.protocol, port))
+}
+
+/// Who is called and on which port: what is published is called by another address, and answered from
+/// this one.
+fn called(flow: &Flow) -> (IpAddr, u16) {
+    let port = match (flow.reply.detail, flow.original.detail) {
+        (TupleDetail::Ports { source, .. }, _) => source,
+        (_, TupleDetail::Icmp { kind, code, .. }) => u16::from(kind) << 8 | u16::from(code),
+        _ => 0,
     };
-    policy.allows(original.source, original.destination, transport(original.protocol, port))
+    (flow.reply.source, port)
 }
 
 /// The addresses of a network's namespace itself: its gateways and resolvers.
 fn network_addresses(plan: &NodePlan, namespace: &Namespace) -> BTreeSet<IpAddr> {
     let state = plan.host.namespaces.get(namespace);
     state.into_iter().flat_map(|state| &state.addresses).map(|a| a.address.addr()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use netloom_model::lease::{self, Leases};
+    use netloom_plan::input::{Directory, PlanInput};
+    use netloom_plan::membership::Memberships;
+    use netloom_sys::conntrack::Tuple;
+    use std::collections::BTreeMap;
+
+    /// The plan of a node with a gateway and, beside it, a workload that publishes port 443 as 8443.
+    fn node(group: &str) -> NodePlan {
+        let fabric = netloom_testkit::fabric(&format!(
+            "version: 1\nfabric: f\nregions: {{ r: {{ zones: [a] }} }}\nnodes: {{ n: {{ region: r }} }}\n\
+             networks: {{ app: {{ cidr: [10.0.0.0/16] }} }}\n\
+             internet_gateways: {{ out: {{ network: app, nodes: [n] }} }}\n\
+             subnets: {{ one: {{ network: app, cidr: [10.0.1.0/24], public: true }} }}\n\
+             security_groups: {{ g: {group} }}\n\
+             workloads:\n  w:\n    node: n\n    subnet: one\n    address: 10.0.1.10\n    \
+             security_groups: [g]\n    publish: [{{ port: 8443, protocol: tcp, to: 443 }}]\n    \
+             attach: {{ serve: {{ tcp: 443 }} }}\n"
+        ));
+        let (leases, _) = lease::assign(&fabric, &Leases::default());
+        let plan = netloom_plan::plan(
+            &PlanInput {
+                fabric: &fabric,
+                fabric_id: 1,
+                leases: &leases,
+                directory: &Directory::default(),
+                memberships: &Memberships::of(&fabric),
+                attachments: &BTreeMap::new(),
+            },
+            "n",
+        );
+        plan.unwrap()
+    }
+
+    fn tuple(from: (&str, u16), to: (&str, u16)) -> Tuple {
+        Tuple {
+            source: from.0.parse().unwrap(),
+            destination: to.0.parse().unwrap(),
+            protocol: 6,
+            detail: TupleDetail::Ports { source: from.1, destination: to.1 },
+        }
+    }
+
+    #[test]
+    fn a_published_port_is_judged_as_the_workload_that_is_called_by_it() {
+        let flow = Flow {
+            original: tuple(("203.0.113.1", 40_000), ("100.64.0.2", 8443)),
+            reply: tuple(("10.0.1.10", 443), ("203.0.113.1", 40_000)),
+        };
+        for (group, expected) in [
+            ("{ ingress: [{ protocol: tcp, ports: 443, from: all }] }", true),
+            ("{ ingress: [{ protocol: tcp, ports: 443, from: 10.0.0.0/8 }] }", false),
+            ("{ ingress: [{ protocol: tcp, ports: 8443, from: all }] }", false),
+        ] {
+            let plan = node(group);
+            let network = &plan.networks["app"];
+            let mut own = network_addresses(&plan, &network.namespace);
+            own.insert("100.64.0.2".parse().unwrap());
+            assert_eq!(is_allowed(&network.policy, &own, &flow), expected, "{group}");
+        }
+    }
 }

@@ -3,6 +3,7 @@
 use crate::{output, source};
 use netloom_model::{Diagnostic, Fabric, Loaded, Severity};
 use netloom_plan::assumed::Assumed;
+use netloom_plan::findings;
 use netloom_plan::promises::{self, Broken};
 use serde_json::json;
 use std::process::ExitCode;
@@ -19,7 +20,9 @@ pub(crate) struct Check {
 }
 
 pub(crate) fn run(arguments: &Check) -> ExitCode {
-    let loaded = source::load(&arguments.files);
+    let mut loaded = source::load(&arguments.files);
+    let more = loaded.fabric.as_ref().map(findings::findings);
+    loaded.diagnostics.extend(more.unwrap_or_default());
     let broken = loaded.fabric.as_ref().map(broken_promises).unwrap_or_default();
     let (errors, warnings) = source::counts(&loaded);
     if arguments.json {

@@ -53,6 +53,8 @@ pub(crate) enum Command {
     /// Stock WireGuard peers: import and export wg-quick files, list, test, count.
     #[command(subcommand)]
     Vpn(host::VpnCommand),
+    /// List the service port table, or compare it with rules and real listeners.
+    Ports(host::Ports),
     /// Show what an apply would change, and which flows it would open or close.
     Plan(host::Plan),
     /// Make what the files declare the next revision.
@@ -124,6 +126,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Remove(arguments) => host::remove(&arguments),
         Command::Network(command) => host::network(&command),
         Command::Vpn(command) => host::vpn(&command),
+        Command::Ports(arguments) => host::ports(&arguments),
         Command::Plan(arguments) => host::plan(&arguments),
         Command::Apply(arguments) => host::apply(&arguments),
         Command::History(arguments) => host::history(&arguments),

@@ -102,12 +102,11 @@ pub fn propose(
     if !broken.is_empty() {
         return Err(Refused::BrokenTests(broken));
     }
+    let found = loaded.diagnostics.into_iter();
+    let mut warnings: Vec<Diagnostic> =
+        found.filter(|found| found.severity == Severity::Warning).collect();
+    warnings.extend(netloom_plan::findings::findings(&fabric));
     let accepted = Arc::new(Accepted::new(declared, fabric));
-    let warnings = loaded
-        .diagnostics
-        .into_iter()
-        .filter(|found| found.severity == Severity::Warning)
-        .collect();
     let tests = accepted.fabric.tests.len();
     Ok(Proposal { accepted, warnings, leases, tests })
 }

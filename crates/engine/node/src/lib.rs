@@ -79,6 +79,8 @@ mod outbound;
 mod outer;
 mod oversize;
 mod path;
+mod restart;
+mod status;
 mod strangers;
 mod update;
 
@@ -89,6 +91,7 @@ pub use counters::{Counters, DropReason};
 pub use inbound::{Arrival, Inbound};
 pub use netloom_path::Segmentation;
 pub use netloom_wireguard as wireguard;
-pub use node::{Event, Node, PeerStatus};
+pub use node::{Event, Node};
 pub use outbound::{Destination, Outbound};
 pub use path::MessageTransmit;
+pub use status::PeerStatus;

@@ -5,9 +5,10 @@ use crate::config::{NetworkConfig, NetworkId, PeerConfig, PeerId, SetNetworkErro
 use crate::exits::Exits;
 use crate::limits::{ALLOWED_PREFIXES_MAX, MTU_BYTES_MIN, NETWORKS_MAX, PEERS_MAX};
 use crate::node::{Network, Node, Peer};
+use crate::restart::tunnel_config;
 use ipnet::IpNet;
 use netloom_base::{PrefixTrie, Time};
-use netloom_wireguard::{Identity, PublicKey, Tai64n, Tunnel, TunnelConfig};
+use netloom_wireguard::{Identity, PublicKey, Tai64n, Tunnel};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -269,39 +270,5 @@ impl Node {
                 peer.tunnel.set_rekey_after(interval);
             }
         }
-    }
-
-    /// Gives every peer of a network a new machine, after the network's key has changed.
-    fn restart_tunnels(&mut self, now: Time, network_id: NetworkId) {
-        let ids: Vec<PeerId> = self.peers(network_id).map(|(_, id)| id).collect();
-        for id in ids {
-            let seed = self.rng.fork();
-            let Some(network) = self.networks.get(&network_id) else { return };
-            let Some(peer) = self.peers.get_mut(&id) else { continue };
-            let mut config = tunnel_config(&peer.config, network);
-            config.endpoint = peer.tunnel.endpoint();
-            config.timestamp_floor = peer.tunnel.newest_timestamp();
-            peer.tunnel.close(&mut self.indexes);
-            // A key that one private key could use is of high order, so any other can.
-            if let Ok(tunnel) = Tunnel::new(network.identity.clone(), config, id.0, seed, now) {
-                peer.tunnel = tunnel;
-                peer.path = None;
-            }
-            self.settle(id);
-        }
-    }
-}
-
-fn tunnel_config(config: &PeerConfig, network: &Network) -> TunnelConfig {
-    TunnelConfig {
-        remote: config.public_key,
-        preshared: config.psk.clone().unwrap_or_default(),
-        agrees_keys: config.is_node,
-        rekey_after: network.key_rotation,
-        suite: config.suite,
-        endpoint: config.endpoint,
-        keepalive: config.keepalive,
-        mtu_bytes: network.mtu_bytes,
-        timestamp_floor: None,
     }
 }

@@ -7,6 +7,7 @@ mod build;
 mod hosts;
 mod interfaces;
 mod prefixes;
+mod publish;
 mod quotas;
 mod references;
 mod rules;
@@ -35,6 +36,7 @@ pub(crate) fn check(mut declared: Declared, first: &str, decoder: &mut Decoder) 
     attachments::check(&declared, decoder);
     stock_peers::check(&declared, decoder);
     ways::check(&declared, decoder);
+    publish::check(&declared, decoder);
     quotas::check(&declared, decoder);
     usage::check(&declared, decoder);
     if decoder.errors() > 0 { None } else { build::fabric(declared) }

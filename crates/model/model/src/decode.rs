@@ -2,12 +2,14 @@
 
 mod fields;
 mod findings;
+mod lab;
 pub mod network_acl;
 pub mod objects;
 pub mod party;
 pub mod policy;
 pub mod routing;
 pub mod scalar;
+mod service;
 mod stock_peer;
 pub mod workload;
 

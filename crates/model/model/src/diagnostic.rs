@@ -76,14 +76,12 @@ pub mod code {
     pub const NO_GROUP: Code = Code("N0901");
     /// Warning: nothing uses this object.
     pub const UNUSED: Code = Code("N0902");
-    /// Warning: a service that selects nothing.
+    /// Warning: a service or an end of a test that selects nothing.
     pub const SELECTS_NOTHING: Code = Code("N0903");
     /// Warning: two nodes that both sit behind address translators cannot reach each other yet.
     pub const NO_PATH: Code = Code("N0904");
     /// Warning: a node's own stack stays out of a network that overlaps with one it is in.
     pub const HOST_LEFT_OUT: Code = Code("N0905");
-    /// Warning: a key that this version reads and does nothing with.
-    pub const NO_EFFECT: Code = Code("N0906");
     /// Warning: a stock peer without public key cannot connect.
     pub const NO_KEY: Code = Code("N0907");
     /// Warning: more of something than AWS grants without being asked.
@@ -96,6 +94,8 @@ pub mod code {
     pub const NO_EGRESS: Code = Code("N0911");
     /// Warning: a subnet in one zone only, where others of the same kind are in several.
     pub const ONE_ZONE: Code = Code("N0912");
+    /// Warning: a network ACL lets packets through, and their answers not.
+    pub const ANSWERS_LOST: Code = Code("N0913");
 }
 
 /// How bad a finding is.

@@ -440,6 +440,21 @@ impl Workload {
 }
 
 impl Fabric {
+    /// The further interfaces of a workload, each a workload of its own: found by their names, which
+    /// begin with that of the workload.
+    pub fn interfaces_of<'a>(
+        &'a self,
+        workload: &'a str,
+    ) -> impl Iterator<Item = (&'a Name, &'a Workload)> + Clone {
+        let first = format!("{workload}-");
+        let near = self.workloads.range(first..).take_while(move |(name, _)| {
+            name.strip_prefix(workload).is_some_and(|rest| rest.starts_with('-'))
+        });
+        near.filter(
+            move |(_, one)| matches!(&one.attach, Attach::Interface { of } if of == workload),
+        )
+    }
+
     /// The gateways of a network, by name.
     pub fn gateways_of<'a>(
         &'a self,

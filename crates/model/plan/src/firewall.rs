@@ -140,7 +140,7 @@ pub fn table(tunnel: &str, locals: &[Local], border: &Border, policy: &CompiledP
     border::add_crossing(&mut table, tunnel, border);
     border::add_translation(&mut table, border);
     table.chains.insert("source-check".to_owned(), source_check(tunnel, border));
-    table.chains.insert("input".to_owned(), input());
+    table.chains.insert("input".to_owned(), input(border));
     table.chains.insert("forward".to_owned(), forward(tunnel, border, has_acls));
     stock::govern(&mut table, tunnel, locals, policy);
     table
@@ -174,22 +174,26 @@ fn source_check(tunnel: &str, border: &Border) -> Chain {
     Chain { base: base(ChainKind::Filter, Hook::Prerouting, -300), rules }
 }
 
-fn input() -> Chain {
-    Chain {
-        base: base(ChainKind::Filter, Hook::Input, 0),
-        rules: vec![
-            Program::new().established().accept(),
-            Program::new().incoming("lo").accept(),
-            Program::new().protocol(17).destination_port(53).accept(),
-            Program::new().protocol(6).destination_port(53).accept(),
-            Program::new().protocol(1).icmp_type(8).accept(),
-            Program::new().protocol(58).icmp_type(128).accept(),
-            // Neighbour solicitation and advertisement (RFC 4861); all others are fixed entries.
-            Program::new().protocol(58).icmp_type(135).accept(),
-            Program::new().protocol(58).icmp_type(136).accept(),
-            Program::new().count_and_drop(drop_reason::INPUT_DENIED),
-        ],
-    }
+fn input(border: &Border) -> Chain {
+    let mut rules =
+        vec![Program::new().established().accept(), Program::new().incoming("lo").accept()];
+    // A peered network has a resolver of its own, and no business with this one's.
+    let peerings = border.peerings.iter();
+    rules.extend(
+        peerings
+            .map(|link| Program::new().incoming(link).count_and_drop(drop_reason::INPUT_DENIED)),
+    );
+    rules.extend([
+        Program::new().protocol(17).destination_port(53).accept(),
+        Program::new().protocol(6).destination_port(53).accept(),
+        Program::new().protocol(1).icmp_type(8).accept(),
+        Program::new().protocol(58).icmp_type(128).accept(),
+        // Neighbour solicitation and advertisement (RFC 4861); all others are fixed entries.
+        Program::new().protocol(58).icmp_type(135).accept(),
+        Program::new().protocol(58).icmp_type(136).accept(),
+        Program::new().count_and_drop(drop_reason::INPUT_DENIED),
+    ]);
+    Chain { base: base(ChainKind::Filter, Hook::Input, 0), rules }
 }
 
 fn forward(tunnel: &str, border: &Border, has_acls: bool) -> Chain {

@@ -8,13 +8,16 @@
 //! a node's plan names only what its own workloads need.
 #![forbid(unsafe_code)]
 
+pub mod address_plan;
 pub mod assumed;
+pub mod findings;
 pub mod firewall;
 pub mod input;
 pub mod membership;
 pub mod names;
 pub mod naming;
 pub mod peers;
+pub mod port_audit;
 pub mod promises;
 pub mod reach;
 mod refresh;

@@ -5,7 +5,10 @@ mod beyond;
 mod borders;
 pub mod change;
 mod interfaces;
+pub mod matrix;
+mod outside;
 mod permission;
+mod reserved;
 mod steps;
 
 use crate::input::PlanInput;
@@ -129,7 +132,7 @@ pub fn reach_spoofed(
     let own = input.addresses(sender).contains(&source);
     let destination =
         End::all(input, to).into_iter().find(|end| end.address.is_ipv4() == source.is_ipv4())?;
-    let steps = vec![steps::source_check(input, sender, source, own)];
+    let steps = vec![source_check(input, sender, source, own)];
     (!own).then_some(Answer { source, destination: destination.address, steps })
 }
 
@@ -199,4 +202,16 @@ fn answer(input: &PlanInput<'_>, flow: &Flow, source: &End<'_>, to: &End<'_>) ->
     let mut walk = steps::Walk::new(input, flow, source, to);
     walk.run();
     Answer { source: source.address, destination: to.address, steps: walk.steps }
+}
+
+/// The first step of a packet with a source address that may not be the sender's own.
+fn source_check(input: &PlanInput<'_>, sender: &Name, source: IpAddr, own: bool) -> Step {
+    let span = input.fabric.workloads.get(sender).map(|workload| workload.span.clone());
+    let finding = if own {
+        format!("{source} is an address of `{sender}`")
+    } else {
+        format!("{source} is not an address of `{sender}`: dropped at its link")
+    };
+    let remedy = (!own).then(|| "send from the workload's own address".to_owned());
+    Step { kind: StepKind::SourceCheck, passes: own, finding, span, remedy, change: None }
 }

@@ -124,7 +124,7 @@ fn internet_gateway<'a>(fabric: &'a Fabric, network: &str) -> Option<&'a Name> {
 }
 
 /// The way of the longest prefix that holds an address.
-pub fn longest<'a>(ways: &'a [Way], address: IpAddr) -> Option<&'a Way> {
+pub fn longest(ways: &[Way], address: IpAddr) -> Option<&Way> {
     let holding = ways.iter().filter(|way| way.to.contains(&address));
     holding.max_by_key(|way| way.to.prefix_len())
 }

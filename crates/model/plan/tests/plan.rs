@@ -164,6 +164,40 @@ fn every_denial_names_its_cause_and_a_remedy() {
 }
 
 #[test]
+fn a_subnets_own_addresses_answer_dns_and_echo_whatever_policy_says() {
+    use netloom_plan::reach::allowed::allowed;
+    use netloom_policy::packet_set::transport;
+    let world = World::new(netloom_testkit::fabric(
+        "version: 1\nfabric: f\nregions: { r: { zones: [a] } }\n\
+         nodes: { n: { region: r }, m: { region: r } }\n\
+         networks: { app: { cidr: [10.0.0.0/16] } }\n\
+         subnets: { one: { network: app, cidr: [10.0.1.0/24] }, two: { network: app, cidr: [10.0.2.0/24] } }\n\
+         workloads:\n  a: { node: n, subnet: one, attach: &s { serve: { tcp: 80 } } }\n  \
+         b: { node: m, subnet: two, attach: *s }\n",
+    ));
+    for (to, protocol, port, passes) in [
+        ("10.0.1.1", Protocol::Icmp, None, true),
+        ("10.0.1.2", Protocol::Udp, Some(53), true),
+        ("10.0.1.2", Protocol::Tcp, Some(53), true),
+        ("10.0.1.2", Protocol::Tcp, Some(80), false),
+        // The other subnet has no workload on the node, and so no resolver there.
+        ("10.0.2.2", Protocol::Udp, Some(53), false),
+    ] {
+        let (from, to) = (Party::Workload("a".to_owned()), Party::Address(to.parse().unwrap()));
+        let flow = reach::Flow { from, to, protocol, port };
+        let (answers, sets) =
+            world.with(|input| (reach::reach(input, &flow), allowed(input, &flow.from, &flow.to)));
+        assert_eq!(answers.unwrap()[0].passes(), passes, "{flow:?}");
+        let number = match protocol {
+            Protocol::Tcp => transport(6, port.unwrap()),
+            Protocol::Udp => transport(17, port.unwrap()),
+            Protocol::Icmp | Protocol::All => transport(1, 8 << 8),
+        };
+        assert_eq!(sets.unwrap()[0].transports.contains(number), passes, "{flow:?}");
+    }
+}
+
+#[test]
 fn the_set_of_what_may_pass_holds_exactly_the_flows_that_pass() {
     use netloom_plan::reach::allowed::allowed;
     use netloom_policy::packet_set::transport;

@@ -8,6 +8,9 @@ use netloom_model::span::Span;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+/// Ports that clients call from unless told otherwise (`net.ipv4.ip_local_port_range`).
+pub const CLIENT_PORTS: (u16, u16) = (32_768, 60_999);
+
 /// What the rules of one direction let pass between a subnet and the addresses outside of it; its own
 /// prefixes are not judged, and so allowed whole.
 pub fn allowances(acl: &Name, span: &Span, rules: &[AclRule], own: &[IpNet]) -> Vec<Allowance> {

@@ -64,14 +64,19 @@ pub fn allowances(
 
 fn from_rule(group: &Name, rule: &GroupRule) -> Allowance {
     Allowance {
-        selector: match &rule.peer {
-            Peer::All => Selector::All,
-            Peer::Cidr(prefix) => Selector::Prefix(*prefix),
-            Peer::SecurityGroup(name) => Selector::Group(name.clone()),
-        },
+        selector: selector(&rule.peer),
         transport: transports(rule.protocol, &rule.ports, &rule.icmp_types),
         group: group.clone(),
         span: rule.span.clone(),
+    }
+}
+
+/// Whom a rule is for.
+pub fn selector(peer: &Peer) -> Selector {
+    match peer {
+        Peer::All => Selector::All,
+        Peer::Cidr(prefix) => Selector::Prefix(*prefix),
+        Peer::SecurityGroup(name) => Selector::Group(name.clone()),
     }
 }
 

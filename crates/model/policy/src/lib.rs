@@ -11,6 +11,7 @@
 
 pub mod acl;
 pub mod allowance;
+pub mod cover;
 pub mod interval;
 pub mod packet_set;
 pub mod table;

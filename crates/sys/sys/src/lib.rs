@@ -21,6 +21,7 @@ pub mod facility;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod icmp;
+pub mod listeners;
 pub mod monitor;
 pub mod namespace;
 pub mod netlink;

@@ -81,7 +81,7 @@ impl Space {
                 let known = found.to_route(|index| names.get(&index).cloned());
                 let stop = netloom_state::stop_metric(&self.fabric);
                 let ours = known.filter(|route| match route.kind {
-                    RouteKind::Unreachable | RouteKind::Blackhole => route.metric == stop,
+                    RouteKind::Unreachable => route.metric == stop,
                     RouteKind::Unicast { .. } | RouteKind::Blackhole => true,
                 });
                 routes.extend(ours.map(|route| (route, found.link)));

@@ -83,6 +83,7 @@ fn one(
         answer_expected: false,
         answered: false,
         is_answer: false,
+        called_at: None,
     };
     // An interface of the same workload is in the same namespace.
     let trial = flow::judged(world, trial)?;

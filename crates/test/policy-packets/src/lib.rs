@@ -5,6 +5,7 @@
 //! that is seen on the receiver's link has arrived; one that is not has not.
 #![forbid(unsafe_code)]
 
+pub mod aws;
 pub mod beyond;
 pub mod changes;
 pub mod explain;

@@ -1,6 +1,8 @@
 //! A fabric built in private namespaces: ground, nodes with their plans in force, tunnels between.
 
+mod packets;
 mod setting;
+mod stranger;
 
 use crate::fault::{self, Fault};
 use crate::flow::Trial;
@@ -12,28 +14,18 @@ use netloom_model::fabric::{Name, Party};
 use netloom_model::lease::{self, Leases};
 use netloom_node::limits::KEY_ROTATION;
 use netloom_node::{NetworkId, PeerConfig};
-use netloom_plan::firewall::{TABLE, drop_reason};
 use netloom_plan::input::{Directory, PlanInput};
 use netloom_plan::membership::Memberships;
-use netloom_plan::reach::StepKind;
 use netloom_plan::{NodePlan, TUNNEL_MTU_BYTES, plan};
 use netloom_state::host::Namespace;
 use netloom_state::{HostState, diff};
 use netloom_sys::Executor;
-use netloom_sys::clock::monotonic_now;
 use netloom_sys::namespace::NamespaceHandle;
-use netloom_sys::packet::{PacketSocket, inject_packet};
 use netloom_tunnel::{NetworkSetup, Tunnels};
 use netloom_wireguard::{PrivateKey, PublicKey};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::path::Path;
-use std::time::Duration;
-
-/// Longest wait for packets that should arrive or be counted.
-const SETTLE_MAX: Duration = Duration::from_millis(2500);
-/// Wait after the last packet is accounted for, in which one that should not might still arrive.
-const GRACE: Duration = Duration::from_millis(15);
 
 /// A fabric in force.
 pub struct World {
@@ -168,6 +160,11 @@ impl World {
         }
     }
 
+    /// A node's address on the ground, if others can call it there.
+    pub fn outer_address(&self, node: &str) -> Option<IpAddr> {
+        Some(self.directory.nodes.get(node)?.endpoint?.ip())
+    }
+
     /// Whether an end is on its node's own stack.
     pub fn on_stack(&self, party: &Party) -> bool {
         match party {
@@ -191,6 +188,11 @@ impl World {
     /// Whose namespace an end is in, which, and the links on which it receives.
     fn place(&self, party: &Party) -> Option<(Seat, Namespace, Vec<String>)> {
         let (seat, namespace, state) = match party {
+            Party::Address(address) if self.keeps(*address).is_some() => {
+                let (node, namespace) = self.keeps(*address)?;
+                let state = self.nodes.get(&node)?.plan.host.namespaces.get(&namespace)?;
+                (Seat::Node(node), namespace, state)
+            }
             Party::Address(address) => {
                 let namespace = setting::outside(&self.fabric, *address);
                 (Seat::Ground, namespace.clone(), self.ground_plan.namespaces.get(&namespace)?)
@@ -210,6 +212,20 @@ impl World {
         Some((seat, namespace, links))
     }
 
+    /// Where a subnet's gateway or resolver is: the first node that has it, and the network's namespace.
+    fn keeps(&self, address: IpAddr) -> Option<(Name, Namespace)> {
+        self.nodes.iter().find_map(|(name, node)| {
+            let mut networks = node.plan.networks.values();
+            let network = networks.find(|network| {
+                let state = node.plan.host.namespaces.get(&network.namespace);
+                state.is_some_and(|state| {
+                    state.addresses.iter().any(|one| one.address.addr() == address)
+                })
+            })?;
+            Some((name.clone(), network.namespace.clone()))
+        })
+    }
+
     /// Does something in a namespace of a node or of the ground.
     fn inside<T: Send>(
         &mut self,
@@ -222,59 +238,6 @@ impl World {
             Seat::Node(node) => &mut self.nodes.get_mut(node).context("no such node")?.executor,
         };
         Ok(executor.namespace(namespace)?.run(work)?)
-    }
-
-    // === packets ===
-
-    /// Sends the packet of every trial and notes which arrived.
-    ///
-    /// # Errors
-    /// A namespace cannot be entered.
-    pub fn send(&mut self, trials: &mut [Trial]) -> anyhow::Result<()> {
-        let receivers = self.listen(trials)?;
-        let refused_before = self.refused()?;
-        for trial in &*trials {
-            let (seat, namespace, _) =
-                self.place(&trial.sender).context("a sender has no place")?;
-            let packet = trial.packet();
-            // A packet that the kernel does not even take is one that does not arrive.
-            let _ = self.inside(&seat, &namespace, || inject_packet(&packet))?;
-        }
-        self.settle(trials, &receivers, refused_before)
-    }
-
-    /// Sends the packet of every trial, and an answer to each that arrived; notes which arrived, and
-    /// which answers came back. To TCP and to echo the kernel of who receives them answers itself.
-    ///
-    /// # Errors
-    /// A namespace cannot be entered.
-    pub fn converse(&mut self, trials: &mut [Trial]) -> anyhow::Result<()> {
-        let mut back: Vec<Trial> = trials.iter().map(Trial::turned).collect();
-        let receivers = self.listen(&back)?;
-        self.send(trials)?;
-        for trial in trials.iter().filter(|trial| trial.arrived && trial.is_udp()) {
-            let Some(packet) = trial.seen.as_deref().and_then(crate::flow::answer) else {
-                continue;
-            };
-            let (seat, namespace, _) = self.place(&trial.receiver).context("no place")?;
-            let _ = self.inside(&seat, &namespace, || inject_packet(&packet))?;
-        }
-        for (trial, back) in trials.iter().zip(&mut back) {
-            back.expected = trial.arrived && trial.answer_expected;
-        }
-        let refused = self.refused()?;
-        self.settle(&mut back, &receivers, refused)?;
-        for (trial, back) in trials.iter_mut().zip(&back) {
-            trial.answered = back.arrived;
-        }
-        Ok(())
-    }
-
-    /// Ends a node's engine at once, as a crash does; what it holds in the kernel stays.
-    pub fn kill(&mut self, node: &str) {
-        if let Some(node) = self.nodes.get_mut(node) {
-            node.tunnels = None;
-        }
     }
 
     /// The namespace of an end.
@@ -309,64 +272,6 @@ impl World {
         network(&trial.sender) != network(&trial.receiver)
     }
 
-    fn listen(&mut self, trials: &[Trial]) -> anyhow::Result<Vec<(Party, PacketSocket)>> {
-        let mut receivers: Vec<(Party, PacketSocket)> = Vec::new();
-        for trial in trials {
-            if receivers.iter().any(|(party, _)| *party == trial.receiver) {
-                continue;
-            }
-            let (seat, namespace, links) = self.place(&trial.receiver).context("no receiver")?;
-            for link in links {
-                let socket = self.inside(&seat, &namespace, || PacketSocket::open(&link))??;
-                receivers.push((trial.receiver.clone(), socket));
-            }
-        }
-        Ok(receivers)
-    }
-
-    fn settle(
-        &mut self,
-        trials: &mut [Trial],
-        receivers: &[(Party, PacketSocket)],
-        refused_before: u64,
-    ) -> anyhow::Result<()> {
-        let expected = trials.iter().filter(|trial| trial.expected).count();
-        let counted = trials.iter().filter(|trial| is_counted(trial)).count() as u64;
-        let deadline = monotonic_now() + SETTLE_MAX;
-        loop {
-            collect(trials, receivers);
-            let arrived = trials.iter().filter(|trial| trial.expected && trial.arrived).count();
-            let refused = self.refused()?.saturating_sub(refused_before);
-            if (arrived == expected && refused >= counted) || monotonic_now() > deadline {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        std::thread::sleep(GRACE);
-        collect(trials, receivers);
-        Ok(())
-    }
-
-    /// Packets that policy and source checks have dropped so far, on all nodes.
-    fn refused(&mut self) -> anyhow::Result<u64> {
-        let mut sum = 0;
-        for node in self.nodes.values_mut() {
-            for network in node.plan.networks.values() {
-                let counters = node.executor.counters(&network.namespace, TABLE)?;
-                let reasons = [
-                    drop_reason::SPOOFED_SOURCE,
-                    drop_reason::EGRESS_DENIED,
-                    drop_reason::INGRESS_DENIED,
-                    drop_reason::ACL_EGRESS_DENIED,
-                    drop_reason::ACL_INGRESS_DENIED,
-                ];
-                let found = reasons.iter().filter_map(|reason| counters.get(*reason));
-                sum += found.map(|counter| counter.packets).sum::<u64>();
-            }
-        }
-        Ok(sum)
-    }
-
     /// Removes all of it.
     ///
     /// # Errors
@@ -380,38 +285,5 @@ impl World {
         let observed = self.ground.observe(&nothing)?;
         self.ground.execute(&diff(&nothing, &observed))?;
         Ok(())
-    }
-}
-
-/// Whether the end of a denied packet is visible in a counter.
-fn is_counted(trial: &Trial) -> bool {
-    matches!(
-        trial.obstacle,
-        Some(
-            StepKind::Egress
-                | StepKind::Ingress
-                | StepKind::SourceCheck
-                | StepKind::AclEgress
-                | StepKind::AclIngress
-        )
-    )
-}
-
-fn collect(trials: &mut [Trial], receivers: &[(Party, PacketSocket)]) {
-    const ETHERNET_HEADER_BYTES: usize = 14;
-    let mut frame = [0; 2048];
-    for (party, socket) in receivers {
-        while let Ok(Some(captured)) = socket.read(&mut frame) {
-            if captured.outgoing || captured.length <= ETHERNET_HEADER_BYTES {
-                continue;
-            }
-            let packet = &frame[ETHERNET_HEADER_BYTES..captured.length];
-            for trial in trials.iter_mut().filter(|trial| trial.receiver == *party) {
-                if trial.is(packet) {
-                    trial.arrived = true;
-                    trial.seen.get_or_insert_with(|| packet.to_vec());
-                }
-            }
-        }
     }
 }

@@ -5,6 +5,7 @@
 mod agents;
 mod fabric;
 mod model;
+mod reach;
 
 use clap::Parser as _;
 use fabric::Size;
@@ -16,6 +17,12 @@ use std::process::ExitCode;
 enum Arguments {
     /// Check, plan and one change of a fabric, in this process.
     Model(Sizes),
+    /// Questions about who reaches whom, in this process.
+    Reach {
+        /// How many workloads.
+        #[arg(long, default_value_t = 10_000)]
+        workloads: usize,
+    },
     /// A real control, and as many agents as the fabric has nodes.
     Agents(Agents),
 }
@@ -57,6 +64,7 @@ fn main() -> ExitCode {
     };
     let result = match Arguments::parse() {
         Arguments::Model(sizes) => model::run(size(&sizes)),
+        Arguments::Reach { workloads } => reach::run(workloads),
         Arguments::Agents(arguments) => {
             let kinds =
                 arguments.kind.map_or_else(|| agents::Kind::ALL.to_vec(), |kind| vec![kind]);

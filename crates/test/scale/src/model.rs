@@ -15,15 +15,16 @@ use netloom_state::diff;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-struct World {
-    fabric: Fabric,
-    leases: Leases,
-    directory: Directory,
-    memberships: Memberships,
+/// A fabric, and all that is known of it.
+pub(crate) struct World {
+    pub(crate) fabric: Fabric,
+    pub(crate) leases: Leases,
+    pub(crate) directory: Directory,
+    pub(crate) memberships: Memberships,
 }
 
 impl World {
-    fn of(fabric: Fabric, before: &Leases) -> Self {
+    pub(crate) fn of(fabric: Fabric, before: &Leases) -> Self {
         let (leases, _) = lease::assign(&fabric, before);
         let memberships = Memberships::of(&fabric);
         let entry = |name: &String| {
@@ -122,14 +123,14 @@ fn work_of_a_node(world: &World) {
     figure("a node comparing us", (comparing / ROUNDS).as_micros());
 }
 
-fn load(text: &str) -> anyhow::Result<Fabric> {
+pub(crate) fn load(text: &str) -> anyhow::Result<Fabric> {
     let loaded = netloom_model::load(&["scale.yaml".to_owned()], |_| Ok(text.as_bytes().to_vec()));
     let findings = netloom_model::diagnostic::render(&loaded.diagnostics, &loaded.sources);
     loaded.fabric.with_context(|| findings.chars().take(2_000).collect::<String>())
 }
 
 /// The most memory that this process has had.
-fn peak_mib() -> anyhow::Result<u64> {
+pub(crate) fn peak_mib() -> anyhow::Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:")).context("no VmHWM")?;
     let kib: u64 = line.split_whitespace().nth(1).context("no number")?.parse()?;

@@ -1,6 +1,8 @@
 //! `cargo xtask show`: each show runs the real thing and reports figures and whether they suffice.
 
+mod aws_semantics;
 mod bad_files;
+mod bench_reach;
 mod bench_tunnel;
 mod canary;
 mod dashboard;
@@ -47,13 +49,15 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 27] = [
+const SHOWS: [Show; 29] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
     networks_vs_packets::SHOW,
     gateway_failover::SHOW,
     imports::SHOW,
+    aws_semantics::SHOW,
+    bench_reach::SHOW,
     no_cleartext::SHOW,
     drift::SHOW,
     wireguard_matrix::SHOW,

@@ -10,7 +10,7 @@ mod gather;
 mod gather_network;
 mod judge;
 mod judge_network;
-mod sockets;
+pub(super) mod sockets;
 #[cfg(test)]
 mod tests;
 

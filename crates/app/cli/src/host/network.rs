@@ -3,7 +3,9 @@
 use super::changes::result;
 use super::place::Host;
 use super::{author, wait_for};
+use crate::matrix::{self, Matrix};
 use crate::output;
+use crate::plan_cidr::{self, PlanCidr};
 use netloom::api;
 use std::process::ExitCode;
 
@@ -25,6 +27,10 @@ pub(crate) enum NetworkCommand {
     Connect(Connect),
     /// Take it out again.
     Disconnect(Disconnect),
+    /// Propose subnets for zones and tiers, with room left.
+    PlanCidr(PlanCidr),
+    /// Show who reaches whom in a whole fabric.
+    Matrix(Matrix),
 }
 
 /// Lists networks.
@@ -169,6 +175,8 @@ pub(crate) fn network(command: &NetworkCommand) -> anyhow::Result<ExitCode> {
             done(&wait_for(client.remove_network(&rm.network, &wanted))?)
         }
         NetworkCommand::Connect(connect) => connected(connect),
+        NetworkCommand::PlanCidr(wanted) => plan_cidr::run(wanted),
+        NetworkCommand::Matrix(asked) => matrix::run(asked),
         NetworkCommand::Disconnect(disconnect) => {
             let client = disconnect.host.chosen()?.client();
             let wanted = api::Disconnect {

@@ -18,6 +18,7 @@ pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
         let own: Vec<_> =
             network.value.cidrs.iter().map(|prefix| (name.as_str(), prefix)).collect();
         overlaps(&own, "prefixes of one network", decoder);
+        own.iter().for_each(|(_, prefix)| not_everything(prefix, decoder));
     }
     let mut parts: BTreeMap<&str, Vec<(&str, &At<IpNet>)>> = BTreeMap::new();
     for (name, subnet) in &declared.subnets {
@@ -99,6 +100,19 @@ fn overlaps(prefixes: &[(&str, &At<IpNet>)], what: &str, decoder: &mut Decoder) 
             );
         }
         enclosing.push(entry);
+    }
+}
+
+/// All that is in a network's prefixes is local: nothing would be left to route to.
+fn not_everything(prefix: &At<IpNet>, decoder: &mut Decoder) {
+    if prefix.value.prefix_len() == 0 {
+        decoder.error(
+            code::PREFIX_LENGTH,
+            &prefix.span,
+            format!("{} cannot be a network", prefix.value),
+            "every address would be local to it, and no way would lead out",
+            "choose a part of it, such as 10.0.0.0/16 or fd00:10::/48",
+        );
     }
 }
 

@@ -1,11 +1,13 @@
 //! Quotas: how many of each thing there may be, and where a cloud would refuse sooner.
 
-use crate::decode::Decoder;
-use crate::decode::policy::{GroupRule, Peer};
+use crate::decode::policy::Peer;
+use crate::decode::routing::Destination;
+use crate::decode::{At, Decoder};
 use crate::diagnostic::{Diagnostic, code};
-use crate::fabric::Quotas;
+use crate::fabric::{PeeringStatus, Quotas};
 use crate::load::Declared;
 use crate::span::Span;
+use ipnet::IpNet;
 use std::collections::BTreeMap;
 
 /// Reports what exceeds the largest quotas, and warns of what exceeds the usual ones.
@@ -20,6 +22,7 @@ pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
         }
     }
     desk.objects();
+    desk.prefix_lists();
     desk.tables_and_acls();
     desk.groups();
 }
@@ -65,7 +68,10 @@ impl Desk<'_> {
         let acls = declared.network_acls.values();
         let acls = acls.filter_map(|one| one.value.network.as_ref().map(|at| &at.value));
         self.by_network(counted(acls), "network ACLs", |quotas| quotas.acls_per_network);
-        let peerings = declared.peerings.values().flat_map(|one| &one.value.networks);
+        let there = declared.peerings.values().filter(|one| {
+            matches!(one.value.status, PeeringStatus::Active | PeeringStatus::Pending)
+        });
+        let peerings = there.flat_map(|one| &one.value.networks);
         let peerings = counted(peerings.map(|at| &at.value));
         self.by_network(peerings, "peerings", |quotas| quotas.peerings_per_network);
     }
@@ -82,17 +88,39 @@ impl Desk<'_> {
         }
     }
 
+    /// Lists that hold more than they say that they ever will.
+    fn prefix_lists(&mut self) {
+        for (name, list) in &self.declared.prefix_lists {
+            let (list, count) = (&list.value, list.value.entries.len());
+            let Some(most) = list.entries_max.as_ref().filter(|most| count > most.value) else {
+                continue;
+            };
+            self.decoder.error(
+                code::QUOTA,
+                &most.span,
+                format!("`{name}` has {count} entries: at most {}", most.value),
+                "rules that name the list are counted as that many, so it may not have more",
+                "raise `max_entries`, or remove entries",
+            );
+        }
+    }
+
     fn tables_and_acls(&mut self) {
         let declared = self.declared;
         for (name, table) in &declared.route_tables {
             let what = format!("routes in `{name}`");
-            let count = table.value.routes.len();
+            let routes = table.value.routes.iter();
+            let count = Families::sum(routes.map(|route| self.destinations(&route.to))).larger();
             self.judge(&table.span, &what, count, |quotas| quotas.routes_per_table);
         }
         for (name, acl) in &declared.network_acls {
             for (word, rules) in [("ingress", &acl.value.ingress), ("egress", &acl.value.egress)] {
                 let what = format!("{word} rules in `{name}`");
-                self.judge(&acl.span, &what, rules.len(), |quotas| quotas.rules_per_acl);
+                let peers = rules.iter().map(|rule| {
+                    Families::sum(rule.peers.iter().map(|peer| self.peer(peer))).at_most_one()
+                });
+                let count = Families::sum(peers).larger();
+                self.judge(&acl.span, &what, count, |quotas| quotas.rules_per_acl);
             }
         }
     }
@@ -106,7 +134,7 @@ impl Desk<'_> {
         for (name, group) in &declared.security_groups {
             let rules = [("ingress", &group.value.ingress), ("egress", &group.value.egress)];
             for (word, rules) in rules {
-                let count = rules.iter().map(|rule| self.weight(rule)).sum();
+                let count = Families::sum(rules.iter().map(|rule| self.peer(&rule.peer))).larger();
                 let what = format!("{word} rules in `{name}`");
                 self.judge(&group.span, &what, count, |quotas| quotas.rules_per_group);
             }
@@ -118,14 +146,66 @@ impl Desk<'_> {
         }
     }
 
-    /// A prefix list counts as its largest size, whatever it holds now.
-    fn weight(&self, rule: &GroupRule) -> usize {
-        let Peer::PrefixList(name) = &rule.peer else { return 1 };
+    /// As how many rules another side counts. A prefix list counts as its largest size, whatever it
+    /// holds now.
+    fn peer(&self, peer: &Peer) -> Families {
+        match peer {
+            Peer::All | Peer::SecurityGroup(_) => Families { v4: 1, v6: 1 },
+            Peer::Cidr(prefix) => Families::of(*prefix),
+            Peer::PrefixList(name) => {
+                let held = self.held(name);
+                let list = self.declared.prefix_lists.get(&name.value);
+                let most = list.and_then(|list| list.value.entries_max.as_ref());
+                let largest = |held: usize| match most {
+                    Some(most) if held > 0 => most.value,
+                    _ => held,
+                };
+                Families { v4: largest(held.v4), v6: largest(held.v6) }
+            }
+        }
+    }
+
+    fn destinations(&self, to: &Destination) -> Families {
+        match to {
+            Destination::Prefix(prefix) => Families::of(prefix.value),
+            Destination::List(name) => self.held(name),
+        }
+    }
+
+    /// What a prefix list holds now.
+    fn held(&self, name: &At<String>) -> Families {
         let list = self.declared.prefix_lists.get(&name.value);
-        list.map_or(1, |list| {
-            let entries = list.value.entries.len();
-            list.value.entries_max.as_ref().map_or(entries, |most| most.value)
+        let entries = list.into_iter().flat_map(|list| &list.value.entries);
+        Families::sum(entries.map(|entry| Families::of(entry.value)))
+    }
+}
+
+/// How many there are of each family: quotas are for each by itself.
+#[derive(Clone, Copy, Default)]
+struct Families {
+    v4: usize,
+    v6: usize,
+}
+
+impl Families {
+    fn of(prefix: IpNet) -> Self {
+        let is_v6 = prefix.addr().is_ipv6();
+        Self { v4: usize::from(!is_v6), v6: usize::from(is_v6) }
+    }
+
+    fn sum(all: impl Iterator<Item = Self>) -> Self {
+        all.fold(Self::default(), |all, one| Self {
+            v4: all.v4.saturating_add(one.v4),
+            v6: all.v6.saturating_add(one.v6),
         })
+    }
+
+    fn at_most_one(self) -> Self {
+        Self { v4: self.v4.min(1), v6: self.v6.min(1) }
+    }
+
+    fn larger(self) -> usize {
+        self.v4.max(self.v6)
     }
 }
 

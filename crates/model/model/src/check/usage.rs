@@ -1,5 +1,8 @@
 //! Warnings: what is allowed, but probably not what was meant. Only what is read whole is judged.
 
+mod objects;
+mod parties;
+
 use crate::decode::Decoder;
 use crate::decode::policy::Peer;
 use crate::diagnostic::{Code, Diagnostic, code};
@@ -24,7 +27,9 @@ pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
         }
     }
     unused_groups(declared, decoder);
+    objects::check(declared, decoder);
     empty_services(declared, decoder);
+    parties::check(declared, decoder);
     unreachable_pairs(declared, decoder);
 }
 

@@ -1,6 +1,7 @@
 //! Route tables, gateways, peerings and prefixes behind nodes: checked, and made the fabric's.
 
 mod conflicts;
+mod edges;
 mod routes;
 
 use super::build::values;
@@ -16,7 +17,7 @@ use std::collections::BTreeMap;
 pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
     conflicts::peerings(declared, decoder);
     conflicts::gateways(declared, decoder);
-    conflicts::advertised(declared, decoder);
+    edges::check(declared, decoder);
     conflicts::associations(declared, decoder);
     routes::check(declared, decoder);
 }

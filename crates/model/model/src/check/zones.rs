@@ -3,7 +3,7 @@
 use super::LISTED_MAX;
 use crate::decode::{At, Decoder, is_label};
 use crate::diagnostic::{Diagnostic, code};
-use crate::load::Declared;
+use crate::load::{Declared, Entry};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Reports zones that no region, or not the region in question, has.
@@ -24,11 +24,25 @@ pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
         let (Some(zone), Some(region)) = (&node.value.zone, &node.value.region) else { continue };
         among(zone, &regions, &region.value, decoder);
     }
+    for network in declared.networks.values() {
+        for zone in &network.value.zones {
+            match &network.value.region {
+                Some(region) => among(zone, &regions, &region.value, decoder),
+                None if all_whole && !all.contains(zone.value.as_str()) => {
+                    missing(zone, &all, "any region", decoder);
+                }
+                None => {}
+            }
+        }
+    }
     for subnet in declared.subnets.values() {
         let (Some(zone), Some(network)) = (&subnet.value.zone, &subnet.value.network) else {
             continue;
         };
         let Some(network) = declared.networks.get(&network.value) else { continue };
+        if outside(zone, network, decoder) {
+            continue;
+        }
         match &network.value.region {
             Some(region) => among(zone, &regions, &region.value, decoder),
             None if network.whole && all_whole && !all.contains(zone.value.as_str()) => {
@@ -37,6 +51,29 @@ pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
             None => {}
         }
     }
+}
+
+/// Reports a zone of a subnet that is not one of those that its network is in.
+fn outside(
+    zone: &At<String>,
+    network: &Entry<crate::decode::objects::Network>,
+    decoder: &mut Decoder,
+) -> bool {
+    let zones: Vec<&str> = network.value.zones.iter().map(|at| at.value.as_str()).collect();
+    if !network.whole || zones.is_empty() || zones.contains(&zone.value.as_str()) {
+        return false;
+    }
+    let listed: Vec<&str> = zones.iter().copied().take(LISTED_MAX).collect();
+    let found = Diagnostic::error(
+        code::OUTSIDE,
+        &zone.span,
+        format!("the subnet is in `{}`, and its network is not", zone.value),
+        format!("the network's `zones` are {}", listed.join(", ")),
+        "add the zone to the network's, or name one of them",
+    );
+    let guess = decoder.guess(&zone.value, zones);
+    decoder.push(found.meaning(guess));
+    true
 }
 
 /// By region its zones, and whether they are all known.

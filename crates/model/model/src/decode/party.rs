@@ -5,6 +5,7 @@ use crate::diagnostic::code;
 use crate::span::Span;
 use crate::tree::{Tree, Value};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// One end of a test as declared.
 #[derive(Clone, Debug)]
@@ -35,6 +36,9 @@ impl Decoder {
     pub(super) fn parties(&mut self, tree: &Tree) -> Option<Parties> {
         let Value::Map(_) = &tree.value else {
             let value = self.text(tree, "a name is needed")?.to_owned();
+            if value.parse::<IpAddr>().is_ok() {
+                self.address(tree)?;
+            }
             return Some(Parties::One(At { value, span: tree.span.clone() }));
         };
         let keys = ["labels", "network", "subnet", "security_group"];

@@ -44,7 +44,7 @@ impl Quotas {
         cidrs_per_network: 5,
         subnets_per_network: 200,
         route_tables_per_network: 200,
-        routes_per_table: 50,
+        routes_per_table: 500,
         acls_per_network: 200,
         rules_per_acl: 20,
         groups: 2_500,

@@ -87,46 +87,6 @@ impl Loader<'_> {
                 let (groups, read) = (&mut declared.security_groups, Decoder::security_group);
                 section.read(groups, "a security group", tree, read);
             }
-            "route_tables" => {
-                section.read(
-                    &mut declared.route_tables,
-                    "a route table",
-                    tree,
-                    Decoder::route_table,
-                );
-            }
-            "nat_gateways" => {
-                section.read(
-                    &mut declared.nat_gateways,
-                    "a NAT gateway",
-                    tree,
-                    Decoder::nat_gateway,
-                );
-            }
-            "internet_gateways" => {
-                let (gateways, read) = (&mut declared.internet_gateways, Decoder::internet_gateway);
-                section.read(gateways, "an internet gateway", tree, read);
-            }
-            "peerings" => section.read(&mut declared.peerings, "a peering", tree, Decoder::peering),
-            "prefix_lists" => {
-                section.read(
-                    &mut declared.prefix_lists,
-                    "a prefix list",
-                    tree,
-                    Decoder::prefix_list,
-                );
-            }
-            "network_acls" => {
-                section.read(
-                    &mut declared.network_acls,
-                    "a network ACL",
-                    tree,
-                    Decoder::network_acl,
-                );
-            }
-            "ports" => {
-                section.read(&mut declared.ports, "a service port", tree, Decoder::service_port);
-            }
             "services" => section.read(&mut declared.services, "a service", tree, Decoder::service),
             "lab" => {
                 let fields = section.decoder.fields(tree, "`lab`", &["links"]);
@@ -134,10 +94,44 @@ impl Loader<'_> {
                     section.read(&mut declared.lab_links, "a region", links, Decoder::lab_link);
                 }
             }
-            _ => {
+            "tests" => {
                 let items = self.decoder.list(tree, "`tests`");
                 let tests = items.iter().filter_map(|test| self.decoder.policy_test(test));
                 declared.tests.extend(tests);
+            }
+            _ => self.ways(name, tree),
+        }
+    }
+
+    /// The sections about what leaves a network, and what may cross its borders.
+    fn ways(&mut self, name: &'static str, tree: &Tree) {
+        let declared = &mut self.declared;
+        let mut section =
+            Section { name, decoder: &mut self.decoder, broken: &mut declared.broken };
+        match name {
+            "route_tables" => {
+                let (tables, read) = (&mut declared.route_tables, Decoder::route_table);
+                section.read(tables, "a route table", tree, read);
+            }
+            "nat_gateways" => {
+                let (gateways, read) = (&mut declared.nat_gateways, Decoder::nat_gateway);
+                section.read(gateways, "a NAT gateway", tree, read);
+            }
+            "internet_gateways" => {
+                let (gateways, read) = (&mut declared.internet_gateways, Decoder::internet_gateway);
+                section.read(gateways, "an internet gateway", tree, read);
+            }
+            "peerings" => section.read(&mut declared.peerings, "a peering", tree, Decoder::peering),
+            "prefix_lists" => {
+                let (lists, read) = (&mut declared.prefix_lists, Decoder::prefix_list);
+                section.read(lists, "a prefix list", tree, read);
+            }
+            "network_acls" => {
+                let (acls, read) = (&mut declared.network_acls, Decoder::network_acl);
+                section.read(acls, "a network ACL", tree, read);
+            }
+            _ => {
+                section.read(&mut declared.ports, "a service port", tree, Decoder::service_port);
             }
         }
     }

@@ -8,3 +8,4 @@ mod generated;
 mod leases;
 mod mutated;
 mod places;
+mod whole;

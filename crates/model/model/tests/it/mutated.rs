@@ -1,6 +1,7 @@
 //! A sound file with lines deleted, doubled, swapped, cut and indented: never a panic, and never a
 //! fabric together with an error.
 
+use crate::whole::WHOLE;
 use netloom_model::fuzz;
 use proptest::prelude::*;
 use std::path::PathBuf;
@@ -8,6 +9,11 @@ use std::path::PathBuf;
 fn quickstart() -> String {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../examples/quickstart.yaml");
     std::fs::read_to_string(path).unwrap()
+}
+
+/// The example, or a file that has every section.
+fn sound(with_everything: bool) -> String {
+    if with_everything { WHOLE.to_owned() } else { quickstart() }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -53,9 +59,10 @@ proptest! {
 
     #[test]
     fn a_mutated_file_is_a_fabric_or_told(
+        with_everything: bool,
         mutations in prop::collection::vec((mutation(), any::<usize>()), 1..6),
     ) {
-        let mut lines: Vec<String> = quickstart().lines().map(str::to_owned).collect();
+        let mut lines: Vec<String> = sound(with_everything).lines().map(str::to_owned).collect();
         for (mutation, at) in mutations {
             apply(&mut lines, mutation, at);
         }
@@ -64,9 +71,10 @@ proptest! {
 
     #[test]
     fn a_file_with_other_bytes_is_a_fabric_or_told(
+        with_everything: bool,
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
     ) {
-        let mut bytes = format!("0{}", quickstart()).into_bytes();
+        let mut bytes = format!("0{}", sound(with_everything)).into_bytes();
         for (index, byte) in changes {
             let at = index.index(bytes.len());
             bytes[at] = byte;

@@ -94,7 +94,7 @@ fn add_doors(table: &mut Table, stack: &OwnStack) {
         }
         for (protocol, port) in &door.published {
             let called = Program::new().ipv4().protocol(*protocol).destination_port(*port);
-            arriving.push(called.to_own_stack().destination_nat(door.transit, *port));
+            arriving.push(called.for_own_stack().destination_nat(door.transit, *port));
         }
     }
     let base = nat(Hook::Prerouting, -100);

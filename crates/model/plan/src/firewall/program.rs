@@ -1,5 +1,7 @@
 //! A builder of nf_tables rules: each step appends expressions; an end step makes the rule.
 
+mod translate;
+
 use netloom_policy::Direction;
 use netloom_state::nft::{
     CompareOperator, ConntrackKey, Expression, MetaKey, PayloadBase, Register, RejectKind, Rule,
@@ -12,11 +14,6 @@ pub(super) const PORT_PROTOCOLS: &str = "port-protocols";
 
 const IPV4: u8 = 2;
 const IPV6: u8 = 10;
-
-/// `IPS_DST_NAT` (`linux/netfilter/nf_conntrack_common.h`).
-const DESTINATION_NAT: u32 = 1 << 5;
-/// `RTN_LOCAL` (`linux/rtnetlink.h`), as `fib` gives the type of an address.
-const RTN_LOCAL: u32 = 2;
 
 /// Register of the first part of a lookup's key.
 const KEY: Register = Register(0);
@@ -89,46 +86,6 @@ impl Program {
         Rule { expressions: refused.expressions, name: Some(reason.to_owned()) }
     }
 
-    pub(super) fn masquerade(self) -> Rule {
-        Rule { expressions: self.with(Expression::Masquerade).expressions, name: None }
-    }
-
-    /// Sends to another address and port instead.
-    pub(super) fn destination_nat(self, to: IpAddr, port: u16) -> Rule {
-        let (address, place) = (KEY, Register(KEY.0 + 4));
-        let translated = self
-            .with(Expression::Load { register: address, data: key(to) })
-            .with(Expression::Load { register: place, data: port.to_be_bytes().to_vec() })
-            .with(Expression::DestinationNat {
-                ipv6: to.is_ipv6(),
-                address,
-                last_address: None,
-                port: Some(place),
-            });
-        Rule { expressions: translated.expressions, name: None }
-    }
-
-    /// Sends to the same place of another prefix instead (`NF_NAT_RANGE_NETMAP`).
-    pub(super) fn map_prefix(self, to: ipnet::IpNet) -> Rule {
-        let (first, last) = (KEY, Register(KEY.0 + 4));
-        let translated = self
-            .with(Expression::Load { register: first, data: key(to.network()) })
-            .with(Expression::Load { register: last, data: key(to.broadcast()) })
-            .with(Expression::DestinationNat {
-                ipv6: to.addr().is_ipv6(),
-                address: first,
-                last_address: Some(last),
-                port: None,
-            });
-        Rule { expressions: translated.expressions, name: None }
-    }
-
-    /// Ends the connection at once instead of letting its sender wait.
-    pub(super) fn count_and_reset(self, reason: &str) -> Rule {
-        let reset = self.with(Expression::Counter).with(Expression::Reject(RejectKind::TcpReset));
-        Rule { expressions: reset.expressions, name: Some(reason.to_owned()) }
-    }
-
     pub(super) fn clear_mark(self) -> Rule {
         let cleared = self
             .with(Expression::Load { register: KEY, data: vec![0; 4] })
@@ -177,34 +134,6 @@ impl Program {
 
     pub(super) fn ipv6(self) -> Self {
         self.family(true)
-    }
-
-    /// The connection's destination has been translated.
-    pub(super) fn translated(self) -> Self {
-        self.with(Expression::Conntrack { key: ConntrackKey::Status, register: KEY })
-            .with(Expression::Bitwise {
-                register: KEY,
-                mask: DESTINATION_NAT.to_ne_bytes().to_vec(),
-                xor: vec![0; 4],
-            })
-            .compare(vec![0; 4], CompareOperator::NotEqual)
-    }
-
-    /// The packet's destination is an address of this namespace.
-    pub(super) fn to_own_stack(self) -> Self {
-        self.with(Expression::DestinationType { register: KEY })
-            .is(RTN_LOCAL.to_ne_bytes().to_vec())
-    }
-
-    /// The packet's destination (or source) is in a prefix.
-    pub(super) fn in_prefix(self, source: bool, prefix: ipnet::IpNet) -> Self {
-        let ipv6 = prefix.addr().is_ipv6();
-        let mask = key(prefix.netmask());
-        let xor = vec![0; mask.len()];
-        self.family(ipv6)
-            .address(source, ipv6, KEY)
-            .with(Expression::Bitwise { register: KEY, mask, xor })
-            .is(key(prefix.network()))
     }
 
     fn family(self, ipv6: bool) -> Self {

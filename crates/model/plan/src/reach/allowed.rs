@@ -2,7 +2,7 @@
 
 use super::permission::{allowances, groups_of};
 use super::steps::{Place, Walk};
-use super::{End, Flow, StepKind, Unanswerable};
+use super::{End, Flow, StepKind, Unanswerable, interfaces};
 use crate::input::PlanInput;
 use netloom_model::fabric::{Name, Party, Protocol};
 use netloom_policy::allowance::{Direction, packet_set};
@@ -32,7 +32,12 @@ pub fn allowed(
     from: &Party,
     to: &Party,
 ) -> Result<Vec<Allowed>, Unanswerable> {
-    let (sources, destinations) = (End::all(input, from), End::all(input, to));
+    let destinations = End::all(input, to);
+    let mut sources = End::all(input, from);
+    // A workload may call by a further interface, which is an end of its own.
+    if let Party::Workload(name) = from {
+        sources.extend(interfaces::of(input, name));
+    }
     let flow = Flow { from: from.clone(), to: to.clone(), protocol: Protocol::Icmp, port: None };
     // The way does not depend on ports, so one answer tells it; it also tells what cannot be asked.
     let answers = super::reach(input, &flow)?;
@@ -52,39 +57,65 @@ pub fn allowed(
 fn pair<'a>(walk: &Walk<'a>) -> Allowed {
     let (source, destination) = (walk.source.address, walk.to.address);
     let mut found = Allowed { source, destination, transports: IntervalSet::EMPTY, obstacle: None };
-    let (Some(from), Some(to)) = (walk.place(walk.source), walk.place(walk.to)) else {
+    let (from, to) = (walk.place(walk.source), walk.place(walk.to));
+    if let (Some(from), None) = (&from, &to)
+        && let Some(transports) = walk.reserved_transports(from)
+    {
+        found.transports = transports;
+        return found;
+    }
+    let (Some(from), Some(to)) = (from, to) else {
         found.obstacle = Some("no way leads out of the fabric, or into it".to_owned());
         return found;
     };
+    match way(walk, &from, &to) {
+        Way::OneStack => found.transports = IntervalSet::full(),
+        Way::Stopped(obstacle) => found.obstacle = Some(obstacle),
+        Way::Open(networks) => found.transports = transports(walk, &from, &to, networks),
+    }
+    found
+}
+
+/// How one end gets to another, whatever policy says.
+pub(super) enum Way<'a> {
+    /// Both are on one stack, which no policy divides.
+    OneStack,
+    /// Not at all.
+    Stopped(String),
+    /// In the network of one, and that of the other.
+    Open([&'a Name; 2]),
+}
+
+pub(super) fn way<'a>(walk: &Walk<'a>, from: &Place<'a>, to: &Place<'a>) -> Way<'a> {
     if from.on_stack && to.on_stack && from.node == to.node {
-        found.transports = IntervalSet::full();
-        return found;
+        return Way::OneStack;
+    }
+    if walk.is_own(walk.source, walk.to) || walk.is_own(walk.to, walk.source) {
+        return Way::Stopped("one stack has the address of the other end itself".to_owned());
     }
     let mut way = Walk::new(walk.input, walk.flow, walk.source, walk.to);
     let networks = match (from.network, to.network) {
         (Some(own), Some(theirs)) if own != theirs => {
-            way.crossing(&from, to.what.clone(), [own, theirs], StepKind::Route);
-            way.unless_stopped(|way| way.way(&from, &to, theirs));
+            way.crossing(from, to.what.clone(), [own, theirs], StepKind::Route);
+            way.unless_stopped(|way| way.way(from, to, theirs));
             way.unless_stopped(|way| {
-                way.crossing(&to, from.what.clone(), [theirs, own], StepKind::Answer);
+                way.crossing(to, from.what.clone(), [theirs, own], StepKind::Answer);
             });
             Some([own, theirs])
         }
-        _ => way.common_network(&from, &to).map(|network| [network, network]),
+        _ => way.common_network(from, to).map(|network| [network, network]),
     };
     if let Some([own, theirs]) = networks.filter(|[own, theirs]| own == theirs) {
-        way.way(&from, &to, theirs);
-        if let Some(other) = way.leaves_by_another(&from, &to, own) {
-            found.obstacle = Some(format!("the way to {} is through `{other}`", to.what));
-            return found;
+        way.way(from, to, theirs);
+        if let Some(other) = way.leaves_by_another(from, to, own) {
+            return Way::Stopped(format!("the way to {} is through `{other}`", to.what));
         }
     }
     let stop = way.steps.iter().find(|step| !step.passes);
-    found.obstacle = stop.map(|step| step.finding.clone());
-    if let (None, Some(networks)) = (&found.obstacle, networks) {
-        found.transports = transports(walk, &from, &to, networks);
+    match (stop, networks) {
+        (None, Some(networks)) => Way::Open(networks),
+        (stop, _) => Way::Stopped(stop.map(|step| step.finding.clone()).unwrap_or_default()),
     }
-    found
 }
 
 fn transports<'a>(

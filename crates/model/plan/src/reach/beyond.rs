@@ -1,11 +1,10 @@
 //! The steps of a flow that leaves its network: for a peered one, for what is behind a node, for the internet.
 
+use super::StepKind;
 use super::change::Change;
 use super::steps::{Place, Walk};
-use super::{Owner, StepKind};
-use crate::peers;
 use crate::ways::{self, Origin, Way};
-use netloom_model::fabric::{Gateway, GatewayKind, Name, NextHop, Protocol, Route};
+use netloom_model::fabric::{Name, NextHop, Route};
 use netloom_policy::Direction;
 use std::net::IpAddr;
 
@@ -128,202 +127,6 @@ impl<'a> Walk<'a> {
         subnet.map(|subnet| ways::of_subnet(fabric, subnet)).unwrap_or_default()
     }
 
-    // === outside ===
-
-    pub(super) fn outwards(&mut self, from: &Place<'a>) {
-        let Some(network) = from.network else { return self.no_way_out(from) };
-        self.policy(from, network, Direction::Egress);
-        self.unless_stopped(|walk| walk.acl(from, Direction::Egress));
-        self.unless_stopped(|walk| walk.leaves(from, network));
-        self.unless_stopped(|walk| walk.acl_of_answer(from, Direction::Ingress));
-    }
-
-    fn no_way_out(&mut self, from: &Place<'a>) {
-        let finding =
-            format!("{} is in no network of the fabric, and no way leads out", self.to.address);
-        let remedy = "add a route to it, a NAT gateway, or make the subnet public";
-        self.stop(StepKind::Route, finding, Some(from.span), remedy);
-    }
-
-    /// The way of a flow to what is not in the fabric.
-    pub(super) fn leaves(&mut self, from: &Place<'a>, network: &'a Name) {
-        if from.on_stack {
-            // A process there reaches it without the fabric, or not.
-            return self.no_way_out(from);
-        }
-        let ways = self.ways_of(from);
-        let Some(way) = ways::longest(&ways, self.to.address) else {
-            return self.no_way_out(from);
-        };
-        let fabric = self.input.fabric;
-        match &way.via {
-            NextHop::Gateway(name) => match fabric.gateways.get_key_value(name) {
-                Some((name, gateway)) => self.by_gateway(from, way, name, gateway),
-                None => self.no_way_out(from),
-            },
-            NextHop::Node(node) => {
-                let finding = format!("{} is behind node `{node}`{}", way.to, origin(way));
-                self.pass(StepKind::Route, finding, Some(&way.span));
-                if let Some((node, _)) = fabric.nodes.get_key_value(node) {
-                    self.tunnel_to(from, node, network);
-                }
-            }
-            NextHop::Workload(name) => {
-                let finding = format!("{} is behind `{name}`{}", way.to, origin(way));
-                self.pass(StepKind::Route, finding, Some(&way.span));
-                if let Some(workload) = fabric.workloads.get(name) {
-                    self.tunnel_to(from, &workload.node, network);
-                }
-            }
-            NextHop::Peering(name) => {
-                let finding =
-                    format!("{} leads to the peering `{name}`, where nobody has it", way.to);
-                self.stop(
-                    StepKind::Route,
-                    finding,
-                    Some(&way.span),
-                    "correct the address or the route",
-                );
-            }
-            NextHop::Blackhole => {
-                let finding = format!("{} is a blackhole{}", way.to, origin(way));
-                self.stop(StepKind::Route, finding, Some(&way.span), "remove the route");
-            }
-        }
-    }
-
-    fn by_gateway(&mut self, from: &Place<'a>, way: &Way, name: &'a Name, gateway: &'a Gateway) {
-        let address = self.to.address;
-        if !ways::serves(gateway, address.is_ipv6()) {
-            let finding = format!("the gateway `{name}` takes no packets of this family");
-            let remedy = "route this family to another gateway";
-            return self.stop(StepKind::Route, finding, Some(&gateway.span), remedy);
-        }
-        if self.is_fabrics(address) {
-            let finding = format!("{address} is in the fabric, and never leaves by a gateway");
-            let remedy = "peer the networks, or correct the address";
-            return self.stop(StepKind::Route, finding, Some(&way.span), remedy);
-        }
-        let finding =
-            format!("{} leads to the {} `{name}`{}", way.to, kind_word(gateway.kind), origin(way));
-        self.pass(StepKind::Route, finding, Some(&way.span));
-        let node = match gateway.nodes.iter().find(|node| *node == from.node) {
-            Some(node) => node,
-            None => match gateway.nodes.first() {
-                Some(node) => node,
-                None => {
-                    let finding = format!("the gateway `{name}` is on no node");
-                    let remedy = "name nodes for it";
-                    return self.stop(StepKind::Gateway, finding, Some(&gateway.span), remedy);
-                }
-            },
-        };
-        self.tunnel_to(from, node, &gateway.network);
-        self.unless_stopped(|walk| {
-            let how = if address.is_ipv6() { "as it is" } else { "by the node's own address" };
-            let finding = format!("it leaves at node `{node}`, {how}");
-            walk.pass(StepKind::Gateway, finding, Some(&gateway.span));
-        });
-    }
-
-    /// Whether an address is in a network's prefixes or is a node's.
-    fn is_fabrics(&self, address: IpAddr) -> bool {
-        let fabric = self.input.fabric;
-        let mut cidrs = fabric.networks.values().flat_map(|network| &network.cidrs);
-        cidrs.any(|cidr| cidr.contains(&address))
-            || fabric
-                .nodes
-                .keys()
-                .any(|node| IpAddr::from(self.input.node_address(node)) == address)
-    }
-
-    // === from outside ===
-
-    pub(super) fn inwards(&mut self, to: &Place<'a>) {
-        let Some(network) = to.network else { return self.no_way_in(to) };
-        let ways = self.ways_of(to);
-        let back = ways::longest(&ways, self.source.address);
-        let gateway = back.and_then(|way| match &way.via {
-            NextHop::Gateway(name) => self.input.fabric.gateways.get_key_value(name),
-            _ => None,
-        });
-        let gateway = gateway.filter(|(_, one)| one.kind == GatewayKind::Internet);
-        let Some((name, gateway)) = gateway.filter(|_| !to.on_stack) else {
-            return self.no_way_in(to);
-        };
-        if self.to.address.is_ipv4() && !self.is_published() {
-            let finding = format!("{} does not publish {}", to.what, self.flow_words());
-            let remedy = "add it to the workload's `publish`";
-            return self.stop(StepKind::Gateway, finding, Some(to.span), remedy);
-        }
-        let finding = format!("it comes in by the internet gateway `{name}`");
-        self.pass(StepKind::Gateway, finding, Some(&gateway.span));
-        if let Some(node) = gateway.nodes.first() {
-            self.tunnel_from(node, to, network);
-        }
-        self.unless_stopped(|walk| walk.acl(to, Direction::Ingress));
-        self.unless_stopped(|walk| walk.policy(to, network, Direction::Ingress));
-        self.unless_stopped(|walk| walk.acl_of_answer(to, Direction::Egress));
-    }
-
-    fn no_way_in(&mut self, to: &Place<'a>) {
-        let finding = format!("no way leads from outside to {}", to.what);
-        let remedy = "publish it, in a public subnet of a network with an internet gateway";
-        self.stop(StepKind::Route, finding, Some(to.span), remedy);
-    }
-
-    fn is_published(&self) -> bool {
-        let Owner::Workload(name) = self.to.owner else { return false };
-        let workload = self.input.fabric.workloads.get(name);
-        let port = self.flow.port;
-        let published = workload.into_iter().flat_map(|workload| &workload.publish);
-        published.into_iter().any(|one| {
-            let same = matches!(
-                (one.protocol, self.flow.protocol),
-                (Protocol::Tcp, Protocol::Tcp) | (Protocol::Udp, Protocol::Udp)
-            );
-            same && Some(one.to) == port
-        })
-    }
-
-    // === tunnels ===
-
-    fn tunnel_to(&mut self, from: &Place<'a>, node: &'a Name, network: &Name) {
-        if from.node == node {
-            return;
-        }
-        self.node_tunnel(from.node, node, network);
-    }
-
-    fn tunnel_from(&mut self, node: &'a Name, to: &Place<'a>, network: &Name) {
-        if to.node == node {
-            return;
-        }
-        self.node_tunnel(node, to.node, network);
-    }
-
-    fn node_tunnel(&mut self, from: &'a Name, to: &'a Name, network: &Name) {
-        let forth = peers::endpoint(self.input, from, to);
-        let back = peers::endpoint(self.input, to, from);
-        match (forth, back) {
-            (Some(endpoint), _) => {
-                let finding =
-                    format!("WireGuard of `{network}` from `{from}` to `{to}` at {endpoint}");
-                self.pass(StepKind::Tunnel, finding, None);
-            }
-            (None, Some(_)) => {
-                let finding = format!("WireGuard of `{network}`, kept open by `{to}`");
-                self.pass(StepKind::Tunnel, finding, None);
-            }
-            (None, None) => {
-                let finding = format!("neither `{from}` nor `{to}` can call the other");
-                let remedy = "put one of the nodes where it can be called (a region without nat)";
-                let span = self.input.fabric.nodes[to].span.clone();
-                self.stop(StepKind::Tunnel, finding, Some(&span), remedy);
-            }
-        }
-    }
-
     pub(super) fn unless_stopped(&mut self, step: impl FnOnce(&mut Self)) {
         if !self.stopped() {
             step(self);
@@ -332,7 +135,7 @@ impl<'a> Walk<'a> {
 }
 
 /// Where a route comes from, in words after its destination.
-fn origin(way: &Way) -> String {
+pub(super) fn origin(way: &Way) -> String {
     match &way.origin {
         Origin::Static(table) => format!(" (route table `{table}`)"),
         Origin::Subnet => " (the subnet)".to_owned(),
@@ -358,13 +161,5 @@ pub(super) fn hop_words(via: &NextHop) -> String {
         NextHop::Node(name) => format!("{{ node: {name} }}"),
         NextHop::Workload(name) => format!("{{ workload: {name} }}"),
         NextHop::Blackhole => "blackhole".to_owned(),
-    }
-}
-
-fn kind_word(kind: GatewayKind) -> &'static str {
-    match kind {
-        GatewayKind::Nat => "NAT gateway",
-        GatewayKind::Internet => "internet gateway",
-        GatewayKind::EgressOnly => "egress-only gateway",
     }
 }

@@ -6,13 +6,10 @@ use super::steps::{Place, Walk};
 use netloom_model::fabric::{
     ACL_NUMBER_MAX, AclRule, IcmpTypes, Name, NetworkAcl, PortRange, Protocol, Subnet,
 };
-use netloom_policy::acl;
+use netloom_policy::acl::{self, CLIENT_PORTS};
 use netloom_policy::packet_set::transport;
 use netloom_policy::{Direction, IntervalSet};
 use std::net::IpAddr;
-
-/// Ports that clients call from unless told otherwise (`net.ipv4.ip_local_port_range`).
-const CLIENT_PORTS: (u16, u16) = (32_768, 60_999);
 
 /// A subnet whose border a packet crosses, and the ACL there.
 struct Border<'a> {
@@ -57,7 +54,8 @@ impl<'a> Walk<'a> {
             }
             Protocol::Icmp | Protocol::All => "answers".to_owned(),
         };
-        let asked = denied.ranges().first().or(answers.ranges().first()).map(|range| range.0);
+        let asked =
+            denied.ranges().first().or_else(|| answers.ranges().first()).map(|range| range.0);
         let rule = asked.and_then(|number| acl::deciding(rules, other, number));
         self.judge(StepKind::Answer, &border, rule, &packet, direction);
     }
@@ -82,8 +80,10 @@ impl<'a> Walk<'a> {
                 self.pass(kind, finding, Some(&rule.span));
             }
             _ => {
-                let number =
-                    rule.map_or("the last rule".to_owned(), |rule| format!("rule {}", rule.number));
+                let number = rule.map_or_else(
+                    || "the last rule".to_owned(),
+                    |rule| format!("rule {}", rule.number),
+                );
                 let finding =
                     format!("{number} of `{name}` does not let {packet} {word} `{subnet}`");
                 let span = rule.map_or(&acl.span, |rule| &rule.span);

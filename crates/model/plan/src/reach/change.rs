@@ -260,7 +260,8 @@ impl fmt::Display for Change {
             Self::AddAclRule { acl, direction, rule } => {
                 let (list, key) = list(direction);
                 let action = if rule.allows { "allow" } else { "deny" };
-                let other = rule.prefixes.first().map_or("all".to_owned(), ToString::to_string);
+                let other =
+                    rule.prefixes.first().map_or_else(|| "all".to_owned(), ToString::to_string);
                 let packets = packets(rule.protocol, &rule.ports);
                 let types = if rule.icmp_types.is_empty() { "" } else { ", types: [echo-reply]" };
                 let number = rule.number;

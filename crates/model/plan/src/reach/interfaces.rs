@@ -12,17 +12,29 @@ use std::net::IpAddr;
 pub(super) fn chosen<'a>(input: &PlanInput<'a>, source: &End<'a>, destination: IpAddr) -> End<'a> {
     let Owner::Workload(name) = source.owner else { return *source };
     let fabric = input.fabric;
-    let further = fabric.workloads.iter().filter(|(_, one)| is_interface_of(one, name));
+    let mut further = fabric.interfaces_of(name);
     let own = &fabric.workloads[name];
     if further.clone().next().is_none() || reaches(input, own, destination) {
         return *source;
     }
-    let by = further.filter(|(_, one)| reaches(input, one, destination)).find_map(|(name, _)| {
-        let mut addresses = input.addresses(name).iter();
-        let address = addresses.find(|one| one.is_ipv6() == destination.is_ipv6())?;
-        Some(End { address: *address, owner: Owner::Workload(name) })
-    });
+    let by = further.by_ref().filter(|(_, one)| reaches(input, one, destination)).find_map(
+        |(name, _)| {
+            let mut addresses = input.addresses(name).iter();
+            let address = addresses.find(|one| one.is_ipv6() == destination.is_ipv6())?;
+            Some(End { address: *address, owner: Owner::Workload(name) })
+        },
+    );
     by.unwrap_or(*source)
+}
+
+/// All ends of a workload's further interfaces.
+pub(super) fn of<'a>(input: &PlanInput<'a>, name: &Name) -> Vec<End<'a>> {
+    let Some((name, _)) = input.fabric.workloads.get_key_value(name) else { return Vec::new() };
+    let ends = input.fabric.interfaces_of(name).flat_map(|(name, _)| {
+        let addresses = input.addresses(name).iter();
+        addresses.map(move |address| End { address: *address, owner: Owner::Workload(name) })
+    });
+    ends.collect()
 }
 
 impl Walk<'_> {
@@ -38,15 +50,11 @@ impl Walk<'_> {
             Attach::Interface { of } => of,
             _ => name,
         };
-        let further = workloads.iter().filter(|(_, one)| is_interface_of(one, first));
+        let further = self.input.fabric.interfaces_of(first);
         let mut all = further.map(|(name, _)| name).chain([first]);
-        let is_other = |one: &&Name| other.owner != Owner::Workload(*one);
+        let is_other = |one: &&Name| other.owner != Owner::Workload(one);
         all.by_ref().filter(is_other).any(|one| self.input.addresses(one).contains(&other.address))
     }
-}
-
-fn is_interface_of(workload: &Workload, name: &Name) -> bool {
-    matches!(&workload.attach, Attach::Interface { of } if of == name)
 }
 
 /// Whether an interface has a route to an address that is not the one to everywhere.

@@ -8,7 +8,6 @@ use netloom_model::fabric::{Name, StockPeer};
 use netloom_model::span::Span;
 use netloom_policy::Direction;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 /// Walks one flow and keeps what it finds, until a step stops it.
 pub(super) struct Walk<'a> {
@@ -47,6 +46,11 @@ impl<'a> Walk<'a> {
 
     pub(super) fn run(&mut self) {
         let (from, to) = (self.place(self.source), self.place(self.to));
+        if let (Some(from), None) = (&from, &to)
+            && self.reserved(from)
+        {
+            return;
+        }
         self.name(to.as_ref());
         if self.is_own(self.source, self.to) {
             let address = self.to.address;
@@ -289,21 +293,4 @@ impl<'a> Walk<'a> {
             }
         }
     }
-}
-
-/// The first step of a packet with a source address that may not be the sender's own.
-pub(super) fn source_check(
-    input: &PlanInput<'_>,
-    sender: &Name,
-    source: IpAddr,
-    own: bool,
-) -> Step {
-    let span = input.fabric.workloads.get(sender).map(|workload| workload.span.clone());
-    let finding = if own {
-        format!("{source} is an address of `{sender}`")
-    } else {
-        format!("{source} is not an address of `{sender}`: dropped at its link")
-    };
-    let remedy = (!own).then(|| "send from the workload's own address".to_owned());
-    Step { kind: StepKind::SourceCheck, passes: own, finding, span, remedy, change: None }
 }

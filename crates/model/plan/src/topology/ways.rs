@@ -4,15 +4,16 @@ use super::parts::{
     GATEWAY_V4, GATEWAY_V6, METRIC_WAY, OUTER_GATEWAY_V6, add_outer_neighbours, default_v4,
     default_v6, end, link_mac, network_namespace, stop, uplink_name,
 };
+use super::routing::{in_tunnel, rule, table_number, transit};
 use super::{Topology, border_of, routing};
 use crate::firewall::Door;
-use crate::naming::{TUNNEL, UPLINK, link_name, peering_link};
+use crate::naming::{UPLINK, link_name, peering_link};
 use crate::ways::{self, Way, Ways};
 use ipnet::IpNet;
 use netloom_base::hash::fnv1a;
 use netloom_model::fabric::{Advertised, GatewayKind, Name, NextHop, Subnet};
 use netloom_state::Namespace;
-use netloom_state::host::{Address, Neighbour, Route, RouteKind, Rule};
+use netloom_state::host::{Address, Neighbour, Route, RouteKind};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -23,11 +24,6 @@ const RULE_PRIORITY: u32 = 33_000;
 const STOP_PRIORITY: u32 = 34_000;
 /// The table of what has no way.
 const STOP_TABLE: u32 = 9_999;
-/// Tables of subnets are from here on.
-const TABLE_FIRST: u32 = 10_000;
-/// So many numbers there are for them.
-const TABLE_COUNT: u64 = 1 << 20;
-
 impl<'a> Topology<'a> {
     /// Links, routes and rules by which packets leave a network.
     pub(super) fn ways(&mut self, network: &'a Name) {
@@ -276,29 +272,4 @@ impl<'a> Topology<'a> {
         }
         transit(0)
     }
-}
-
-/// 169.254.64.0/18 (RFC 3927), apart from what clouds and others use of that range.
-fn transit(number: u16) -> Ipv4Addr {
-    let [high, low] = (number | 0x4000).to_be_bytes();
-    Ipv4Addr::new(169, 254, high, low)
-}
-
-fn in_tunnel() -> RouteKind {
-    RouteKind::Unicast { link: TUNNEL.to_owned(), gateway: None, source: None }
-}
-
-fn rule(priority: u32, ipv6: bool, from: Option<IpNet>, table: u32) -> Rule {
-    Rule { priority, ipv6, from, to: None, incoming: None, table }
-}
-
-/// A number for a table that follows from its routes, so that other tables do not renumber it.
-fn table_number(routes: &[(IpNet, NextHop)], taken: &mut BTreeSet<u32>) -> u32 {
-    let hash = fnv1a(format!("{routes:?}").as_bytes());
-    // The remainder is below 2^20.
-    let mut number = ((hash ^ (hash >> 32)) % TABLE_COUNT) as u32;
-    while !taken.insert(number) {
-        number = (number + 1) % TABLE_COUNT as u32;
-    }
-    TABLE_FIRST + number
 }

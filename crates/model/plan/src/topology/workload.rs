@@ -161,21 +161,16 @@ impl<'a> Topology<'a> {
     }
 
     fn has_interfaces(&self, name: &Name) -> bool {
-        let mut all = self.input.fabric.workloads.values();
-        all.any(|one| matches!(&one.attach, Attach::Interface { of } if of == name))
+        self.input.fabric.interfaces_of(name).next().is_some()
     }
 
     /// The interfaces of its workload that come before a further one: the first, and those whose
     /// names do. What they reach, it is not asked for.
-    fn interfaces_before(&self, name: &str, workload: &Workload) -> Vec<&'a Workload> {
-        let workloads = &self.input.fabric.workloads;
-        let first = match &workload.attach {
-            Attach::Interface { of } => workloads.get(of),
-            _ => None,
-        };
-        let same = workloads.iter().filter(|(_, one)| one.attach == workload.attach);
-        let before = same.take_while(|(other, _)| other.as_str() < name);
-        first.into_iter().chain(before.map(|(_, one)| one)).collect()
+    fn interfaces_before(&self, name: &str, workload: &'a Workload) -> Vec<&'a Workload> {
+        let Attach::Interface { of } = &workload.attach else { return Vec::new() };
+        let fabric = self.input.fabric;
+        let before = fabric.interfaces_of(of).take_while(|(other, _)| other.as_str() < name);
+        fabric.workloads.get(of).into_iter().chain(before.map(|(_, one)| one)).collect()
     }
 
     /// What a workload in a namespace of others reaches through its link: the network, and all to which
@@ -194,7 +189,7 @@ impl<'a> Topology<'a> {
         &mut self,
         namespace: &Namespace,
         name: &str,
-        workload: &Workload,
+        workload: &'a Workload,
         addresses: &[IpAddr],
         way_in: &WayIn,
     ) {

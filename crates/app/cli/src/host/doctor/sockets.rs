@@ -9,14 +9,14 @@ const LISTENS: &str = "0A";
 
 /// Sockets of this namespace that are bound: by protocol and port, their inodes.
 #[derive(Debug, Default)]
-pub(super) struct Sockets {
+pub(in crate::host) struct Sockets {
     bound: BTreeMap<(&'static str, u16), u64>,
     owners: BTreeMap<u64, u32>,
 }
 
 /// Who holds a port.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Held {
+pub(in crate::host) enum Held {
     /// Nobody.
     Nobody,
     /// A process, and its name.
@@ -27,7 +27,7 @@ pub(super) enum Held {
 
 impl Sockets {
     /// Reads what there is now.
-    pub(super) fn read() -> Self {
+    pub(in crate::host) fn read() -> Self {
         let mut sockets = Self::default();
         for (protocol, file) in [("tcp", "tcp"), ("tcp", "tcp6"), ("udp", "udp"), ("udp", "udp6")] {
             let text = std::fs::read_to_string(format!("/proc/net/{file}")).unwrap_or_default();
@@ -51,7 +51,7 @@ impl Sockets {
     }
 
     /// Who holds a port.
-    pub(super) fn holder(&self, protocol: &'static str, port: u16) -> Held {
+    pub(in crate::host) fn holder(&self, protocol: &'static str, port: u16) -> Held {
         let Some(inode) = self.bound.get(&(protocol, port)) else { return Held::Nobody };
         match self.owners.get(inode) {
             Some(pid) => {
@@ -64,7 +64,7 @@ impl Sockets {
 }
 
 /// Whether a process is a daemon of this fabric.
-pub(super) fn is_daemon(pid: u32, place: &Place) -> bool {
+pub(in crate::host) fn is_daemon(pid: u32, place: &Place) -> bool {
     let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
     is_daemon_line(&line, place)
 }

@@ -1,4 +1,4 @@
-//! Peerings, gateways and prefixes behind nodes that contradict each other.
+//! Peerings and gateways that contradict each other, and what is used of another network.
 
 use super::network_of;
 use crate::decode::{At, Decoder, routing};
@@ -142,66 +142,6 @@ fn no_node(
         "a gateway is one or several nodes that forward to the internet, and none has the role",
         "name them with `nodes: [NODE]`, or give nodes `roles: [gateway]`",
     );
-}
-
-/// Prefixes behind nodes that are the network's own, another node's, or mapped to another length.
-pub(super) fn advertised(declared: &Declared, decoder: &mut Decoder) {
-    let mut seen: Vec<(&String, &routing::Advertised)> = Vec::new();
-    for (node, entry) in &declared.nodes {
-        for one in &entry.value.advertise {
-            mapping(one, decoder);
-            let reached = one.seen_as.as_ref().unwrap_or(&one.prefix);
-            for (name, network) in &declared.networks {
-                let applies = one.networks.is_empty()
-                    || one.networks.iter().any(|named| named.value == *name);
-                let clash = network.value.cidrs.iter();
-                let mut clash = clash.filter(|cidr| overlaps(cidr.value, reached.value));
-                if let (true, Some(cidr)) = (applies, clash.next()) {
-                    decoder.error(
-                        code::OVERLAP,
-                        &reached.span,
-                        format!("{} overlaps {} of `{name}`", reached.value, cidr.value),
-                        "the network's own prefixes are local, so what is behind the node would \
-                         not be reached",
-                        "let the fabric see it elsewhere: { cidr: …, as: FREE_PREFIX }",
-                    );
-                }
-            }
-            let same = |(_, other): &&(&String, &routing::Advertised)| {
-                let theirs = other.seen_as.as_ref().unwrap_or(&other.prefix);
-                overlaps(theirs.value, reached.value) && share_a_network(one, other)
-            };
-            if let Some((other, _)) = seen.iter().find(same).filter(|(other, _)| *other != node) {
-                decoder.error(
-                    code::OVERLAP,
-                    &reached.span,
-                    format!("{} is behind `{other}` already", reached.value),
-                    "packets for it could go to one of the two sites only",
-                    "let the fabric see one of them elsewhere: { cidr: …, as: FREE_PREFIX }",
-                );
-            }
-            seen.push((node, one));
-        }
-    }
-}
-
-fn share_a_network(one: &routing::Advertised, other: &routing::Advertised) -> bool {
-    let both = |name: &At<String>| other.networks.iter().any(|theirs| theirs.value == name.value);
-    one.networks.is_empty() || other.networks.is_empty() || one.networks.iter().any(both)
-}
-
-fn mapping(one: &routing::Advertised, decoder: &mut Decoder) {
-    let Some(seen_as) = &one.seen_as else { return };
-    let (own, theirs) = (one.prefix.value, seen_as.value);
-    if own.prefix_len() != theirs.prefix_len() || own.addr().is_ipv4() != theirs.addr().is_ipv4() {
-        decoder.error(
-            code::PREFIX_LENGTH,
-            &seen_as.span,
-            format!("{own} cannot be seen as {theirs}"),
-            "each address stands for one address, so both prefixes have one family and length",
-            "choose a free prefix of the same length",
-        );
-    }
 }
 
 /// Subnets and networks that use what belongs to another network.

@@ -1,0 +1,140 @@
+//! Routes that lead nowhere, and published ports that nobody outside can call.
+
+use super::{Words, warning};
+use crate::ways;
+use ipnet::IpNet;
+use netloom_model::Diagnostic;
+use netloom_model::diagnostic::code;
+use netloom_model::fabric::{
+    Fabric, GatewayKind, Name, NextHop, Peering, Route, RouteTable, Workload,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(super) fn find(fabric: &Fabric) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    for (name, table) in &fabric.route_tables {
+        // One line may name a list, of which each prefix is a route.
+        let mut told = BTreeSet::new();
+        for route in &table.routes {
+            if let Some(words) = nowhere(fabric, name, table, route)
+                && told.insert(&route.span)
+            {
+                found.push(warning(code::NOWHERE, &route.span, words));
+            }
+        }
+    }
+    let mut known = BTreeMap::new();
+    for (name, workload) in &fabric.workloads {
+        let Some(first) = workload.publish.first() else { continue };
+        let subnet = &workload.subnet;
+        if !*known.entry(subnet).or_insert_with(|| comes_in(fabric, subnet)) {
+            found.push(unheard(name, workload, first.port));
+        }
+    }
+    found
+}
+
+fn nowhere(fabric: &Fabric, name: &Name, table: &RouteTable, route: &Route) -> Option<Words> {
+    let (cause, solution) = match &route.via {
+        NextHop::Gateway(gateway) => by_gateway(fabric, gateway, route.to)?,
+        NextHop::Peering(peering) => {
+            let of = fabric.peerings.get(peering)?;
+            by_peering(fabric, table, peering, of, route.to)?
+        }
+        NextHop::Node(node) => by_node(fabric, table, node, route.to)?,
+        NextHop::Workload(workload) => by_workload(fabric, workload, route.to)?,
+        NextHop::Blackhole => return None,
+    };
+    let message = format!("the route of `{name}` to {} leads nowhere", route.to);
+    Some(Words { message, cause, solution })
+}
+
+type Why = (String, String);
+
+fn by_gateway(fabric: &Fabric, name: &Name, to: IpNet) -> Option<Why> {
+    let gateway = fabric.gateways.get(name)?;
+    let ipv6 = to.addr().is_ipv6();
+    let why = || {
+        let cause = format!("the gateway `{name}` takes no packets of this family");
+        (cause, "route this family to another gateway".to_owned())
+    };
+    (!ways::serves(gateway, ipv6)).then(why)
+}
+
+fn by_peering(
+    fabric: &Fabric,
+    table: &RouteTable,
+    name: &Name,
+    peering: &Peering,
+    to: IpNet,
+) -> Option<Why> {
+    if !peering.is_active() {
+        let cause = format!("the peering `{name}` is {}", peering.status.word());
+        return Some((cause, "give it `status: active`, or remove the route".to_owned()));
+    }
+    let other = peering.other_than(&table.network)?;
+    let cidrs = &fabric.networks.get(other)?.cidrs;
+    if cidrs.iter().any(|cidr| cidr.contains(&to) || to.contains(cidr)) {
+        return None;
+    }
+    let listed: Vec<String> = cidrs.iter().map(ToString::to_string).collect();
+    let cause = format!("nothing of it is in `{other}`, which has {}", listed.join(", "));
+    Some((cause, "route a part of these; a peering leads to no further network".to_owned()))
+}
+
+fn by_node(fabric: &Fabric, table: &RouteTable, name: &Name, to: IpNet) -> Option<Why> {
+    let node = fabric.nodes.get(name)?;
+    let takes_part = || {
+        let mut own = fabric.workloads.values().filter(|workload| workload.node == *name);
+        own.any(|workload| *fabric.network_of(workload) == table.network)
+            || fabric.gateways_of(&table.network).any(|(_, gateway)| gateway.nodes.contains(name))
+    };
+    let mut here = node.advertise.iter().filter(|one| one.reached_as().contains(&to));
+    let serves = here.any(|one| one.networks.contains(&table.network) || one.networks.is_empty());
+    if !serves {
+        let cause = format!("`{name}` leads to it for other networks than `{}`", table.network);
+        let solution = format!("add `{}` to the `networks` of what it advertises", table.network);
+        return Some((cause, solution));
+    }
+    let named = node.advertise.iter().any(|one| one.networks.contains(&table.network));
+    if named || takes_part() {
+        return None;
+    }
+    let cause = format!("`{name}` takes no part in the network `{}`", table.network);
+    let solution = format!("advertise it as {{ cidr: {to}, networks: [{}] }}", table.network);
+    Some((cause, solution))
+}
+
+fn by_workload(fabric: &Fabric, name: &Name, to: IpNet) -> Option<Why> {
+    let workload = fabric.workloads.get(name)?;
+    let ipv6 = to.addr().is_ipv6();
+    let cidrs = &fabric.subnets.get(&workload.subnet)?.cidrs;
+    if cidrs.iter().any(|cidr| cidr.addr().is_ipv6() == ipv6) {
+        return None;
+    }
+    let family = if ipv6 { "IPv6" } else { "IPv4" };
+    let cause = format!("`{name}` has no address of {family}: its subnet has no such prefix");
+    Some((cause, format!("give `{}` a prefix of {family}", workload.subnet)))
+}
+
+/// Whether a subnet can be called from outside.
+fn comes_in(fabric: &Fabric, subnet: &Name) -> bool {
+    let Some(subnet) = fabric.subnets.get(subnet) else { return false };
+    ways::of_subnet(fabric, subnet).iter().any(|way| match &way.via {
+        NextHop::Gateway(gateway) => {
+            let gateway = fabric.gateways.get(gateway);
+            gateway.is_some_and(|gateway| gateway.kind == GatewayKind::Internet)
+        }
+        NextHop::Peering(_) | NextHop::Node(_) | NextHop::Workload(_) | NextHop::Blackhole => false,
+    })
+}
+
+/// A port that is published where nothing comes in.
+fn unheard(name: &Name, workload: &Workload, port: u16) -> Diagnostic {
+    let words = Words {
+        message: format!("`{name}` publishes port {port}, and nobody outside can call it"),
+        cause: format!("`{}` has no route to an internet gateway", workload.subnet),
+        solution: "put it into a public subnet of a network with an internet gateway".to_owned(),
+    };
+    warning(code::NOWHERE, &workload.span, words)
+}
