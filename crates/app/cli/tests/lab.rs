@@ -186,6 +186,21 @@ fn the_quickstart_comes_up_keeps_its_promises_and_leaves_nothing() {
 }
 
 #[test]
+fn the_examples_of_whole_networks_come_up_and_keep_their_promises() {
+    for (name, tests) in [("regions", 14), ("app-network", 11), ("architecture", 30)] {
+        let home = Home::new();
+        if !labs_work(&home) {
+            return;
+        }
+        let file = format!("{}/../../../examples/{name}.yaml", env!("CARGO_MANIFEST_DIR"));
+        let text = home.succeed(&["lab", "up", &file]);
+        assert!(text.contains(&format!("{tests} of {tests} tests hold")), "{name}: {text}");
+        home.succeed(&["lab", "down"]);
+        assert_eq!(home.leftovers(), Vec::<PathBuf>::new());
+    }
+}
+
+#[test]
 fn an_apply_changes_only_what_changed_and_ends_what_is_forbidden_now() {
     let home = Home::new();
     if !labs_work(&home) {
