@@ -66,11 +66,19 @@ fn virtual_networks() {
     with_control("networks", |socket| async move {
         let said = run(env!("CARGO_BIN_EXE_clusterdb-virtual-networks"), &socket);
         assert!(said.contains("network app-network 10.0.0.0/16 app.local\n"), "{said}");
-        assert!(said.contains("refused: there is no route table of a subnet"), "{said}");
+        assert!(said.contains("route table private-routes by nat-1\n"), "{said}");
         assert!(said.contains("subnet app-subnet-1 10.0.1.0/24 in app-network\n"), "{said}");
         let found = Client::unix(&socket).network("app-network").await.unwrap();
         assert_eq!((found.owner.as_str(), found.domain.as_str()), ("api", "app.local"));
         assert_eq!(found.subnets["app-subnet-1"], ["10.0.1.0/24"]);
+        // What a subnet uses is not taken away.
+        let network = Network::new(Config::unix(&socket)).unwrap();
+        for error in [
+            network.delete_route_table("private-routes").await.unwrap_err(),
+            network.delete_nat_gateway("nat-1").await.unwrap_err(),
+        ] {
+            assert!(error.to_string().contains("there is no"), "{error}");
+        }
     });
 }
 
@@ -92,7 +100,7 @@ fn network_security() {
     with_control("security", |socket| async move {
         run(env!("CARGO_BIN_EXE_clusterdb-virtual-networks"), &socket);
         let said = run(env!("CARGO_BIN_EXE_clusterdb-network-security"), &socket);
-        assert!(said.contains("group web-sg\n"), "{said}");
+        assert!(said.contains("group web-sg\nnetwork ACL app-acl\n"), "{said}");
         // The file's own tests are decided by them, with a server and a client that files declare.
         let more = "
 workloads:
@@ -113,6 +121,32 @@ tests:
         assert!(error.contains("web-sg"), "{error}");
         let error = network.delete_network("app-network").await.unwrap_err().to_string();
         assert!(error.contains("disconnect"), "{error}");
+    });
+}
+
+#[test]
+fn blackroad_peering() {
+    with_control("peering", |socket| async move {
+        let said = run(env!("CARGO_BIN_EXE_blackroad-peering"), &socket);
+        assert!(said.contains("peering us-west-vpc-eu-west-vpc is active\n"), "{said}");
+        assert!(said.contains("route 10.1.0.0/16 in us-west-vpc"), "{said}");
+        assert!(said.contains("refused: ") && said.contains("10.0.128.0/17"), "{said}");
+        let more = "
+security_groups:
+  open: { ingress: [{ protocol: tcp, ports: 80, from: all }], egress: [{ to: all }] }
+workloads:
+  us: { node: alpha, subnet: us-west-vpc-public, security_groups: [open], attach: { serve: { tcp: 80 } } }
+  eu: { node: alpha, subnet: eu-west-vpc-public, security_groups: [open], attach: { serve: { tcp: 80 } } }
+  old: { node: alpha, subnet: legacy-vpc-public, security_groups: [open], attach: { serve: { tcp: 80 } } }
+tests:
+  - { from: us, to: eu, port: 80/tcp, expect: allow }
+  - { from: eu, to: us, port: 80/tcp, expect: allow }
+  - { from: eu, to: old, port: 80/tcp, expect: deny }
+";
+        let path = "clusterdb.yaml".to_owned();
+        let texts = BTreeMap::from([(path.clone(), format!("{FILE}{more}"))]);
+        let apply = Apply { sources: Sources { roots: vec![path], texts }, ..Apply::default() };
+        Client::unix(&socket).apply(&apply).await.unwrap();
     });
 }
 

@@ -20,11 +20,17 @@
 mod manager;
 mod member;
 mod rules;
+mod ways;
 
 pub use manager::{Config, Network, NetworkError, NetworkManager};
 pub use member::{Attach, Node, Service, Workload};
 pub use rules::{
     Destination, EgressRule, PortRange, Protocol, SecurityGroup, SecurityRule, Source,
+};
+
+pub use ways::{
+    ACLEgressRule, ACLRule, Action, InternetGateway, NatGateway, NetworkACL, Route, RouteTable,
+    Target, VPCPeering,
 };
 
 use serde_json::{Map, Value, json};
@@ -70,11 +76,11 @@ pub struct Subnet<'a> {
     pub cidr: &'a str,
     /// Its zone; empty for none.
     pub zone: &'a str,
-    /// Whether the internet reaches it, once there are gateways.
+    /// Whether it reaches the internet by its network's internet gateway.
     pub public: bool,
-    /// Route tables come with gateways; until then this is refused.
+    /// Its route table.
     pub route_table: Option<&'a str>,
-    /// The same.
+    /// The NAT gateway by which it reaches the internet, where its table does not say.
     pub nat_gateway: Option<&'a str>,
     /// Tags.
     pub tags: HashMap<&'a str, &'a str>,
@@ -196,30 +202,20 @@ impl<'a> Subnet<'a> {
 
     /// The same as in a file.
     fn declaration(&self) -> Result<Value, NetworkError> {
-        for (given, what) in [
-            (self.route_table, "route table of a subnet (route_table)"),
-            (self.nat_gateway, "way from a subnet to the internet (nat_gateway)"),
-        ] {
-            if given.is_some() {
-                let instead =
-                    "leave it out: a private subnet reaches its network, and nothing else";
-                return Err(NetworkError::NotYet { what, instead });
-            }
-        }
-        if !self.tags.is_empty() {
-            let instead = "put the tags on its network: subnets have none yet";
-            return Err(NetworkError::NotYet {
-                what: "place for tags of a subnet (tags)",
-                instead,
-            });
-        }
         let mut object = Map::new();
         object.insert("cidr".to_owned(), prefixes(self.name, self.cidr)?);
         object.insert("public".to_owned(), json!(self.public));
-        for (key, value) in [("network", self.network), ("zone", self.zone)] {
-            if !value.is_empty() {
-                object.insert(key.to_owned(), json!(value));
-            }
+        let named = [
+            ("network", self.network),
+            ("zone", self.zone),
+            ("route_table", self.route_table.unwrap_or_default()),
+            ("nat_gateway", self.nat_gateway.unwrap_or_default()),
+        ];
+        for (key, value) in named.into_iter().filter(|(_, value)| !value.is_empty()) {
+            object.insert(key.to_owned(), json!(value));
+        }
+        if !self.tags.is_empty() {
+            object.insert("tags".to_owned(), json!(self.tags));
         }
         Ok(Value::Object(object))
     }

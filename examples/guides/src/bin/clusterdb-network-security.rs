@@ -1,9 +1,9 @@
-//! ClusterDB guide, "Network Security": a security group with rules for prefixes and for another group.
+//! ClusterDB guide, "Network Security": a security group with rules for prefixes and for another group, and a network ACL.
 #![expect(clippy::print_stdout, reason = "it says what it has done")]
 
 use netloom::network::{
-    Destination, EgressRule, Network, NetworkError, PortRange, Protocol, SecurityGroup,
-    SecurityRule, Source,
+    ACLEgressRule, ACLRule, Action, Destination, EgressRule, Network, NetworkACL, NetworkError,
+    PortRange, Protocol, SecurityGroup, SecurityRule, Source,
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -45,5 +45,27 @@ async fn main() -> Result<(), NetworkError> {
     };
     networking.create_security_group(sg).await?;
     println!("group web-sg");
+
+    // Create network ACL
+    let acl = NetworkACL {
+        name: "app-acl",
+        vpc: "app-network",
+        inbound_rules: vec![ACLRule {
+            number: 100,
+            protocol: Protocol::TCP,
+            port_range: PortRange::Range(1024, 65535),
+            source: Source::CIDR("0.0.0.0/0"),
+            action: Action::Allow,
+        }],
+        outbound_rules: vec![ACLEgressRule {
+            number: 100,
+            protocol: Protocol::TCP,
+            port_range: PortRange::All,
+            destination: Destination::CIDR("0.0.0.0/0"),
+            action: Action::Allow,
+        }],
+    };
+    networking.create_network_acl(acl).await?;
+    println!("network ACL app-acl");
     Ok(())
 }

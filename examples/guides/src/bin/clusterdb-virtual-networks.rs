@@ -2,7 +2,8 @@
 #![expect(clippy::print_stdout, reason = "it says what it has done")]
 
 use netloom::network::{
-    DnsConfig, Network, NetworkError, NetworkManager as _, Subnet, VirtualNetwork,
+    DnsConfig, NatGateway, Network, NetworkError, NetworkManager as _, RouteTable, Subnet, Target,
+    VirtualNetwork,
 };
 use std::collections::HashMap;
 
@@ -26,20 +27,27 @@ async fn main() -> Result<(), NetworkError> {
     let made = networking.create_network(network).await?;
     println!("network {} {} {}", made.name, made.cidrs.join(" "), made.domain);
 
-    // Create subnet. (The guide's also names a route table and a NAT gateway, which Netloom does not
-    // have yet and says so; its tags go on the network.)
+    // What the sample's subnet names: the way of a private subnet to the internet.
+    networking
+        .create_nat_gateway(NatGateway::new("nat-1", "app-network").with_node("alpha"))
+        .await?;
+    let routes = RouteTable::new("private-routes", "app-network")
+        .with_route("0.0.0.0/0", Target::NatGateway("nat-1"))
+        .with_route("192.0.2.0/24", Target::Blackhole);
+    networking.create_route_table(routes).await?;
+    println!("route table private-routes by nat-1");
+
+    // Create subnet
     let subnet = Subnet {
         name: "app-subnet-1",
         network: "app-network",
         cidr: "10.0.1.0/24",
         zone: "us-west-1a",
         public: false,
-        ..Subnet::default()
+        route_table: Some("private-routes"),
+        nat_gateway: Some("nat-1"),
+        tags: HashMap::from([("tier", "application")]),
     };
-    let refused = Subnet { route_table: Some("private-routes"), ..subnet.clone() };
-    if let Err(error) = networking.create_subnet(refused).await {
-        println!("refused: {error}");
-    }
     let made = networking.create_subnet(subnet).await?;
     println!("subnet {} {} in {}", made.name, made.cidrs.join(" "), made.network);
 

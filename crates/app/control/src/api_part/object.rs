@@ -8,13 +8,20 @@ use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// Sections that the API may declare objects of, and what one is called.
-const SECTIONS: [(&str, &str); 6] = [
+const SECTIONS: [(&str, &str); 13] = [
     ("networks", "network"),
     ("subnets", "subnet"),
     ("security_groups", "security group"),
     ("nodes", "node"),
     ("workloads", "workload"),
     ("services", "service"),
+    ("route_tables", "route table"),
+    ("nat_gateways", "NAT gateway"),
+    ("internet_gateways", "internet gateway"),
+    ("peerings", "peering"),
+    ("prefix_lists", "prefix list"),
+    ("network_acls", "network ACL"),
+    ("ports", "service port"),
 ];
 
 /// What an object of a section is called.
@@ -30,6 +37,12 @@ fn exists(fabric: &Fabric, section: &str, name: &str) -> bool {
         "nodes" => fabric.nodes.contains_key(name),
         "workloads" => fabric.workloads.contains_key(name),
         "services" => fabric.services.contains_key(name),
+        "route_tables" => fabric.route_tables.contains_key(name),
+        "nat_gateways" | "internet_gateways" => fabric.gateways.contains_key(name),
+        "peerings" => fabric.peerings.contains_key(name),
+        "prefix_lists" => fabric.prefix_lists.contains_key(name),
+        "network_acls" => fabric.network_acls.contains_key(name),
+        "ports" => fabric.ports.contains_key(name),
         _ => fabric.security_groups.contains_key(name),
     }
 }

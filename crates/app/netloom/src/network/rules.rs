@@ -156,7 +156,11 @@ impl<'a> SecurityGroup<'a> {
     }
 }
 
-fn declared(protocol: Protocol, ports: PortRange, (key, other): (&str, Source<'_>)) -> Value {
+pub(super) fn declared(
+    protocol: Protocol,
+    ports: PortRange,
+    (key, other): (&str, Source<'_>),
+) -> Value {
     let mut rule = Map::new();
     if protocol != Protocol::ALL {
         rule.insert("protocol".to_owned(), json!(protocol.to_string()));

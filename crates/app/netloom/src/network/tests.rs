@@ -77,21 +77,69 @@ fn rules_are_those_of_a_file() {
 
 #[test]
 fn what_is_not_there_yet_is_refused_and_nothing_is_left_out() {
-    let subnet = Subnet::new("s").with_cidr("10.0.1.0/24");
-    let with_table = Subnet { route_table: Some("private-routes"), ..subnet.clone() };
-    let with_gateway = Subnet { nat_gateway: Some("nat-1"), ..subnet.clone() };
-    let with_tags = Subnet { tags: HashMap::from([("tier", "app")]), ..subnet };
-    for (refused, word) in
-        [(with_table, "route_table"), (with_gateway, "nat_gateway"), (with_tags, "tags")]
-    {
-        let text = refused.declaration().unwrap_err().to_string();
-        assert!(text.contains(word) && text.contains("; "), "{text}");
-    }
     let dns = DnsConfig { enable_private_dns: false, ..DnsConfig::default() };
     let network = VirtualNetwork::new("n").with_cidr("10.0.0.0/16").with_dns(dns);
     assert!(network.declaration().unwrap_err().to_string().contains("enable_private_dns"));
     let none = VirtualNetwork::new("n").declaration().unwrap_err().to_string();
     assert!(none.contains("with_cidr"), "{none}");
+}
+
+#[test]
+fn ways_out_and_borders_are_those_of_a_file() {
+    let subnet = Subnet {
+        name: "s",
+        cidr: "10.1.1.0/24",
+        route_table: Some("private"),
+        nat_gateway: Some("nat"),
+        tags: HashMap::from([("tier", "app")]),
+        ..Subnet::default()
+    };
+    let mut declared = subnet.declaration().unwrap();
+    declared["network"] = json!("app");
+    let table = RouteTable::new("private", "app")
+        .with_route("0.0.0.0/0", Target::NatGateway("nat"))
+        .with_route("192.0.2.0/24", Target::Blackhole)
+        .with_route("10.2.0.0/16", Target::Peering("app-data"))
+        .with_route("198.51.100.0/24", Target::InternetGateway("out"));
+    let acl = NetworkACL {
+        name: "acl",
+        vpc: "app",
+        inbound_rules: vec![ACLRule {
+            number: 100,
+            protocol: Protocol::TCP,
+            port_range: PortRange::Range(1024, 65535),
+            source: Source::CIDR("0.0.0.0/0"),
+            action: Action::Allow,
+        }],
+        outbound_rules: vec![ACLEgressRule {
+            number: 100,
+            protocol: Protocol::ALL,
+            port_range: PortRange::All,
+            destination: Destination::CIDR("0.0.0.0/0"),
+            action: Action::Deny,
+        }],
+    };
+    let out = InternetGateway { name: "out", network: "app", ..InternetGateway::default() };
+    let file = json!({
+        "version": 1, "fabric": "built",
+        "regions": { "here": {} },
+        "nodes": { "alpha": { "region": "here", "roles": ["gateway"] } },
+        "networks": { "app": { "cidr": "10.1.0.0/16" }, "data": { "cidr": "10.2.0.0/16" } },
+        "subnets": { "s": declared },
+        "route_tables": { "private": table.declaration() },
+        "nat_gateways": { "nat": NatGateway::new("nat", "app").with_node("alpha").declaration() },
+        "internet_gateways": { "out": out.declaration() },
+        "peerings": { "app-data": { "networks": ["app", "data"] } },
+        "network_acls": { "acl": acl.declaration() },
+    });
+    let text = file.to_string().into_bytes();
+    let loaded = netloom_model::load(&["built.yaml".to_owned()], |_| Ok(text.clone()));
+    let findings = netloom_model::diagnostic::render(&loaded.diagnostics, &loaded.sources);
+    let fabric = loaded.fabric.unwrap_or_else(|| panic!("{findings}"));
+    assert_eq!(fabric.route_tables["private"].routes.len(), 4);
+    assert_eq!((fabric.gateways.len(), fabric.network_acls["acl"].ingress.len()), (2, 1));
+    assert!(!fabric.network_acls["acl"].egress[0].allows);
+    assert_eq!(fabric.subnets["s"].nat_gateway.as_deref(), Some("nat"));
 }
 
 #[test]
