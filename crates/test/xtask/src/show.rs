@@ -10,6 +10,7 @@ mod drift;
 mod faults;
 mod figures;
 mod gateway_failover;
+mod guide_samples;
 mod imports;
 mod installed;
 mod kill_storm;
@@ -49,7 +50,7 @@ pub(crate) struct Show {
 }
 
 /// All shows, in the order of the list.
-const SHOWS: [Show; 29] = [
+const SHOWS: [Show; 30] = [
     main_job::SHOW,
     tests_clean::SHOW,
     policy_vs_packets::SHOW,
@@ -57,6 +58,7 @@ const SHOWS: [Show; 29] = [
     gateway_failover::SHOW,
     imports::SHOW,
     aws_semantics::SHOW,
+    guide_samples::SHOW,
     bench_reach::SHOW,
     no_cleartext::SHOW,
     drift::SHOW,

@@ -174,7 +174,7 @@ fn shown(source: &Source, user: &User, options: &Options) -> anyhow::Result<Outc
 }
 
 /// Runs a command; shows what it prints if it fails.
-fn quiet(user: &User, arguments: &[&str]) -> anyhow::Result<Output> {
+pub(super) fn quiet(user: &User, arguments: &[&str]) -> anyhow::Result<Output> {
     let output = user.command(arguments).output().context("cannot run netloom")?;
     if !output.status.success() {
         output::error(&format!("netloom {}: {}\n", arguments.join(" "), output.status));
@@ -185,7 +185,7 @@ fn quiet(user: &User, arguments: &[&str]) -> anyhow::Result<Output> {
 }
 
 /// The numbers of `N of M tests hold`.
-fn holding(output: &Output) -> Option<(usize, usize)> {
+pub(super) fn holding(output: &Output) -> Option<(usize, usize)> {
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().find_map(|line| line.trim().strip_suffix(" tests hold"))?;
     let (some, all) = line.rsplit("; ").next()?.split_once(" of ")?;
