@@ -17,21 +17,20 @@
 //! What is declared so merges with the fabric's files, and an apply of the files leaves it alone. What
 //! Netloom does not have yet is refused, never left out.
 
+mod acl;
 mod manager;
 mod member;
 mod rules;
 mod ways;
 
+pub use acl::{ACLEgressRule, ACLRule, Action, NetworkACL};
 pub use manager::{Config, Network, NetworkError, NetworkManager};
 pub use member::{Attach, Node, Service, Workload};
 pub use rules::{
     Destination, EgressRule, PortRange, Protocol, SecurityGroup, SecurityRule, Source,
 };
 
-pub use ways::{
-    ACLEgressRule, ACLRule, Action, InternetGateway, NatGateway, NetworkACL, Route, RouteTable,
-    Target, VPCPeering,
-};
+pub use ways::{InternetGateway, NatGateway, Route, RouteTable, Target, VPCPeering};
 
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
