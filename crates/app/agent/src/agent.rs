@@ -71,7 +71,8 @@ pub fn remove_fabric(fabric: &str, run: &Path) -> anyhow::Result<Vec<String>> {
     let observed = executor.observe(&nothing)?;
     let operations = diff(&nothing, &observed);
     executor.execute(&operations)?;
-    Ok(operations.iter().map(ToString::to_string).collect())
+    let restored = executor.restore_sysctls()?;
+    Ok(operations.iter().map(ToString::to_string).chain(restored).collect())
 }
 
 pub(crate) struct Agent {

@@ -2,6 +2,7 @@
 
 mod error;
 mod observe;
+mod originals;
 mod perform;
 mod space;
 
@@ -14,7 +15,7 @@ use crate::tunnel::{TunnelDevice, TunnelPreference};
 use netloom_state::{ALIAS_PREFIX, HostState, LinkEnd, Namespace, Operation};
 use space::Space;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The one that changes a host. It is made in the namespace that [`Namespace::Host`] means.
 ///
@@ -23,6 +24,7 @@ use std::path::Path;
 #[derive(Debug)]
 pub struct Executor {
     fabric: String,
+    run_dir: PathBuf,
     registry: NamespaceRegistry,
     host: NamespaceHandle,
     spaces: BTreeMap<Namespace, Space>,
@@ -44,6 +46,7 @@ impl Executor {
     pub fn new(fabric: &str, run_dir: &Path) -> Result<Self, NamespaceError> {
         Ok(Self {
             fabric: fabric.to_owned(),
+            run_dir: run_dir.to_owned(),
             registry: NamespaceRegistry::new(run_dir),
             host: NamespaceHandle::current()?,
             spaces: BTreeMap::new(),

@@ -27,6 +27,7 @@ impl Executor {
                 Ok(route::set_link_up(socket, &end.link, *up)?)
             }
             Operation::SetSysctl { namespace, key, value } => {
+                self.keep_original(namespace, key, value)?;
                 self.space(namespace)?.set_sysctl(key, value)
             }
             Operation::ChangeTable { namespace, table, changes } => {

@@ -17,6 +17,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("executing_twice_is_harmless", executing_twice_is_harmless),
     ("deleting_leaves_nothing", deleting_leaves_nothing),
     ("what_is_not_ours_stays", what_is_not_ours_stays),
+    ("sysctls_of_the_host_are_given_back", sysctls_of_the_host_are_given_back),
 ];
 
 fn veth(peer: &Namespace, link: &str, mac: Option<[u8; 6]>) -> Link {
@@ -419,6 +420,27 @@ fn deleting_leaves_nothing() -> Result<(), String> {
     }
     assert_eq!(bench.executor.observe(&desired).unwrap().namespaces.len(), 1, "only the host");
     assert!(!bench.run_dir.join("netns").exists());
+    Ok(())
+}
+
+fn sysctls_of_the_host_are_given_back() -> Result<(), String> {
+    const KEY: &str = "net/ipv4/ip_forward";
+    let mut bench = Bench::new();
+    let path = std::path::Path::new("/proc/sys").join(KEY);
+    let now = || std::fs::read_to_string(&path).unwrap().trim().to_owned();
+    std::fs::write(&path, "0").unwrap();
+    let set = |value: &str| Operation::SetSysctl {
+        namespace: Namespace::Host,
+        key: KEY.to_owned(),
+        value: value.to_owned(),
+    };
+    // Set twice, it was what it was before the first time.
+    bench.executor.execute(&[set("1"), set("1")]).unwrap();
+    assert_eq!(now(), "1");
+    let mut later = netloom_sys::Executor::new("kernel-tests", &bench.run_dir).unwrap();
+    assert_eq!(later.restore_sysctls().unwrap(), [format!("sysctl {KEY} = 0")]);
+    assert_eq!(now(), "0");
+    assert!(later.restore_sysctls().unwrap().is_empty());
     Ok(())
 }
 
