@@ -29,10 +29,9 @@ impl Exits {
     fn new(declared: Vec<Exit>, former: &Self) -> Self {
         let mut exits = Self::default();
         for exit in &declared {
-            let same = |group: &&Group| group.peers == exit.peers;
             let place = exits.groups.iter().position(|group| group.peers == exit.peers);
             let place = place.unwrap_or_else(|| {
-                let current = former.groups.iter().find(same).map_or(0, |group| group.current);
+                let current = former.current_of(&exit.peers);
                 exits.groups.push(Group { peers: exit.peers.clone(), current });
                 exits.groups.len() - 1
             });
@@ -42,6 +41,15 @@ impl Exits {
         }
         exits.declared = declared;
         exits
+    }
+
+    /// The place among `peers` of the one that a group with some of them uses: another list of gateways
+    /// moves no connections.
+    fn current_of(&self, peers: &[PublicKey]) -> usize {
+        let shared = |group: &&Group| group.peers.iter().filter(|key| peers.contains(key)).count();
+        let former = self.groups.iter().max_by_key(shared);
+        let used = former.and_then(|group| group.peers.get(group.current));
+        used.and_then(|used| peers.iter().position(|key| key == used)).unwrap_or(0)
     }
 
     /// The group and the key of the peer that takes a packet.
@@ -56,11 +64,13 @@ impl Exits {
 impl Node {
     /// Says where packets of a network go that no peer owns the destination of; whether there is such
     /// a network.
-    pub fn set_exits(&mut self, network: NetworkId, exits: Vec<Exit>) -> bool {
-        let Some(network) = self.networks.get_mut(&network) else { return false };
+    pub fn set_exits(&mut self, id: NetworkId, exits: Vec<Exit>) -> bool {
+        let Some(network) = self.networks.get_mut(&id) else { return false };
         if network.exits.declared != exits {
             network.exits = Exits::new(exits, &network.exits);
         }
+        // A peer may have gone, or be down since before.
+        self.choose_exits(id);
         true
     }
 

@@ -137,11 +137,12 @@ pub fn table(tunnel: &str, locals: &[Local], border: &Border, policy: &CompiledP
     let port_protocols = [1u8, 6, 17, 58].map(|protocol| (vec![protocol, 0, 0, 0], plain()));
     table.sets.insert(program::PORT_PROTOCOLS.to_owned(), set(4, SetData::None, port_protocols));
     let has_acls = border::add_acls(&mut table, tunnel, border, policy);
-    border::add_crossing(&mut table, tunnel, border);
+    let has_stock = stock::has_any(tunnel, locals);
+    border::add_crossing(&mut table, tunnel, border, has_stock);
     border::add_translation(&mut table, border);
     table.chains.insert("source-check".to_owned(), source_check(tunnel, border));
     table.chains.insert("input".to_owned(), input(border));
-    table.chains.insert("forward".to_owned(), forward(tunnel, border, has_acls));
+    table.chains.insert("forward".to_owned(), forward(tunnel, border, (has_acls, has_stock)));
     stock::govern(&mut table, tunnel, locals, policy);
     table
 }
@@ -165,7 +166,22 @@ fn source_check(tunnel: &str, border: &Border) -> Chain {
     // What comes from elsewhere has been checked there, or is from outside.
     let elsewhere = border.peerings.iter().map(String::as_str).chain(uplink);
     let elsewhere = [tunnel, "lo"].into_iter().chain(elsewhere);
-    let mut rules: Vec<_> = elsewhere.map(|link| Program::new().incoming(link).accept()).collect();
+    let mut rules = Vec::new();
+    // From outside comes nothing that is inside.
+    if let Some(uplink) = &border.uplink {
+        rules.extend(uplink.inside.iter().map(|prefix| {
+            let forged = Program::new().incoming(&uplink.link).in_prefix(true, *prefix);
+            forged.count_and_drop(drop_reason::SPOOFED_SOURCE)
+        }));
+    }
+    rules.extend(elsewhere.map(|link| Program::new().incoming(link).accept()));
+    // Who forwards sends from what is behind it, too.
+    rules.extend(
+        border
+            .routers
+            .iter()
+            .map(|(link, prefix)| Program::new().incoming(link).in_prefix(true, *prefix).accept()),
+    );
     rules.extend([
         Program::new().own_source(false).accept(),
         Program::new().own_source(true).accept(),
@@ -177,8 +193,9 @@ fn source_check(tunnel: &str, border: &Border) -> Chain {
 fn input(border: &Border) -> Chain {
     let mut rules =
         vec![Program::new().established().accept(), Program::new().incoming("lo").accept()];
-    // A peered network has a resolver of its own, and no business with this one's.
-    let peerings = border.peerings.iter();
+    // A peered network has a resolver of its own, and no business with this one's; nor has the outside.
+    let uplink = border.uplink.iter().map(|uplink| &uplink.link);
+    let peerings = border.peerings.iter().chain(uplink);
     rules.extend(
         peerings
             .map(|link| Program::new().incoming(link).count_and_drop(drop_reason::INPUT_DENIED)),
@@ -196,10 +213,10 @@ fn input(border: &Border) -> Chain {
     Chain { base: base(ChainKind::Filter, Hook::Input, 0), rules }
 }
 
-fn forward(tunnel: &str, border: &Border, has_acls: bool) -> Chain {
+fn forward(tunnel: &str, border: &Border, (has_acls, has_stock): (bool, bool)) -> Chain {
     let mut rules =
         vec![Program::new().incoming(tunnel).outgoing(tunnel).count_and_drop(drop_reason::TRANSIT)];
-    rules.extend(border::crossing_rules(tunnel, border));
+    rules.extend(border::crossing_rules(tunnel, border, has_stock));
     if has_acls {
         let both = [Direction::Egress, Direction::Ingress];
         rules.extend(both.map(|direction| Program::new().jump(border::acl_prefix(direction))));
@@ -211,7 +228,7 @@ fn forward(tunnel: &str, border: &Border, has_acls: bool) -> Chain {
         // What begins in the middle belongs to a connection that policy has ended.
         Program::new().protocol(6).not_a_first_segment().count_and_drop(drop_reason::INVALID),
     ]);
-    rules.extend(border::uplink_rules(tunnel, border));
+    rules.extend(border::uplink_rules(tunnel, border, has_stock));
     rules.extend([
         Program::new().jump("egress"),
         Program::new().jump("ingress"),

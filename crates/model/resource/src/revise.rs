@@ -5,7 +5,7 @@ use crate::form::group::GroupForm;
 use crate::form::{NodeForm, WorkloadForm};
 use crate::{Kind, Slice};
 use netloom_cbor::from_bytes;
-use netloom_model::fabric::{Advertised, Attach, Name, Network, SecurityGroup, Workload};
+use netloom_model::fabric::{Advertised, Attach, Name, Network, NextHop, SecurityGroup, Workload};
 use netloom_plan::Stale;
 use netloom_plan::input::NodeEntry;
 use std::collections::BTreeSet;
@@ -117,6 +117,11 @@ impl Slice {
     /// A workload that neither was nor becomes one of `node`.
     fn workload(&self, node: &str, name: &str, payload: Option<&[u8]>) -> Option<Step> {
         let former = self.fabric.workloads.get(name);
+        let tables = self.fabric.route_tables.values();
+        let is_hop = |via: &NextHop| matches!(via, NextHop::Workload(hop) if hop == name);
+        if tables.flat_map(|table| &table.routes).any(|route| is_hop(&route.via)) {
+            return None;
+        }
         let leads_on =
             |former: &Workload| !former.advertise.is_empty() || !former.publish.is_empty();
         if former.is_some_and(|former| former.node == node || leads_on(former)) {

@@ -3,6 +3,7 @@
 use super::program::Program;
 use super::sets::{add_direction_sets, clip_to_family, interval_map, number_key};
 use super::{CompiledPolicy, base, drop_reason};
+use ipnet::IpNet;
 use netloom_policy::interval::address_number;
 use netloom_policy::table::{DirectionTable, Members};
 use netloom_policy::{Allowance, Direction};
@@ -17,6 +18,8 @@ pub struct Border {
     pub peerings: Vec<String>,
     /// The link to the node's own stack, if packets leave the fabric there.
     pub uplink: Option<Uplink>,
+    /// Local workloads that forward for others: their links, and what is behind them.
+    pub routers: Vec<(String, IpNet)>,
 }
 
 /// What passes the link to the node's own stack.
@@ -24,8 +27,10 @@ pub struct Border {
 pub struct Uplink {
     /// Its name.
     pub link: String,
-    /// Whether IPv6 connections may begin outside.
-    pub takes_v6: bool,
+    /// Prefixes inside, which nothing from outside can come from.
+    pub inside: Vec<IpNet>,
+    /// Prefixes to which IPv6 connections may begin outside.
+    pub takes_v6: Vec<IpNet>,
     /// Ports that can be called from outside: protocol, port there, and whom it leads to.
     pub published: Vec<(u8, u16, IpAddr, u16)>,
 }
@@ -168,8 +173,10 @@ pub(super) fn elsewhere(border: &Border, sends: bool) -> Vec<netloom_state::nft:
 
 /// What comes from a peered network: it stays here, or goes on in the tunnel to whom it is for. It
 /// never leaves for a third.
-pub(super) fn add_crossing(table: &mut Table, tunnel: &str, border: &Border) {
-    let mut rules = vec![Program::new().outgoing(tunnel).accept()];
+pub(super) fn add_crossing(table: &mut Table, tunnel: &str, border: &Border, has_stock: bool) {
+    let into_tunnel = Program::new().outgoing(tunnel);
+    let mut rules: Vec<_> =
+        of_nodes(into_tunnel, false, has_stock).into_iter().map(Program::accept).collect();
     for link in border.peerings.iter().chain(border.uplink.iter().map(|uplink| &uplink.link)) {
         rules.push(Program::new().outgoing(link).count_and_drop(drop_reason::TRANSIT));
     }
@@ -179,14 +186,28 @@ pub(super) fn add_crossing(table: &mut Table, tunnel: &str, border: &Border) {
 }
 
 /// The rules of the forward chain about what crosses the borders, before connections are asked about.
-pub(super) fn crossing_rules(tunnel: &str, border: &Border) -> Vec<netloom_state::nft::Rule> {
+pub(super) fn crossing_rules(
+    tunnel: &str,
+    border: &Border,
+    has_stock: bool,
+) -> Vec<netloom_state::nft::Rule> {
     let mut rules = Vec::new();
     for link in &border.peerings {
         let from_tunnel = Program::new().incoming(tunnel).outgoing(link);
-        rules.push(from_tunnel.count_and_drop(drop_reason::TRANSIT));
+        let from_nodes = of_nodes(from_tunnel, true, has_stock).into_iter();
+        rules.extend(from_nodes.map(|program| program.count_and_drop(drop_reason::TRANSIT)));
         rules.push(Program::new().incoming(link).jump("crossing"));
     }
     rules
+}
+
+/// What is on the tunnel's side of other nodes, which have judged it or will: stock peers of this node are
+/// on that side too, and nobody else judges them.
+fn of_nodes(through: Program, source: bool, has_stock: bool) -> Vec<Program> {
+    if !has_stock {
+        return vec![through];
+    }
+    [false, true].map(|ipv6| through.clone().stock_address(source, ipv6, true)).into()
 }
 
 /// Connections that another gateway has translated before it failed: nobody can go on with them, and
@@ -199,22 +220,28 @@ pub(super) fn lost_connections(tunnel: &str, border: &Border) -> Option<netloom_
 }
 
 /// The rules of the forward chain for new connections over the node's own stack.
-pub(super) fn uplink_rules(tunnel: &str, border: &Border) -> Vec<netloom_state::nft::Rule> {
+pub(super) fn uplink_rules(
+    tunnel: &str,
+    border: &Border,
+    has_stock: bool,
+) -> Vec<netloom_state::nft::Rule> {
     let Some(uplink) = &border.uplink else { return Vec::new() };
-    let mut rules = vec![
-        // The sender's node has let it leave.
-        Program::new().incoming(tunnel).outgoing(&uplink.link).accept(),
-    ];
+    // The sender's node has let it leave.
+    let leaving = Program::new().incoming(tunnel).outgoing(&uplink.link);
+    let leaving = of_nodes(leaving, true, has_stock).into_iter();
+    let mut rules: Vec<_> = leaving.map(Program::accept).collect();
+    let mut let_in = |called: Program| {
+        let onwards = of_nodes(called.clone().outgoing(tunnel), false, has_stock).into_iter();
+        rules.extend(onwards.map(Program::accept));
+        rules.push(called.clone().jump("ingress"));
+        rules.push(called.accept());
+    };
     let incoming = || Program::new().incoming(&uplink.link);
     if !uplink.published.is_empty() {
-        rules.push(incoming().outgoing(tunnel).translated().accept());
-        rules.push(incoming().translated().jump("ingress"));
-        rules.push(incoming().translated().accept());
+        let_in(incoming().translated());
     }
-    if uplink.takes_v6 {
-        rules.push(incoming().outgoing(tunnel).ipv6().accept());
-        rules.push(incoming().ipv6().jump("ingress"));
-        rules.push(incoming().ipv6().accept());
+    for prefix in &uplink.takes_v6 {
+        let_in(incoming().in_prefix(false, *prefix));
     }
     rules.push(incoming().count_and_drop(drop_reason::FROM_OUTSIDE));
     rules

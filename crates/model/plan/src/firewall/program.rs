@@ -132,10 +132,6 @@ impl Program {
         self.family(false)
     }
 
-    pub(super) fn ipv6(self) -> Self {
-        self.family(true)
-    }
-
     fn family(self, ipv6: bool) -> Self {
         self.meta(MetaKey::NfProtocol, KEY).is(vec![if ipv6 { IPV6 } else { IPV4 }])
     }

@@ -9,6 +9,12 @@ use netloom_policy::interval::address_number;
 use netloom_policy::{Direction, IntervalSet};
 use netloom_state::nft::{Chain, Element, ElementValue, Rule, Set, SetData, Table, Verdict};
 
+/// Whether a stock peer is among the local ones.
+pub(super) fn has_any(tunnel: &str, locals: &[Local]) -> bool {
+    let mut peers = locals.iter().filter(|local| local.link == tunnel);
+    peers.any(|local| !local.addresses.is_empty() || !local.behind.is_empty())
+}
+
 /// Lets packets through that come from a local stock peer, or go to one, by that peer's policy.
 /// Changes nothing in a table without any.
 pub(super) fn govern(table: &mut Table, tunnel: &str, locals: &[Local], policy: &CompiledPolicy) {

@@ -1,10 +1,13 @@
 //! Who is who in a network, and what each local workload may do.
 
+use super::network::node_prefix;
 use crate::firewall::{Border, CompiledPolicy, Local, Policies, SubnetAcl, Uplink};
 use crate::input::PlanInput;
 use crate::naming::{HOST_LINK, TUNNEL, UPLINK, identity_hint, link_name, peering_link};
+use crate::ways::{Way, Ways};
+use ipnet::IpNet;
 use netloom_model::Span;
-use netloom_model::fabric::{Attach, GatewayKind, Name, Protocol, Workload};
+use netloom_model::fabric::{Attach, GatewayKind, Name, NextHop, Protocol, Route, Workload};
 use netloom_policy::acl;
 use netloom_policy::allowance::{self, Allowance, Direction};
 use netloom_policy::interval::address_number;
@@ -80,16 +83,63 @@ pub(crate) fn border_of(input: &PlanInput<'_>, node: &str, network: &str) -> Bor
     peerings.sort_unstable();
     peerings.dedup();
     let uplink = crate::peers::is_door(input, node, network);
-    Border { peerings, uplink: uplink.then(|| uplink_of(input, node, network)) }
+    let uplink = uplink.then(|| uplink_of(input, node, network));
+    Border { peerings, uplink, routers: routers(input, node, network) }
+}
+
+/// Local workloads that routes lead to, with what is behind them.
+fn routers(input: &PlanInput<'_>, node: &str, network: &str) -> Vec<(String, IpNet)> {
+    let tables = input.fabric.route_tables.values().filter(|table| table.network == network);
+    let behind = |route: &Route| {
+        let NextHop::Workload(name) = &route.via else { return None };
+        let workload = input.fabric.workloads.get(name)?;
+        let is_here = workload.node == node && has_own_link(workload);
+        is_here.then(|| (link_name("w-", name), route.to))
+    };
+    let mut routers: Vec<_> = tables.flat_map(|table| &table.routes).filter_map(behind).collect();
+    routers.sort_unstable();
+    routers.dedup();
+    routers
+}
+
+/// Whether a workload has a link of its own to its network.
+pub(super) fn has_own_link(workload: &Workload) -> bool {
+    !workload.is_host() && workload.stock_peer().is_none()
 }
 
 /// What passes between a network and the node's own stack.
 fn uplink_of(input: &PlanInput<'_>, node: &str, network: &str) -> Uplink {
     let fabric = input.fabric;
-    let is_internet = fabric.gateways_of(network).any(|(_, gateway)| {
-        gateway.kind == GatewayKind::Internet && gateway.nodes.iter().any(|one| one == node)
-    });
-    let published = input.workloads_in(network).filter(|_| is_internet);
+    let peered = fabric.peers_of(network).map(|(.., other)| other.as_str());
+    let networks = peered.chain([network]).filter_map(|name| fabric.networks.get(name));
+    let mut inside: Vec<IpNet> = networks.flat_map(|one| one.cidrs.iter().copied()).collect();
+    inside.push(node_prefix(input, node));
+    // What comes in has to leave the same way, or its answers would go elsewhere.
+    let ways = Ways::of(fabric, network);
+    let subnets = fabric.subnets.iter().filter(|(_, subnet)| subnet.network == network);
+    let mut takes_v6 = Vec::new();
+    let mut published_of: BTreeSet<&Name> = BTreeSet::new();
+    for (name, subnet) in subnets {
+        let leaves_here = |way: &&Way| match &way.via {
+            NextHop::Gateway(gateway) => fabric.gateways.get(gateway).is_some_and(|gateway| {
+                gateway.kind == GatewayKind::Internet && gateway.nodes.iter().any(|one| one == node)
+            }),
+            _ => false,
+        };
+        for way in ways.of_subnet(subnet).iter().filter(|way| way.to.prefix_len() == 0) {
+            if !leaves_here(&way) {
+                continue;
+            }
+            if way.to.addr().is_ipv6() {
+                let v6 = subnet.cidrs.iter().filter(|cidr| cidr.addr().is_ipv6());
+                takes_v6.extend(v6.copied());
+            } else {
+                published_of.insert(name);
+            }
+        }
+    }
+    let published = input.workloads_in(network);
+    let published = published.filter(|(_, workload)| published_of.contains(&workload.subnet));
     let published = published.flat_map(|(name, workload)| {
         let address = input.addresses(name).iter().copied().find(IpAddr::is_ipv4);
         workload.publish.iter().filter_map(move |one| {
@@ -97,7 +147,8 @@ fn uplink_of(input: &PlanInput<'_>, node: &str, network: &str) -> Uplink {
             Some((protocol, one.port, address?, one.to))
         })
     });
-    Uplink { link: UPLINK.to_owned(), takes_v6: is_internet, published: published.collect() }
+    let published = published.collect();
+    Uplink { link: UPLINK.to_owned(), inside, takes_v6, published }
 }
 
 /// The addresses behind a stock peer that are nobody else's: as for the tunnel, the longest prefix
@@ -112,7 +163,7 @@ fn behind(input: &PlanInput<'_>, network: &str, name: &str, workload: &Workload)
     let nodes = input.stacks_in(network).iter().map(|node| input.node_address(node).into());
     let numbers = addresses.copied().chain(nodes).map(address_number);
     let taken: IntervalSet = numbers.map(|number| (number, number)).collect();
-    let part = |prefix: &ipnet::IpNet| {
+    let part = |prefix: &IpNet| {
         let longer = prefixes.iter().filter(|other| prefix.contains(*other) && *other != prefix);
         let own = IntervalSet::prefix(*prefix).difference(&taken);
         longer.fold(own, |own, other| own.difference(&IntervalSet::prefix(*other)))

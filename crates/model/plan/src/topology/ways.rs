@@ -4,6 +4,7 @@ use super::parts::{
     GATEWAY_V4, GATEWAY_V6, METRIC_WAY, OUTER_GATEWAY_V6, add_outer_neighbours, default_v4,
     default_v6, end, link_mac, network_namespace, stop, uplink_name,
 };
+use super::policy::has_own_link;
 use super::routing::{in_tunnel, rule, table_number, transit};
 use super::{Topology, border_of, routing};
 use crate::firewall::Door;
@@ -144,7 +145,10 @@ impl<'a> Topology<'a> {
                 Some(_) => in_tunnel(),
                 None => RouteKind::Blackhole,
             },
+            // A node leads to a prefix for some networks, and perhaps not for this one.
+            NextHop::Node(_) if is_here && !self.is_door(network) => RouteKind::Blackhole,
             NextHop::Node(_) if is_here => through(UPLINK.to_owned(), next),
+            NextHop::Workload(name) if is_here && !self.has_link(name) => RouteKind::Blackhole,
             NextHop::Workload(name) if is_here => {
                 let addresses = self.input.addresses(name).iter();
                 let mut family = addresses.filter(|address| address.is_ipv6() == ipv6);
@@ -155,6 +159,14 @@ impl<'a> Topology<'a> {
             }
             NextHop::Node(_) | NextHop::Workload(_) => in_tunnel(),
         }
+    }
+
+    /// Whether a workload of this node has a link to its network now.
+    fn has_link(&self, name: &str) -> bool {
+        let workload = self.input.fabric.workloads.get(name);
+        workload.is_some_and(|workload| {
+            has_own_link(workload) && self.namespace_of(name, workload).is_some()
+        })
     }
 
     // === peerings ===
@@ -262,7 +274,9 @@ impl<'a> Topology<'a> {
             if !self.is_door(other) {
                 continue;
             }
-            let mut number = (fnv1a(other.as_bytes()) & 0x3fff) as u16;
+            // Other fabrics of this host have networks of the same names.
+            let whole = format!("{:032x}/{other}", self.input.fabric_id);
+            let mut number = (fnv1a(whole.as_bytes()) & 0x3fff) as u16;
             while number == 0 || !taken.insert(number) {
                 number = (number + 1) & 0x3fff;
             }

@@ -147,7 +147,7 @@ impl<'a> Topology<'a> {
         match (&workload.attach, namespace) {
             // Others have their own `eth0` there, and a network may be joined twice.
             (Attach::Interface { .. }, Namespace::Path(_)) => {
-                host_link_name(self.input.fabric_id, name)
+                link_name(&format!("i{:04x}-", self.input.fabric_id >> 112), name)
             }
             (Attach::Interface { of }, _) => {
                 let own = name.strip_prefix(of.as_str()).unwrap_or(name);

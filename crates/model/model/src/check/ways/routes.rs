@@ -5,6 +5,7 @@ use super::network_of;
 use crate::decode::routing::{Destination, Route, Via};
 use crate::decode::{At, Decoder};
 use crate::diagnostic::code;
+use crate::fabric::Attach;
 use crate::load::Declared;
 use crate::span::Span;
 use ipnet::IpNet;
@@ -72,6 +73,9 @@ impl Checker<'_> {
             Via::Workload(name) => (name, workload_network(declared, name), "workload"),
             Via::Node(_) | Via::Blackhole => return,
         };
+        if let Via::Workload(name) = &self.route.via {
+            self.forwards(name);
+        }
         belongs(of, self.network, name, what, self.decoder);
     }
 
@@ -138,6 +142,26 @@ impl Checker<'_> {
     fn is_egress_only(&self, name: &At<String>) -> bool {
         let gateway = self.declared.internet_gateways.get(&name.value);
         gateway.is_some_and(|gateway| gateway.value.egress_only)
+    }
+
+    /// A workload that forwards has a link of its own on its node.
+    fn forwards(&mut self, name: &At<String>) {
+        let workload = self.declared.workloads.get(&name.value);
+        let attach = workload.and_then(|workload| workload.value.attach.as_ref());
+        let cure = match attach {
+            Some(Attach::Host) => {
+                "let the node lead there: `advertise` the prefix, `via: { node: … }`"
+            }
+            Some(Attach::Wireguard(_)) => "let the peer lead there: `advertise` the prefix at it",
+            _ => return,
+        };
+        self.decoder.error(
+            code::CONFLICT,
+            &name.span,
+            format!("`{}` cannot be the next hop of a route", name.value),
+            "packets are handed to a workload in a namespace of its own, by its link",
+            cure,
+        );
     }
 
     fn behind_node(&mut self, prefix: &At<IpNet>, name: &At<String>) {
