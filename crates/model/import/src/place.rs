@@ -42,6 +42,9 @@ impl Desk {
         if cidrs.contains(&prefix) {
             return;
         }
+        if prefix.prefix_len() == 0 {
+            return self.refused(at, "a network of all addresses would have no outside");
+        }
         match cidrs.iter().find(|other| overlap(**other, prefix)) {
             Some(other) => self.refused(at, format!("it overlaps {other} of the same network")),
             None => cidrs.push(prefix),

@@ -61,6 +61,8 @@ impl Aws<'_, '_> {
                 }
             }
         }
+        // A network of all addresses would have no outside, and is none.
+        cidrs.retain(|cidr| cidr.prefix_len() > 0);
         let options = "groups and names of a peered network are known to the other side always";
         self.refuse(at, &[("OwnerId", OWNER), ("PeeringOptions", options)]);
         let text = id.text()?;

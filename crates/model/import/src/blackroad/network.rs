@@ -70,15 +70,16 @@ fn zones(desk: &mut Desk, at: At<'_>, region: &str) -> Vec<String> {
 
 fn vpc(desk: &mut Desk, at: At<'_>, cidr: At<'_>, region: &str, zones: &[String]) {
     let words = format!("the `cidr` of the network `{region}`, which is in this region");
-    let Some(prefix) = desk.prefix(cidr, words) else {
+    let mut cidrs = Vec::new();
+    desk.network_prefix(cidr, words, &mut cidrs);
+    if cidrs.is_empty() {
         if let Some(subnets) = at.get("subnets") {
             desk.refuse_all(subnets, "their network has no `vpc_cidr` that can be read");
         }
         return;
-    };
+    }
     let name = desk.names.claim("networks", &[region]);
-    let made =
-        Network { cidrs: vec![prefix], region: Some(region.to_owned()), ..Network::default() };
+    let made = Network { cidrs, region: Some(region.to_owned()), ..Network::default() };
     desk.draft.networks.insert(name.clone(), made);
     let Some(subnets) = at.get("subnets") else { return };
     let tiers = desk.entries(subnets);

@@ -139,6 +139,9 @@ fn network(desk: &mut Desk, at: At<'_>, side: &str) -> Option<String> {
         return Some(name);
     }
     let cidr = at.text_of(&format!("{side}_cidr")).and_then(scalar::prefix)?.trunc();
+    if cidr.prefix_len() == 0 {
+        return None;
+    }
     let name = desk.names.claim("networks", &[called]);
     desk.added(
         format!("networks.{name}"),
