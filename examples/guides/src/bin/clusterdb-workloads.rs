@@ -1,4 +1,4 @@
-//! Servers in the networks that the other samples make, so that packets can show what these declare.
+//! Servers in the networks that the other samples make.
 #![expect(clippy::print_stdout, reason = "it says what it has done")]
 
 use netloom::network::{Attach, Network, NetworkError, Workload};
