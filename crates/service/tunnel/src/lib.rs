@@ -1,9 +1,9 @@
-//! Drives a node's engine: one UDP port, one tunnel device for each network, one thread.
+//! Drives a node's engine: one UDP port, one tunnel device for each network, a thread for each direction.
 //!
 //! ```text
-//! device of a network ─ read ─► Node::handle_inner ─► sendmmsg ─► UDP port
-//! UDP port ─ recvmmsg ─► Node::handle_outer ─► writev ─► device of the packets' network
-//! commands (set network, set peers, status) come in between batches, over a channel
+//! device of a network ─ read ─► Node::plan_inner ─► seal ─► sendmmsg ─► UDP port
+//! UDP port ─ recvmmsg ─► Node::plan_outer ─► open ─► Node::finish_outer ─► writev ─► device of the packets' network
+//! commands (set network, set peers, status) come in between batches at the port, over a channel
 //! ```
 //! Where the kernel can, packets come and go in pieces of up to 64 KiB: TCP and UDP payload at devices
 //! (TSO, USO, GRO), datagrams of one flow at the port (UDP_SEGMENT, UDP_GRO). They are sealed and opened
@@ -13,19 +13,18 @@
 mod driver;
 pub mod traffic;
 
-use driver::{Command, Driver};
+use driver::{Command, Shared};
 use netloom_base::{Seed, WallTime};
 use netloom_node::{Exit, NetworkId, PeerConfig, PeerStatus, SetNetworkError, SetPeerError};
-use netloom_sys::poll::Waker;
 use netloom_sys::tunnel::{TunnelDevice, TunnelKind, TunnelOffloads};
 use netloom_sys::udp::{UdpError, UdpSocket};
 use netloom_wireguard::{PrivateKey, PublicKey, Tai64n};
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use std::{fmt, io};
 use traffic::Traffic;
 
 /// Why the tunnels cannot run.
@@ -35,9 +34,9 @@ pub enum TunnelServiceError {
     /// The UDP port cannot be had.
     #[error(transparent)]
     Udp(#[from] UdpError),
-    /// The thread could not be made.
+    /// The threads could not be made.
     #[error(
-        "cannot start the tunnels' thread: {0}; free some memory or raise the limit on threads"
+        "cannot start the tunnels' threads: {0}; free some memory, or raise the limits on threads and open files (ulimit -u, -n)"
     )]
     Thread(io::Error),
     /// The engine refused a network.
@@ -61,8 +60,8 @@ pub enum TunnelServiceError {
     /// A device or the port cannot be waited for.
     #[error("cannot wait for packets: {0}; raise the limit on open files (ulimit -n)")]
     Poll(io::Error),
-    /// The thread has ended.
-    #[error("the tunnels' thread has ended; start the node again")]
+    /// The threads have ended.
+    #[error("the tunnels' threads have ended; start the node again")]
     Ended,
 }
 
@@ -136,19 +135,24 @@ pub struct TunnelStatus {
     pub traffic: Traffic,
 }
 
-/// A running driver. Dropping it stops the thread.
-#[derive(Debug)]
+/// A running driver. Dropping it stops its threads.
 pub struct Tunnels {
     commands: Sender<Command>,
-    waker: Arc<Waker>,
-    thread: Option<JoinHandle<()>>,
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl fmt::Debug for Tunnels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tunnels").field("threads", &self.threads).finish_non_exhaustive()
+    }
 }
 
 impl Tunnels {
     /// Starts the driver on a UDP port of the calling thread's namespace.
     ///
     /// # Errors
-    /// The port is taken, or the thread cannot be started.
+    /// The port is taken, or the threads cannot be started.
     pub fn start(port: u16, seed: Seed) -> Result<Self, TunnelServiceError> {
         Self::start_on(UdpSocket::bind_any(port)?, seed)
     }
@@ -156,17 +160,11 @@ impl Tunnels {
     /// Starts the driver on a socket.
     ///
     /// # Errors
-    /// The thread cannot be started.
+    /// The threads cannot be started.
     pub fn start_on(socket: UdpSocket, seed: Seed) -> Result<Self, TunnelServiceError> {
-        let waker = Arc::new(Waker::new().map_err(TunnelServiceError::Thread)?);
         let (commands, inbox) = mpsc::channel();
-        let driver = Driver::new(socket, Arc::clone(&waker), inbox, seed);
-        let mut driver = driver.map_err(TunnelServiceError::Poll)?;
-        let thread = std::thread::Builder::new()
-            .name("tunnels".to_owned())
-            .spawn(move || driver.run())
-            .map_err(TunnelServiceError::Thread)?;
-        Ok(Self { commands, waker, thread: Some(thread) })
+        let started = driver::start(socket, inbox, seed).map_err(TunnelServiceError::Thread);
+        started.map(|(shared, threads)| Self { commands, shared, threads: threads.into() })
     }
 
     /// Sets a network to what is declared; sessions that stay are not disturbed.
@@ -197,7 +195,7 @@ impl Tunnels {
     /// refused by peers as a replay.
     ///
     /// # Errors
-    /// The thread has ended.
+    /// The threads have ended.
     pub fn raise_wall_floor(&self, floor: WallTime) -> Result<(), TunnelServiceError> {
         self.ask(|reply| Command::RaiseWallFloor(floor, reply))
     }
@@ -205,7 +203,7 @@ impl Tunnels {
     /// Goes on with another socket; sessions stay, and peers follow to where packets come from.
     ///
     /// # Errors
-    /// The thread has ended.
+    /// The threads have ended.
     pub fn set_socket(&self, socket: UdpSocket) -> Result<(), TunnelServiceError> {
         self.ask(|reply| Command::SetSocket(socket, reply))?.map_err(TunnelServiceError::Poll)
     }
@@ -214,7 +212,7 @@ impl Tunnels {
     /// next setting on.
     ///
     /// # Errors
-    /// The thread has ended.
+    /// The threads have ended.
     pub fn set_offloads(&self, offloads: Offloads) -> Result<(), TunnelServiceError> {
         self.ask(|reply| Command::SetOffloads(offloads, reply))
     }
@@ -222,7 +220,7 @@ impl Tunnels {
     /// Removes a network and closes its device.
     ///
     /// # Errors
-    /// The thread has ended.
+    /// The threads have ended.
     pub fn remove_network(&self, id: NetworkId) -> Result<(), TunnelServiceError> {
         self.ask(|reply| Command::RemoveNetwork(id, reply))
     }
@@ -230,7 +228,7 @@ impl Tunnels {
     /// Kind of each network's device, without looking at peers.
     ///
     /// # Errors
-    /// The thread has ended.
+    /// The threads have ended.
     pub fn devices(&self) -> Result<BTreeMap<NetworkId, TunnelKind>, TunnelServiceError> {
         self.ask(Command::Devices)
     }
@@ -238,7 +236,7 @@ impl Tunnels {
     /// How the tunnels are doing.
     ///
     /// # Errors
-    /// The thread has ended.
+    /// The threads have ended.
     pub fn status(&self) -> Result<TunnelStatus, TunnelServiceError> {
         self.ask(Command::Status)
     }
@@ -246,18 +244,18 @@ impl Tunnels {
     fn ask<T>(&self, command: impl FnOnce(Sender<T>) -> Command) -> Result<T, TunnelServiceError> {
         let (reply, answer) = mpsc::channel();
         self.commands.send(command(reply)).map_err(|_| TunnelServiceError::Ended)?;
-        self.waker.wake();
+        self.shared.port_waker.wake();
         answer.recv().map_err(|_| TunnelServiceError::Ended)
     }
 }
 
 impl Drop for Tunnels {
     fn drop(&mut self) {
-        // Without its only sender the driver's inbox is closed, which ends the thread.
+        // Without its only sender the driver's inbox is closed, which ends one thread and that the other.
         let (nobody, _) = mpsc::channel();
         self.commands = nobody;
-        self.waker.wake();
-        if let Some(thread) = self.thread.take() {
+        self.shared.port_waker.wake();
+        for thread in self.threads.drain(..) {
             // A thread that panicked has said so itself.
             let _ = thread.join();
         }

@@ -1,15 +1,19 @@
 //! What the driver is asked between two batches: other networks, other peers, how it is.
 
-use super::{Driver, INNER_PACKETS_MAX, SOCKET};
+use super::Engine;
+use super::devices::{Order, Reader};
+use super::port::{Port, SOCKET, Writer};
 use crate::{NetworkSetup, Offloads, PeerChanges, TunnelServiceError, TunnelStatus};
-use netloom_base::{PacketBatch, WallTime};
+use netloom_base::WallTime;
 use netloom_node::{NetworkConfig, NetworkId, PeerConfig};
 use netloom_sys::clock::monotonic_now;
-use netloom_sys::tunnel::TunnelKind;
+use netloom_sys::tunnel::{TunnelDevice, TunnelKind};
 use netloom_sys::udp::UdpSocket;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, TryRecvError};
 
 /// What the driver is asked to do, with the place for the answer.
@@ -24,8 +28,8 @@ pub(crate) enum Command {
     Status(Sender<TunnelStatus>),
 }
 
-impl Driver {
-    /// Does what was asked for; whether the driver goes on.
+impl Port {
+    /// Does what was asked for; whether the thread goes on.
     pub(super) fn obey(&mut self) -> bool {
         loop {
             // An asker that has gone away needs no answer.
@@ -34,11 +38,11 @@ impl Driver {
                     let _ = reply.send(self.set_network(id, *setup));
                 }
                 Ok(Command::ChangePeers(id, changes, reply)) => {
-                    let _ = reply.send(self.change_peers(id, *changes));
+                    let _ = reply.send(self.shared.engine().change_peers(id, *changes));
                 }
                 Ok(Command::RemoveNetwork(id, reply)) => {
-                    self.node.remove_network(id);
-                    self.devices.remove(&id);
+                    self.shared.engine().node.remove_network(id);
+                    self.close(id);
                     let _ = reply.send(());
                 }
                 Ok(Command::SetOffloads(offloads, reply)) => {
@@ -47,10 +51,7 @@ impl Driver {
                     let _ = reply.send(());
                 }
                 Ok(Command::SetSocket(socket, reply)) => {
-                    let _ = self.poller.remove(self.socket.as_fd());
-                    self.socket = socket;
-                    self.apply_to_socket();
-                    let _ = reply.send(self.poller.add(self.socket.as_fd(), SOCKET));
+                    let _ = reply.send(self.set_socket(socket));
                 }
                 Ok(Command::RaiseWallFloor(floor, reply)) => {
                     self.wall_floor = self.wall_floor.max(floor);
@@ -73,50 +74,86 @@ impl Driver {
         let NetworkSetup { device, peers, exits, timestamp_floors, calls, .. } = setup;
         let now = monotonic_now();
         let config = NetworkConfig { private_key, mtu_bytes, key_rotation };
-        self.node
-            .set_network(now, id, &config)
-            .map_err(|source| TunnelServiceError::Network { network: name.clone(), source })?;
-        self.make_room(mtu_bytes);
-        if let Some(mut device) = device {
-            device.set_offloads(self.offloads.device);
-            device.leave_checksums(true);
-            self.devices.remove(&id);
-            let number = u64::from(id.0);
-            self.poller.add(device.as_fd(), number).map_err(TunnelServiceError::Poll)?;
-            self.devices.insert(id, device);
+        let set = self.shared.engine().node.set_network(now, id, &config);
+        set.map_err(|source| TunnelServiceError::Network { network: name.clone(), source })?;
+        if let Some(device) = device {
+            self.open(id, device).map_err(TunnelServiceError::Poll)?;
         }
+        self.order(Order::Room(id, mtu_bytes)).map_err(TunnelServiceError::Poll)?;
+        let mut engine = self.shared.engine();
         let stay: Vec<_> = peers.values().map(|peer| peer.public_key).collect();
         let gone: Vec<_> =
-            self.node.peers(id).map(|(key, _)| key).filter(|key| !stay.contains(key)).collect();
+            engine.node.peers(id).map(|(key, _)| key).filter(|key| !stay.contains(key)).collect();
         for key in gone {
-            self.node.remove_peer(id, &key);
+            engine.node.remove_peer(id, &key);
         }
-        self.set_peers(id, &name, peers)?;
-        self.node.set_exits(id, exits);
+        engine.set_peers(id, &name, peers)?;
+        engine.node.set_exits(id, exits);
         for (key, floor) in timestamp_floors {
-            self.node.set_timestamp_floor(id, &key, floor);
+            engine.node.set_timestamp_floor(id, &key, floor);
         }
         for key in stay {
-            self.node.answer_early_call(now, id, &key);
+            engine.node.answer_early_call(now, id, &key);
         }
         for key in calls {
-            self.node.call_peer(now, id, &key);
+            engine.node.call_peer(now, id, &key);
         }
         Ok(())
     }
 
+    /// Takes a device in place of the one that the network had.
+    fn open(&mut self, id: NetworkId, mut device: TunnelDevice) -> io::Result<()> {
+        device.set_offloads(self.offloads.device);
+        device.leave_checksums(true);
+        self.devices.remove(&id);
+        let is_gone = Arc::new(AtomicBool::new(false));
+        let reader = Reader::new(device.try_clone()?, Arc::clone(&is_gone));
+        self.order(Order::Open(id, Box::new(reader)))?;
+        self.devices.insert(id, Writer { device, is_gone });
+        Ok(())
+    }
+
+    /// Lets go of a network's device, which ends its link.
+    fn close(&mut self, id: NetworkId) {
+        self.devices.remove(&id);
+        // A thread that has ended holds none.
+        let _ = self.order(Order::Close(id));
+    }
+
+    fn set_socket(&mut self, socket: UdpSocket) -> io::Result<()> {
+        let outlet = socket.try_clone()?;
+        let _ = self.poller.remove(self.socket.as_fd());
+        self.socket = socket;
+        *self.shared.outlet() = outlet;
+        self.apply_to_socket();
+        self.poller.add(self.socket.as_fd(), SOCKET)
+    }
+
     fn apply_to_socket(&mut self) {
         self.socket.set_receive_offload(self.offloads.receive);
-        self.socket.set_send_offload(self.offloads.send);
+        self.shared.outlet().set_send_offload(self.offloads.send);
     }
 
-    /// Room for packets of a network: those of the largest.
-    fn make_room(&mut self, mtu_bytes: usize) {
-        if mtu_bytes > self.inner.packet_bytes_max() {
-            self.inner = PacketBatch::new(INNER_PACKETS_MAX, mtu_bytes);
-        }
+    /// The devices whose links are there.
+    fn present(&self) -> impl Iterator<Item = (NetworkId, &TunnelDevice)> {
+        let present = |(_, writer): &(_, &Writer)| !writer.is_gone.load(Ordering::Acquire);
+        self.devices.iter().filter(present).map(|(id, writer)| (*id, &writer.device))
     }
 
+    fn device_kinds(&self) -> BTreeMap<NetworkId, TunnelKind> {
+        self.present().map(|(id, device)| (id, device.kind())).collect()
+    }
+
+    fn status(&self) -> TunnelStatus {
+        let mut status = self.shared.engine().status();
+        status.devices = self.device_kinds();
+        status.offloads = self.present().map(|(id, device)| (id, device.offloads())).collect();
+        status.has_send_offload = self.shared.outlet().has_send_offload();
+        status
+    }
+}
+
+impl Engine {
     /// Changes some peers and leaves the others as they are: the cost is that of the change.
     fn change_peers(
         &mut self,
@@ -169,10 +206,6 @@ impl Driver {
         }
     }
 
-    fn device_kinds(&self) -> BTreeMap<NetworkId, TunnelKind> {
-        self.devices.iter().map(|(id, device)| (*id, device.kind())).collect()
-    }
-
     fn status(&self) -> TunnelStatus {
         let now = monotonic_now();
         let mut status = TunnelStatus::default();
@@ -183,16 +216,13 @@ impl Driver {
                 }
             }
         }
-        status.devices = self.device_kinds();
-        let engine = self.node.counters().drops();
-        status.drops = engine.map(|(reason, count)| (format!("{reason:?}"), count)).collect();
-        status.packets = (self.node.counters().sealed_packets, self.node.counters().opened_packets);
-        status.traffic = self.traffic;
-        let offloads = self.devices.iter().map(|(id, device)| (*id, device.offloads()));
-        status.offloads = offloads.collect();
-        status.has_send_offload = self.socket.has_send_offload();
+        let counters = self.node.counters();
+        let engine = counters.drops().map(|(reason, count)| (format!("{reason:?}"), count));
+        status.drops = engine.collect();
         status.drops.insert("DeviceRefused".to_owned(), self.device_drops);
         status.drops.insert("SocketRefused".to_owned(), self.socket_drops);
+        status.packets = (counters.sealed_packets, counters.opened_packets);
+        status.traffic = self.traffic;
         status
     }
 }

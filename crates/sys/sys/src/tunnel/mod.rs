@@ -136,6 +136,16 @@ impl TunnelDevice {
         Ok(Self { backend })
     }
 
+    /// Another handle of the same device, so that one thread reads while another writes. The device stays until both are
+    /// dropped; what one has read and not split yet is its own.
+    pub fn try_clone(&self) -> io::Result<Self> {
+        let backend = match &self.backend {
+            Backend::Tun(tun) => Backend::Tun(tun.try_clone()?),
+            Backend::StandIn(stand_in) => Backend::StandIn(stand_in.try_clone()?),
+        };
+        Ok(Self { backend })
+    }
+
     /// Which kind it is.
     pub fn kind(&self) -> TunnelKind {
         match self.backend {
@@ -193,13 +203,13 @@ impl TunnelDevice {
         }
     }
 
-    /// Appends what the kernel hands over at once, as a network card gets it: a packet, or the parts of one
-    /// piece; gives how many. For who plays a card.
-    pub fn read_piece(&mut self, batch: &mut PacketBatch) -> io::Result<usize> {
+    /// Appends what the kernel hands over at once: a packet, or the parts of one piece, as far as they fit; the next call has
+    /// the rest. Gives how many.
+    pub fn read_next(&mut self, batch: &mut PacketBatch) -> io::Result<usize> {
         let before = batch.len();
         match &mut self.backend {
-            Backend::Tun(tun) => tun.read_piece(batch)?,
-            Backend::StandIn(stand_in) => stand_in.read_batch(batch)?,
+            Backend::Tun(tun) => tun.read_next(batch)?,
+            Backend::StandIn(stand_in) => stand_in.read_next(batch)?,
         }
         Ok(batch.len() - before)
     }

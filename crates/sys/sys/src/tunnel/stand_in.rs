@@ -63,11 +63,29 @@ impl StandIn {
         })?
     }
 
+    pub(super) fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self { socket: self.socket.try_clone()?, far_index: self.far_index })
+    }
+
     /// Appends the packets that wait, as far as they fit.
     pub(super) fn read_batch(&self, batch: &mut PacketBatch) -> io::Result<()> {
+        loop {
+            let before = batch.len();
+            self.read_next(batch)?;
+            if batch.len() == before {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Appends one packet, if there is one and room for it.
+    pub(super) fn read_next(&self, batch: &mut PacketBatch) -> io::Result<()> {
         while let Some(slot) = batch.spare() {
             match self.read(slot) {
-                Ok(Some(length)) => batch.commit(length),
+                Ok(Some(length)) => {
+                    batch.commit(length);
+                    break;
+                }
                 // Not a packet for the engine, or longer than a slot.
                 Ok(None) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,

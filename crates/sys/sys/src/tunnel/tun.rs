@@ -56,15 +56,23 @@ impl Tun {
             options.read(true).write(true).custom_flags(libc::O_NONBLOCK);
             let file = options.open(DEVICE).map_err(failed("open /dev/net/tun"))?;
             attach(&file, name).map_err(failed("attach"))?;
-            Ok(Self {
-                file,
-                offloads: TunnelOffloads::default(),
-                leaves_checksums: false,
-                staged: vec![0; OFFLOAD_HEADER_BYTES + LARGE_PACKET_BYTES_MAX].into_boxed_slice(),
-                splitting: None,
-                coalescer: Coalescer::new(false),
-            })
+            Ok(Self::over(file, TunnelOffloads::default(), false))
         })?
+    }
+
+    fn over(file: File, offloads: TunnelOffloads, leaves_checksums: bool) -> Self {
+        Self {
+            file,
+            offloads,
+            leaves_checksums,
+            staged: vec![0; OFFLOAD_HEADER_BYTES + LARGE_PACKET_BYTES_MAX].into_boxed_slice(),
+            splitting: None,
+            coalescer: Coalescer::new(offloads.udp),
+        }
+    }
+
+    pub(super) fn try_clone(&self) -> io::Result<Self> {
+        Ok(Self::over(self.file.try_clone()?, self.offloads, self.leaves_checksums))
     }
 
     /// Asks for these offloads, and fewer where the kernel has not all of them; gives those that are on.
@@ -114,13 +122,21 @@ impl Tun {
         self.splitting.is_some()
     }
 
-    pub(super) fn read_piece(&mut self, batch: &mut PacketBatch) -> io::Result<()> {
-        match self.read_one(batch) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
-            Err(error) => return Err(error),
+    /// Appends one packet, or the parts of one piece as far as they fit; what is left of it, before another.
+    pub(super) fn read_next(&mut self, batch: &mut PacketBatch) -> io::Result<()> {
+        let before = batch.len();
+        // What was no packet, or did not fit, is passed over.
+        while batch.len() == before && !batch.is_full() {
+            if self.splitting.is_none() {
+                match self.read_one(batch) {
+                    Ok(()) => {}
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(error),
+                }
+            }
+            self.split_into(batch);
         }
-        self.split_into(batch);
         Ok(())
     }
 

@@ -283,7 +283,10 @@ fn goes_with_its_engine(kind: TunnelKind) -> Result<(), String> {
     let mut other = super::support::executor(&bench.run_dir);
     let seen = other.observe(&state).unwrap();
     assert_eq!(seen.namespaces[&own("node")], NamespaceState::default());
+    let other_handle = device.try_clone().unwrap();
     drop(device);
+    assert_eq!(bench.executor.observe(&state).unwrap(), state, "it stays while a handle is left");
+    drop(other_handle);
     let deadline = Instant::now() + PATIENCE;
     while bench.executor.observe(&state).unwrap() == state {
         assert!(Instant::now() < deadline, "the link outlives its engine");

@@ -116,7 +116,7 @@ fn carry(devices: &mut [TunnelDevice], shared: &Shared) {
         for from in 0..devices.len() {
             for _ in 0..16 {
                 batch.clear();
-                match devices[from].read_piece(&mut batch) {
+                match devices[from].read_next(&mut batch) {
                     Ok(1..) => pass(devices, from, &batch, shared),
                     Ok(0) | Err(_) => break,
                 }
