@@ -6,6 +6,7 @@ use crate::drift::Drift;
 use crate::enforce::Seen;
 use crate::follow::Follower;
 use crate::protocol::SOCKET;
+use crate::trial::UnderWay;
 use crate::tunnels::NodeTunnels;
 use crate::workloads::Workloads;
 use crate::{log, requests, resolvers};
@@ -89,6 +90,7 @@ pub(crate) struct Agent {
     pub(crate) follower: Follower,
     pub(crate) attachments: Attachments,
     pub(crate) drift: Drift,
+    pub(crate) trials: UnderWay,
 }
 
 impl Agent {
@@ -110,6 +112,7 @@ impl Agent {
             follower: Follower::start(&source, options.state.clone())?,
             attachments: Attachments::default(),
             drift: Drift::start(&fabric)?,
+            trials: UnderWay::default(),
             source,
             options,
         })

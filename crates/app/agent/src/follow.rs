@@ -80,6 +80,7 @@ impl Agent {
             match event {
                 Event::State(state) => self.follower.state = state,
                 Event::Delta(delta) => self.take(delta),
+                Event::Asked(asked) => self.answer(&asked),
             }
             self.report(true);
         }

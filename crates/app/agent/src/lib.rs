@@ -32,6 +32,7 @@ pub mod reach;
 mod requests;
 mod resolvers;
 mod status;
+mod trial;
 mod tunnels;
 mod workloads;
 

@@ -28,6 +28,24 @@ pub(crate) enum Event {
     Delta(Delta),
     /// How the link is doing.
     State(LinkState),
+    /// Control asks something.
+    Asked(Asked),
+}
+
+/// A question of control. One that was asked in a session which has ended needs no answer.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    id: u32,
+    /// What it asks.
+    pub(crate) body: Vec<u8>,
+    answers: UnboundedSender<(u32, Vec<u8>)>,
+}
+
+impl Asked {
+    /// Answers it.
+    pub(crate) fn answer(&self, body: Vec<u8>) {
+        let _ = self.answers.send((self.id, body));
+    }
 }
 
 /// How the link is doing.

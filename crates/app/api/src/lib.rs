@@ -6,6 +6,7 @@
 
 mod access;
 mod change;
+mod connectivity;
 mod error;
 mod join;
 mod network;
@@ -16,6 +17,9 @@ mod status;
 pub use access::{Access, AccessMade, MakeAccess, Me};
 pub use change::{
     Applied, Apply, Flow, NodeChange, NodeRefusal, Plan, Proposed, Revision, Rollback, Sources,
+};
+pub use connectivity::{
+    Connectivity, FlowTried, Matrix, MatrixCell, MatrixClass, TestConnectivity,
 };
 pub use error::{Error, Finding};
 pub use join::{Etcd, Join, Joined, MakeToken, MemberKeys, Token, TokenMade};

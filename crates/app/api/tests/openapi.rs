@@ -100,6 +100,7 @@ fn schemas_have_the_fields_that_are_sent_and_taken() {
     check::<api::Applied>("Applied", false, known);
     check::<api::Apply>("Apply", true, known);
     check::<api::Connect>("Connect", true, known);
+    check::<api::Connectivity>("Connectivity", false, known);
     check::<api::ControlMember>("ControlMember", false, known);
     check::<api::Declare>("Declare", true, known);
     check::<api::DeclareAll>("DeclareAll", true, known);
@@ -112,10 +113,14 @@ fn schemas_have_the_fields_that_are_sent_and_taken() {
     check::<api::Error>("Error", false, known);
     check::<api::Finding>("Finding", false, known);
     check::<api::Flow>("Flow", false, known);
+    check::<api::FlowTried>("FlowTried", false, known);
     check::<api::Join>("Join", true, known);
     check::<api::Joined>("Joined", false, known);
     check::<api::MakeAccess>("MakeAccess", true, known);
     check::<api::MakeToken>("MakeToken", true, known);
+    check::<api::Matrix>("Matrix", false, known);
+    check::<api::MatrixCell>("MatrixCell", false, known);
+    check::<api::MatrixClass>("MatrixClass", false, known);
     check::<api::Me>("Me", false, known);
     check::<api::Node>("Node", false, known);
     check::<api::NodeChange>("NodeChange", false, known);
@@ -128,6 +133,7 @@ fn schemas_have_the_fields_that_are_sent_and_taken() {
     check::<api::SetPeerKey>("SetPeerKey", true, known);
     check::<api::Sources>("Sources", true, known);
     check::<api::Status>("Status", false, known);
+    check::<api::TestConnectivity>("TestConnectivity", true, known);
     check::<api::Token>("Token", false, known);
     check::<api::TokenMade>("TokenMade", false, known);
     check::<api::Withdraw>("Withdraw", true, known);

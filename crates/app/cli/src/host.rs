@@ -2,6 +2,7 @@
 
 mod access;
 mod changes;
+mod connectivity;
 mod daemons;
 mod diff;
 mod doctor;

@@ -346,6 +346,64 @@ fn control_is_asked_where_it_runs_and_its_dashboard_from_here() {
 }
 
 #[test]
+fn packets_between_workloads_are_compared_with_what_explain_says() {
+    let home = Home::new();
+    if !labs_work(&home) {
+        return;
+    }
+    let some = "ingress: [{ from: all, ports: 80, protocol: tcp }, { from: all, protocol: icmp }]";
+    let file = home.write("some.yaml", &TINY.replace("ingress: [{ from: all }]", some));
+    home.succeed(&["lab", "up", &file]);
+    let tried = |words: &[&str]| {
+        let command = ["lab", "exec", "one", "--", NETLOOM, "network", "test-connectivity"];
+        home.run(&[&command[..], words].concat())
+    };
+    let text = |output: &Output| {
+        let [out, err] = [&output.stdout, &output.stderr].map(|text| String::from_utf8_lossy(text));
+        format!("{out}{err}")
+    };
+    // From control's own node, and from another one.
+    for (from, to, node) in [("a", "b", "one"), ("b", "a", "two")] {
+        let output = tried(&[from, to, "80/tcp", "81/tcp", "53/udp", "icmp", "--json"]);
+        assert!(output.status.success(), "{}", text(&output));
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(found["node"], node);
+        let flows = found["flows"].as_array().unwrap();
+        let seen: Vec<(&str, bool, bool, bool)> = flows
+            .iter()
+            .map(|flow| {
+                let is_v4 = flow["destination"].as_str().unwrap().contains('.');
+                let word = flow["flow"].as_str().unwrap();
+                (word, is_v4, flow["allowed"] == true, flow["seen"] == "answered")
+            })
+            .collect();
+        let expected: Vec<(&str, bool, bool, bool)> =
+            [("80/tcp", true), ("81/tcp", false), ("53/udp", false), ("icmp", true)]
+                .iter()
+                .flat_map(|(word, passes)| [true, false].map(|v4| (*word, v4, *passes, *passes)))
+                .collect();
+        assert_eq!(seen, expected, "{found:#}");
+        assert!(flows.iter().all(|flow| flow["agrees"] == true), "{found:#}");
+    }
+    let known = text(&tried(&["b", "a"]));
+    assert!(known.contains("sent by node two") && known.contains(" 80/tcp "), "{known}");
+    // Something of the host's own that policy knows nothing of.
+    let mute = "echo 1 > /proc/sys/net/ipv4/icmp_echo_ignore_all";
+    home.succeed(&["lab", "exec", "b", "--", "sh", "-c", mute]);
+    let output = tried(&["a", "b", "80/tcp", "icmp"]);
+    let said = text(&output);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("3 of 4 did as explain says"), "{said}");
+    let wrong: Vec<&str> = said.lines().filter(|line| line.contains("DISAGREES")).collect();
+    assert!(wrong.len() == 1 && wrong[0].contains("icmp 10.1."), "{said}");
+    let output = tried(&["a", "bb"]);
+    assert!(!output.status.success() && text(&output).contains("did you mean `b`"));
+    let elsewhere = ["lab", "exec", "two", "--", NETLOOM, "network", "test-connectivity", "a", "b"];
+    let said = home.fail(&elsewhere);
+    assert!(said.contains("control of `tiny` is not on this host"), "{said}");
+}
+
+#[test]
 fn machines_come_and_go_and_control_stays_where_it_is() {
     let home = Home::new();
     if !labs_work(&home) {

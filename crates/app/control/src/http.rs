@@ -2,6 +2,7 @@
 
 mod access;
 mod answer;
+mod connectivity;
 mod events;
 mod guard;
 mod networks;

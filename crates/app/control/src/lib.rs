@@ -13,6 +13,7 @@
 mod access;
 mod admission;
 pub mod api_part;
+mod connectivity;
 pub mod declared;
 mod exchange;
 pub mod feeds;
@@ -22,6 +23,7 @@ mod metrics;
 pub mod observed;
 pub mod office;
 pub mod proposal;
+mod questions;
 mod read;
 pub mod record;
 pub mod server;

@@ -8,6 +8,8 @@ use serde_json::Value;
 pub struct Observed {
     /// Whether it has a session.
     pub connected: bool,
+    /// Number of its newest session among those of this member; the end of an earlier one says nothing.
+    pub session: u64,
     /// When it last said something: milliseconds since 1970.
     pub last_seen_ms: u64,
     /// Where its session comes from.

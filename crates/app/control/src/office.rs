@@ -8,12 +8,14 @@ use crate::declared::Declared;
 use crate::feeds::{Feeds, Sign};
 use crate::observed::Observed;
 use crate::proposal::{self, Effects, Origin, Proposal};
+use crate::questions::Questions;
 use crate::record::{CURRENT, Current, FABRIC, FabricRecord, RevisionRecord, revision_name};
 use crate::world::{Accepted, World};
 use netloom_cbor::to_bytes;
 use netloom_model::tree::Remembered;
 use netloom_store::{Change, CommitError, Snapshot, Store, UpdateError};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -47,6 +49,8 @@ pub struct Office {
     /// The texts that were looked at last: the next ones are an edit of them.
     remembered: Mutex<Remembered>,
     notify: Box<dyn Fn(u64) + Send + Sync>,
+    questions: Questions,
+    sessions: AtomicU64,
 }
 
 struct Inner {
@@ -116,7 +120,8 @@ impl Office {
         let heard = BTreeSet::new();
         let inner = Inner { world, feeds, observed, sequence: 0, elsewhere, heard };
         let (inner, commits, remembered) = (Mutex::new(inner), Mutex::default(), Mutex::default());
-        Ok(Self { store, inner, commits, remembered, notify })
+        let (questions, sessions) = (Questions::default(), AtomicU64::default());
+        Ok(Self { store, inner, commits, remembered, notify, questions, sessions })
     }
 
     /// What is in force.
@@ -127,6 +132,16 @@ impl Office {
     /// The store, for reading what is not in memory.
     pub fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// What is asked of nodes that are connected here.
+    pub(crate) fn questions(&self) -> &Questions {
+        &self.questions
+    }
+
+    /// A number that no session of a node has had.
+    pub(crate) fn next_session(&self) -> u64 {
+        self.sessions.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     fn inner(&self) -> MutexGuard<'_, Inner> {

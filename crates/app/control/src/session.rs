@@ -1,6 +1,8 @@
 //! One agent's session: its bytes through the machine, its events to the office.
 
+use crate::observed::Observed;
 use crate::office::{Office, now_ms};
+use crate::questions::Question;
 use crate::record::Standing;
 use netloom_base::{Seed, Time};
 use netloom_cbor::{from_bytes, to_bytes};
@@ -8,12 +10,14 @@ use netloom_control_protocol::{
     Call, ControlConfig, ControlEvent, ControlSession, FailureCode, Timing, Versions,
 };
 use netloom_resource::call::{Answer, Call as NodeCall, FEATURE_CIPHERS};
-use std::collections::BTreeSet;
+use netloom_resource::trial::FEATURE_TRIALS;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::sync::watch;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::{oneshot, watch};
 
 /// Bytes read at once.
 const READ_BYTES: usize = 64 << 10;
@@ -51,17 +55,23 @@ pub async fn serve<S>(
 {
     let Caller { node, from, is_expired, seed } = caller;
     let started = Instant::now();
-    let config = ControlConfig {
-        fabric: office.world().identity.id,
-        node: node.clone(),
-        features: BTreeSet::from([FEATURE_CIPHERS.to_owned()]),
-        versions: Versions::OURS,
-        timing: Timing::default(),
-    };
-    let machine = ControlSession::new(config, seed, Time::ZERO);
+    let machine = machine(&office, &node, seed);
     let (mut reader, mut writer) = tokio::io::split(stream);
-    let mut session =
-        Session { machine, started, node, from, is_expired, office, desk, ended: false };
+    let (questions, mut asked) = unbounded_channel();
+    let open = BTreeMap::new();
+    let mut session = Session {
+        number: office.next_session(),
+        machine,
+        started,
+        node,
+        from,
+        is_expired,
+        office,
+        desk,
+        questions,
+        open,
+        ended: false,
+    };
     let mut buffer = vec![0; READ_BYTES];
     loop {
         session.handle_events().await;
@@ -88,6 +98,7 @@ pub async fn serve<S>(
                 }
                 session.publish();
             }
+            Some(question) = asked.recv() => session.ask(question),
             () = tokio::time::sleep(session.sleep()) => {
                 let now = session.now();
                 session.machine.handle_timeout(now);
@@ -95,8 +106,22 @@ pub async fn serve<S>(
         }
     }
     if !session.is_expired {
-        session.office.observe(&session.node, |node| node.connected = false);
+        let number = session.number;
+        // One that has called again meanwhile is there.
+        let leave = |node: &mut Observed| node.connected &= node.session != number;
+        session.office.observe(&session.node, leave);
     }
+}
+
+fn machine(office: &Office, node: &str, seed: Seed) -> ControlSession {
+    let config = ControlConfig {
+        fabric: office.world().identity.id,
+        node: node.to_owned(),
+        features: BTreeSet::from([FEATURE_CIPHERS, FEATURE_TRIALS].map(str::to_owned)),
+        versions: Versions::OURS,
+        timing: Timing::default(),
+    };
+    ControlSession::new(config, seed, Time::ZERO)
 }
 
 /// Why a node gets nothing, and what the fabric's admin does about it.
@@ -125,6 +150,7 @@ fn shut_out_words(node: &str, standing: Option<Standing>) -> (String, String) {
 }
 
 struct Session {
+    number: u64,
     machine: ControlSession,
     started: Instant,
     node: String,
@@ -132,6 +158,10 @@ struct Session {
     is_expired: bool,
     office: Arc<Office>,
     desk: Arc<dyn NodeDesk>,
+    /// Where questions to the node come from.
+    questions: UnboundedSender<Question>,
+    /// Those that it has not answered, by their numbers.
+    open: BTreeMap<u32, oneshot::Sender<Vec<u8>>>,
     ended: bool,
 }
 
@@ -179,6 +209,7 @@ impl Session {
                     let from = self.from.map(|from| from.to_string());
                     self.office.observe(&self.node, |node| {
                         node.connected = true;
+                        node.session = self.number;
                         node.last_seen_ms = now_ms();
                         node.software = hello.software.clone();
                         node.address = from;
@@ -189,6 +220,8 @@ impl Session {
                         .with_feed(&node, |feed| self.machine.accept(now, now_ms(), feed).is_ok());
                     if accepted != Some(true) {
                         self.shut_out(now);
+                    } else if hello.features.contains(FEATURE_TRIALS) {
+                        self.office.questions().open(&self.node, self.questions.clone());
                     }
                 }
                 ControlEvent::Applied { revision, digest, refused, .. } => {
@@ -205,8 +238,21 @@ impl Session {
                     node.status = serde_json::from_slice(&body).ok();
                     node.last_seen_ms = now_ms();
                 }),
-                ControlEvent::Call(_) => {}
+                ControlEvent::Call(Call::Answered { id, body }) => {
+                    if let Some(answer) = self.open.remove(&id) {
+                        // Who has asked may have gone away.
+                        let _ = answer.send(body);
+                    }
+                }
+                ControlEvent::Call(Call::Unanswered { id }) => drop(self.open.remove(&id)),
             }
+        }
+    }
+
+    /// Asks the node. A question that cannot be sent is dropped, which tells who waits for the answer.
+    fn ask(&mut self, question: Question) {
+        if let Ok(id) = self.machine.request(self.now(), question.body) {
+            self.open.insert(id, question.answer);
         }
     }
 
@@ -253,3 +299,5 @@ mod tests {
 
 #[cfg(test)]
 mod expired_tests;
+#[cfg(test)]
+mod question_tests;

@@ -1,5 +1,6 @@
 //! All that control knows at one commit of the store, in memory.
 
+mod input;
 mod table;
 
 pub use table::{Shared, Table};

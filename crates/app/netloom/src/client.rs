@@ -1,6 +1,7 @@
 //! The client: one request at a time, over control's Unix socket or over HTTP on this host.
 
 mod access;
+mod connectivity;
 mod nodes;
 mod objects;
 mod socket;

@@ -21,6 +21,7 @@ pub mod fuzz;
 mod revise;
 mod take_apart;
 mod topic;
+pub mod trial;
 
 pub use assemble::{Refused, Slice, assemble};
 pub use take_apart::{Entry, Whole, resource_of_fabric, resources, resources_of};

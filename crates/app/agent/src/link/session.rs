@@ -1,17 +1,19 @@
 //! One session with control: bytes through the machine, its events to the agent, commands back.
 
 use super::tls::{self, Identity};
-use super::{Command, Ends, Event, KeyFacts};
+use super::{Asked, Command, Ends, Event, KeyFacts};
 use netloom_base::{Seed, Time};
 use netloom_cbor::{from_bytes, to_bytes};
 use netloom_control_protocol::{
     AgentConfig, AgentEvent, AgentSession, Call, End, FailureCode, ResourceSet, Timing, Versions,
 };
 use netloom_resource::call::{Answer, Call as NodeCall, FEATURE_CIPHERS, ciphers};
+use netloom_resource::trial::FEATURE_TRIALS;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// Bytes read at once.
 const READ_BYTES: usize = 64 << 10;
@@ -52,12 +54,13 @@ where
         fabric: u128::from_str_radix(&ends.facts.fabric_id, 16).unwrap_or_default().to_be_bytes(),
         node: ends.facts.node.clone(),
         software: concat!("netloom ", env!("CARGO_PKG_VERSION")).to_owned(),
-        features: BTreeSet::from([FEATURE_CIPHERS.to_owned()]),
+        features: BTreeSet::from([FEATURE_CIPHERS, FEATURE_TRIALS].map(str::to_owned)),
         versions: Versions::OURS,
         timing: Timing::default(),
     };
     let held = std::mem::take(&mut memory.held);
     let machine = AgentSession::new(config, held, memory.revision, Seed(seed), Time::ZERO);
+    let (answers, answered) = unbounded_channel();
     let mut session = Session {
         machine,
         started,
@@ -65,9 +68,10 @@ where
         identity,
         asked_for_renewal: None,
         keys_request: None,
+        answers,
         ended: None,
     };
-    let result = session.drive(stream, ends, memory).await;
+    let result = session.drive(stream, ends, memory, answered).await;
     memory.held = session.machine.held().clone();
     memory.revision = session.machine.revision();
     result
@@ -81,6 +85,8 @@ struct Session<'a> {
     /// The number of the request for a certificate.
     asked_for_renewal: Option<u32>,
     keys_request: Option<u32>,
+    /// Where answers to what control asks come from.
+    answers: UnboundedSender<(u32, Vec<u8>)>,
     ended: Option<String>,
 }
 
@@ -94,6 +100,7 @@ impl Session<'_> {
         stream: S,
         ends: &mut Ends,
         memory: &mut Memory,
+        mut answered: UnboundedReceiver<(u32, Vec<u8>)>,
     ) -> Result<(), String>
     where
         S: AsyncRead + AsyncWrite + Unpin,
@@ -130,6 +137,10 @@ impl Session<'_> {
                     Some(command) => self.obey(command, memory),
                     None => return Ok(()),
                 },
+                Some((id, body)) = answered.recv() => {
+                    // One that comes too late is not waited for any more.
+                    let _ = self.machine.respond(self.now(), id, body);
+                }
                 () = tokio::time::sleep(sleep) => {
                     let now = self.now();
                     self.machine.handle_timeout(now);
@@ -161,7 +172,10 @@ impl Session<'_> {
                 self.answered(id, &body, ends);
                 true
             }
-            AgentEvent::Call(_) => true,
+            AgentEvent::Call(Call::Asked { id, body }) => {
+                ends.tell(Event::Asked(Asked { id, body, answers: self.answers.clone() }))
+            }
+            AgentEvent::Call(Call::Unanswered { .. }) => true,
             AgentEvent::Ended(end) => {
                 self.ended = Some(match end {
                     End::Failed(failure) | End::Refused(failure) => {

@@ -1,6 +1,7 @@
 //! `netloom network`: networks listed, made, connected and disconnected while they run.
 
 use super::changes::result;
+use super::connectivity::{self, TestConnectivity};
 use super::place::Host;
 use super::{author, wait_for};
 use crate::matrix::{self, Matrix};
@@ -31,6 +32,8 @@ pub(crate) enum NetworkCommand {
     PlanCidr(PlanCidr),
     /// Show who reaches whom in a whole fabric.
     Matrix(Matrix),
+    /// Send real packets from one workload to another, and compare with what `explain` says.
+    TestConnectivity(TestConnectivity),
 }
 
 /// Lists networks.
@@ -177,6 +180,7 @@ pub(crate) fn network(command: &NetworkCommand) -> anyhow::Result<ExitCode> {
         NetworkCommand::Connect(connect) => connected(connect),
         NetworkCommand::PlanCidr(wanted) => plan_cidr::run(wanted),
         NetworkCommand::Matrix(asked) => matrix::run(asked),
+        NetworkCommand::TestConnectivity(asked) => connectivity::run(asked),
         NetworkCommand::Disconnect(disconnect) => {
             let client = disconnect.host.chosen()?.client();
             let wanted = api::Disconnect {

@@ -1,8 +1,8 @@
 //! The list of all routes. `openapi.json` of `netloom-api` describes the same, and a test compares.
 
 use super::{
-    Role, Routes, access, events, networks, nodes, objects, peers, revisions, unknown_method,
-    unknown_path,
+    Role, Routes, access, connectivity, events, networks, nodes, objects, peers, revisions,
+    unknown_method, unknown_path,
 };
 
 /// All routes, each with the least role that may use it.
@@ -23,6 +23,8 @@ pub(super) fn all(routes: Routes) -> Routes {
         .post("/v1/networks/{name}/remove", Role::Operator, networks::remove)
         .post("/v1/networks/{name}/connect", Role::Operator, networks::connect)
         .post("/v1/networks/{name}/disconnect", Role::Operator, networks::disconnect)
+        .get("/v1/matrix", Role::Viewer, connectivity::matrix)
+        .post("/v1/connectivity", Role::Operator, connectivity::test)
         .get("/v1/metrics", Role::Viewer, nodes::metrics)
         .get("/v1/peers", Role::Viewer, peers::list)
         .get("/v1/peers/{name}", Role::Viewer, peers::one)

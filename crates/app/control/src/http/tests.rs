@@ -226,6 +226,56 @@ fn events_tell_of_changes_at_once_and_end_with_the_token() {
 }
 
 #[test]
+fn who_reaches_whom_is_told_of_what_is_in_force() {
+    with_desk(|desk, _| async move {
+        let router = router(&desk, Door::Net);
+        let [viewer, operator] = ["viewer", "operator"].map(|role| token(&desk, role, 60).token);
+        let matrix = || async {
+            let (code, said) = ask(&router, "GET", "/v1/matrix", Some(&viewer), "").await;
+            assert_eq!(code, 200, "{said}");
+            serde_json::from_str::<netloom_api::Matrix>(&said).unwrap()
+        };
+        assert!(matrix().await.classes.is_empty());
+        for (revision, port) in [(1, 80), (2, 81)] {
+            let file = format!(
+                "version: 1\nfabric: shop\nregions: {{ here: {{}} }}\nnodes: {{ alpha: {{ region: here }} }}\n\
+                 networks: {{ n: {{ cidr: 10.0.0.0/16 }} }}\n\
+                 subnets: {{ n: {{ network: n, cidr: 10.0.1.0/24 }} }}\n\
+                 security_groups:\n  \
+                   a: {{ egress: [{{ to: all }}] }}\n  \
+                   b: {{ ingress: [{{ from: {{ security_group: a }}, protocol: tcp, ports: {port} }}] }}\n\
+                 workloads:\n  \
+                   a: {{ node: alpha, subnet: n, security_groups: [a], attach: {{ serve: {{ tcp: 1 }} }} }}\n  \
+                   b: {{ node: alpha, subnet: n, security_groups: [b], attach: {{ serve: {{ tcp: 1 }} }} }}\n"
+            );
+            let sources = serde_json::json!({ "roots": ["s.yaml"], "texts": { "s.yaml": file } });
+            let body = serde_json::json!({ "sources": sources }).to_string();
+            let (code, said) = ask(&router, "POST", "/v1/apply", Some(&operator), &body).await;
+            assert_eq!(code, 200, "{said}");
+            let found = matrix().await;
+            assert_eq!(found.revision, revision);
+            let place = |name: &str| found.classes.iter().position(|one| one.members == [name]);
+            let (a, b) = (place("a").unwrap(), place("b").unwrap());
+            let words = |from, to| {
+                let cell = found.cells.iter().find(|cell| (cell.from, cell.to) == (from, to));
+                cell.unwrap().ipv4.clone().unwrap()
+            };
+            assert_eq!(words(a, b), [format!("tcp {port}")]);
+            assert_eq!(words(b, a), Vec::<String>::new());
+        }
+        // Nobody is there who could send.
+        let asked = r#"{"from":"a","to":"b","flows":["81/tcp"]}"#;
+        let (code, _) = ask(&router, "POST", "/v1/connectivity", Some(&viewer), asked).await;
+        assert_eq!(code, 403);
+        let (code, said) = ask(&router, "POST", "/v1/connectivity", Some(&operator), asked).await;
+        assert!(
+            code == 503 && said.contains("`alpha`") && said.contains("netloom start"),
+            "{said}"
+        );
+    });
+}
+
+#[test]
 fn peers_are_declared_together_or_not_at_all_and_counted() {
     with_desk(|desk, _| async move {
         let router = router(&desk, Door::Net);

@@ -16,7 +16,7 @@ use tokio::io::duplex;
 const FILE: &str =
     "version: 1\nfabric: shop\nregions: { here: {} }\nnodes: { pi: { region: here } }\n";
 
-struct Desk;
+pub(super) struct Desk;
 
 impl NodeDesk for Desk {
     fn answer(&self, _: &str, _: Option<SocketAddr>, call: NodeCall) -> Answer {
@@ -28,7 +28,7 @@ impl NodeDesk for Desk {
 }
 
 /// An office with a node that is declared and approved.
-fn office(folder: &std::path::Path) -> Arc<Office> {
+pub(super) fn office(folder: &std::path::Path) -> Arc<Office> {
     found(folder, "shop").unwrap();
     let keys = ControlKeys::read(folder).unwrap();
     let store = store_place::open(folder, keys.authority.fabric()).unwrap();

@@ -1,0 +1,223 @@
+//! Real packets against `explain`: what a node is to send, and whether both say the same.
+
+use crate::world::World;
+use netloom_api::{FlowTried, TestConnectivity};
+use netloom_model::Fabric;
+use netloom_model::diagnostic::nearest;
+use netloom_model::fabric::{Attach, Name, Party, Protocol, ServeKind};
+use netloom_plan::reach::{self, Answer, Flow, Step, Unanswerable};
+use netloom_resource::trial::{FLOWS_MAX, Seen, Trial};
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+
+/// What is to be tried, and what `explain` says of it.
+#[derive(Debug)]
+pub(crate) struct Question {
+    /// The node that sends.
+    pub(crate) node: Name,
+    /// What it sends, in the order of the answers.
+    pub(crate) trials: Vec<Trial>,
+    asked: Vec<(Transport, Answer)>,
+    /// Whether the other end is none of the fabric's, so that its silence is no fault of ours.
+    is_outside: bool,
+}
+
+/// A protocol, and the port of those that have ports.
+type Transport = (Protocol, Option<u16>);
+
+/// Why nothing is tried, and what to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) message: String,
+    pub(crate) solution: String,
+}
+
+fn refusal<T>(message: String, solution: &str) -> Result<T, Refusal> {
+    Err(Refusal { message, solution: solution.to_owned() })
+}
+
+impl Question {
+    /// Asks `explain` of each flow.
+    pub(crate) fn new(world: &World, wanted: &TestConnectivity) -> Result<Self, Refusal> {
+        let fabric = &world.accepted.fabric;
+        let (from, to) = (party(fabric, &wanted.from)?, party(fabric, &wanted.to)?);
+        let node = sender(fabric, &from)?;
+        if from == to || to == Party::Internet {
+            let message = format!("`{}` cannot be called from `{}`", wanted.to, wanted.from);
+            return refusal(message, "name another workload, a node, or an address");
+        }
+        let transports = transports(fabric, &to, &wanted.flows)?;
+        let input = world.input();
+        let mut asked = Vec::new();
+        for (protocol, port) in transports {
+            let flow = Flow { from: from.clone(), to: to.clone(), protocol, port };
+            let answers = reach::reach(&input, &flow).or_else(|why| unanswerable(&why, wanted))?;
+            asked.extend(answers.into_iter().map(|answer| ((protocol, port), answer)));
+        }
+        if asked.len() > FLOWS_MAX {
+            let message = format!("these are {} flows, and {FLOWS_MAX} at once", asked.len());
+            return refusal(message, "ask about fewer ports at a time");
+        }
+        let trials = asked.iter().map(|(transport, answer)| trial(*transport, answer)).collect();
+        let is_outside = matches!(to, Party::Address(address) if !is_ours(world, address));
+        Ok(Self { node, trials, asked, is_outside })
+    }
+
+    /// Compares what was seen with what `explain` says; nothing if that is not what was asked about.
+    pub(crate) fn compare(&self, seen: &[Seen]) -> Option<Vec<FlowTried>> {
+        let compared = self.asked.iter().zip(seen).map(|((transport, answer), seen)| {
+            let (word, detail) = told(seen);
+            FlowTried {
+                flow: words(*transport),
+                source: answer.source.to_string(),
+                destination: answer.destination.to_string(),
+                allowed: answer.passes(),
+                obstacle: answer.obstacle().map(obstacle),
+                seen: word.to_owned(),
+                detail: detail.to_owned(),
+                agrees: agrees(answer.passes(), seen, transport.0, self.is_outside),
+            }
+        });
+        (seen.len() == self.asked.len()).then(|| compared.collect())
+    }
+}
+
+/// Whether both say the same, where that can be told. A host that refuses has been reached: what a fabric denies
+/// is prohibited or lost. Datagrams are answered by nobody who has no reason to, nor are strangers.
+fn agrees(allowed: bool, seen: &Seen, protocol: Protocol, is_outside: bool) -> Option<bool> {
+    match seen {
+        Seen::Answered { .. } | Seen::Refused { .. } => Some(allowed),
+        Seen::Silent { .. } | Seen::Stopped { .. } if !allowed => Some(true),
+        Seen::Silent { .. } if protocol == Protocol::Udp => None,
+        Seen::Silent { .. } | Seen::Stopped { .. } if is_outside => None,
+        Seen::Silent { .. } | Seen::Stopped { .. } => Some(false),
+        Seen::Untried { .. } => None,
+    }
+}
+
+fn told(seen: &Seen) -> (&'static str, &str) {
+    match seen {
+        Seen::Answered { detail } => ("answered", detail),
+        Seen::Refused { detail } => ("refused", detail),
+        Seen::Silent { detail } => ("silent", detail),
+        Seen::Stopped { detail } => ("stopped", detail),
+        Seen::Untried { detail } => ("untried", detail),
+    }
+}
+
+fn obstacle(step: &Step) -> String {
+    match &step.span {
+        Some(span) => format!("{} [{span}]", step.finding),
+        None => step.finding.clone(),
+    }
+}
+
+fn party(fabric: &Fabric, name: &str) -> Result<Party, Refusal> {
+    let Some(party) = fabric.party(name) else {
+        let names = fabric.workloads.keys().chain(fabric.nodes.keys()).map(String::as_str);
+        let near = nearest(name, names).map(|near| format!("; did you mean `{near}`?"));
+        let message = format!("there is no workload or node `{name}`{}", near.unwrap_or_default());
+        return refusal(message, "`netloom status` names those that there are");
+    };
+    Ok(party)
+}
+
+/// The node that can send as somebody.
+fn sender(fabric: &Fabric, from: &Party) -> Result<Name, Refusal> {
+    match from {
+        Party::Node(name) => Ok(name.clone()),
+        Party::Workload(name) => match &fabric.workloads[name] {
+            one if one.stock_peer().is_some() => refusal(
+                format!("`{name}` is a WireGuard peer of its own, and no node can send as it"),
+                "call from the peer itself; `netloom vpn test` tries its tunnel",
+            ),
+            one => Ok(one.node.clone()),
+        },
+        Party::Internet | Party::Address(_) => refusal(
+            "no node can send as somebody outside".to_owned(),
+            "name a workload or a node as the sender; a lab has a host that stands for the internet: \
+             `netloom lab exec internet -- netloom connect ADDRESS:PORT`",
+        ),
+    }
+}
+
+/// What is tried: what is named, or an echo request and what the other end is known to serve.
+fn transports(fabric: &Fabric, to: &Party, named: &[String]) -> Result<Vec<Transport>, Refusal> {
+    if !named.is_empty() {
+        return named.iter().map(|text| transport(fabric, text)).collect();
+    }
+    let mut all = BTreeSet::new();
+    if let Party::Workload(name) = to {
+        let one = &fabric.workloads[name];
+        all.extend(one.publish.iter().map(|published| (published.protocol, Some(published.to))));
+        if let Attach::Serve(servers) = &one.attach {
+            let protocol = |kind| match kind {
+                ServeKind::Http | ServeKind::Tcp => Protocol::Tcp,
+                ServeKind::Udp => Protocol::Udp,
+            };
+            all.extend(servers.iter().map(|one| (protocol(one.kind), Some(one.port))));
+        }
+    }
+    all.insert((Protocol::Icmp, None));
+    Ok(all.into_iter().collect())
+}
+
+/// `5432/tcp`, `53/udp`, `443`, `icmp`, or a name of the service port table.
+fn transport(fabric: &Fabric, text: &str) -> Result<Transport, Refusal> {
+    if let Some(port) = fabric.ports.get(text) {
+        return Ok((port.protocol, Some(port.port)));
+    }
+    let (number, protocol) = match text.split_once('/') {
+        Some((number, "udp")) => (number, Protocol::Udp),
+        Some((number, "tcp")) => (number, Protocol::Tcp),
+        None if text == "icmp" => return Ok((Protocol::Icmp, None)),
+        None => (text, Protocol::Tcp),
+        Some(_) => ("", Protocol::Tcp),
+    };
+    match number.parse() {
+        Ok(port) if port != 0 => Ok((protocol, Some(port))),
+        _ => refusal(
+            format!("`{text}` does not name a port and its protocol"),
+            "write 5432/tcp, 53/udp, icmp, or a name of the service port table (`netloom ports`)",
+        ),
+    }
+}
+
+fn words((protocol, port): Transport) -> String {
+    match (protocol, port) {
+        (Protocol::Udp, Some(port)) => format!("{port}/udp"),
+        (_, Some(port)) => format!("{port}/tcp"),
+        (_, None) => "icmp".to_owned(),
+    }
+}
+
+fn trial((protocol, port): Transport, answer: &Answer) -> Trial {
+    let address = answer.destination;
+    match (protocol, port) {
+        (Protocol::Udp, Some(port)) => Trial::Udp { address, port },
+        (_, Some(port)) => Trial::Tcp { address, port },
+        (_, None) => Trial::Echo { address },
+    }
+}
+
+fn is_ours(world: &World, address: IpAddr) -> bool {
+    let networks = world.accepted.fabric.networks.values();
+    networks.flat_map(|network| &network.cidrs).any(|cidr| cidr.contains(&address))
+}
+
+fn unanswerable<T>(why: &Unanswerable, wanted: &TestConnectivity) -> Result<T, Refusal> {
+    let (from, to) = (&wanted.from, &wanted.to);
+    match why {
+        Unanswerable::NoCommonFamily => refusal(
+            format!("{from} and {to} have no address of a common family"),
+            "give their subnets one each",
+        ),
+        Unanswerable::Outside => refusal(
+            format!("neither {from} nor {to} is in the fabric"),
+            "name a workload or a node",
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests;
