@@ -4,11 +4,12 @@ import { ask, follow, keep } from "./control.js";
 import { by, h, put, tick } from "./dom.js";
 import * as history from "./history.js";
 import * as lists from "./lists.js";
+import * as matrix from "./matrix.js";
 import { Picture } from "./picture.js";
 import * as plan from "./plan.js";
 import { problems } from "./problems.js";
 
-const VIEWS = ["fabric", "nodes", "workloads", "history", "plan"];
+const VIEWS = ["fabric", "nodes", "workloads", "matrix", "history", "plan"];
 let status = null;
 let view = VIEWS.includes(location.hash.slice(1)) ? location.hash.slice(1) : "fabric";
 let chosen = null;
@@ -79,6 +80,8 @@ function draw() {
     put(by("nodes"), lists.nodes(status));
   } else if (view === "workloads") {
     put(by("workloads"), lists.workloads(status, by("filter").value));
+  } else if (view === "matrix") {
+    matrix.show(status);
   } else if (view === "history") {
     history.show(status.revision);
   }
@@ -152,5 +155,6 @@ addEventListener("keydown", (event) => {
 });
 setInterval(tick, 1000);
 plan.start();
+matrix.start();
 turn(view);
 follow(hear, tell);

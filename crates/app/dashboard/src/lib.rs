@@ -31,10 +31,11 @@ macro_rules! asset {
 }
 
 /// All files of the page.
-pub const ASSETS: [Asset; 14] = [
+pub const ASSETS: [Asset; 16] = [
     asset!("/", HTML, "index.html"),
     asset!("/assets/style.css", STYLE, "style.css"),
     asset!("/assets/picture.css", STYLE, "picture.css"),
+    asset!("/assets/matrix.css", STYLE, "matrix.css"),
     asset!("/assets/icon.svg", PICTURE, "icon.svg"),
     asset!("/assets/main.js", SCRIPT, "main.js"),
     asset!("/assets/control.js", SCRIPT, "control.js"),
@@ -43,6 +44,7 @@ pub const ASSETS: [Asset; 14] = [
     asset!("/assets/ring.js", SCRIPT, "ring.js"),
     asset!("/assets/problems.js", SCRIPT, "problems.js"),
     asset!("/assets/lists.js", SCRIPT, "lists.js"),
+    asset!("/assets/matrix.js", SCRIPT, "matrix.js"),
     asset!("/assets/history.js", SCRIPT, "history.js"),
     asset!("/assets/diff.js", SCRIPT, "diff.js"),
     asset!("/assets/plan.js", SCRIPT, "plan.js"),

@@ -3,6 +3,7 @@
 mod browser;
 mod hosts;
 mod lab;
+mod matrix;
 mod screenshot;
 mod strangers;
 
@@ -175,7 +176,7 @@ fn picture(
     report: &mut Report,
 ) -> anyhow::Result<()> {
     std::thread::sleep(Duration::from_millis(300));
-    let wide = "document.documentElement.scrollWidth <= innerWidth";
+    let wide = "document.documentElement.scrollWidth <= document.documentElement.clientWidth";
     let fits = browser.ask(page, wide)? == true;
     report.require(format!("{name}: fits"), fits, fits, "true");
     let path = target()?.join(name);

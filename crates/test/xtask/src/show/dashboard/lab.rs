@@ -1,7 +1,7 @@
 //! The part in a lab: an ordinary user brings the example up, and the host's browser opens its dashboard.
 
 use super::browser::{Browser, Page};
-use super::{SOON, came, picture, strangers};
+use super::{SOON, came, matrix, picture, strangers};
 use crate::cargo::root;
 use crate::clone::Scratch;
 use crate::output;
@@ -43,6 +43,7 @@ pub(super) fn shown(binary: &Path, seconds_max: f64) -> anyhow::Result<Report> {
     // The tests on packets have opened them.
     counted(&mut browser, &page, ("tunnels open", ".tunnel.up", PAIRS), &mut report)?;
     changed(&mut browser, &page, &user, &mut report)?;
+    matrix::shown(&mut browser, &page, &user, &mut report)?;
     let again = address_of_status(&user)?;
     report.require("lab status prints it too", again == address, again == address, "true");
     picture(&mut browser, &page, "dashboard-lab.png", &mut report)?;
