@@ -1,11 +1,13 @@
 //! One resolver for each network, in the network's namespace.
 
 use anyhow::Context as _;
+use netloom_plan::names::{Names, View};
 use netloom_plan::{NetworkPlan, NodePlan};
-use netloom_resolver::{PORT, Resolver, ResolverConfig, zone_of};
+use netloom_resolver::{PORT, Resolver, ResolverConfig, Zone, ZoneError, zone_of};
 use netloom_sys::Executor;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
 /// The resolvers that run, by network.
 #[derive(Default)]
@@ -17,7 +19,8 @@ pub(crate) struct Resolvers {
 
 struct Running {
     listen: Vec<IpAddr>,
-    names: netloom_plan::names::Names,
+    names: Names,
+    views: Vec<View>,
     resolver: Resolver,
 }
 
@@ -47,7 +50,8 @@ impl Resolvers {
         match current {
             Some(running)
                 if running.listen == network.resolver_addresses
-                    && running.names == network.names =>
+                    && running.names == network.names
+                    && running.views == network.views =>
             {
                 return Ok(());
             }
@@ -55,23 +59,34 @@ impl Resolvers {
         }
         self.serial += 1;
         let listen = network.resolver_addresses.clone();
-        let names = network.names.clone();
-        let zone = zone_of(&names, self.serial, &listen)?;
+        let (names, views) = (network.names.clone(), network.views.clone());
+        let zones = self.zones(network)?;
         let upstreams: Vec<SocketAddr> =
             names.forwarders.iter().map(|address| SocketAddr::new(*address, PORT)).collect();
         if let Some(running) = self.running.get_mut(name)
             && running.listen == listen
         {
-            running.resolver.set_zone(zone);
+            running.resolver.set_zones(&zones);
             running.resolver.set_upstreams(upstreams);
-            running.names = names;
+            (running.names, running.views) = (names, views);
             return Ok(());
         }
         // The old one's addresses may be among the new one's.
         self.running.remove(name);
-        let config = ResolverConfig { listen: listen.clone(), port: PORT, zone, upstreams };
+        let config = ResolverConfig { listen: zones, port: PORT, upstreams };
         let resolver = Resolver::start_in(config, executor.namespace(&network.namespace)?)?;
-        self.running.insert(name.to_owned(), Running { listen, names, resolver });
+        self.running.insert(name.to_owned(), Running { listen, names, views, resolver });
         Ok(())
+    }
+
+    /// What is answered at each address of a network's resolver.
+    fn zones(&self, network: &NetworkPlan) -> Result<Vec<(IpAddr, Arc<Zone>)>, ZoneError> {
+        let mut zones = Vec::new();
+        for view in &network.views {
+            let zone = zone_of(&network.names, &view.peered, self.serial, &view.resolvers)?;
+            let zone = Arc::new(zone);
+            zones.extend(view.resolvers.iter().map(|address| (*address, Arc::clone(&zone))));
+        }
+        Ok(zones)
     }
 }

@@ -141,7 +141,7 @@ fn compare(old: &NodePlan, new: &NodePlan) -> NodeChange {
                 change.peers.push((network.clone(), peer.clone()));
             }
         }
-        if was.map(|plan| &plan.names) != is.map(|plan| &plan.names) {
+        if was.map(|plan| (&plan.names, &plan.views)) != is.map(|plan| (&plan.names, &plan.views)) {
             change.names.push(network.clone());
         }
     }

@@ -70,6 +70,8 @@ pub struct NetworkPlan {
     pub exits: Vec<peers::Exit>,
     /// What the resolver knows.
     pub names: Names,
+    /// What it knows of peered networks; each of [`Self::resolver_addresses`] is in one of them.
+    pub views: Vec<names::View>,
     /// Its policy here, to judge flows that are under way when it changes.
     pub policy: firewall::CompiledPolicy,
 }

@@ -1,5 +1,9 @@
 //! What the resolver of a network knows: workloads, nodes and services by name.
 
+mod peered;
+
+pub use peered::{View, resolves, views};
+
 use crate::input::PlanInput;
 use netloom_model::fabric::Protocol;
 use std::collections::BTreeMap;
@@ -59,7 +63,7 @@ pub fn names(input: &PlanInput<'_>, network: &str) -> Names {
         let name = node_name(node, &names.domain);
         names.insert(name, vec![input.node_address(node).into()]);
     }
-    add_services(input, network, &mut names);
+    add_services(input, network, &mut names, |_| true);
     names
 }
 
@@ -72,13 +76,22 @@ impl Names {
     }
 }
 
-fn add_services(input: &PlanInput<'_>, network: &str, names: &mut Names) {
+/// Adds the services of a network, as far as they are served at addresses that can be `seen`.
+fn add_services(
+    input: &PlanInput<'_>,
+    network: &str,
+    names: &mut Names,
+    seen: impl Fn(IpAddr) -> bool,
+) {
     for (service, declared) in &input.fabric.services {
         let below = format!("{}.{}", declared.namespace, names.domain);
         let (mut addresses, mut places) = (Vec::new(), Vec::new());
-        for (workload, member) in input.fabric.members(declared) {
-            if input.fabric.network_of(member) == network {
-                addresses.extend_from_slice(input.addresses(workload));
+        let members = input.fabric.members(declared);
+        for (workload, _) in members.filter(|(_, one)| input.fabric.network_of(one) == network) {
+            let own = input.addresses(workload);
+            addresses.extend(own.iter().copied().filter(|address| seen(*address)));
+            // One that has no address yet is a place all the same.
+            if own.is_empty() || own.iter().any(|address| seen(*address)) {
                 let target = workload_name(workload, &names.domain);
                 places.push(ServicePlace { priority: 0, weight: 1, port: declared.port, target });
             }

@@ -6,6 +6,7 @@ mod borders;
 pub mod change;
 mod interfaces;
 pub mod matrix;
+mod name;
 mod outside;
 mod permission;
 mod reserved;

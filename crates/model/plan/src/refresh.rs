@@ -53,6 +53,7 @@ pub fn refresh(
             continue;
         }
         planned.names = names::names(input, network);
+        planned.views = names::views(input, node, network);
         planned.exits = peers::exits(input, node, network);
         let (locals, policy) = policy_of(input, node, network);
         let border = border_of(input, node, network);

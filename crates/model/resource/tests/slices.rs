@@ -9,6 +9,7 @@ use netloom_plan::membership::Memberships;
 use netloom_plan::{NodePlan, refresh};
 use netloom_resource::{Entry, Key, Kind, Topic, Whole, assemble, resources, topics};
 use netloom_testkit::random_fabric::{Size, yaml};
+use netloom_testkit::random_networks;
 use rand_core::RngCore as _;
 use std::collections::BTreeMap;
 
@@ -82,9 +83,10 @@ fn parts(entries: &BTreeMap<Key, Entry>) -> impl Iterator<Item = (u16, &str, &[u
 
 #[test]
 fn planning_from_a_slice_gives_what_planning_from_the_whole_gives() {
-    let (mut nodes, mut left_out) = (0, 0);
-    for seed in 0..150 {
-        let world = World::random(seed);
+    let (mut nodes, mut left_out, mut peered) = (0, 0, 0);
+    let networks = |seed| World::of(netloom_testkit::fabric(&random_networks::yaml(seed)));
+    let worlds = (0..150).map(|seed| (seed, World::random(seed)));
+    for (seed, world) in worlds.chain((0..100).map(|seed| (seed, networks(seed)))) {
         for node in world.fabric.nodes.keys() {
             let entries = world.of_node(node);
             let (slice, refused) = assemble(parts(&entries));
@@ -99,11 +101,14 @@ fn planning_from_a_slice_gives_what_planning_from_the_whole_gives() {
             };
             let plan = netloom_plan::plan(&input, node).unwrap();
             assert!(plan == world.plan(node), "seed {seed}, {node}");
+            let views = plan.networks.values().flat_map(|network| &network.views);
+            peered += views.map(|view| view.peered.len()).sum::<usize>();
             nodes += 1;
             left_out += resources(&world.whole()).len() - entries.len();
         }
     }
     assert!(nodes >= 300 && left_out > nodes, "{nodes} nodes, {left_out} resources left out");
+    assert!(peered > 300, "{peered} views of peered networks");
 }
 
 #[test]
@@ -269,8 +274,9 @@ fn happening(world: &World, seed: u64) -> World {
 fn a_revised_slice_and_a_refreshed_plan_are_what_making_them_again_gives() {
     let (mut revised, mut made_again, mut tables) = (0, 0, 0);
     let size = Size { nodes_max: 5, workloads_max: 12, peers_max: 3, ..Size::default() };
-    for seed in 0..400 {
-        let world = World::of(netloom_testkit::fabric(&yaml(seed, size)));
+    let texts = (0..400).map(|seed| (seed, yaml(seed, size)));
+    for (seed, text) in texts.chain((0..200).map(|seed| (seed, random_networks::yaml(seed)))) {
+        let world = World::of(netloom_testkit::fabric(&text));
         let after = happening(&world, seed);
         for node in world.fabric.nodes.keys() {
             let (held, wanted) = (world.of_node(node), after.of_node(node));

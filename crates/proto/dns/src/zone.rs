@@ -30,6 +30,22 @@ pub struct ZoneInput {
     pub reverse: BTreeMap<IpAddr, String>,
     /// Places where a service is served, by `_SERVICE._PROTOCOL.NAME` (SRV).
     pub services: BTreeMap<String, Vec<ServicePlace>>,
+    /// Other domains that are answered here too. A name that is the zone's own, or that of a domain
+    /// before, is answered as there.
+    pub beside: Vec<Domain>,
+}
+
+/// The names of another domain, whole as well.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Domain {
+    /// The domain; names at and below it are answered here and nowhere else.
+    pub domain: String,
+    /// Addresses by name (A, AAAA).
+    pub addresses: BTreeMap<String, Vec<IpAddr>>,
+    /// The name of an address (PTR).
+    pub reverse: BTreeMap<IpAddr, String>,
+    /// Places where a service is served, by `_SERVICE._PROTOCOL.NAME` (SRV).
+    pub services: BTreeMap<String, Vec<ServicePlace>>,
 }
 
 /// The data of an SRV record (RFC 2782).
@@ -65,11 +81,19 @@ pub enum ZoneError {
 /// The data of one name, by type.
 type Node = BTreeMap<RecordType, Vec<Vec<u8>>>;
 
+/// Addresses by name, names by address, places by service.
+type Names<'a> = (
+    &'a BTreeMap<String, Vec<IpAddr>>,
+    &'a BTreeMap<IpAddr, String>,
+    &'a BTreeMap<String, Vec<ServicePlace>>,
+);
+
 /// A zone in memory, together with the reverse names of its addresses and those zones that every
 /// resolver answers itself (RFC 6303). It does not change: a new one takes its place.
 #[derive(Clone, Debug)]
 pub struct Zone {
     domain: Name,
+    beside: Vec<Name>,
     serial: u32,
     nodes: BTreeMap<Name, Node>,
 }
@@ -78,26 +102,47 @@ impl Zone {
     /// Builds the zone.
     pub fn new(input: &ZoneInput) -> Result<Self, ZoneError> {
         let domain: Name = input.domain.parse()?;
-        let mut zone = Self { domain, serial: input.serial, nodes: BTreeMap::new() };
-        let apex = zone.domain.clone();
-        zone.insert(apex.clone(), RecordType::NS, apex.as_wire().to_vec());
-        zone.insert_addresses(&apex, &input.server);
-        for (name, addresses) in &input.addresses {
-            let name = zone.inside(name)?;
-            zone.insert_addresses(&name, addresses);
-        }
-        for (name, places) in &input.services {
-            let name = zone.inside(name)?;
-            for place in places {
-                zone.insert(name.clone(), RecordType::SRV, service_data(place)?);
-            }
-        }
-        for (address, name) in &input.reverse {
-            let name: Name = name.parse()?;
-            zone.insert(Name::reverse(*address), RecordType::PTR, name.as_wire().to_vec());
+        let (beside, nodes) = (Vec::new(), BTreeMap::new());
+        let mut zone = Self { domain: domain.clone(), beside, serial: input.serial, nodes };
+        let ZoneInput { addresses, reverse, services, .. } = input;
+        zone.insert_domain(&domain, &input.server, (addresses, reverse, services))?;
+        for other in &input.beside {
+            let domain: Name = other.domain.parse()?;
+            let nodes = std::mem::take(&mut zone.nodes);
+            let Domain { addresses, reverse, services, .. } = other;
+            zone.insert_domain(&domain, &input.server, (addresses, reverse, services))?;
+            // What was known before is in the place of what has the same name.
+            zone.nodes.extend(nodes);
+            zone.beside.push(domain);
         }
         zone.insert_addresses(&local::localhost(), &local::LOOPBACK);
         Ok(zone)
+    }
+
+    fn insert_domain(
+        &mut self,
+        domain: &Name,
+        server: &[IpAddr],
+        (addresses, reverse, services): Names<'_>,
+    ) -> Result<(), ZoneError> {
+        self.insert(domain.clone(), RecordType::NS, domain.as_wire().to_vec());
+        self.insert_addresses(domain, server);
+        for (name, addresses) in addresses {
+            self.insert_addresses(&inside(name, domain)?, addresses);
+        }
+        for (name, places) in services {
+            let name = inside(name, domain)?;
+            // A service that is served nowhere exists all the same.
+            self.nodes.entry(name.clone()).or_default();
+            for place in places {
+                self.insert(name.clone(), RecordType::SRV, service_data(place)?);
+            }
+        }
+        for (address, name) in reverse {
+            let name: Name = name.parse()?;
+            self.insert(Name::reverse(*address), RecordType::PTR, name.as_wire().to_vec());
+        }
+        Ok(())
     }
 
     /// The domain.
@@ -136,8 +181,10 @@ impl Zone {
 
     /// The apex of the zone here that a name belongs to.
     fn apex(&self, name: &Name) -> Option<Name> {
-        if name.is_within(&self.domain) {
-            return Some(self.domain.clone());
+        let domains = std::iter::once(&self.domain).chain(&self.beside);
+        let holding = domains.filter(|domain| name.is_within(domain));
+        if let Some(apex) = holding.max_by_key(|domain| domain.as_wire().len()) {
+            return Some(apex.clone());
         }
         // An address that is not private has its own name here, but not its neighbours'.
         local::apex(name).or_else(|| self.nodes.contains_key(name).then(|| name.clone()))
@@ -187,14 +234,6 @@ impl Zone {
         Record::new(apex, RecordType::SOA, ttl_seconds, data)
     }
 
-    fn inside(&self, name: &str) -> Result<Name, ZoneError> {
-        let name: Name = name.parse()?;
-        if name.is_within(&self.domain) {
-            return Ok(name);
-        }
-        Err(ZoneError::Outside { name, domain: self.domain.clone() })
-    }
-
     fn insert_addresses(&mut self, name: &Name, addresses: &[IpAddr]) {
         // A workload that has no address yet exists all the same.
         self.nodes.entry(name.clone()).or_default();
@@ -211,6 +250,14 @@ impl Zone {
             set.push(data);
         }
     }
+}
+
+fn inside(name: &str, domain: &Name) -> Result<Name, ZoneError> {
+    let name: Name = name.parse()?;
+    if name.is_within(domain) {
+        return Ok(name);
+    }
+    Err(ZoneError::Outside { name, domain: domain.clone() })
 }
 
 /// The set of a type; of ANY, the first one (RFC 8482 §4.1).

@@ -20,6 +20,8 @@ const READ_BYTES: usize = 16 * 1024;
 #[derive(Debug)]
 pub(crate) struct Connection {
     stream: TcpStream,
+    /// Which sockets took it in: those of the address that is asked.
+    sockets: usize,
     received: Vec<u8>,
     unsent: Vec<u8>,
     /// Queries that have been forwarded.
@@ -31,11 +33,11 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    pub(crate) fn new(stream: TcpStream, now: Time) -> io::Result<Self> {
+    pub(crate) fn new(stream: TcpStream, sockets: usize, now: Time) -> io::Result<Self> {
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
         let (received, unsent) = (Vec::new(), Vec::new());
-        Ok(Self { stream, received, unsent, pending: 0, active: now, ended: false })
+        Ok(Self { stream, sockets, received, unsent, pending: 0, active: now, ended: false })
     }
 
     pub(crate) fn stream(&self) -> &TcpStream {
@@ -76,15 +78,15 @@ impl Connection {
         Ok(())
     }
 
-    /// The next whole query, while there is room for its answer.
-    pub(crate) fn next_query(&mut self) -> Option<Vec<u8>> {
+    /// The next whole query and who is asked, while there is room for its answer.
+    pub(crate) fn next_query(&mut self) -> Option<(usize, Vec<u8>)> {
         if !self.has_room() {
             return None;
         }
         let end = self.whole()?;
         let query = self.received[2..end].to_vec();
         self.received.drain(..end);
-        Some(query)
+        Some((self.sockets, query))
     }
 
     fn whole(&self) -> Option<usize> {

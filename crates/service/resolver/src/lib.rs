@@ -42,12 +42,10 @@ const RESOLV_CONF: &str = "/etc/resolv.conf";
 #[derive(Clone, Debug)]
 pub struct ResolverConfig {
     /// Addresses to listen on; each has sockets of its own, so that answers leave from the
-    /// address that was asked.
-    pub listen: Vec<IpAddr>,
+    /// address that was asked. With each, what is answered there.
+    pub listen: Vec<(IpAddr, Arc<Zone>)>,
     /// Port to listen on: [`PORT`], or 0 for one of the kernel's choice on each address.
     pub port: u16,
-    /// What is answered here.
-    pub zone: Zone,
     /// Resolvers for everything else; those of the host's `/etc/resolv.conf` if empty.
     pub upstreams: Vec<SocketAddr>,
 }
@@ -94,7 +92,8 @@ pub struct Resolver {
 /// What the driver's thread shares with the owner.
 #[derive(Debug)]
 struct Shared {
-    zone: Mutex<Arc<Zone>>,
+    /// One for each address.
+    zones: Mutex<Arc<[Arc<Zone>]>>,
     upstreams: Mutex<Vec<SocketAddr>>,
     counters: Mutex<ResolverCounters>,
     stopped: AtomicBool,
@@ -115,14 +114,15 @@ impl Resolver {
         config: ResolverConfig,
         inside: impl FnOnce(&mut (dyn FnMut() + Send)) -> Result<(), NamespaceError>,
     ) -> Result<Self, ResolverError> {
+        let (listen, zones): (Vec<IpAddr>, Vec<Arc<Zone>>) = config.listen.into_iter().unzip();
         let mut bound = Ok(Vec::new());
-        inside(&mut || bound = sockets::bind(&config.listen, config.port))?;
+        inside(&mut || bound = sockets::bind(&listen, config.port))?;
         let bound = bound?;
         let addresses: Vec<SocketAddr> = bound.iter().map(|sockets| sockets.address).collect();
         let mut seed = [0; 32];
         process::random(&mut seed).map_err(ResolverError::Resources)?;
         let shared = Arc::new(Shared {
-            zone: Mutex::new(Arc::new(config.zone)),
+            zones: Mutex::new(zones.into()),
             upstreams: Mutex::new(upstreams(config.upstreams, &addresses)),
             counters: Mutex::default(),
             stopped: AtomicBool::new(false),
@@ -141,9 +141,15 @@ impl Resolver {
         &self.addresses
     }
 
-    /// Answers from another zone from the next query on; no query is lost.
-    pub fn set_zone(&self, zone: Zone) {
-        *lock(&self.shared.zone) = Arc::new(zone);
+    /// Answers from other zones from the next query on; no query is lost. What is not said of an
+    /// address that it listens on stays.
+    pub fn set_zones(&self, zones: &[(IpAddr, Arc<Zone>)]) {
+        let mut shared = lock(&self.shared.zones);
+        let next = self.addresses.iter().zip(shared.iter()).map(|(address, old)| {
+            let new = zones.iter().find(|(asked, _)| *asked == address.ip());
+            Arc::clone(new.map_or(old, |(_, zone)| zone))
+        });
+        *shared = next.collect();
         self.shared.waker.wake();
     }
 

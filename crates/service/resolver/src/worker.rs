@@ -39,7 +39,8 @@ pub(crate) struct Worker {
     clients: BTreeMap<ClientId, Client>,
     next: u64,
     counters: ResolverCounters,
-    zone: Arc<Zone>,
+    /// What is answered at each address.
+    zones: Arc<[Arc<Zone>]>,
     buffer: Vec<u8>,
 }
 
@@ -53,7 +54,7 @@ enum Client {
 impl Worker {
     pub(crate) fn new(shared: Arc<Shared>, sockets: Vec<Sockets>, seed: Seed) -> Self {
         let now = clock::monotonic_now();
-        let zone = Arc::clone(&lock(&shared.zone));
+        let zones = Arc::clone(&lock(&shared.zones));
         Self {
             shared,
             sockets,
@@ -63,7 +64,7 @@ impl Worker {
             clients: BTreeMap::new(),
             next: 0,
             counters: ResolverCounters::default(),
-            zone,
+            zones,
             buffer: vec![0; MESSAGE_BYTES_MAX],
         }
     }
@@ -73,7 +74,7 @@ impl Worker {
         while !self.shared.stopped.load(Ordering::Acquire) {
             let all_ready = self.wait();
             // After the wait, so that what was set before a query came is what answers it.
-            self.zone = Arc::clone(&lock(&self.shared.zone));
+            self.zones = Arc::clone(&lock(&self.shared.zones));
             let upstreams = lock(&self.shared.upstreams).clone();
             self.forwarder.set_config(ForwarderConfig { upstreams });
             for ready in all_ready {
@@ -116,7 +117,7 @@ impl Worker {
             };
             self.counters.queries_udp += 1;
             let client = Client::Udp { sockets, source };
-            let handling = handle(&self.zone, &self.buffer[..length], Transport::Udp);
+            let handling = handle(&self.zones[sockets], &self.buffer[..length], Transport::Udp);
             self.handle_query(now, client, handling);
         }
     }

@@ -3,7 +3,7 @@
 use super::change::Change;
 use super::{End, Flow, Owner, Step, StepKind};
 use crate::input::PlanInput;
-use crate::{names, peers};
+use crate::peers;
 use netloom_model::fabric::{Name, StockPeer};
 use netloom_model::span::Span;
 use netloom_policy::Direction;
@@ -51,7 +51,7 @@ impl<'a> Walk<'a> {
         {
             return;
         }
-        self.name(to.as_ref());
+        self.name(from.as_ref(), to.as_ref());
         if self.is_own(self.source, self.to) {
             let address = self.to.address;
             let finding =
@@ -141,22 +141,6 @@ impl<'a> Walk<'a> {
 
     pub(super) fn stopped(&self) -> bool {
         self.steps.last().is_some_and(|step| !step.passes)
-    }
-
-    fn name(&mut self, to: Option<&Place<'a>>) {
-        let address = self.to.address;
-        let finding = match (self.to.owner, to.and_then(|place| place.network)) {
-            (Owner::Workload(name), Some(network)) => {
-                let domain = &self.input.fabric.networks[network].domain;
-                let whole = names::workload_name(name, domain);
-                let behind = !self.input.addresses(name).contains(&address);
-                let is = if behind { "leads to" } else { "is" };
-                format!("{whole} {is} {address}")
-            }
-            (Owner::Node(name), _) => format!("node {name} is {address}"),
-            (Owner::Workload(_) | Owner::Outside, _) => format!("{address}, outside the fabric"),
-        };
-        self.pass(StepKind::Name, finding, to.map(|place| place.span));
     }
 
     // === inside ===

@@ -76,6 +76,7 @@ impl<'a> Topology<'a> {
             exits: peers::exits(self.input, self.node, network),
             resolver_addresses: service_addresses.iter().map(|(_, dns)| *dns).collect(),
             names: names::names(self.input, network),
+            views: names::views(self.input, self.node, network),
             policy,
         }
     }

@@ -202,3 +202,90 @@ fn names_outside_the_domain_make_no_zone() {
         "web.b.internal is not below the domain a.internal; only names of the network are answered"
     );
 }
+
+/// A zone with two peered domains beside its own: one of them within its own, the other with names that
+/// it has too.
+fn zone_with_others() -> Zone {
+    let address = |text: &str| text.parse::<IpAddr>().unwrap();
+    let named = |names: &[(&str, &str)]| -> BTreeMap<String, Vec<IpAddr>> {
+        names.iter().map(|(name, at)| ((*name).to_owned(), vec![address(at)])).collect()
+    };
+    let place = |target: &str| {
+        vec![ServicePlace { priority: 0, weight: 1, port: 80, target: target.into() }]
+    };
+    Zone::new(&ZoneInput {
+        domain: "corp.internal".into(),
+        serial: 7,
+        server: vec![address("10.0.0.2")],
+        addresses: named(&[("web.corp.internal", "10.0.1.1"), ("a.db.corp.internal", "10.0.1.2")]),
+        reverse: [(address("10.9.0.1"), "web.corp.internal".into())].into(),
+        beside: vec![
+            Domain {
+                domain: "db.corp.internal".into(),
+                addresses: named(&[
+                    ("a.db.corp.internal", "10.8.0.1"),
+                    ("b.db.corp.internal", "10.8.0.2"),
+                ]),
+                reverse: [(address("10.9.0.1"), "b.db.corp.internal".into())].into(),
+                services: [("_sql._tcp.svc.db.corp.internal".into(), place("b.db.corp.internal"))]
+                    .into(),
+            },
+            Domain {
+                domain: "corp.internal".into(),
+                addresses: named(&[
+                    ("web.corp.internal", "10.9.0.1"),
+                    ("job.corp.internal", "10.9.0.2"),
+                ]),
+                ..Domain::default()
+            },
+            Domain {
+                domain: "corp.internal".into(),
+                addresses: named(&[("job.corp.internal", "10.7.0.2")]),
+                services: [("_none._tcp.svc.corp.internal".into(), Vec::new())].into(),
+                ..Domain::default()
+            },
+        ],
+        ..ZoneInput::default()
+    })
+    .unwrap()
+}
+
+#[test]
+fn names_of_other_domains_are_answered_and_ones_own_come_first() {
+    let zone = zone_with_others();
+    let ask = |name: &str, record_type: RecordType| {
+        let bytes = query(name, record_type).to_bytes(65_535);
+        match handle(&zone, &bytes, Transport::Udp) {
+            Handling::Reply(reply) => Some(Message::parse(&reply.bytes).unwrap()),
+            Handling::Forward(_) => None,
+            Handling::Drop(reason) => panic!("{reason:?}"),
+        }
+    };
+    for (name, record_type, expected) in [
+        ("web.corp.internal", RecordType::A, "10.0.1.1"),
+        ("a.db.corp.internal", RecordType::A, "10.0.1.2"),
+        ("b.db.corp.internal", RecordType::A, "10.8.0.2"),
+        ("job.corp.internal", RecordType::A, "10.9.0.2"),
+        ("_sql._tcp.svc.db.corp.internal", RecordType::SRV, "0 1 80 b.db.corp.internal"),
+        ("1.0.9.10.in-addr.arpa", RecordType::PTR, "web.corp.internal"),
+        // The server of what is answered here is this one, whatever the domain.
+        ("db.corp.internal", RecordType::NS, "db.corp.internal"),
+        ("db.corp.internal", RecordType::A, "10.0.0.2"),
+    ] {
+        let reply = ask(name, record_type).unwrap();
+        assert_eq!(data(&reply.answers), [expected], "{name}");
+        assert!(reply.header.authoritative, "{name}");
+    }
+    for (name, rcode, apex) in [
+        ("c.db.corp.internal", Rcode::NXDOMAIN, "db.corp.internal"),
+        ("c.corp.internal", Rcode::NXDOMAIN, "corp.internal"),
+        ("_none._tcp.svc.corp.internal", Rcode::NOERROR, "corp.internal"),
+    ] {
+        let reply = ask(name, RecordType::A).unwrap();
+        assert_eq!((reply.header.rcode, reply.answers.len()), (rcode, 0), "{name}");
+        assert_eq!(reply.authorities[0].name.to_string(), apex, "{name}");
+    }
+    let targets = ask("_sql._tcp.svc.db.corp.internal", RecordType::SRV).unwrap().additionals;
+    assert_eq!(data(&targets), ["10.8.0.2"]);
+    assert!(ask("web.other.internal", RecordType::A).is_none());
+}

@@ -14,7 +14,7 @@ impl Worker {
             Err(error) if is_passing(&error) => return,
             Err(_) => return thread::sleep(ERROR_PAUSE),
         };
-        let Ok(connection) = Connection::new(stream, now) else { return };
+        let Ok(connection) = Connection::new(stream, sockets, now) else { return };
         if self.connections.len() >= CONNECTIONS_MAX {
             let idle = self.connections.iter().min_by_key(|(_, connection)| connection.active);
             if let Some(number) = idle.map(|(number, _)| *number) {
@@ -38,9 +38,11 @@ impl Worker {
 
     /// Handles the queries that a connection has brought in whole.
     pub(super) fn serve(&mut self, now: Time, number: u64) {
-        while let Some(query) = self.connections.get_mut(&number).and_then(Connection::next_query) {
+        while let Some((sockets, query)) =
+            self.connections.get_mut(&number).and_then(Connection::next_query)
+        {
             self.counters.queries_tcp += 1;
-            let handling = handle(&self.zone, &query, Transport::Tcp);
+            let handling = handle(&self.zones[sockets], &query, Transport::Tcp);
             self.handle_query(now, Client::Tcp { connection: number }, handling);
         }
         if self.connections.get(&number).is_some_and(Connection::is_finished) {

@@ -10,21 +10,21 @@ use netloom_plan::names::{Names, ServicePlace};
 use netloom_resolver::{Dropped, Resolver, ResolverConfig, ResolverError, zone_of};
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-fn zone(address: [u8; 4]) -> Zone {
+fn zone(address: [u8; 4]) -> Arc<Zone> {
     let mut input = ZoneInput { domain: "app.internal".into(), ..ZoneInput::default() };
     input.addresses.insert("web-1.app.internal".into(), vec![address.into()]);
     let many = (0..200).map(|host| IpAddr::from([10, 0, 2, host])).collect();
     input.addresses.insert("many.app.internal".into(), many);
-    Zone::new(&input).unwrap()
+    Arc::new(Zone::new(&input).unwrap())
 }
 
 fn start(upstreams: Vec<SocketAddr>) -> (Resolver, SocketAddr) {
     let config = ResolverConfig {
-        listen: vec![Ipv4Addr::LOCALHOST.into()],
+        listen: vec![(Ipv4Addr::LOCALHOST.into(), zone([10, 0, 1, 10]))],
         port: 0,
-        zone: zone([10, 0, 1, 10]),
         upstreams,
     };
     let resolver = Resolver::start(config, |open| {
@@ -56,10 +56,10 @@ fn names_of_the_network_are_answered_over_both_transports() {
 #[test]
 fn answers_leave_from_the_address_that_was_asked_over_both_families() {
     let listen = [Ipv4Addr::new(127, 0, 0, 1), Ipv4Addr::new(127, 0, 0, 2)].map(IpAddr::V4);
+    let listen = listen.into_iter().chain([Ipv6Addr::LOCALHOST.into()]);
     let config = ResolverConfig {
-        listen: listen.into_iter().chain([Ipv6Addr::LOCALHOST.into()]).collect(),
+        listen: listen.map(|address| (address, zone([10, 0, 1, 10]))).collect(),
         port: 0,
-        zone: zone([10, 0, 1, 10]),
         upstreams: Vec::new(),
     };
     let resolver = Resolver::start(config, |open| {
@@ -155,13 +155,37 @@ fn the_zone_is_swapped_while_queries_go_on() {
     });
     for change in 0..100u8 {
         std::thread::sleep(Duration::from_millis(1));
-        resolver.set_zone(zone([10, 0, 9, change]));
+        resolver.set_zones(&[(address.ip(), zone([10, 0, 9, change]))]);
     }
     // A query that is not answered would have ended the thread by its timeout.
     let seen = asking.join().unwrap();
     assert!(seen.iter().all(|address| address.starts_with("10.0.")));
     let last = ask_udp(address, &question("web-1.app.internal", RecordType::A));
     assert_eq!(data(&last), ["10.0.9.99"]);
+    resolver.stop();
+}
+
+#[test]
+fn each_address_answers_from_its_own_zone() {
+    let [one, two] = [Ipv4Addr::new(127, 0, 0, 1), Ipv4Addr::new(127, 0, 0, 2)].map(IpAddr::V4);
+    let config = ResolverConfig {
+        listen: vec![(one, zone([10, 0, 1, 1])), (two, zone([10, 0, 1, 2]))],
+        port: 0,
+        upstreams: Vec::new(),
+    };
+    let resolver = Resolver::start(config, |open| {
+        open();
+        Ok(())
+    })
+    .unwrap();
+    let web = question("web-1.app.internal", RecordType::A);
+    let answers = |resolver: &Resolver| -> Vec<String> {
+        let ask = |address: &SocketAddr| [ask_udp(*address, &web), ask_tcp(*address, &web)];
+        resolver.addresses().iter().flat_map(ask).flat_map(|reply| data(&reply)).collect()
+    };
+    assert_eq!(answers(&resolver), ["10.0.1.1", "10.0.1.1", "10.0.1.2", "10.0.1.2"]);
+    resolver.set_zones(&[(two, zone([10, 0, 1, 3]))]);
+    assert_eq!(answers(&resolver), ["10.0.1.1", "10.0.1.1", "10.0.1.3", "10.0.1.3"]);
     resolver.stop();
 }
 
@@ -186,9 +210,8 @@ fn hostile_bytes_are_counted_and_dropped() {
 fn a_taken_port_is_an_error_with_its_remedy_and_stopping_frees_it() {
     let (resolver, address) = start(Vec::new());
     let config = ResolverConfig {
-        listen: vec![address.ip()],
+        listen: vec![(address.ip(), zone([10, 0, 1, 1]))],
         port: address.port(),
-        zone: zone([10, 0, 1, 1]),
         upstreams: Vec::new(),
     };
     let open = |open: &mut (dyn FnMut() + Send)| {
@@ -212,6 +235,8 @@ fn what_the_planner_knows_becomes_a_zone() {
     let target = "web-1.app.internal".into();
     let place = ServicePlace { priority: 0, weight: 1, port: 80, target };
     names.services.insert("_web._tcp.svc.app.internal".into(), vec![place]);
-    let zone = zone_of(&names, 1, &[[10, 0, 0, 2].into()]).unwrap();
+    let mut peered = Names { domain: "ops.internal".into(), ..Names::default() };
+    peered.addresses.insert("cron-1.ops.internal".into(), vec![[10, 7, 1, 10].into()]);
+    let zone = zone_of(&names, &[peered], 1, &[[10, 0, 0, 2].into()]).unwrap();
     assert_eq!(zone.domain().to_string(), "app.internal");
 }
