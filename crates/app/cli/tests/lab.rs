@@ -270,6 +270,60 @@ fn names_of_peered_networks_resolve_and_others_do_not() {
     home.succeed(&["lab", "down"]);
 }
 
+const OUTSIDE: &str = "
+version: 1
+fabric: outside
+regions: { here: {} }
+networks: { net: { cidr: [10.1.0.0/16, \"fd00:1::/48\"] } }
+internet_gateways:
+  both: { network: net, nodes: [edge] }
+  out: { network: net, nodes: [one], egress_only: true }
+nat_gateways: { nat: { network: net, nodes: [edge] } }
+route_tables:
+  out:
+    network: net
+    routes:
+      - { to: \"::/0\", via: { internet_gateway: out } }
+      - { to: 0.0.0.0/0, via: { nat_gateway: nat } }
+subnets:
+  open: { network: net, cidr: [10.1.1.0/24, \"fd00:1:0:1::/64\"], public: true }
+  quiet: { network: net, cidr: [10.1.2.0/24, \"fd00:1:0:2::/64\"], route_table: out }
+nodes: { edge: { region: here }, one: { region: here } }
+security_groups:
+  shop: { ingress: [{ protocol: tcp, ports: 80, from: all }], egress: [{ to: all }] }
+  all: { ingress: [{ from: all }], egress: [{ to: all }] }
+workloads:
+  shop: { node: one, subnet: open, security_groups: [shop], publish: [{ port: 8080, to: 80 }], attach: { serve: { tcp: [80, 81] } } }
+  quiet: { node: one, subnet: quiet, security_groups: [all], attach: { serve: { tcp: 80 } } }
+tests:
+  - { from: shop, to: internet, ports: [443/tcp, icmp], expect: allow }
+  - { from: quiet, to: internet, ports: [443/tcp, icmp], expect: allow }
+  - { from: internet, to: shop, port: 80/tcp, expect: allow }
+  - { from: internet, to: shop, ports: [81/tcp, icmp], expect: deny }
+  - { from: internet, to: quiet, ports: [80/tcp, icmp], expect: deny }
+";
+
+#[test]
+fn both_families_leave_by_gateways_and_only_what_is_open_is_called_from_outside() {
+    let home = Home::new();
+    if !labs_work(&home) {
+        return;
+    }
+    let text = home.succeed(&["lab", "up", &home.write("outside.yaml", OUTSIDE)]);
+    assert!(text.contains("9 of 9 tests hold"), "{text}");
+    // Over IPv6 by itself, so that no IPv4 hides that it does not pass.
+    let inside = |workload: &str, arguments: &[&str]| {
+        home.run(&[&["lab", "exec", workload, "--", NETLOOM], arguments].concat())
+    };
+    for workload in ["shop", "quiet"] {
+        assert!(inside(workload, &["ping", "2001:db8::1", "--count", "1"]).status.success());
+    }
+    let shop = "[fd00:1:0:1::4]:80";
+    assert!(inside("internet", &["connect", shop]).status.success());
+    home.succeed(&["lab", "down"]);
+    assert_eq!(home.leftovers(), Vec::<PathBuf>::new());
+}
+
 #[test]
 fn an_apply_changes_only_what_changed_and_ends_what_is_forbidden_now() {
     let home = Home::new();

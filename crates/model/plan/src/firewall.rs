@@ -175,6 +175,16 @@ fn source_check(tunnel: &str, border: &Border) -> Chain {
         }));
     }
     rules.extend(elsewhere.map(|link| Program::new().incoming(link).accept()));
+    if let Some(uplink) = &border.uplink
+        && let Some(link) = &uplink.by_stack
+    {
+        rules.push(Program::new().incoming(link).own_source(true).accept());
+        rules.extend(uplink.inside.iter().map(|prefix| {
+            let forged = Program::new().incoming(link).in_prefix(true, *prefix);
+            forged.count_and_drop(drop_reason::SPOOFED_SOURCE)
+        }));
+        rules.push(Program::new().incoming(link).ipv6().accept());
+    }
     // Who forwards sends from what is behind it, too.
     rules.extend(
         border
@@ -200,6 +210,9 @@ fn input(border: &Border) -> Chain {
         peerings
             .map(|link| Program::new().incoming(link).count_and_drop(drop_reason::INPUT_DENIED)),
     );
+    let by_stack = border.uplink.iter().filter_map(|uplink| uplink.by_stack.as_ref());
+    let forwarded = by_stack.map(|link| border::not_from_stack(link));
+    rules.extend(forwarded.map(|program| program.count_and_drop(drop_reason::INPUT_DENIED)));
     rules.extend([
         Program::new().protocol(17).destination_port(53).accept(),
         Program::new().protocol(6).destination_port(53).accept(),

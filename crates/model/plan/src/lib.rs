@@ -16,6 +16,7 @@ pub mod input;
 pub mod membership;
 pub mod names;
 pub mod naming;
+pub mod outer_v6;
 pub mod peers;
 pub mod port_audit;
 pub mod promises;

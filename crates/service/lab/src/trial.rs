@@ -1,13 +1,15 @@
 //! The fabric's promises tried on real packets: probes are run inside the namespaces, in parallel.
 
 use crate::protocol::{Report, TestReport};
+use crate::underlay::INTERNET_ADDRESS;
 use netloom_model::Fabric;
-use netloom_model::fabric::{Attach, Expectation, Party, PolicyTest, Protocol};
+use netloom_model::fabric::{Attach, Expectation, NextHop, Party, PolicyTest, Protocol, Published};
 use netloom_plan::input::PlanInput;
 use netloom_plan::reach::{self, Answer, Flow};
+use netloom_plan::ways;
 use netloom_sys::namespace::{NamespaceHandle, SpawnOptions, spawn_in};
 use serde_json::Value;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -39,6 +41,22 @@ fn nobody_serves(fabric: &Fabric, party: &Party) -> bool {
         Party::Node(_) => false,
         Party::Internet | Party::Address(_) => true,
     }
+}
+
+/// Where somebody outside calls a port that a workload publishes: at the node of its gateway.
+fn published_at(input: &PlanInput<'_>, test: &PolicyTest, to: IpAddr) -> Option<SocketAddr> {
+    let (Party::Internet, Party::Workload(name)) = (&test.from, &test.to) else { return None };
+    let fabric = input.fabric;
+    let workload = fabric.workloads.get(name).filter(|_| to.is_ipv4())?;
+    let mut published = workload.publish.iter();
+    let is_asked = |one: &&Published| one.protocol == test.protocol && Some(one.to) == test.port;
+    let port = published.find(is_asked)?.port;
+    let ways = ways::of_subnet(fabric, fabric.subnets.get(&workload.subnet)?);
+    let NextHop::Gateway(gateway) = &ways::longest(&ways, INTERNET_ADDRESS.into())?.via else {
+        return None;
+    };
+    let node = fabric.gateways.get(gateway)?.nodes.first()?;
+    Some(SocketAddr::new(input.directory.nodes.get(node)?.endpoint?.ip(), port))
 }
 
 /// Runs probes by the executable.
@@ -97,9 +115,7 @@ impl Prober {
         let seen = std::thread::scope(|scope| {
             let runs: Vec<_> = answers
                 .iter()
-                .map(|answer| {
-                    scope.spawn(|| self.probe(test, input.fabric, answer.destination, report))
-                })
+                .map(|answer| scope.spawn(|| self.probe(test, input, answer.destination, report)))
                 .collect();
             runs.into_iter().filter_map(|run| run.join().ok()).collect::<Vec<Seen>>()
         });
@@ -121,14 +137,15 @@ impl Prober {
         }
     }
 
-    fn probe(&self, test: &PolicyTest, fabric: &Fabric, to: IpAddr, report: &Report) -> Seen {
+    fn probe(&self, test: &PolicyTest, input: &PlanInput<'_>, to: IpAddr, report: &Report) -> Seen {
         let Some(namespace) = self.namespace_of(&test.from, report) else {
             let detail = "the sender has no namespace here".to_owned();
             return Seen { tried: false, arrived: false, has_refused: false, detail };
         };
-        let target = match test.port {
-            Some(port) => std::net::SocketAddr::new(to, port).to_string(),
-            None => to.to_string(),
+        let target = match (published_at(input, test, to), test.port) {
+            (Some(place), _) => place.to_string(),
+            (None, Some(port)) => SocketAddr::new(to, port).to_string(),
+            (None, None) => to.to_string(),
         };
         let mut arguments: Vec<String> = match test.protocol {
             Protocol::Icmp | Protocol::All => {
@@ -139,7 +156,7 @@ impl Prober {
         };
         arguments.extend(["--timeout".into(), PROBE_TIMEOUT.into()]);
         let seen = self.run(&Probe { namespace, resolv_conf: None, arguments });
-        let arrived = seen.arrived || seen.has_refused && nobody_serves(fabric, &test.to);
+        let arrived = seen.arrived || seen.has_refused && nobody_serves(input.fabric, &test.to);
         Seen { arrived, ..seen }
     }
 

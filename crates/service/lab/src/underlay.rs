@@ -6,9 +6,12 @@
 //!                           (translates addresses, lets nobody in)
 //! ```
 //! Addresses of the ground are from 198.18.0.0/15, which is kept for tests (RFC 2544), 4,096 for
-//! each region; a region behind a translator has private ones inside.
+//! each region; a region behind a translator has private ones inside. IPv6 is nowhere translated.
 
+mod ipv6;
 mod parts;
+
+pub use ipv6::INTERNET_ADDRESS_V6;
 
 use ipnet::{IpNet, Ipv4Net};
 use netloom_model::Fabric;
@@ -152,6 +155,7 @@ pub fn plan(fabric: &Fabric, before: &Numbers) -> Result<Underlay, UnderlayError
         }
     }
     underlay.numbers = numbers;
+    ipv6::add(&mut underlay, fabric);
     Ok(underlay)
 }
 

@@ -3,7 +3,7 @@
 use crate::Tally;
 use crate::flow::{Trial, flow_of};
 use crate::world::World;
-use netloom_lab::underlay::INTERNET_ADDRESS;
+use netloom_lab::underlay::{INTERNET_ADDRESS, INTERNET_ADDRESS_V6};
 use netloom_model::Fabric;
 use netloom_model::fabric::Party;
 use netloom_plan::input::PlanInput;
@@ -47,7 +47,9 @@ pub fn check(
         }
         // What leaves by a gateway for a local network elsewhere is nobody's out there.
         let is_somewhere = match trial.receiver {
-            Party::Address(address) => address == IpAddr::from(INTERNET_ADDRESS),
+            Party::Address(address) => {
+                address == IpAddr::from(INTERNET_ADDRESS) || address == INTERNET_ADDRESS_V6
+            }
             _ => true,
         };
         if !tried && is_altered && is_somewhere && seed.is_multiple_of(WORLDS_EACH) {

@@ -3,6 +3,7 @@
 mod packet;
 
 use crate::world::World;
+use netloom_lab::underlay::{INTERNET_ADDRESS, INTERNET_ADDRESS_V6};
 use netloom_model::fabric::{Name, Party, Protocol};
 use netloom_plan::reach::{self, Flow, StepKind};
 use netloom_testkit::random_fabric::Dice;
@@ -200,6 +201,11 @@ pub fn flow_of(trial: &Trial) -> Flow {
 
 /// Asks the engine.
 fn judge(world: &World, trial: &mut Trial) -> Option<()> {
+    if trial.spoofed && matches!(trial.sender, Party::Address(_)) {
+        // Who is outside is nobody inside.
+        (trial.expected, trial.answer_expected) = (false, false);
+        return Some(());
+    }
     let flow = flow_of(trial);
     let answer = world.with_input(|input| match &trial.sender {
         Party::Workload(sender) if trial.spoofed => {
@@ -213,7 +219,8 @@ fn judge(world: &World, trial: &mut Trial) -> Option<()> {
     // What leaves by a gateway for a local network elsewhere is nobody's out there.
     let leaves = matches!(trial.receiver, Party::Address(_))
         && answer.steps.iter().any(|step| step.kind == StepKind::Gateway);
-    if leaves && trial.destination != IpAddr::from(netloom_lab::underlay::INTERNET_ADDRESS) {
+    let internet = [IpAddr::from(INTERNET_ADDRESS), INTERNET_ADDRESS_V6.into()];
+    if leaves && !internet.contains(&trial.destination) {
         return None;
     }
     let obstacle = answer.obstacle().map(|step| step.kind);

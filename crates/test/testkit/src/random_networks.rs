@@ -109,6 +109,10 @@ impl Maker {
         for n in 0..NETWORKS {
             let node = self.dice.below(2);
             self.line(&format!("  igw{n}: {{ network: net{n}, nodes: [node{node}] }}"));
+            let node = self.dice.below(NODES);
+            self.line(&format!(
+                "  out{n}: {{ network: net{n}, nodes: [node{node}], egress_only: true }}"
+            ));
         }
     }
 
@@ -138,6 +142,12 @@ impl Maker {
                 )),
                 2 => self.line("      - { to: 0.0.0.0/0, via: blackhole }"),
                 _ => {}
+            }
+            if self.dice.one_in(2) {
+                let gateway = *self.dice.pick(&["igw", "out"]);
+                self.line(&format!(
+                    "      - {{ to: \"::/0\", via: {{ internet_gateway: {gateway}{n} }} }}"
+                ));
             }
         }
     }

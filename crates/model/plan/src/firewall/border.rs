@@ -27,6 +27,9 @@ pub struct Border {
 pub struct Uplink {
     /// Its name.
     pub link: String,
+    /// The link of the node's own stack as one that is in the network, by which IPv6 comes in where it
+    /// is: that stack has one way to the network's prefixes, for itself and for what it forwards.
+    pub by_stack: Option<String>,
     /// Prefixes inside, which nothing from outside can come from.
     pub inside: Vec<IpNet>,
     /// Prefixes to which IPv6 connections may begin outside.
@@ -242,9 +245,19 @@ pub(super) fn uplink_rules(
     }
     for prefix in &uplink.takes_v6 {
         let_in(incoming().in_prefix(false, *prefix));
+        if let Some(link) = &uplink.by_stack {
+            let_in(not_from_stack(link).in_prefix(false, *prefix));
+        }
     }
     rules.push(incoming().count_and_drop(drop_reason::FROM_OUTSIDE));
+    let forwarded = uplink.by_stack.iter().map(|link| not_from_stack(link));
+    rules.extend(forwarded.map(|program| program.count_and_drop(drop_reason::FROM_OUTSIDE)));
     rules
+}
+
+/// What comes by the link of the node's own stack and is not that stack's: it forwards it from outside.
+pub(super) fn not_from_stack(link: &str) -> Program {
+    Program::new().incoming(link).foreign_source(true)
 }
 
 /// Translation at the link to the node's own stack.

@@ -73,6 +73,10 @@ fn guard(table: &mut Table, stack: &OwnStack) {
         rules.push(through("lo"));
         for ipv6 in [false, true] {
             rules.push(Program::new().own_address(sent, ipv6).count_and_drop(reason));
+            if !sent {
+                // Nor does anybody else speak with them: a gateway's stack would forward it as its own.
+                rules.push(Program::new().own_address(true, ipv6).count_and_drop(reason));
+            }
         }
         let base = BaseChain { kind: ChainKind::Filter, hook, priority, accept: true };
         Chain { base: Some(base), rules }

@@ -1,5 +1,6 @@
 //! A builder of nf_tables rules: each step appends expressions; an end step makes the rule.
 
+mod sources;
 mod translate;
 
 use netloom_policy::Direction;
@@ -132,6 +133,10 @@ impl Program {
         self.family(false)
     }
 
+    pub(super) fn ipv6(self) -> Self {
+        self.family(true)
+    }
+
     fn family(self, ipv6: bool) -> Self {
         self.meta(MetaKey::NfProtocol, KEY).is(vec![if ipv6 { IPV6 } else { IPV4 }])
     }
@@ -160,45 +165,6 @@ impl Program {
 
     pub(super) fn invalid(self) -> Self {
         self.state(ct_state::INVALID)
-    }
-
-    /// The packet's link may send from its source address.
-    pub(super) fn own_source(self, ipv6: bool) -> Self {
-        let address = Register(KEY.0 + 4);
-        self.family(ipv6).meta(MetaKey::IncomingName, KEY).address(true, ipv6, address).with(
-            Expression::Lookup {
-                set: format!("sources{}", digit(ipv6)),
-                register: KEY,
-                inverted: false,
-            },
-        )
-    }
-
-    /// The packet's source (or destination) is an address that the node's own stack has.
-    pub(super) fn own_address(self, source: bool, ipv6: bool) -> Self {
-        self.family(ipv6).address(source, ipv6, KEY).with(Expression::Lookup {
-            set: format!("own{}", digit(ipv6)),
-            register: KEY,
-            inverted: false,
-        })
-    }
-
-    /// The packet's source (or destination) is in a subnet with an ACL; or is in none.
-    pub(super) fn acl_subnet_address(self, source: bool, ipv6: bool, inverted: bool) -> Self {
-        self.family(ipv6).address(source, ipv6, KEY).with(Expression::Lookup {
-            set: format!("acl-subnets{}", digit(ipv6)),
-            register: KEY,
-            inverted,
-        })
-    }
-
-    /// The packet's source (or destination) is a local stock peer's, or behind one; or is neither.
-    pub(super) fn stock_address(self, source: bool, ipv6: bool, inverted: bool) -> Self {
-        self.family(ipv6).address(source, ipv6, KEY).with(Expression::Lookup {
-            set: format!("stock{}", digit(ipv6)),
-            register: KEY,
-            inverted,
-        })
     }
 
     /// A TCP segment that does not begin a connection: SYN alone of FIN, SYN, RST and ACK does.

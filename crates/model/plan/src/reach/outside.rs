@@ -3,8 +3,8 @@
 use super::beyond::origin;
 use super::steps::{Place, Walk};
 use super::{Owner, StepKind};
-use crate::peers;
 use crate::ways::{self, Way};
+use crate::{outer_v6, peers};
 use netloom_model::fabric::{Gateway, GatewayKind, Name, NextHop, Protocol};
 use netloom_policy::Direction;
 use std::net::IpAddr;
@@ -104,6 +104,27 @@ impl<'a> Walk<'a> {
             let finding = format!("it leaves at node `{node}`, {how}");
             walk.pass(StepKind::Gateway, finding, Some(&gateway.span));
         });
+        self.unless_stopped(|walk| walk.comes_back(node, &gateway.network, StepKind::Answer));
+    }
+
+    /// Whether what is for the fabric's end comes to its network, where a gateway's node has it from outside:
+    /// IPv6 is not translated, and of equal prefixes only one can have it.
+    fn comes_back(&mut self, node: &Name, network: &Name, kind: StepKind) {
+        let inside = if kind == StepKind::Answer { self.source } else { self.to };
+        if inside.address.is_ipv4() {
+            return;
+        }
+        let owner = outer_v6::owner(self.input, node, inside.address);
+        if let Some(other) = owner.filter(|other| *other != network) {
+            let address = inside.address;
+            let finding = format!(
+                "from outside, {address} is in `{other}`, which has the prefix at `{node}` too"
+            );
+            let remedy =
+                "give one of the networks another IPv6 prefix, or a gateway on another node";
+            let span = self.input.fabric.networks[network].span.clone();
+            self.stop(kind, finding, Some(&span), remedy);
+        }
     }
 
     /// Whether an address is in a network's prefixes or is a node's.
@@ -139,7 +160,8 @@ impl<'a> Walk<'a> {
         let finding = format!("it comes in by the internet gateway `{name}`");
         self.pass(StepKind::Gateway, finding, Some(&gateway.span));
         if let Some(node) = gateway.nodes.first() {
-            self.tunnel_from(node, to, network);
+            self.comes_back(node, network, StepKind::Gateway);
+            self.unless_stopped(|walk| walk.tunnel_from(node, to, network));
         }
         self.unless_stopped(|walk| walk.acl(to, Direction::Ingress));
         self.unless_stopped(|walk| walk.policy(to, network, Direction::Ingress));

@@ -4,6 +4,7 @@ use super::network::node_prefix;
 use crate::firewall::{Border, CompiledPolicy, Local, Policies, SubnetAcl, Uplink};
 use crate::input::PlanInput;
 use crate::naming::{HOST_LINK, TUNNEL, UPLINK, identity_hint, link_name, peering_link};
+use crate::outer_v6;
 use crate::ways::{Way, Ways};
 use ipnet::IpNet;
 use netloom_model::Span;
@@ -148,7 +149,10 @@ fn uplink_of(input: &PlanInput<'_>, node: &str, network: &str) -> Uplink {
         })
     });
     let published = published.collect();
-    Uplink { link: UPLINK.to_owned(), inside, takes_v6, published }
+    let by_stack =
+        input.stack_networks_of(node).contains(network) && outer_v6::passes(input, node, network);
+    let by_stack = by_stack.then(|| HOST_LINK.to_owned());
+    Uplink { link: UPLINK.to_owned(), by_stack, inside, takes_v6, published }
 }
 
 /// The addresses behind a stock peer that are nobody else's: as for the tunnel, the longest prefix

@@ -9,10 +9,11 @@ use super::routing::{in_tunnel, rule, table_number, transit};
 use super::{Topology, border_of, routing};
 use crate::firewall::Door;
 use crate::naming::{UPLINK, link_name, peering_link};
+use crate::outer_v6;
 use crate::ways::{self, Way, Ways};
 use ipnet::IpNet;
 use netloom_base::hash::fnv1a;
-use netloom_model::fabric::{Advertised, GatewayKind, Name, NextHop, Subnet};
+use netloom_model::fabric::{Advertised, Name, NextHop, Subnet};
 use netloom_state::Namespace;
 use netloom_state::host::{Address, Neighbour, Route, RouteKind};
 use std::collections::{BTreeMap, BTreeSet};
@@ -220,31 +221,28 @@ impl<'a> Topology<'a> {
         self.uplink_v6(network);
     }
 
-    /// IPv6 passes as it is: the node's own stack has the way back to the network's prefixes.
+    /// IPv6 passes as it is: the node's own stack has the way back to the network's prefixes. Where it is
+    /// in the network itself, it has that way already.
     fn uplink_v6(&mut self, network: &'a Name) {
-        let fabric = self.input.fabric;
-        let passes = fabric.gateways_of(network).any(|(_, gateway)| {
-            gateway.kind != GatewayKind::Nat && gateway.nodes.iter().any(|node| node == self.node)
-        });
-        let has_stack = self.input.stack_networks_of(self.node).contains(network);
-        if !passes || has_stack {
+        if !outer_v6::passes(self.input, self.node, network) {
             return;
         }
         let link = uplink_name(self.input.fabric_id, network);
         let inner_mac = link_mac(UPLINK, &network_namespace(network));
-        let cidrs = fabric.networks[network].cidrs.iter();
+        let prefixes = outer_v6::prefixes(self.input, self.node, network);
         let state = self.in_namespace(&Namespace::Host);
-        for cidr in cidrs.filter(|cidr| cidr.addr().is_ipv6()) {
+        state.sysctls.insert("net/ipv6/conf/all/forwarding".to_owned(), "1".to_owned());
+        for destination in prefixes {
             let kind = RouteKind::Unicast {
                 link: link.clone(),
                 gateway: Some(GATEWAY_V6.into()),
                 source: None,
             };
             let (table, metric) = (routing::MAIN, METRIC_WAY);
-            state.routes.insert(Route { table, destination: *cidr, metric, kind });
+            state.routes.insert(Route { table, destination, metric, kind });
+            let (link, address) = (link.clone(), GATEWAY_V6.into());
+            state.neighbours.insert(Neighbour { link, address, mac: inner_mac });
         }
-        state.neighbours.insert(Neighbour { link, address: GATEWAY_V6.into(), mac: inner_mac });
-        state.sysctls.insert("net/ipv6/conf/all/forwarding".to_owned(), "1".to_owned());
     }
 
     /// What leaves a network at this node, if anything does.

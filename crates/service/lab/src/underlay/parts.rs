@@ -8,11 +8,14 @@ use netloom_state::nft::{
     Register, Rule, Table, Verdict, ct_state,
 };
 use netloom_state::{HostState, LinkEnd, Namespace};
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The next hop over a veth pair: never an address of anybody, only a fixed neighbour.
 const NEXT_HOP: Ipv4Addr = Ipv4Addr::new(169, 254, 0, 1);
+const NEXT_HOP_V6: Ipv6Addr = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0x6e01);
 const MAIN: u32 = 254;
+/// `NFPROTO_IPV4` (`linux/netfilter.h`).
+const IPV4: u8 = 2;
 /// Every packet on the ground fits an Ethernet frame.
 const MTU_BYTES: u32 = 1500;
 
@@ -66,14 +69,15 @@ pub(super) fn way(destination: IpNet, link: &str, gateway: Option<IpAddr>) -> Ro
 
 /// A route over a link; over a veth pair through a next hop whose hardware address is fixed.
 pub(super) fn route_over(host: &mut HostState, at: &LinkEnd, to: IpNet, is_veth: bool) {
-    let gateway = is_veth.then_some(IpAddr::from(NEXT_HOP));
+    let next: IpAddr = if to.addr().is_ipv6() { NEXT_HOP_V6.into() } else { NEXT_HOP.into() };
+    let gateway = is_veth.then_some(next);
     let state = host.namespaces.entry(at.namespace.clone()).or_default();
     state.routes.insert(way(to, &at.link, gateway));
     let Some(LinkKind::Veth { peer }) = state.links.get(&at.link).map(|link| link.kind.clone())
     else {
         return;
     };
-    fix_neighbour(host, at, NEXT_HOP.into(), &peer);
+    fix_neighbour(host, at, next, &peer);
 }
 
 /// Makes `address` behind the link `at` known as the hardware address of `peer`.
@@ -82,21 +86,22 @@ pub(super) fn fix_neighbour(host: &mut HostState, at: &LinkEnd, address: IpAddr,
     host.namespaces.entry(at.namespace.clone()).or_default().neighbours.insert(neighbour);
 }
 
-/// What a home router does: everything that leaves by `wan` gets the router's address, and
+/// What a home router does to IPv4: everything that leaves by `wan` gets the router's address, and
 /// nothing comes in that was not called from inside.
 pub(super) fn nat_table(wan: &str) -> Table {
     let mut name = wan.as_bytes().to_vec();
     name.resize(16, 0);
     let register = Register(0);
-    let is_wan = |key| {
+    let is = |key, data| {
         [
             Expression::Meta { key, register },
-            Expression::Compare { register, operator: CompareOperator::Equal, data: name.clone() },
+            Expression::Compare { register, operator: CompareOperator::Equal, data },
         ]
     };
-    let mut translate = is_wan(MetaKey::OutgoingName).to_vec();
+    let is_wan = |key| [is(MetaKey::NfProtocol, vec![IPV4]), is(key, name.clone())].concat();
+    let mut translate = is_wan(MetaKey::OutgoingName);
     translate.push(Expression::Masquerade);
-    let mut uncalled = is_wan(MetaKey::IncomingName).to_vec();
+    let mut uncalled = is_wan(MetaKey::IncomingName);
     uncalled.extend([
         Expression::Conntrack { key: ConntrackKey::State, register },
         Expression::Bitwise {

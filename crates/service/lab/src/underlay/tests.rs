@@ -63,3 +63,51 @@ fn whoever_stays_keeps_its_address() {
     let again = plan(&fabric, &after.numbers).unwrap();
     assert_eq!(again.host, after.host);
 }
+
+/// Where the internet and a router send packets for a prefix: their links, if they know one.
+fn ways_to(underlay: &Underlay, prefix: &str, router_of: &str) -> [Option<String>; 2] {
+    let to: IpNet = prefix.parse().unwrap();
+    [internet(), router(router_of)].map(|namespace| {
+        let mut routes = underlay.host.namespaces[&namespace].routes.iter();
+        let route = routes.find(|route| route.destination == to)?;
+        match &route.kind {
+            netloom_state::host::RouteKind::Unicast { link, .. } => Some(link.clone()),
+            _ => None,
+        }
+    })
+}
+
+#[test]
+fn ipv6_that_leaves_by_a_gateway_comes_back_to_its_node() {
+    let text = "
+version: 1
+fabric: leaving
+regions: { here: {}, home: { nat: true } }
+networks: { net: { cidr: [10.1.0.0/16, \"fd00:1::/48\"] } }
+internet_gateways:
+  both: { network: net, nodes: [edge, spare] }
+  out: { network: net, nodes: [pi], egress_only: true }
+nat_gateways: { nat: { network: net, nodes: [spare] } }
+route_tables:
+  out: { network: net, routes: [{ to: \"::/0\", via: { internet_gateway: out } }] }
+subnets:
+  open: { network: net, cidr: [10.1.1.0/24, \"fd00:1:0:1::/64\"], public: true }
+  quiet: { network: net, cidr: [10.1.2.0/24, \"fd00:1:0:2::/64\"], route_table: out }
+  inner: { network: net, cidr: [10.1.3.0/24, \"fd00:1:0:3::/64\"], nat_gateway: nat }
+nodes: { edge: { region: here }, spare: { region: here }, pi: { region: home } }
+";
+    let loaded = netloom_model::load(&["l.yaml".to_owned()], |_| Ok(text.as_bytes().to_vec()));
+    let underlay = plan(&loaded.fabric.unwrap(), &Numbers::default()).unwrap();
+    let some = |link: &str| Some(link.to_owned());
+    let found = ways_to(&underlay, "fd00:1:0:1::/64", "here");
+    assert_eq!(found, [some("r-here"), some("n-edge")]);
+    let found = ways_to(&underlay, "fd00:1:0:2::/64", "home");
+    assert_eq!(found, [some("r-home"), some("n-pi")]);
+    assert_eq!(ways_to(&underlay, "fd00:1:0:3::/64", "here"), [None, None]);
+    // Every node has an address there, and every place a way out.
+    for (name, offset) in [("edge", 10), ("spare", 11)] {
+        let own = format!("2001:2::{offset:x}/128").parse().unwrap();
+        let state = &underlay.host.namespaces[&node(name)];
+        assert!(state.addresses.iter().any(|address| address.address == own), "{name}");
+    }
+}

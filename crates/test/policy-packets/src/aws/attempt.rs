@@ -30,6 +30,8 @@ impl fmt::Display for Fate {
 pub enum Beside {
     /// It arrives with another source address than the sender's.
     Translated,
+    /// It arrives with the sender's own source address.
+    AsItIs,
     /// Nobody else reaches the sender by the address and port that it arrived from.
     Strangers,
 }
@@ -71,7 +73,7 @@ const STEPS: [(&str, StepKind); 7] = [
 
 impl<'a> Attempt<'a> {
     /// Reads `FROM [as OTHER | by NODE/PORT] > TO PROTOCOL[/PORT] [ipv6]: FATE`, the last one of `passes`,
-    /// `passes translated`, `passes, strangers stopped`, `unanswered` and `stopped at STEP`.
+    /// `passes translated`, `passes as it is`, `passes, strangers stopped`, `unanswered` and `stopped at STEP`.
     pub fn parse(text: &'a str) -> Option<Self> {
         let (flow, end) = text.split_once(": ")?;
         let (from, to) = flow.split_once(" > ")?;
@@ -111,6 +113,7 @@ impl<'a> Attempt<'a> {
         };
         let beside = match end.strip_prefix("passes") {
             Some(" translated") => Some(Beside::Translated),
+            Some(" as it is") => Some(Beside::AsItIs),
             Some(", strangers stopped") => Some(Beside::Strangers),
             Some("") | None => None,
             Some(_) => return None,

@@ -6,7 +6,7 @@ use crate::fault::Fault;
 use crate::flow::{self, FIRST_CLIENT_PORT, FlowProtocol, Trial};
 use crate::world::World;
 use anyhow::Context as _;
-use netloom_lab::underlay::INTERNET_ADDRESS;
+use netloom_lab::underlay::{INTERNET_ADDRESS, INTERNET_ADDRESS_V6};
 use netloom_model::fabric::Party;
 use netloom_model::{Loaded, Severity};
 use netloom_plan::reach::StepKind;
@@ -66,10 +66,11 @@ pub fn run(chapter: &Chapter, run_dir: &Path, fault: Option<Fault>) -> anyhow::R
 // === packets ===
 
 fn trial(world: &World, attempt: &Attempt<'_>, id: u16) -> anyhow::Result<Trial> {
-    let (sender, receiver) = (party(world, attempt.from), party(world, attempt.to));
+    let ends = [attempt.from, attempt.to].map(|name| party(world, name, attempt.ipv6));
+    let [sender, receiver] = ends;
     let own = address(world, &sender, attempt.ipv6)?;
     let source = match attempt.forged {
-        Some(other) => address(world, &party(world, other), attempt.ipv6)?,
+        Some(other) => address(world, &party(world, other, attempt.ipv6), attempt.ipv6)?,
         None => own,
     };
     let destination = address(world, &receiver, attempt.ipv6)?;
@@ -102,9 +103,11 @@ fn called_at(world: &World, attempt: &Attempt<'_>) -> anyhow::Result<Option<(IpA
     Ok(Some((address, port)))
 }
 
-fn party(world: &World, name: &str) -> Party {
+fn party(world: &World, name: &str, ipv6: bool) -> Party {
     if name == "internet" {
-        return Party::Address(INTERNET_ADDRESS.into());
+        let address =
+            if ipv6 { INTERNET_ADDRESS_V6.into() } else { IpAddr::from(INTERNET_ADDRESS) };
+        return Party::Address(address);
     }
     match name.parse::<IpAddr>() {
         Ok(address) if !world.fabric.workloads.contains_key(name) => Party::Address(address),
@@ -151,11 +154,13 @@ fn look_beside(
     trial: &Trial,
     seen: &mut Seen,
 ) -> anyhow::Result<()> {
+    let source = || {
+        let view = trial.seen.as_deref().and_then(netloom_base::packet::IpView::parse);
+        view.map(|view| view.source)
+    };
     let (holds, word) = match beside {
-        Beside::Translated => {
-            let view = trial.seen.as_deref().and_then(netloom_base::packet::IpView::parse);
-            (view.is_some_and(|view| view.source != trial.source), "translated")
-        }
+        Beside::Translated => (source().is_some_and(|seen| seen != trial.source), "translated"),
+        Beside::AsItIs => (source() == Some(trial.source), "as it is"),
         Beside::Strangers => {
             seen.packets += 1;
             (!world.stranger_reaches(trial, STRANGER_PORT)?, "strangers stopped")

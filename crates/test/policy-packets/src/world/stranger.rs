@@ -4,8 +4,9 @@ use super::World;
 use crate::flow::Trial;
 use anyhow::Context as _;
 use netloom_base::packet::IpView;
-use netloom_lab::underlay::INTERNET_ADDRESS;
+use netloom_lab::underlay::{INTERNET_ADDRESS, INTERNET_ADDRESS_V6};
 use netloom_model::fabric::Party;
+use std::net::IpAddr;
 
 impl World {
     /// Sends a datagram from the internet to where the packet of a trial came from, out of a port that
@@ -17,11 +18,15 @@ impl World {
         let seen = trial.seen.as_deref().context("the packet has not arrived")?;
         let view = IpView::parse(seen).context("the packet is none")?;
         let port = view.payload.get(..2).context("the packet is short")?;
+        let internet: IpAddr = match view.source {
+            IpAddr::V4(_) => INTERNET_ADDRESS.into(),
+            IpAddr::V6(_) => INTERNET_ADDRESS_V6.into(),
+        };
         let mut datagram = Trial {
             id,
-            sender: Party::Address(INTERNET_ADDRESS.into()),
+            sender: Party::Address(internet),
             receiver: trial.sender.clone(),
-            source: INTERNET_ADDRESS.into(),
+            source: internet,
             destination: view.source,
             port: u16::from_be_bytes([port[0], port[1]]),
             expected: false,

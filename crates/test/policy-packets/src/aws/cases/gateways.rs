@@ -108,6 +108,66 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     packets(
+        "IPv6 leaves by an internet gateway as it is, and its answers come back",
+        INTERNET,
+        &[
+            "public > internet tcp/80 ipv6: passes as it is",
+            "public > internet udp/53 ipv6: passes as it is",
+            "public > internet icmp ipv6: passes as it is",
+            "public-here > internet tcp/80 ipv6: passes as it is",
+            "apart > internet tcp/80 ipv6: passes as it is",
+            "apart > internet udp/53 ipv6: passes as it is",
+        ],
+    ),
+    packets(
+        "over IPv6 a workload in a public subnet is called at its own address, as far as its groups allow",
+        INTERNET,
+        &[
+            "internet > shop tcp/443 ipv6: passes",
+            "internet > shop udp/53 ipv6: passes",
+            "internet > shop tcp/22 ipv6: stopped at ingress",
+            "internet > public-here udp/53 ipv6: passes",
+            "internet > public icmp ipv6: passes",
+            "internet > apart tcp/443 ipv6: passes",
+            "internet > apart tcp/80 ipv6: stopped at ingress",
+        ],
+    ),
+    packets(
+        "network ACLs say what comes in over IPv6, too",
+        INTERNET,
+        &["internet > guarded tcp/443 ipv6: stopped at acl-ingress"],
+    ),
+    packets(
+        "a subnet without a route for IPv6 is not called over IPv6",
+        SUBNETS,
+        &[
+            "private > internet tcp/80 ipv6: stopped at route",
+            "internet > private tcp/80 ipv6: stopped at route",
+        ],
+    ),
+    packets(
+        "an egress-only gateway lets IPv6 out, and answers in",
+        EGRESS,
+        &[
+            "only-v6 > internet tcp/80 ipv6: passes as it is",
+            "only-v6 > internet udp/53 ipv6: passes as it is",
+            "only-v6-here > internet tcp/443 ipv6: passes as it is",
+            "apart-only-v6 > internet udp/53 ipv6: passes as it is",
+        ],
+    ),
+    packets(
+        "nobody outside begins a connection through an egress-only gateway, not even to a port in use",
+        EGRESS,
+        &[
+            "internet > only-v6 tcp/80 ipv6: stopped at route",
+            "internet > only-v6-here udp/53 ipv6: stopped at route",
+            "internet > apart-only-v6 icmp ipv6: stopped at route",
+            "only-v6 > internet udp/54 ipv6: passes, strangers stopped",
+            "only-v6-here > internet udp/54 ipv6: passes, strangers stopped",
+            "apart-only-v6 > internet udp/54 ipv6: passes, strangers stopped",
+        ],
+    ),
+    packets(
         "an egress-only gateway is for IPv6: IPv4 does not leave by it",
         EGRESS,
         &["only-v6 > internet tcp/80: stopped at route"],
