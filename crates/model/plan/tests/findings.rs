@@ -202,6 +202,28 @@ route_tables:
 }
 
 #[test]
+fn a_peering_that_only_one_side_leads_to_is_told() {
+    let told_of = |tables: &str| {
+        let fabric = load(&format!(
+            "{WORKLOADS}security_groups: {{ g: {{ ingress: [{{ from: all }}] }} }}
+peerings:
+  both: {{ networks: [app, data], routes: manual }}
+route_tables:
+{tables}"
+        ));
+        told(&findings(&fabric))
+    };
+    let app = "  a: { network: app, routes: [{ to: 10.1.0.0/16, via: { peering: both } }] }\n";
+    let data = "  d: { network: data, routes: [{ to: 10.0.0.0/16, via: { peering: both } }] }\n";
+    let elsewhere = "  d: { network: data, routes: [{ to: 10.0.0.0/16, via: blackhole }] }\n";
+    let one = ["N0909 19: `app` has routes to the peering `both`, and `data` has none"];
+    assert_eq!(told_of(&format!("{app}{elsewhere}")), one);
+    assert_eq!(told_of(&format!("{app}{data}")), Vec::<String>::new());
+    // Of one that nobody leads to, the file itself is told.
+    assert_eq!(told_of(elsewhere), Vec::<String>::new());
+}
+
+#[test]
 fn a_subnet_that_may_call_the_internet_and_cannot_is_told() {
     let with = |egress: &str, more: &str, own: &str| {
         let text = format!(

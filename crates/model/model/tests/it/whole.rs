@@ -266,15 +266,24 @@ fn what_nothing_uses_is_told_for_every_kind_of_object() {
 fabric: shop
 regions: { here: {} }
 nodes: { alpha: { region: here, roles: [gateway] } }
-networks: { app: { cidr: 10.0.0.0/16 }, empty: { cidr: 10.1.0.0/16, route_table: of-empty } }
+networks:
+  app: { cidr: 10.0.0.0/16 }
+  empty: { cidr: 10.1.0.0/16, route_table: of-empty }
+  data: { cidr: 10.2.0.0/16 }
+  spare: { cidr: 10.3.0.0/16 }
 subnets: { web: { network: app, cidr: 10.0.1.0/24 } }
 route_tables:
-  main: { network: app, routes: [] }
+  main: { network: app, routes: [{ to: 10.2.0.0/16, via: { peering: led-to } }] }
   of-empty: { network: empty, routes: [] }
 network_acls: { app: { network: app } }
 prefix_lists: { offices: { entries: [198.51.100.0/24] } }
 nat_gateways: { nat: { network: app } }
 internet_gateways: { out: { network: app } }
+peerings:
+  led-to: { networks: [app, data], routes: manual }
+  not-led-to: { networks: [app, empty], routes: manual }
+  by-itself: { networks: [data, empty] }
+  asked-for: { networks: [app, spare], routes: manual, status: pending }
 ports: { ssh: { port: 22 }, http: { port: 80 }, alt: { port: 8080 } }
 security_groups: { web: { ingress: [{ protocol: tcp, ports: 8000-8100, from: all }] } }
 workloads: { web-1: { node: alpha, subnet: web, security_groups: [web], attach: { serve: { http: 80 } } } }
@@ -290,6 +299,7 @@ workloads: { web-1: { node: alpha, subnet: web, security_groups: [web], attach: 
             "no rule or route uses the prefix list `offices`",
             "no subnet or route uses the NAT gateway `nat`",
             "no subnet or route uses the internet gateway `out`",
+            "no route leads to the peering `not-led-to`, which has `routes: manual`",
             "no rule or server uses the service port `ssh`",
         ]
     );

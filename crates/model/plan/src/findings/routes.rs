@@ -1,4 +1,4 @@
-//! Routes that lead nowhere, and published ports that nobody outside can call.
+//! Routes that lead nowhere, peerings that only one side leads to, and published ports that nobody outside can call.
 
 use super::{Words, warning};
 use crate::ways;
@@ -23,6 +23,7 @@ pub(super) fn find(fabric: &Fabric) -> Vec<Diagnostic> {
             }
         }
     }
+    found.extend(fabric.peerings.iter().filter_map(|(name, one)| one_sided(fabric, name, one)));
     let mut known = BTreeMap::new();
     for (name, workload) in &fabric.workloads {
         let Some(first) = workload.publish.first() else { continue };
@@ -47,6 +48,31 @@ fn nowhere(fabric: &Fabric, name: &Name, table: &RouteTable, route: &Route) -> O
     };
     let message = format!("the route of `{name}` to {} leads nowhere", route.to);
     Some(Words { message, cause, solution })
+}
+
+/// A peering without routes of its own that the tables of one of its networks lead to.
+fn one_sided(fabric: &Fabric, name: &Name, peering: &Peering) -> Option<Diagnostic> {
+    if peering.has_own_routes || !peering.is_active() {
+        return None;
+    }
+    let leads = |network: &&Name| {
+        let tables = fabric.route_tables.values().filter(|table| table.network == **network);
+        let mut routes = tables.flat_map(|table| &table.routes);
+        routes.any(|route| route.via == NextHop::Peering(name.clone()))
+    };
+    // One that nobody leads to is told of as unused.
+    let (one, other) = match peering.networks.iter().partition::<Vec<_>, _>(leads) {
+        (with, without) if with.len() == 1 => (with[0], without[0]),
+        _ => return None,
+    };
+    let words = Words {
+        message: format!("`{one}` has routes to the peering `{name}`, and `{other}` has none"),
+        cause: format!("what `{one}` sends arrives, and answers find no way back"),
+        solution: format!(
+            "add a route via {{ peering: {name} }} to a table of `{other}`, or leave `routes` out"
+        ),
+    };
+    Some(warning(code::NOWHERE, &peering.span, words))
 }
 
 type Why = (String, String);

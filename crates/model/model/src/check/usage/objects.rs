@@ -1,4 +1,4 @@
-//! Route tables, network ACLs, prefix lists, gateways and service ports that nothing uses.
+//! Route tables, network ACLs, prefix lists, gateways, peerings and service ports that nothing uses.
 
 use super::warn;
 use crate::decode::Decoder;
@@ -6,7 +6,7 @@ use crate::decode::network_acl::Transport;
 use crate::decode::policy::Peer;
 use crate::decode::routing::{Destination, Via};
 use crate::diagnostic::code;
-use crate::fabric::{Attach, PortRange, Protocol, ServeKind};
+use crate::fabric::{Attach, PeeringStatus, PortRange, Protocol, ServeKind};
 use crate::load::{Declared, Named};
 use std::collections::BTreeSet;
 
@@ -26,6 +26,7 @@ pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
     let (nat, internet) = gateways(declared);
     report(&declared.nat_gateways, &nat, "subnet or route", "NAT gateway", decoder);
     report(&declared.internet_gateways, &internet, "subnet or route", "internet gateway", decoder);
+    peerings(declared, decoder);
     service_ports(declared, &mut rules, decoder);
 }
 
@@ -38,6 +39,30 @@ fn report<T>(all: &Named<T>, used: &Used<'_>, by: &str, what: &str, decoder: &mu
             "what nothing uses changes nothing",
             "remove it, or name it where it is meant to be used",
         );
+    }
+}
+
+/// Peerings in force that bring no routes of their own, and that no route leads to.
+fn peerings(declared: &Declared, decoder: &mut Decoder) {
+    let routes = declared.route_tables.values().flat_map(|table| &table.value.routes);
+    let led_to: Used<'_> = routes
+        .filter_map(|route| match &route.via {
+            Via::Peering(name) => Some(name.value.as_str()),
+            _ => None,
+        })
+        .collect();
+    for (name, entry) in &declared.peerings {
+        let peering = &entry.value;
+        let waits = peering.is_manual && peering.status == PeeringStatus::Active;
+        if waits && !led_to.contains(name.as_str()) {
+            warn(
+                decoder,
+                (code::UNUSED, &entry.span),
+                format!("no route leads to the peering `{name}`, which has `routes: manual`"),
+                "without routes no packet passes it, in either direction",
+                "leave `routes` out, or add a route `via: { peering: … }` to a table of each of its networks",
+            );
+        }
     }
 }
 
