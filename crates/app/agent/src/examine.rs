@@ -1,9 +1,10 @@
 //! What only the agent knows, for somebody who looks for what is wrong; nothing is changed.
 
 use crate::agent::Agent;
-use crate::protocol::{Examination, Examined};
+use crate::protocol::{Examination, Examined, Uplink};
+use netloom_plan::naming::UPLINK;
 use netloom_plan::{NetworkPlan, TUNNEL_MTU_BYTES};
-use netloom_state::diff;
+use netloom_state::{Link, LinkEnd, LinkKind, Namespace, Route, RouteKind, diff};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -24,7 +25,28 @@ impl Agent {
             signed_ms,
             tunnel_mtu_bytes: largest.unwrap_or(TUNNEL_MTU_BYTES),
             resolvers: resolvers.collect(),
+            uplinks: self.uplinks(),
         })
+    }
+
+    /// The host's ends of the links by which networks leave the fabric here.
+    fn uplinks(&self) -> BTreeMap<String, Uplink> {
+        let Some(host) = self.plan.host.namespaces.get(&Namespace::Host) else {
+            return BTreeMap::new();
+        };
+        let leads = |route: &Route, wanted: &str| match &route.kind {
+            RouteKind::Unicast { link, .. } => link == wanted && route.destination.addr().is_ipv6(),
+            _ => false,
+        };
+        let of_network = |(network, plan): (&String, &NetworkPlan)| {
+            let inner = LinkEnd { namespace: plan.namespace.clone(), link: UPLINK.to_owned() };
+            let is_outer =
+                |link: &Link| matches!(&link.kind, LinkKind::Veth { peer } if *peer == inner);
+            let (link, _) = host.links.iter().find(|(_, link)| is_outer(link))?;
+            let has_ipv6 = host.routes.iter().any(|route| leads(route, link));
+            Some((network.clone(), Uplink { link: link.clone(), has_ipv6 }))
+        };
+        self.plan.networks.iter().filter_map(of_network).collect()
     }
 
     /// A workload's and a node's name in a network, and their addresses.

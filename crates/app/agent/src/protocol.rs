@@ -67,6 +67,18 @@ pub struct Examined {
     pub tunnel_mtu_bytes: u32,
     /// Resolvers by network.
     pub resolvers: BTreeMap<String, Examination>,
+    /// Links by which networks leave the fabric through the host's own stack, by network.
+    #[serde(default)]
+    pub uplinks: BTreeMap<String, Uplink>,
+}
+
+/// A link by which a network leaves the fabric.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Uplink {
+    /// Its name on the host's own stack.
+    pub link: String,
+    /// Whether IPv6 passes too.
+    pub has_ipv6: bool,
 }
 
 /// What to ask a network's resolvers.

@@ -26,6 +26,7 @@ regions: { here: {} }
 networks: { net: { cidr: [10.1.0.0/16, 'fd00:1::/48'] } }
 subnets: { s: { network: net, cidr: [10.1.1.0/24, 'fd00:1:0:1::/64'] } }
 nodes: { one: { region: here } }
+nat_gateways: { out: { network: net, nodes: [one] } }
 security_groups: { open: { ingress: [{ from: all }], egress: [{ to: all }] } }
 workloads:
   a: { node: one, subnet: s, security_groups: [open], attach: { serve: { tcp: 80 } } }
@@ -146,6 +147,44 @@ fn program(line: &str) -> bool {
     Command::new(path).args(words).status().unwrap().success()
 }
 
+/// Chains of others that drop what the gateway forwards; what the doctor says lets it pass.
+fn firewalls(host: &Host) {
+    let people = [
+        "nft add table ip theirs",
+        "nft add chain ip theirs ways { type filter hook forward priority 0; policy drop; }",
+        "nft add rule ip theirs ways ct state established,related accept",
+    ];
+    let docker = [
+        "iptables-nft -N DOCKER-USER",
+        "iptables-nft -A FORWARD -j DOCKER-USER",
+        "iptables-nft -A FORWARD -o docker0 -m conntrack --ctstate ESTABLISHED -j ACCEPT",
+        "iptables-nft -P FORWARD DROP",
+    ];
+    let refusing = ["iptables-nft -P FORWARD ACCEPT", "iptables-nft -A FORWARD -j REJECT"];
+    for (lines, name, command) in [
+        (&people[..], "ip theirs ways drops", "nft insert rule ip theirs ways iifname u"),
+        (&docker[..], "ip filter FORWARD drops", "iptables -I DOCKER-USER -i u"),
+        (&refusing[..], "ip filter FORWARD drops", "iptables -I DOCKER-USER -i u"),
+    ] {
+        if installed(lines[0].split(' ').next().unwrap()).is_none() {
+            println!("SKIPPED {name}: {} cannot be run", lines[0]);
+            continue;
+        }
+        assert!(lines.iter().all(|line| program(line)), "{lines:?}");
+        let faults = host.faults();
+        has(&faults, "rules", "error", name, command);
+        let [.., command] = faults.iter().find(|[check, ..]| check == "rules").unwrap();
+        let run = |line: &str| Command::new("/bin/sh").args(["-c", line]).status().unwrap();
+        let path = "PATH=/usr/sbin:/sbin:/usr/bin:/bin";
+        assert!(run(&format!("{path}; {command}")).success(), "{command}");
+        let faults = host.faults();
+        assert!(faults.iter().all(|[check, ..]| check != "rules"), "{command}: {faults:?}");
+        if name.contains("FORWARD") {
+            assert!(program("iptables-nft -F DOCKER-USER"));
+        }
+    }
+}
+
 fn planted_faults_are_found_by_name(folder: &Path) {
     let host = Host { folder: folder.to_owned() };
     for line in [
@@ -171,19 +210,11 @@ fn planted_faults_are_found_by_name(folder: &Path) {
     let state = folder.join("state/solo");
     std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o755)).unwrap();
     assert!(program("ip route add 10.1.7.0/24 dev up0"));
-    let has_nft = installed("nft").is_some();
-    for line in [
-        "nft add table ip theirs",
-        "nft add chain ip theirs ways { type filter hook forward priority 0; policy drop; }",
-    ] {
-        assert!(!has_nft || program(line), "{line}");
-    }
+    assert!(program("ip route add default dev up0"));
     let faults = host.faults();
     has(&faults, "folders", "error", "open to others (755)", "chmod 700");
     has(&faults, "routes", "error", "10.1.7.0/24 on up0", "ip route del 10.1.7.0/24 dev up0");
-    if has_nft {
-        has(&faults, "rules", "warning", "ip theirs ways drops", "nft insert rule ip theirs ways");
-    }
+    firewalls(&host);
     std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o700)).unwrap();
 
     let port = 51_820;

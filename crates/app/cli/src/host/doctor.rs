@@ -6,6 +6,7 @@
 
 mod facts;
 mod finding;
+mod forward;
 mod gather;
 mod gather_network;
 mod judge;

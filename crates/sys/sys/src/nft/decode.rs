@@ -35,7 +35,7 @@ pub(super) fn decode_rule(payload: &[u8]) -> Result<(String, String, Rule), Malf
     Ok((table, chain, rule))
 }
 
-fn get(elem: Attributes<'_>) -> Result<Option<Expression>, Malformed> {
+pub(super) fn get(elem: Attributes<'_>) -> Result<Option<Expression>, Malformed> {
     let name = elem.text(uapi::EXPR_NAME).unwrap_or_default();
     let data = elem.nest(uapi::EXPR_DATA)?;
     Ok(match name.as_str() {

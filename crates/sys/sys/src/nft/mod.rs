@@ -13,7 +13,7 @@ mod transaction;
 mod uapi;
 mod userdata;
 
-pub use foreign::{DropChain, read_drop_chains};
+pub use foreign::{ForeignChain, ForeignExpression, ForeignTable, read_foreign_tables};
 pub use observe::{Counter, ObservedTable, read_counters, read_tables};
 pub use ownership::{TableOwnership, adopt_table, find_table, ownership_for_new_table};
 pub use transaction::{TransactionError, commit};
@@ -45,6 +45,7 @@ pub(crate) fn parse_anything(payload: &[u8]) {
     let _ = observe::decode_chain(payload);
     let _ = observe::decode_set(payload);
     let _ = decode::decode_rule(payload);
+    let _ = foreign::decode_foreign_rule(payload);
     for interval in [false, true] {
         let _ = element::decode_elements(payload).map(|raw| element::assemble(raw, interval));
     }

@@ -83,6 +83,8 @@ pub(crate) const NFT_RETURN: i32 = -5;
 
 pub(crate) const EXPR_NAME: u16 = 1;
 pub(crate) const EXPR_DATA: u16 = 2;
+/// `NFTA_TARGET_NAME`, of targets of iptables.
+pub(crate) const TARGET_NAME: u16 = 1;
 pub(crate) const REG_VERDICT: u32 = 0;
 /// `NFT_REG32_00`.
 pub(crate) const REG32_FIRST: u32 = 8;

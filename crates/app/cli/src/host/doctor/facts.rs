@@ -29,6 +29,9 @@ pub(super) struct Facts {
     pub(super) foreign_routes: Vec<ForeignRoute>,
     /// `None` if the kernel does not show them to us.
     pub(super) chains: Option<Vec<ForeignChain>>,
+    /// Links by which networks leave the fabric through this host's own stack.
+    pub(super) uplinks: Vec<Uplink>,
+    pub(super) blocked: Vec<Blocked>,
     pub(super) ways: Vec<Way>,
     /// Largest inner packet.
     pub(super) tunnel_mtu_bytes: u32,
@@ -160,6 +163,29 @@ pub(super) struct ForeignChain {
     pub(super) chain: String,
     /// `input` or `forward`.
     pub(super) hook: String,
+}
+
+/// A link by which a network leaves the fabric through the host's own stack.
+#[derive(Clone, Debug)]
+pub(super) struct Uplink {
+    pub(super) network: String,
+    pub(super) link: String,
+    /// Whether IPv6 passes too.
+    pub(super) has_ipv6: bool,
+}
+
+/// A chain of somebody else's that drops what a gateway of this node forwards.
+#[derive(Clone, Debug)]
+pub(super) struct Blocked {
+    pub(super) family: String,
+    pub(super) table: String,
+    pub(super) chain: String,
+    /// Whether the table has the chain that Docker keeps for others' rules.
+    pub(super) has_docker_user: bool,
+    pub(super) network: String,
+    pub(super) link: String,
+    /// Not if a rule may allow it that is not understood here.
+    pub(super) is_certain: bool,
 }
 
 /// The way to a peer's endpoint.

@@ -1,14 +1,16 @@
 //! Looks at the network: tunnels, resolvers, routes and chains of others, ways to peers.
 
-use super::facts::{Facts, ForeignChain, ForeignRoute, NameAnswer, Peer, Way};
+use super::facts::{Facts, ForeignChain, ForeignRoute, NameAnswer, Peer, Uplink, Way};
+use super::forward;
 use crate::host::place::Place;
 use crate::host::status::ask_agent;
 use netloom_agent::protocol::{Answer, Examination, NetworkStatus, Request};
 use netloom_probe::lookup;
-use netloom_state::nft::Hook;
+use netloom_state::nft::{ChainKind, Hook};
 use netloom_sys::namespace::NamespaceHandle;
 use netloom_sys::netlink::{NetlinkSocket, Protocol};
-use netloom_sys::{nft, route};
+use netloom_sys::nft::{self, ForeignTable};
+use netloom_sys::route;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -27,6 +29,14 @@ pub(super) fn gather(place: &Place, facts: &mut Facts) {
         facts.prefixes = examined.prefixes.iter().filter_map(|text| text.parse().ok()).collect();
         facts.clock.signed_ms = examined.signed_ms;
         facts.tunnel_mtu_bytes = examined.tunnel_mtu_bytes;
+        let uplinks = examined.uplinks.into_iter();
+        facts.uplinks = uplinks
+            .map(|(network, uplink)| Uplink {
+                network,
+                link: uplink.link,
+                has_ipv6: uplink.has_ipv6,
+            })
+            .collect();
         for (network, examination) in &examined.resolvers {
             facts.names.extend(answers(network, examination));
         }
@@ -40,7 +50,12 @@ pub(super) fn gather(place: &Place, facts: &mut Facts) {
         // What the kernel does not show is left out.
         let _ = routes(&mut socket, facts);
     }
-    facts.chains = chains().ok();
+    if let Ok(tables) = tables() {
+        let is_default = |route: &&ForeignRoute| route.destination.prefix_len() == 0;
+        let upstream = facts.foreign_routes.iter().find(is_default).map(|route| &*route.link);
+        facts.blocked = forward::blocked(&tables, &facts.uplinks, upstream);
+        facts.chains = Some(dropping(&tables));
+    }
 }
 
 /// The peers of all networks.
@@ -118,20 +133,25 @@ fn routes(socket: &mut NetlinkSocket, facts: &mut Facts) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn chains() -> anyhow::Result<Vec<ForeignChain>> {
+fn tables() -> anyhow::Result<Vec<ForeignTable>> {
     let mut socket = NetlinkSocket::open(Protocol::Netfilter)?;
-    let found = nft::read_drop_chains(&mut socket)?.into_iter();
-    let of_hook = |hook| match hook {
-        Hook::Input => Some("input"),
-        Hook::Forward => Some("forward"),
-        _ => None,
-    };
-    let chains = found.filter(|chain| !chain.table.starts_with("netloom"));
-    Ok(chains
-        .filter_map(|chain| {
-            let hook = of_hook(chain.hook)?.to_owned();
-            let nft::DropChain { family, table, chain, .. } = chain;
-            Some(ForeignChain { family, table, chain, hook })
-        })
-        .collect())
+    Ok(nft::read_foreign_tables(&mut socket)?)
+}
+
+/// Chains that drop what they do not allow.
+fn dropping(tables: &[ForeignTable]) -> Vec<ForeignChain> {
+    let mut found = Vec::new();
+    for table in tables.iter().filter(|table| !table.name.starts_with("netloom")) {
+        for (chain, base) in table.chains.iter().filter_map(|(name, one)| Some((name, one.base?))) {
+            let hook = match (base.kind, base.hook) {
+                (ChainKind::Filter, Hook::Input) => "input",
+                (ChainKind::Filter, Hook::Forward) => "forward",
+                _ => continue,
+            };
+            let (family, table, chain) = (table.family.clone(), table.name.clone(), chain.clone());
+            let hook = hook.to_owned();
+            found.extend((!base.accept).then_some(ForeignChain { family, table, chain, hook }));
+        }
+    }
+    found
 }

@@ -1,6 +1,6 @@
 //! Judges the network: tunnels, names, routes, rules, MTU, and the settings of the host's stack.
 
-use super::facts::{Facts, Way};
+use super::facts::{Blocked, Facts, Way};
 use super::finding::Finding;
 use std::net::SocketAddr;
 
@@ -103,12 +103,11 @@ fn rules(facts: &Facts, findings: &mut Vec<Finding>) {
         );
         return;
     };
+    findings.extend(facts.blocked.iter().map(blocked));
     for chain in chains {
         let name = format!("{} {} {}", chain.family, chain.table, chain.chain);
-        let finding = Finding::warning(
-            "rules",
-            format!("{name} drops what it does not allow ({})", chain.hook),
-        );
+        let what = format!("{name} drops what it does not allow ({})", chain.hook);
+        let finding = Finding::warning("rules", &what);
         findings.push(if chain.hook == "input" {
             let port = facts.ports.iter().find(|port| port.protocol == "udp");
             let port = port.map_or(0, |port| port.number);
@@ -116,19 +115,60 @@ fn rules(facts: &Facts, findings: &mut Vec<Finding>) {
                 .because("a firewall of this host, which must let the tunnels' port in")
                 .solved_by("allow it there, if peers cannot call this node")
                 .with(format!("nft insert rule {name} udp dport {port} accept"))
+        } else if facts.uplinks.is_empty() {
+            Finding::ok(
+                "rules",
+                format!("{what}; the fabric forwards nothing by this host's own stack"),
+            )
+        } else if facts
+            .blocked
+            .iter()
+            .all(|one| (&one.table, &one.chain) != (&chain.table, &chain.chain))
+        {
+            Finding::ok("rules", format!("{what}, and allows what this node's gateways forward"))
         } else {
-            finding
-                .because(
-                    "Docker and other firewalls set this; nothing of the fabric is forwarded by \
-                          the host's own stack, but routes that a node advertises are",
-                )
-                .solved_by("allow it there, if this node advertises a network")
-                .with(format!("nft insert rule {name} accept"))
+            continue;
         });
     }
     if chains.is_empty() {
         findings.push(Finding::ok("rules", "no chain of others drops by default"));
     }
+}
+
+/// A chain that is in the way of a gateway.
+fn blocked(blocked: &Blocked) -> Finding {
+    let Blocked { family, table, chain, network, link, is_certain, .. } = blocked;
+    let name = format!("{family} {table} {chain}");
+    let what = format!("{name} drops what network {network} sends out by {link}");
+    let finding = if *is_certain {
+        Finding::error("rules", what)
+    } else {
+        let unless = "unless a rule allows it that is not understood here";
+        Finding::warning("rules", format!("{what}, {unless}"))
+    };
+    finding
+        .because(format!(
+            "this node is a gateway of {network}, whose packets pass the host's own stack; Docker and other firewalls \
+             let through only what is theirs"
+        ))
+        .solved_by("allow both directions there, and keep that over restarts as the other firewall does")
+        .with(allowing(blocked))
+}
+
+/// The commands that let a gateway's packets pass, in the words of who made the chain.
+fn allowing(blocked: &Blocked) -> String {
+    let Blocked { family, table, chain, link, has_docker_user, .. } = blocked;
+    let program = if family == "ip6" { "ip6tables" } else { "iptables" };
+    let is_iptables = family != "inet" && table == "filter" && chain == "FORWARD";
+    let one = |flag: &str, key: &str| {
+        if is_iptables {
+            let chain = if *has_docker_user { "DOCKER-USER" } else { chain };
+            format!("{program} -I {chain} {flag} {link} -j ACCEPT")
+        } else {
+            format!("nft insert rule {family} {table} {chain} {key} {link} accept")
+        }
+    };
+    format!("{} && {}", one("-i", "iifname"), one("-o", "oifname"))
 }
 
 fn mtu(facts: &Facts, way: &Way) -> Vec<Finding> {

@@ -1,8 +1,8 @@
 //! Each fault, planted in what was seen, is found by name; a host that is well has no fault.
 
 use super::facts::{
-    Clock, Daemon, Facility, Facts, Folder, ForeignChain, ForeignRoute, Holder, Member, NameAnswer,
-    Peer, Port, Reached, Way,
+    Blocked, Clock, Daemon, Facility, Facts, Folder, ForeignChain, ForeignRoute, Holder, Member,
+    NameAnswer, Peer, Port, Reached, Uplink, Way,
 };
 use super::finding::{Severity, shown};
 use super::judge::judge;
@@ -53,6 +53,8 @@ fn healthy() -> Facts {
             ForeignRoute { destination: "10.0.0.0/8".parse().unwrap(), link: "vpn0".into() },
         ],
         chains: Some(Vec::new()),
+        uplinks: Vec::new(),
+        blocked: Vec::new(),
         ways: vec![Way { peer: "beta".into(), endpoint, link: Some(("eth0".into(), 1500)) }],
         tunnel_mtu_bytes: 1420,
         sysctls: [("ipv4/ip_forward", "0"), ("ipv4/conf/all/rp_filter", "2")]
@@ -229,11 +231,19 @@ const FAULTS: &[Fault] = &[
     ),
     (|f| f.chains = None, "rules", Severity::Warning, "cannot be seen", ""),
     (
-        |f| chain(f, "forward"),
+        |f| block(f, ("ip", "filter", "FORWARD"), true, true),
+        "rules",
+        Severity::Error,
+        "ip filter FORWARD drops what network app sends out by u0000-app",
+        "iptables -I DOCKER-USER -i u0000-app -j ACCEPT && iptables -I DOCKER-USER -o u0000-app -j ACCEPT",
+    ),
+    (
+        |f| block(f, ("inet", "filter", "forward"), false, false),
         "rules",
         Severity::Warning,
-        "ip filter C drops",
-        "nft insert rule ip filter C accept",
+        "unless a rule allows it",
+        "nft insert rule inet filter forward iifname u0000-app accept && \
+         nft insert rule inet filter forward oifname u0000-app accept",
     ),
     (|f| chain(f, "input"), "rules", Severity::Warning, "(input)", "udp dport 51820 accept"),
     (
@@ -263,6 +273,42 @@ const FAULTS: &[Fault] = &[
 fn chain(facts: &mut Facts, hook: &str) {
     let (family, table, chain) = ("ip".to_owned(), "filter".to_owned(), "C".to_owned());
     facts.chains = Some(vec![ForeignChain { family, table, chain, hook: hook.to_owned() }]);
+}
+
+/// A chain in the way of a gateway of network `app`.
+fn block(
+    facts: &mut Facts,
+    (family, table, name): (&str, &str, &str),
+    has_docker_user: bool,
+    is_certain: bool,
+) {
+    let (network, link) = ("app".to_owned(), "u0000-app".to_owned());
+    let [family, table, name] = [family, table, name].map(str::to_owned);
+    facts.chains = Some(vec![ForeignChain {
+        family: family.clone(),
+        table: table.clone(),
+        chain: name.clone(),
+        hook: "forward".into(),
+    }]);
+    facts.uplinks = vec![Uplink { network: network.clone(), link: link.clone(), has_ipv6: false }];
+    let chain = name;
+    facts.blocked =
+        vec![Blocked { family, table, chain, has_docker_user, network, link, is_certain }];
+}
+
+#[test]
+fn a_chain_that_drops_by_default_is_no_fault_where_nothing_is_forwarded_or_what_is_may_pass() {
+    let mut facts = healthy();
+    chain(&mut facts, "forward");
+    let said = |facts: &Facts| {
+        let findings = judge(facts);
+        assert!(findings.iter().all(|found| found.severity == Severity::Ok), "{findings:?}");
+        shown(&findings)
+    };
+    assert!(said(&facts).contains("the fabric forwards nothing"));
+    block(&mut facts, ("ip", "filter", "C"), false, true);
+    facts.blocked.clear();
+    assert!(said(&facts).contains("allows what this node's gateways forward"));
 }
 
 #[test]
