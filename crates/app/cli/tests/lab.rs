@@ -528,6 +528,52 @@ fn packets_between_workloads_are_compared_with_what_explain_says() {
 }
 
 #[test]
+fn the_port_table_is_audited_against_who_really_listens() {
+    let home = Home::new();
+    if !labs_work(&home) {
+        return;
+    }
+    let listed =
+        TINY.replace("workloads:\n", "ports: { web: { port: 80, protocol: tcp } }\nworkloads:\n");
+    home.succeed(&["lab", "up", &home.write("listed.yaml", &listed)]);
+    let audit = || {
+        let output = home.run(&["lab", "exec", "one", "--", NETLOOM, "ports", "audit", "--json"]);
+        let said: Value = serde_json::from_slice(&output.stdout)
+            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        let found = said["findings"].as_array().unwrap().iter();
+        let word = |one: &Value, key: &str| one[key].as_str().unwrap().to_owned();
+        let found: Vec<[String; 2]> =
+            found.map(|one| ["kind", "message"].map(|key| word(one, key))).collect();
+        assert_eq!(output.status.success(), found.is_empty(), "{said}");
+        (said["looked_at"].as_u64().unwrap(), found)
+    };
+    // The node's own stack, with Netloom's daemons on it, and its workload.
+    assert_eq!(audit(), (2, Vec::new()));
+    let has = |found: &[[String; 2]], kind: &str, words: &[&str]| {
+        found.iter().any(|[of, said]| of == kind && words.iter().all(|word| said.contains(word)))
+    };
+    // Somebody's own program on the node, which no plan knows of.
+    let mut program =
+        home.command(&["lab", "exec", "one", "--", NETLOOM, "serve", "--tcp", "2222"]);
+    let mut program = program.stdout(Stdio::null()).spawn().unwrap();
+    wait_until("a listener of the node is found", || has(&audit().1, "unlisted", &["one", "2222"]));
+    assert_eq!(audit().1.len(), 1);
+    program.kill().unwrap();
+    program.wait().unwrap();
+    // A server that the table does not know, and a published port where nobody listens.
+    let more = listed.replacen(
+        "attach: { serve: { tcp: 80 } }",
+        "publish: 443, attach: { serve: { tcp: 80, udp: 5353 } }",
+        1,
+    );
+    home.run(&["lab", "apply", &home.write("more.yaml", &more)]);
+    wait_until("a new server is found", || has(&audit().1, "unlisted", &["`a`", "5353"]));
+    let (_, found) = audit();
+    assert!(has(&found, "silent", &["`a`", "443"]), "{found:?}");
+    assert!(!found.iter().any(|[_, said]| said.contains(" 80/tcp")), "{found:?}");
+}
+
+#[test]
 fn machines_come_and_go_and_control_stays_where_it_is() {
     let home = Home::new();
     if !labs_work(&home) {
