@@ -59,7 +59,7 @@ fn shown(found: &api::Connectivity) -> String {
     let agreeing = found.flows.iter().filter(|flow| flow.agrees == Some(true)).count();
     let all = found.flows.len();
     text.push_str(&format!("  {agreeing} of {all} did as explain says\n"));
-    if !is_as_explained(found) {
+    if agreeing < all {
         text.push_str(
             "  `netloom status` says whether both nodes are connected, current and without drift; `netloom doctor` on \
              each looks for what is wrong there\n",
@@ -105,7 +105,9 @@ mod tests {
         assert!(is_as_explained(&fine));
         let text = shown(&fine);
         assert!(text.contains("1 of 2") && text.contains("cannot be told"), "{text}");
-        assert!(!text.contains("doctor"), "{text}");
+        assert!(text.contains("netloom doctor"), "{text}");
+        let text = shown(&of(std::slice::from_ref(&good)));
+        assert!(text.contains("1 of 1") && !text.contains("doctor"), "{text}");
         for bad in [flow("answered", Some(false)), flow("untried", None)] {
             let found = of(&[good.clone(), unknown.clone(), bad]);
             assert!(!is_as_explained(&found));
