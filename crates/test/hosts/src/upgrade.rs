@@ -18,8 +18,12 @@ pub(crate) struct Options {
 pub(crate) fn run(netloom: &Path, options: &Options) -> anyhow::Result<bool> {
     say::progress("making three hosts");
     let ground = Ground::make(netloom, 3)?;
-    let mut trial =
-        Trial { hosts: ground.hosts.clone(), folder: ground.folder.clone(), applies: 0 };
+    let mut trial = Trial {
+        hosts: ground.hosts.clone(),
+        folder: ground.folder.clone(),
+        applies: 0,
+        new: netloom.to_owned(),
+    };
     let (new, old) = (netloom, options.previous.as_path());
     trial.hosts[0].netloom = old.to_owned();
     trial.hosts[1].netloom = old.to_owned();
@@ -47,6 +51,8 @@ struct Trial {
     hosts: Vec<Host>,
     folder: PathBuf,
     applies: u64,
+    /// The executable of this version.
+    new: PathBuf,
 }
 
 impl Trial {
@@ -78,7 +84,29 @@ impl Trial {
         let expected = (before - 1).to_string();
         self.hosts[0].succeed(&["rollback", &expected])?;
         self.applies += 1;
-        self.holds()
+        self.holds()?;
+        self.asks()
+    }
+
+    /// A control of this version has nodes of this version send packets, and names others that it cannot ask
+    /// instead of waiting for them.
+    fn asks(&self) -> Result<(), String> {
+        if self.hosts[0].netloom != self.new {
+            return Ok(());
+        }
+        for (host, from) in self.hosts[1..].iter().zip(["web-2", "web-3"]) {
+            let words = ["network", "test-connectivity", from, "web-1", "80/tcp"];
+            match self.hosts[0].succeed(&words) {
+                Ok(said) if said.contains("2 of 2 did as explain says") => {}
+                // The version before may be older than the question.
+                Err(why)
+                    if host.netloom != self.new
+                        && why.contains("cannot be asked by this control") => {}
+                Ok(said) => return Err(said),
+                Err(why) => return Err(why),
+            }
+        }
+        Ok(())
     }
 
     fn file(&mut self) -> Result<String, String> {

@@ -24,11 +24,12 @@ pub(super) struct Scene<'a> {
 impl Scene<'_> {
     /// All steps but the last; gives whether all hold. Each rests on those before.
     pub(super) fn play(&self, applies: u32) -> bool {
-        let steps: [(&str, &dyn Fn() -> Step); 10] = [
+        let steps: [(&str, &dyn Fn() -> Step); 11] = [
             ("up on the first host", &|| self.up()),
             ("wrong tokens are refused", &|| self.wrong_tokens()),
             ("the others join", &|| self.join()),
             ("everything attached answers", &|| self.all_answer(true)),
+            ("packets do as explain says", &|| self.packets_agree()),
             ("unrelated applies lose nothing", &|| self.flows(applies)),
             ("plan, apply, rollback", &|| self.change_and_go_back()),
             ("a wrong apply changes nothing", &|| self.wrong_apply()),

@@ -49,6 +49,7 @@ fn run(options: &[String]) -> anyhow::Result<Report> {
         "wrong tokens are refused",
         "the others join",
         "everything attached answers",
+        "packets do as explain says",
         "unrelated applies lose nothing",
         "plan, apply, rollback",
         "a wrong apply changes nothing",

@@ -1,7 +1,7 @@
 //! Whether what is attached answers.
 
 use super::super::fabric::FABRIC;
-use super::{Scene, Step};
+use super::{Scene, Step, expect};
 use crate::ground::wait_until;
 use std::net::SocketAddr;
 use std::process::Command;
@@ -10,6 +10,19 @@ use std::process::Command;
 const SERVERS: [(&str, u16); 4] = [("web-1", 80), ("db-1", 80), ("host-3", 8080), ("blue-3", 8080)];
 
 impl Scene<'_> {
+    /// Everything that is attached, and a node itself, sends when control asks, wherever it is.
+    pub(super) fn packets_agree(&self) -> Step {
+        for from in ["web-1", "db-1", "host-3", "blue-3", "echo-2", "gamma"] {
+            let to = if from == "web-1" { "db-1" } else { "web-1" };
+            let words = ["network", "test-connectivity", from, to, "80/tcp", "7/udp", "icmp"];
+            let said = self.control().succeed(&words)?;
+            expect(&said, &format!("{from} -> {to}"))?;
+            expect(&said, "allowed")?;
+            expect(&said, "denied")?;
+        }
+        Ok(())
+    }
+
     pub(super) fn address(&self, workload: &str, ipv6: bool) -> Result<std::net::IpAddr, String> {
         let status = self.control().status()?;
         let addresses = status["workloads"][workload]["addresses"].as_array().cloned();
