@@ -9,7 +9,7 @@ use netloom_state::nft::{
 };
 use netloom_state::{HostState, Namespace, Operation};
 use netloom_sys::netlink::{NetlinkSocket, Protocol};
-use netloom_sys::nft as sys_nft;
+use netloom_sys::nft::{self as sys_nft, ForeignChain, ForeignExpression};
 use std::collections::BTreeMap;
 use std::time::Instant;
 
@@ -19,6 +19,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("missing_elements_are_no_error", missing_elements_are_no_error),
     ("a_refusal_names_the_change", a_refusal_names_the_change),
     ("a_live_owner_keeps_its_table", a_live_owner_keeps_its_table),
+    ("tables_of_anybody_are_read_with_their_rules", tables_of_anybody_are_read_with_their_rules),
     ("the_nft_program_reads_our_tables", the_nft_program_reads_our_tables),
 ];
 
@@ -224,6 +225,26 @@ fn a_live_owner_keeps_its_table() -> Result<(), String> {
     let adopted = sys_nft::find_table(&mut socket, TABLE).unwrap().unwrap();
     assert!(adopted.owner.is_some(), "the first change adopts it");
     other.execute(&[change(vec![Change::DeleteTable])]).unwrap_err();
+    Ok(())
+}
+
+fn tables_of_anybody_are_read_with_their_rules() -> Result<(), String> {
+    let mut bench = Bench::new();
+    let table = full_table();
+    bench.executor.execute(&[change(table_creation(&table))]).unwrap();
+    let mut socket = NetlinkSocket::open(Protocol::Netfilter).unwrap();
+    let found = sys_nft::read_foreign_tables(&mut socket).unwrap();
+    let found = found.iter().find(|found| found.name == TABLE).unwrap();
+    assert_eq!(found.family, "inet");
+    let read = |expression: &Expression| match expression {
+        Expression::Reject(_) => ForeignExpression::Reject,
+        known => ForeignExpression::Known(known.clone()),
+    };
+    let expected = table.chains.iter().map(|(name, chain)| {
+        let rules = chain.rules.iter().map(|rule| rule.expressions.iter().map(read).collect());
+        (name.clone(), ForeignChain { base: chain.base, rules: rules.collect() })
+    });
+    assert_eq!(found.chains, expected.collect());
     Ok(())
 }
 
