@@ -528,6 +528,24 @@ fn packets_between_workloads_are_compared_with_what_explain_says() {
 }
 
 #[test]
+fn control_that_runs_on_the_internet_is_asked_there() {
+    let home = Home::new();
+    if !labs_work(&home) {
+        return;
+    }
+    // Each behind a translator of its own, so that control can be with neither.
+    let apart = TINY.replace("here: {}", "here: { nat: true }, there: { nat: true }");
+    let apart = apart.replace("two: { region: here }", "two: { region: there }");
+    let apart = apart.replace("b: { node: two", "b: { node: one");
+    let text = home.succeed(&["lab", "up", &home.write("apart.yaml", &apart)]);
+    assert!(text.contains("lab exec internet -- netloom history"), "{text}");
+    let words =
+        ["lab", "exec", "internet", "--", NETLOOM, "network", "test-connectivity", "a", "b"];
+    let said = home.succeed(&words);
+    assert!(said.contains("sent by node one"), "{said}");
+}
+
+#[test]
 fn the_port_table_is_audited_against_who_really_listens() {
     let home = Home::new();
     if !labs_work(&home) {

@@ -6,7 +6,7 @@ use anyhow::{Context as _, bail, ensure};
 use netloom_lab::protocol::{Report, Request};
 use netloom_sys::namespace::{NamespaceHandle, SpawnOptions, spawn_beside, spawn_in};
 use netloom_sys::signal::{Signal, SignalFd};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, ExitStatus};
 
 /// The second step of `lab exec`, done inside the lab.
@@ -35,13 +35,27 @@ pub(super) fn exec(folder: &Folder, name: &str, command: &[String]) -> anyhow::R
     if let Some(file) = resolv_conf {
         enter.arg("--resolv-conf").arg(file);
     }
-    if let Some(node) = report.nodes.get(name) {
+    if let Some((state, run)) = folders(&report, name) {
         // Commands find their fabric there, as on a host of its own.
-        enter.env("NETLOOM_STATE", &node.state_folder).env("NETLOOM_RUN", &node.run_folder);
+        enter.env("NETLOOM_STATE", state).env("NETLOOM_RUN", run);
     }
     enter.arg("--").args(command);
     let status = spawn_beside(init, enter)?.wait()?;
     Ok(code(status))
+}
+
+/// Where a machine keeps what hosts have in `/var/lib/netloom` and `/run/netloom`.
+fn folders(report: &Report, name: &str) -> Option<(PathBuf, PathBuf)> {
+    if let Some(node) = report.nodes.get(name) {
+        return Some((PathBuf::from(&node.state_folder), PathBuf::from(&node.run_folder)));
+    }
+    // The internet's host has them if control runs there, beside those of the nodes.
+    let node = report.nodes.values().next().filter(|_| name == report.control)?;
+    let beside = |path: &str| {
+        let path = Path::new(path);
+        Some(path.parent()?.with_file_name(name).join(path.file_name()?))
+    };
+    Some((beside(&node.state_folder)?, beside(&node.run_folder)?))
 }
 
 fn place(report: &Report, name: &str) -> anyhow::Result<(String, Option<String>)> {
@@ -59,7 +73,7 @@ fn place(report: &Report, name: &str) -> anyhow::Result<(String, Option<String>)
     if name == "internet"
         && let Some(node) = report.nodes.values().next()
     {
-        let folder = std::path::Path::new(&node.namespace).with_file_name("internet");
+        let folder = Path::new(&node.namespace).with_file_name("internet");
         return Ok((folder.to_string_lossy().into_owned(), None));
     }
     let names: Vec<&str> =

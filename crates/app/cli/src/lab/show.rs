@@ -124,11 +124,7 @@ pub(super) fn next_steps(report: &Report, files: &[String]) -> String {
         None => (first.clone(), format!("{first}:80")),
     };
     let (netloom, file) = (program(), files.join(" -f "));
-    let history = if report.nodes.contains_key(&report.control) {
-        format!("{netloom} lab exec {} -- netloom history\n  ", report.control)
-    } else {
-        String::new()
-    };
+    let history = format!("{netloom} lab exec {} -- netloom history\n  ", report.control);
     format!(
         "\ntry\n  {netloom} lab exec {from} -- netloom connect {target}\n  \
          {netloom} lab shell {from}\n  {netloom} lab status\n  \
