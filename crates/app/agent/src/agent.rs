@@ -6,6 +6,7 @@ use crate::drift::Drift;
 use crate::enforce::Seen;
 use crate::follow::Follower;
 use crate::protocol::SOCKET;
+use crate::translation::left_here;
 use crate::trial::UnderWay;
 use crate::tunnels::NodeTunnels;
 use crate::workloads::Workloads;
@@ -18,6 +19,7 @@ use netloom_state::{HostState, diff};
 use netloom_sys::Executor;
 use netloom_sys::clock::monotonic_now;
 use netloom_sys::unix_socket;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -86,6 +88,8 @@ pub(crate) struct Agent {
     pub(crate) plan: NodePlan,
     pub(crate) last_error: Option<String>,
     pub(crate) address: Option<IpAddr>,
+    /// Networks whose packets leave the fabric here.
+    pub(crate) left_here: BTreeSet<String>,
     pub(crate) desired: Desired,
     pub(crate) follower: Follower,
     pub(crate) attachments: Attachments,
@@ -108,6 +112,7 @@ impl Agent {
             plan: NodePlan::default(),
             last_error: None,
             address: None,
+            left_here: BTreeSet::new(),
             desired: Desired::default(),
             follower: Follower::start(&source, options.state.clone())?,
             attachments: Attachments::default(),
@@ -186,6 +191,7 @@ impl Agent {
         let input = plan_input(desired, attachments);
         let node = &self.source.joined.facts.node;
         self.address = Some(input.node_address(node).into());
+        self.left_here = left_here(&input, node);
         netloom_plan::plan(&input, node).unwrap_or_default()
     }
 

@@ -32,6 +32,7 @@ pub mod reach;
 mod requests;
 mod resolvers;
 mod status;
+mod translation;
 mod trial;
 mod tunnels;
 mod workloads;

@@ -1,9 +1,12 @@
 //! What is said over the agent's socket: one line of JSON for a request, one for its answer.
 
+mod translation;
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+pub use translation::{SOURCE_PORTS_MAX, TranslationStatus};
 
 /// Name of the socket, in the node's state folder.
 pub const SOCKET: &str = "agent.sock";
@@ -50,6 +53,10 @@ pub struct Status {
     /// What others changed, and what was done about it.
     #[serde(default)]
     pub drift: DriftStatus,
+    /// Where packets leave the fabric here: how full the tables of connections are in which their sources are translated,
+    /// by network; that of the node's own stack is `(host)`.
+    #[serde(default)]
+    pub translation: BTreeMap<String, TranslationStatus>,
     /// The last error, if what is in force is not what was asked for.
     pub error: Option<String>,
 }

@@ -39,6 +39,7 @@ impl Agent {
                 .or_else(|| self.not_kept())
                 .or_else(|| self.drift.error()),
             drift: self.drift.status(),
+            translation: self.translation(),
         })
     }
 

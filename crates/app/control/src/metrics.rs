@@ -80,8 +80,29 @@ const DENIED: Metric = metric(
     "Packets that a network's policy has stopped on a node, by reason.",
 );
 
+const TRACKED: Metric = metric(
+    "netloom_gateway_tracked_connections",
+    "gauge",
+    "Connections tracked where sources are translated, by network; `(host)` is the node's own stack.",
+);
+const TRACKED_MAX: Metric = metric(
+    "netloom_gateway_tracked_connections_max",
+    "gauge",
+    "How many connections can be tracked there.",
+);
+const SOURCE_PORTS: Metric = metric(
+    "netloom_gateway_source_ports",
+    "gauge",
+    "Source ports taken towards the busiest destination, where there are many connections; 64512 can be.",
+);
+const UNTRACKED: Metric = metric(
+    "netloom_gateway_connections_failed_total",
+    "counter",
+    "New connections that found no source port (`ports`), or the table full (`full`).",
+);
+
 /// All metrics, in the order in which they are told.
-const REGISTRY: [&Metric; 14] = [
+const REGISTRY: [&Metric; 18] = [
     &NODE,
     &PACKETS,
     &DROPS,
@@ -96,6 +117,10 @@ const REGISTRY: [&Metric; 14] = [
     &FAULTS,
     &EXCHANGES,
     &DENIED,
+    &TRACKED,
+    &TRACKED_MAX,
+    &SOURCE_PORTS,
+    &UNTRACKED,
 ];
 
 /// All metrics as text: of each node, whether it is connected, and its report if there is one.
@@ -108,6 +133,9 @@ pub(crate) fn text(nodes: &BTreeMap<String, (bool, Option<Value>)>) -> String {
             page.tunnels(node, &report["tunnels"]);
             for (network, status) in entries(&report["networks"]) {
                 page.network(node, network, status);
+            }
+            for (place, status) in entries(&report["translation"]) {
+                page.translation(node, place, status);
             }
         }
     }
@@ -186,6 +214,16 @@ impl Page {
         }
     }
 
+    fn translation(&mut self, node: &str, place: &str, status: &Value) {
+        let labels = [("node", node), ("network", place)];
+        self.number(&TRACKED, &labels, &status["connections"]);
+        self.number(&TRACKED_MAX, &labels, &status["connections_max"]);
+        self.number(&SOURCE_PORTS, &labels, &status["source_ports"]);
+        for (reason, key) in [("ports", "refused"), ("full", "dropped")] {
+            self.number(&UNTRACKED, &[labels[0], labels[1], ("reason", reason)], &status[key]);
+        }
+    }
+
     fn network(&mut self, node: &str, network: &str, status: &Value) {
         for (reason, count) in entries(&status["denied"]) {
             let labels = [("node", node), ("network", network), ("reason", reason.as_str())];
@@ -240,6 +278,10 @@ mod tests {
                 "batches": { "to_port": { "counts": [3, 1, 2], "packets": 17 } },
                 "offloads": { "send": true },
             },
+            "translation": { "app": {
+                "connections": 20_000, "connections_max": 65_536, "source_ports": 19_000,
+                "refused": 3, "dropped": 0,
+            } },
             "networks": { "app": {
                 "denied": { "ingress-denied": 4 },
                 "peers": { "beta": {
@@ -266,6 +308,9 @@ mod tests {
             "netloom_tunnel_batch_packets_sum{node=\"alpha\",way=\"to_port\"} 17",
             "netloom_tunnel_peer_round_trip_seconds{node=\"alpha\",network=\"app\",peer=\"beta\"} 0.0015",
             "netloom_tunnel_peer_session_open{node=\"alpha\",network=\"app\",peer=\"a\\\"b\"} 0",
+            "netloom_gateway_tracked_connections_max{node=\"alpha\",network=\"app\"} 65536",
+            "netloom_gateway_source_ports{node=\"alpha\",network=\"app\"} 19000",
+            "netloom_gateway_connections_failed_total{node=\"alpha\",network=\"app\",reason=\"ports\"} 3",
             "netloom_policy_denied_packets_total{node=\"alpha\",network=\"app\",reason=\"ingress-denied\"} 4",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");

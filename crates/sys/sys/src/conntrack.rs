@@ -1,4 +1,4 @@
-//! Connections that a namespace tracks (ctnetlink): reading them, and ending one by its tuple.
+//! Connections that a namespace tracks (ctnetlink): reading them, ending one by its tuple, and how full their table is.
 
 use crate::netlink::{Attributes, Malformed, Message, NetlinkError, NetlinkSocket};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -7,6 +7,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 const GET: u16 = 0x101;
 /// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE`.
 const DELETE: u16 = 0x102;
+/// `NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET_STATS_CPU`, and without `_CPU`.
+const GET_STATS_CPU: u16 = 0x104;
+const GET_STATS: u16 = 0x105;
 /// Bytes of `struct nfgenmsg`.
 const NFGENMSG_BYTES: usize = 4;
 const CTA_TUPLE_ORIG: u16 = 1;
@@ -23,6 +26,10 @@ const CTA_PROTO_DST_PORT: u16 = 3;
 /// Identifier, type and code follow each other, for ICMP and then for ICMPv6.
 const CTA_PROTO_ICMP_ID: u16 = 4;
 const CTA_PROTO_ICMPV6_ID: u16 = 7;
+const CTA_STATS_GLOBAL_ENTRIES: u16 = 1;
+const CTA_STATS_GLOBAL_MAX_ENTRIES: u16 = 2;
+const CTA_STATS_INSERT_FAILED: u16 = 9;
+const CTA_STATS_DROP: u16 = 10;
 
 /// A tracked connection.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -67,6 +74,43 @@ pub enum TupleDetail {
     },
     /// Nothing.
     None,
+}
+
+/// How full a namespace's table of connections is, and what did not fit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tracking {
+    /// Connections that are tracked.
+    pub connections: u32,
+    /// How many can be (`nf_conntrack_max`, which the host's own namespace sets for all); 0 where the kernel does not say.
+    pub connections_max: u32,
+    /// First packets that were dropped since another connection has the same addresses and ports: where a source is
+    /// translated, all ports towards the destination are taken.
+    pub refused: u64,
+    /// First packets that were dropped since the table was full.
+    pub dropped: u64,
+}
+
+/// How full the table of the socket's namespace is.
+pub fn tracking(socket: &mut NetlinkSocket) -> Result<Tracking, NetlinkError> {
+    let mut tracking = Tracking::default();
+    let mut message = Message::new(GET_STATS, 0);
+    message.fixed(&[0; NFGENMSG_BYTES]);
+    for reply in socket.request(&mut message)? {
+        let found = Attributes::after(&reply.payload, NFGENMSG_BYTES)?;
+        let number = |kind| found.be32(kind);
+        tracking.connections = number(CTA_STATS_GLOBAL_ENTRIES).unwrap_or(tracking.connections);
+        tracking.connections_max =
+            number(CTA_STATS_GLOBAL_MAX_ENTRIES).unwrap_or(tracking.connections_max);
+    }
+    let mut message = Message::new(GET_STATS_CPU, 0);
+    message.fixed(&[0; NFGENMSG_BYTES]);
+    for reply in socket.dump(&mut message)? {
+        let found = Attributes::after(&reply.payload, NFGENMSG_BYTES)?;
+        let number = |kind| u64::from(found.be32(kind).unwrap_or(0));
+        tracking.refused += number(CTA_STATS_INSERT_FAILED);
+        tracking.dropped += number(CTA_STATS_DROP);
+    }
+    Ok(tracking)
 }
 
 /// All connections that the socket's namespace tracks.

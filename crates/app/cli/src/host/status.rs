@@ -1,5 +1,7 @@
 //! `netloom status`: the fabric as control sees it, or this node as its agent does.
 
+mod gateways;
+
 use super::place::{Host, Place};
 use super::time::utc;
 use super::wait_for;
@@ -94,6 +96,7 @@ pub(super) fn shown(status: &api::Status) -> String {
     }
     text.push_str("\ntunnels\n");
     text.push_str(&tunnels(status));
+    text.push_str(&gateways::of_all(status));
     text.push_str(&drift(status));
     text.push_str("\nworkloads\n");
     let row = |(name, one): (&String, &api::Workload)| {
@@ -269,6 +272,10 @@ fn shown_agent(own: &netloom_agent::protocol::Status) -> String {
     let rows: Vec<Vec<String>> = own.workloads.iter().map(row).collect();
     text.push_str("workloads\n");
     text.push_str(&output::table(&rows));
+    let gateways = gateways::of_node(&own.node, &own.translation);
+    if !gateways.is_empty() {
+        text.push_str(&format!("gateways\n{gateways}"));
+    }
     if own.drift.count > 0 {
         text.push_str(&format!("drift\n{}", drift_of(&own.node, &own.drift)));
     }

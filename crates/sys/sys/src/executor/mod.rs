@@ -8,7 +8,7 @@ mod space;
 
 pub use error::{Cause, ExecuteError, ObserveError};
 
-use crate::conntrack::{self, Flow};
+use crate::conntrack::{self, Flow, Tracking};
 use crate::namespace::{NamespaceError, NamespaceHandle, NamespaceRegistry};
 use crate::nft::{self, Counter};
 use crate::tunnel::{TunnelDevice, TunnelPreference};
@@ -138,6 +138,11 @@ impl Executor {
     /// The connections that a namespace tracks.
     pub fn flows(&mut self, namespace: &Namespace) -> Result<Vec<Flow>, Cause> {
         Ok(conntrack::dump_flows(self.space(namespace)?.netfilter()?)?)
+    }
+
+    /// How full a namespace's table of connections is.
+    pub fn tracking(&mut self, namespace: &Namespace) -> Result<Tracking, Cause> {
+        Ok(conntrack::tracking(self.space(namespace)?.netfilter()?)?)
     }
 
     /// Forgets a tracked connection; one that is not there is no error.

@@ -223,6 +223,11 @@ fn tracked_until_deleted(bench: &mut Bench, router: &Namespace) {
         })
     };
     let flow = ours(bench).expect("the connection is tracked");
+    let tracking = bench.executor.tracking(router).unwrap();
+    let flows = bench.executor.flows(router).unwrap();
+    assert_eq!(tracking.connections as usize, flows.len(), "what is counted is what is there");
+    assert!(tracking.connections_max > tracking.connections, "{tracking:?}");
+    assert_eq!(tracking.dropped, 0);
     assert_eq!(flow.original.source.to_string(), CLIENT);
     assert_eq!(flow.reply.source.to_string(), SERVER);
     bench.executor.delete_flow(router, &flow).unwrap();
