@@ -159,4 +159,8 @@ pub struct Revision {
     /// Its files; only where one revision is asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sources: Option<Sources>,
+    /// What was declared through the API, as a file of its own that is in force beside the others; only
+    /// where one revision is asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api: Option<String>,
 }

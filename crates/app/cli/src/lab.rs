@@ -7,7 +7,8 @@ mod show;
 
 pub(crate) use enter::{Enter, enter};
 
-use crate::{output, source};
+use crate::output;
+use crate::source::{self, Files};
 use anyhow::{Context as _, bail};
 use folder::Folder;
 use netloom_lab::protocol::{Event, Report, Request, Sources};
@@ -105,7 +106,7 @@ pub(crate) fn supervise(folder: PathBuf, has_dashboard: bool) -> anyhow::Result<
 }
 
 fn up(files: &[String]) -> anyhow::Result<ExitCode> {
-    let (name, sources) = sources(files)?;
+    let (name, sources) = sources(files, |_| None)?;
     let folder = Folder::of(&name)?;
     if folder.is_alive() {
         bail!(
@@ -135,7 +136,7 @@ fn up(files: &[String]) -> anyhow::Result<ExitCode> {
 }
 
 fn apply(files: &[String]) -> anyhow::Result<ExitCode> {
-    let (name, sources) = sources(files)?;
+    let (name, sources) = sources(files, declared_over_api)?;
     let folder = Folder::of(&name)?;
     if !folder.is_alive() {
         bail!("no lab of the fabric `{name}` is up: start it with `netloom lab up`");
@@ -218,7 +219,16 @@ fn find(which: &Which) -> anyhow::Result<Folder> {
 }
 
 /// The fabric's name and its files with absolute paths, after a check here and now.
-fn sources(files: &[String]) -> anyhow::Result<(String, Sources)> {
-    let (name, files, texts) = source::read(files)?;
-    Ok((name, Sources { files, texts }))
+fn sources(
+    files: &[String],
+    api: impl FnOnce(&str) -> Option<String>,
+) -> anyhow::Result<(String, Sources)> {
+    let Files { fabric, roots, texts } = source::read(files, api)?;
+    Ok((fabric.name, Sources { files: roots, texts, api: None }))
+}
+
+/// What was declared over the API of a lab's control, if the lab is up and anything was.
+fn declared_over_api(fabric: &str) -> Option<String> {
+    let folder = Folder::of(fabric).ok().filter(Folder::is_alive)?;
+    ask(&folder, &Request::Status).ok()?.api
 }

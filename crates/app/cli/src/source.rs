@@ -2,6 +2,7 @@
 
 use crate::output;
 use anyhow::Context as _;
+use netloom_model::load::API_FILE;
 use netloom_model::{Diagnostic, Fabric, Loaded, Severity, diagnostic};
 use std::collections::BTreeMap;
 use std::io::Read as _;
@@ -11,31 +12,46 @@ const FINDINGS_SHOWN_MAX: usize = 100;
 
 /// Loads files from disk, with what they include.
 pub(crate) fn load(files: &[String]) -> Loaded {
-    netloom_model::load(files, |path| {
-        let limit = netloom_model::tree::FILE_BYTES_MAX as u64 + 1;
-        let mut bytes = Vec::new();
-        let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
-        file.take(limit).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
-        Ok(bytes)
-    })
+    netloom_model::load(files, from_disk)
+}
+
+fn from_disk(path: &str) -> Result<Vec<u8>, String> {
+    let limit = netloom_model::tree::FILE_BYTES_MAX as u64 + 1;
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(|error| error.to_string())?;
+    file.take(limit).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
+    Ok(bytes)
 }
 
 /// The fabric of `files`, or all that is wrong with them as an error that has been shown.
 pub(crate) fn fabric(files: &[String]) -> anyhow::Result<Fabric> {
     let mut loaded = load(files);
-    match loaded.fabric.take() {
-        Some(fabric) => Ok(fabric),
-        None => {
-            output::error(&report(&loaded));
-            anyhow::bail!("{} cannot be used: see the errors above", files.join(", "));
-        }
-    }
+    sound(loaded.fabric.take(), &loaded, files)
 }
 
-/// A fabric's name, its files with absolute paths, and their texts, after a check here and now.
+fn sound(fabric: Option<Fabric>, loaded: &Loaded, files: &[String]) -> anyhow::Result<Fabric> {
+    fabric.with_context(|| {
+        output::error(&report(loaded));
+        format!("{} cannot be used: see the errors above", files.join(", "))
+    })
+}
+
+/// Files that have been checked, as they are sent.
+pub(crate) struct Files {
+    /// What they declare, with what was declared over the API where they need it.
+    pub(crate) fabric: Fabric,
+    /// The files that were named, with absolute paths.
+    pub(crate) roots: Vec<String>,
+    /// Texts of these and of what they include.
+    pub(crate) texts: BTreeMap<String, String>,
+}
+
+/// Reads files and checks them here and now. Those that are not enough by themselves are checked beside
+/// what has been declared over the API, which `api` gives for the fabric's name.
 pub(crate) fn read(
     files: &[String],
-) -> anyhow::Result<(String, Vec<String>, BTreeMap<String, String>)> {
+    api: impl FnOnce(&str) -> Option<String>,
+) -> anyhow::Result<Files> {
     let files: Vec<String> = files
         .iter()
         .map(|file| {
@@ -44,9 +60,19 @@ pub(crate) fn read(
             Ok(path.to_string_lossy().into_owned())
         })
         .collect::<anyhow::Result<_>>()?;
-    let fabric = fabric(&files)?;
-    let texts = load(&files).sources;
-    Ok((fabric.name, files, texts))
+    let mut loaded = load(&files);
+    if loaded.fabric.is_none()
+        && let Some(api) = loaded.name.as_deref().and_then(api)
+    {
+        let whole: Vec<String> = files.iter().cloned().chain([API_FILE.to_owned()]).collect();
+        loaded = netloom_model::load(&whole, |path| match path {
+            API_FILE => Ok(api.clone().into_bytes()),
+            path => from_disk(path),
+        });
+    }
+    let fabric = sound(loaded.fabric.take(), &loaded, &files)?;
+    loaded.sources.remove(API_FILE);
+    Ok(Files { fabric, roots: files, texts: loaded.sources })
 }
 
 /// The findings as text, errors before warnings.

@@ -325,6 +325,45 @@ fn both_families_leave_by_gateways_and_only_what_is_open_is_called_from_outside(
 }
 
 #[test]
+fn what_is_declared_over_the_api_is_in_the_lab_and_files_refer_to_it() {
+    let home = Home::new();
+    if !labs_work(&home) {
+        return;
+    }
+    let file = home.write("tiny.yaml", TINY);
+    home.succeed(&["lab", "up", &file]);
+    let more = TINY.replace(
+        "tests:",
+        "  c: { node: two, subnet: added, security_groups: [open], attach: { serve: { tcp: 80 } } }\n  \
+           d: { node: one, subnet: added, security_groups: [open], attach: { serve: { tcp: 80 } } }\n\
+         tests:\n  - { from: c, to: d, port: 80/tcp, expect: allow }",
+    );
+    let more = home.write("more.yaml", &more);
+    let error = home.fail(&["lab", "apply", &more]);
+    assert!(error.contains("there is no subnet `added`"), "{error}");
+    let create = ["network", "create", "added", "--cidr", "10.9.0.0/24"];
+    home.succeed(&[&["lab", "exec", "one", "--", NETLOOM], &create[..]].concat());
+    // On the machine of control as from outside of the lab.
+    let plan = home.succeed(&["lab", "exec", "one", "--", NETLOOM, "plan", &more]);
+    assert!(plan.contains("starts workload c"), "{plan}");
+    let text = home.succeed(&["lab", "apply", &more]);
+    assert!(text.contains("2 of 2 tests hold"), "{text}");
+    assert_eq!(home.status()["workloads"]["c"]["network"], "added");
+    let history = home.succeed(&["lab", "exec", "one", "--", NETLOOM, "history", "3"]);
+    assert!(history.contains("# (api)") && history.contains("10.9.0.0/24"), "{history}");
+    // A file without it leaves it alone.
+    home.succeed(&["lab", "apply", &file]);
+    let networks = home.succeed(&["lab", "exec", "one", "--", NETLOOM, "network", "ls"]);
+    assert!(networks.contains("added"), "{networks}");
+    // What fails goes back to what was, with what the API has.
+    let wrong = home.write("wrong.yaml", &TINY.replace("expect: allow", "expect: deny"));
+    home.fail(&["lab", "apply", &wrong]);
+    home.succeed(&["lab", "apply", &more]);
+    home.succeed(&["lab", "down"]);
+    assert_eq!(home.leftovers(), Vec::<PathBuf>::new());
+}
+
+#[test]
 fn an_apply_changes_only_what_changed_and_ends_what_is_forbidden_now() {
     let home = Home::new();
     if !labs_work(&home) {
@@ -424,6 +463,15 @@ fn an_apply_that_a_node_refuses_goes_back_to_what_was() {
     let revisions: Vec<&Value> =
         history.as_array().unwrap().iter().map(|one| &one["rollback_of"]).collect();
     assert_eq!(revisions, [&Value::from(1), &Value::Null, &Value::Null, &Value::Null]);
+    // Kept all the same by somebody inside, it can still be looked at, and mended from there.
+    let inside = ["lab", "exec", "one", "--", NETLOOM];
+    let kept = home.run(&[&inside[..], &["apply", "--keep-refused", &file]].concat());
+    assert!(!kept.status.success());
+    let looked = home.run(&["lab", "status"]);
+    let told = String::from_utf8_lossy(&looked.stderr);
+    assert!(looked.status.success() && told.contains("cannot follow"), "{told}");
+    home.succeed(&[&inside[..], &["rollback", "1"]].concat());
+    assert_eq!(home.status()["workloads"], before);
 }
 
 #[test]

@@ -1,11 +1,9 @@
 //! What has been declared, by file and by API: texts, and the fabric that they make.
 
+use netloom_model::load::API_FILE;
 use netloom_model::tree::Remembered;
 use netloom_model::{Loaded, load_edited};
 use std::collections::BTreeMap;
-
-/// Name under which the API's part appears in errors and explanations.
-pub const API_FILE: &str = "(api)";
 
 /// The texts of all owners. An apply replaces those of its own owner only.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -16,11 +16,16 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Most files that one fabric is read from.
 pub const FILES_MAX: usize = 256;
 
+/// Name under which errors and explanations know what was declared over control's API, as a file of its own.
+pub const API_FILE: &str = "(api)";
+
 /// What loading gave: the fabric if there is no error, all findings, and the texts they point into.
 #[derive(Debug)]
 pub struct Loaded {
     /// The fabric, unless there is an error.
     pub fabric: Option<Fabric>,
+    /// Its name, as far as the files say it.
+    pub name: Option<String>,
     /// Findings by place, at most [`FINDINGS_MAX`](crate::decode::FINDINGS_MAX) and one that says so.
     pub diagnostics: Vec<Diagnostic>,
     /// Texts by file name.
@@ -53,10 +58,11 @@ pub fn load_edited(
     let Loader { remembered, mut decoder, declared, sources, seen, .. } = loader;
     remembered.keep(&seen);
     let first = files.first().map_or("", String::as_str);
+    let name = declared.fabric.as_ref().map(|name| name.value.clone());
     let fabric = check::check(declared, first, &mut decoder);
     let diagnostics = decoder.into_findings();
     let sound = diagnostics.iter().all(|found| found.severity == Severity::Warning);
-    Loaded { fabric: fabric.filter(|_| sound), diagnostics, sources }
+    Loaded { fabric: fabric.filter(|_| sound), name, diagnostics, sources }
 }
 
 struct Loader<'a> {

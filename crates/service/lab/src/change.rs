@@ -1,6 +1,5 @@
 //! A change of a lab: declared to control, then the ground, then the machines that come and go.
 
-use crate::LabError;
 use crate::asker::Asker;
 use crate::control::{Applied, Control, Standing, words_of};
 use crate::machine::Machine;
@@ -8,6 +7,7 @@ use crate::protocol::{Report, Sources};
 use crate::seat::Seat;
 use crate::supervisor::{Lab, State};
 use crate::underlay::{self, NodePlace, Underlay};
+use crate::{LabError, sources};
 use netloom_model::Fabric;
 use netloom_model::fabric::Name;
 use netloom_model::lease::Leases;
@@ -34,7 +34,10 @@ impl Lab {
         asker: Asker<'_>,
     ) -> Result<Report, LabError> {
         let before = self.state.as_ref().map(|state| state.sources.clone());
-        let result = self.change(sources, "netloom lab apply", asker);
+        // Control keeps what was declared over its API beside the files, whatever these say.
+        let api = before.as_ref().and_then(|before| before.api.clone());
+        let sources = Sources { api, ..sources.clone() };
+        let result = self.change(&sources, "netloom lab apply", asker);
         let (Err(error), Some(before)) = (&result, before) else { return result };
         if error.is_before_change() {
             return result;
@@ -79,7 +82,8 @@ impl Lab {
         Ok(Report { operations: applied.operations, flows: applied.flows, ..report })
     }
 
-    /// Follows what somebody else has declared to control, as with `netloom rollback` on its machine.
+    /// Follows what somebody else has declared to control, as with `netloom rollback` on its machine, or a
+    /// program over its API.
     pub(crate) fn catch_up(&mut self, asker: Asker<'_>) -> Result<(), LabError> {
         let (Some(state), Some(control)) = (&self.state, &mut self.control) else {
             return Err(LabError::NotUp);
@@ -88,7 +92,11 @@ impl Lab {
             // It is started again; nothing changes without it.
             return Ok(());
         }
-        let revision = control.standing(asker)?.revision;
+        let revision = match control.standing(asker) {
+            // It has ended while it was asked.
+            Err(_) if !control.is_there() => return Ok(()),
+            standing => standing?.revision,
+        };
         if revision == state.revision {
             return Ok(());
         }
@@ -100,7 +108,7 @@ impl Lab {
 
     /// The fabric of `sources`, and the ground for it.
     fn planned(&self, sources: &Sources) -> Result<(Fabric, Underlay), LabError> {
-        let fabric = read(sources)?;
+        let fabric = sources::read(sources)?;
         let before = self.state.as_ref().map(|state| state.underlay.numbers.clone());
         let underlay = underlay::plan(&fabric, &before.unwrap_or_default())?;
         match &self.control {
@@ -286,14 +294,4 @@ impl Lab {
 
 fn names(fabric: &Fabric) -> String {
     fabric.nodes.keys().cloned().collect::<Vec<_>>().join(", ")
-}
-
-fn read(sources: &Sources) -> Result<Fabric, LabError> {
-    let loaded = netloom_model::load(&sources.files, |path| {
-        let text = sources.texts.get(path);
-        text.map(|text| text.clone().into_bytes()).ok_or_else(|| "it was not sent".to_owned())
-    });
-    loaded.fabric.ok_or_else(|| {
-        LabError::Fabric(netloom_model::diagnostic::render(&loaded.diagnostics, &loaded.sources))
-    })
 }

@@ -190,15 +190,17 @@ impl Control {
         })
     }
 
-    /// The files of a revision.
+    /// The files of a revision, and what it has from the API.
     pub(crate) fn sources(&self, revision: u64, asker: Asker<'_>) -> Result<Sources, LabError> {
         let answer = self.ask(&["history", &revision.to_string(), "--json"], asker)?;
-        let sources = &parsed(&answer)?["sources"];
+        let revision = parsed(&answer)?;
+        let sources = &revision["sources"];
         let texts = sources["texts"].as_object().into_iter().flatten();
         let text = |text: &Value| text.as_str().unwrap_or_default().to_owned();
         Ok(Sources {
             files: strings(&sources["roots"]),
             texts: texts.map(|(name, one)| (name.clone(), text(one))).collect(),
+            api: revision["api"].as_str().map(str::to_owned),
         })
     }
 

@@ -24,6 +24,7 @@ mod machine;
 pub mod protocol;
 mod report;
 mod seat;
+mod sources;
 pub mod supervisor;
 pub mod trial;
 pub mod underlay;

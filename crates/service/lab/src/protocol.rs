@@ -27,6 +27,10 @@ pub struct Sources {
     pub files: Vec<String>,
     /// Texts by absolute path, of these and of what they include.
     pub texts: BTreeMap<String, String>,
+    /// What is in force beside them that was declared over the API of the lab's control. Who asks for a
+    /// change leaves it out: the lab knows.
+    #[serde(default)]
+    pub api: Option<String>,
 }
 
 /// A line of an answer.
@@ -61,6 +65,9 @@ pub struct Report {
     /// After an apply: flows that open or close.
     #[serde(default)]
     pub flows: Vec<String>,
+    /// What was declared over the API of the lab's control, if anything was.
+    #[serde(default)]
+    pub api: Option<String>,
     /// The machine on which control runs: a node, or `internet`.
     #[serde(default)]
     pub control: String,

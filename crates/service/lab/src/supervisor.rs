@@ -158,7 +158,7 @@ impl Lab {
             Request::Apply(sources) => {
                 self.catch_up(asker).and_then(|()| self.change_or_go_back(sources, asker))
             }
-            Request::Status => self.catch_up(asker).and_then(|()| self.report(asker)),
+            Request::Status => self.follow_or_tell(asker).and_then(|()| self.report(asker)),
             Request::Test => self.catch_up(asker).and_then(|()| self.tried(asker)),
             Request::Down => Ok(Report::default()),
         };
@@ -176,6 +176,16 @@ impl Lab {
         After::GoOn
     }
 
+    /// Follows control; where that fails it is told, so that one can still look, and mend it from inside.
+    fn follow_or_tell(&mut self, asker: Asker<'_>) -> Result<(), LabError> {
+        match self.catch_up(asker) {
+            Err(error) if !matches!(error, LabError::Abandoned | LabError::NotUp) => {
+                asker.tell(format!("the lab cannot follow what is declared: {error}"))
+            }
+            done => done,
+        }
+    }
+
     fn report(&mut self, asker: Asker<'_>) -> Result<Report, LabError> {
         let Some(state) = &self.state else { return Err(LabError::NotUp) };
         let netns = self.run.join("ground").join("netns");
@@ -186,7 +196,8 @@ impl Lab {
         let report = report::report(ground, &statuses, &self.agents, path, machine);
         let control = self.control()?;
         let (control, dashboard) = (control.seat.machine.clone(), control.dashboard(asker)?);
-        Ok(Report { control, dashboard, ..report })
+        let api = self.state.as_ref().and_then(|state| state.sources.api.clone());
+        Ok(Report { api, control, dashboard, ..report })
     }
 
     /// Tries the tests and names, and reports what is there after them: sessions begin with packets.

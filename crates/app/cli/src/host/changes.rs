@@ -3,9 +3,12 @@
 use super::place::Host;
 use super::time::utc;
 use super::{author, wait_for};
-use crate::{output, source};
+use crate::output;
+use crate::source::{self, Files};
 use anyhow::Context as _;
 use netloom::api::{self, Applied, Proposed, Sources};
+use netloom_model::Fabric;
+use netloom_model::load::API_FILE;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -86,10 +89,19 @@ pub(crate) struct Rollback {
     json: bool,
 }
 
-/// The files as they are, and the fabric's name; their errors are shown before anything is sent.
-pub(super) fn sources(files: &[String]) -> anyhow::Result<(String, Sources)> {
-    let (name, roots, texts) = source::read(files)?;
-    Ok((name, Sources { roots, texts }))
+/// The files as they are, and what they declare; their errors are shown before anything is sent. What
+/// they refer to may have been declared over the API of the fabric's control.
+pub(super) fn sources(host: &Host, files: &[String]) -> anyhow::Result<(Fabric, Sources)> {
+    let Files { fabric, roots, texts } =
+        source::read(files, |fabric| declared_over_api(host, fabric))?;
+    Ok((fabric, Sources { roots, texts }))
+}
+
+/// What is in force that was declared over the API, if anything is, and control can be asked.
+fn declared_over_api(host: &Host, fabric: &str) -> Option<String> {
+    let client = host.place(fabric).client();
+    let status = wait_for(client.status()).ok()?;
+    wait_for(client.revision(status.revision)).ok()?.api
 }
 
 /// Files as somebody else has read them.
@@ -106,8 +118,8 @@ fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
 }
 
 pub(crate) fn plan(arguments: &Plan) -> anyhow::Result<ExitCode> {
-    let (fabric, sources) = sources(&arguments.files)?;
-    let client = arguments.host.place(&fabric).client();
+    let (fabric, sources) = sources(&arguments.host, &arguments.files)?;
+    let client = arguments.host.place(&fabric.name).client();
     let proposed = wait_for(client.plan(&api::Plan { sources }))?;
     if arguments.json {
         json(&proposed)?;
@@ -126,8 +138,8 @@ pub(crate) fn apply(arguments: &Apply) -> anyhow::Result<ExitCode> {
     let (client, sources) = match &arguments.sources {
         Some(file) => (arguments.host.chosen()?.client(), written_sources(file)?),
         None => {
-            let (fabric, sources) = sources(&arguments.files)?;
-            (arguments.host.place(&fabric).client(), sources)
+            let (fabric, sources) = sources(&arguments.host, &arguments.files)?;
+            (arguments.host.place(&fabric.name).client(), sources)
         }
     };
     let apply = api::Apply {
@@ -253,7 +265,8 @@ pub(crate) fn history(arguments: &History) -> anyhow::Result<ExitCode> {
             json(&revision)?;
         } else {
             output::print(&listed(std::slice::from_ref(&revision)));
-            for (name, text) in revision.sources.unwrap_or_default().texts {
+            let api = revision.api.map(|text| (API_FILE.to_owned(), text));
+            for (name, text) in revision.sources.unwrap_or_default().texts.into_iter().chain(api) {
                 output::print(&format!("\n# {name}\n{}\n", text.trim_end()));
             }
         }

@@ -1,9 +1,10 @@
-//! `netloom diff`: what the files of two revisions differ in.
+//! `netloom diff`: what the files of two revisions differ in, and what was declared over the API.
 
 use super::place::Host;
 use super::wait_for;
 use crate::output;
 use netloom::api::Sources;
+use netloom_model::load::API_FILE;
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -25,7 +26,9 @@ pub(crate) fn diff(arguments: &Diff) -> anyhow::Result<ExitCode> {
     let client = arguments.host.chosen()?.client();
     let sources = |number| -> anyhow::Result<Sources> {
         let revision = wait_for(client.revision(number))?;
-        Ok(revision.sources.unwrap_or_default())
+        let mut sources = revision.sources.unwrap_or_default();
+        sources.texts.extend(revision.api.map(|text| (API_FILE.to_owned(), text)));
+        Ok(sources)
     };
     let found = between(&sources(arguments.from)?, &sources(arguments.to)?);
     if arguments.json {

@@ -4,7 +4,7 @@ use super::changes::{result, sources};
 use super::place::{Host, Place};
 use super::seat::Seat;
 use super::{access, author, daemons, join, supervise, wait_for};
-use crate::{output, source};
+use crate::output;
 use anyhow::{Context as _, bail, ensure};
 use netloom::api;
 use netloom_model::Fabric;
@@ -47,10 +47,9 @@ pub(crate) struct Up {
 }
 
 pub(crate) fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
-    let (name, sources) = sources(&arguments.files)?;
-    let fabric = source::fabric(&arguments.files)?;
+    let (fabric, sources) = sources(&arguments.host, &arguments.files)?;
     let node = node_name(&fabric, arguments.name.as_deref())?;
-    let place = arguments.host.place(&name);
+    let place = arguments.host.place(&fabric.name);
     let is_new = !place.control().join("ca.crt").exists();
     ensure!(
         netloom_sys::process::effective_user() == 0,
@@ -62,10 +61,10 @@ pub(crate) fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
     if let Some(etcd) = etcd(arguments)? {
         netloom_control::store_place::keep_etcd(&place.control(), &etcd)?;
     }
-    netloom_control::keys::found(&place.control(), &name)
+    netloom_control::keys::found(&place.control(), &place.fabric)
         .or_else(|error| if place.has_control() { Ok(()) } else { Err(error) })?;
     if is_new {
-        output::print(&format!("fabric {name} begins on this host\n"));
+        output::print(&format!("fabric {} begins on this host\n", place.fabric));
     }
     let settings = arguments.seat.settings(&node);
     settings.write(&place.control())?;

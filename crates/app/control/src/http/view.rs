@@ -50,6 +50,7 @@ pub(super) fn revision(record: RevisionRecord, with_sources: bool) -> Revision {
         rollback_of: record.rollback_of,
         workloads: record.workloads,
         sources: with_sources.then_some(sources),
+        api: record.api.filter(|_| with_sources),
     }
 }
 

@@ -185,7 +185,7 @@ pub(super) fn quiet(user: &User, arguments: &[&str]) -> anyhow::Result<Output> {
 }
 
 /// The numbers of `N of M tests hold`.
-fn holding(output: &Output) -> Option<(usize, usize)> {
+pub(super) fn holding(output: &Output) -> Option<(usize, usize)> {
     let text = String::from_utf8_lossy(&output.stdout);
     let line = text.lines().find_map(|line| line.trim().strip_suffix(" tests hold"))?;
     let (some, all) = line.rsplit("; ").next()?.split_once(" of ")?;
