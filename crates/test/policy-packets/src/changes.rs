@@ -107,6 +107,7 @@ fn try_packets(
     };
     world.converse(std::slice::from_mut(&mut again))?;
     tally.changes[1] += 1;
+    tally.sent_again += world.sent_again;
     if (again.arrived && again.answered) != is_there {
         tally.disagreements.push(format!("seed {seed}: after the change: {again}"));
     }

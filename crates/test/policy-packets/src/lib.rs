@@ -63,6 +63,8 @@ pub struct Tally {
     pub changes: [u64; 2],
     /// Flows that were allowed to what is outside, or by a peering.
     pub beyond: u64,
+    /// Packets that were sent a second time, since they or their answers did not come.
+    pub sent_again: u64,
     /// Disagreements, with what reproduces them.
     pub disagreements: Vec<String>,
     /// Flows that the command `explain` was asked about.
@@ -136,6 +138,7 @@ fn try_fabric(
         false => world.send(&mut trials)?,
     }
     tally.fabrics += 1;
+    tally.sent_again += world.sent_again;
     for trial in &trials {
         tally.count(trial);
         let answers = settings.networks && trial.arrived;

@@ -244,6 +244,7 @@ fn report(tally: &Tally) -> bool {
         ("smallest changes made", tally.changes[0]),
         ("of them tried with packets", tally.changes[1]),
         ("allowed into another network or out", tally.beyond),
+        ("sent again", tally.sent_again),
         ("disagreements", tally.disagreements.len() as u64),
         ("explained", tally.explained),
         ("explained otherwise", tally.explained_otherwise.len() as u64),

@@ -37,6 +37,8 @@ pub struct World {
     ground: Executor,
     ground_plan: HostState,
     nodes: BTreeMap<Name, Node>,
+    /// Packets of conversations that were sent a second time.
+    pub sent_again: u64,
 }
 
 /// Who has a namespace.
@@ -79,7 +81,8 @@ impl World {
         let directory = setting::directory(&ground_plan, &keys);
         let ground_plan = ground_plan.host;
         let nodes = BTreeMap::new();
-        let mut world = Self { fabric, leases, directory, keys, ground, ground_plan, nodes };
+        let mut world =
+            Self { fabric, leases, directory, keys, ground, ground_plan, nodes, sent_again: 0 };
         let names: Vec<Name> = world.fabric.nodes.keys().cloned().collect();
         for name in names {
             let node = world.start(&name, run_dir, fault)?;

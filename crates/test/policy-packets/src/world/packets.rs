@@ -36,9 +36,30 @@ impl World {
     /// Sends the packet of every trial, and an answer to each that arrived; notes which arrived, and
     /// which answers came back. To TCP and to echo the kernel of who receives them answers itself.
     ///
+    /// What should have come and did not is sent once more, as every sender does: on a busy machine a neighbour is
+    /// sometimes given up before it could answer. What should not have come is never asked twice.
+    ///
     /// # Errors
     /// A namespace cannot be entered.
     pub fn converse(&mut self, trials: &mut [Trial]) -> anyhow::Result<()> {
+        self.exchange(trials)?;
+        let is_missing = |trial: &&mut Trial| {
+            trial.expected && !(trial.arrived && (trial.answered || !trial.answer_expected))
+        };
+        let missing: Vec<&mut Trial> = trials.iter_mut().filter(is_missing).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let mut again: Vec<Trial> = missing.iter().map(|trial| (**trial).clone()).collect();
+        self.sent_again += again.len() as u64;
+        self.exchange(&mut again)?;
+        for (trial, again) in missing.into_iter().zip(again) {
+            *trial = again;
+        }
+        Ok(())
+    }
+
+    fn exchange(&mut self, trials: &mut [Trial]) -> anyhow::Result<()> {
         let mut back: Vec<Trial> = trials.iter().map(Trial::turned).collect();
         let receivers = self.listen(&back)?;
         self.send(trials)?;
