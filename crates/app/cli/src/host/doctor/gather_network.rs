@@ -18,6 +18,8 @@ use std::path::Path;
 /// Settings of the host's own stack that are judged.
 const SETTINGS: [&str; 3] =
     ["ipv4/ip_forward", "ipv4/conf/all/rp_filter", "ipv6/conf/all/disable_ipv6"];
+/// `RTPROT_RA` (`linux/rtnetlink.h`): a route that a router has advertised.
+const PROTOCOL_ADVERTISED: u8 = 9;
 /// Port of DNS.
 const DNS_PORT: u16 = 53;
 /// Peers whose ways are looked at; of a large fabric, a part says enough.
@@ -41,11 +43,8 @@ pub(super) fn gather(place: &Place, facts: &mut Facts) {
             facts.names.extend(answers(network, examination));
         }
     }
-    for key in SETTINGS {
-        if let Ok(value) = std::fs::read_to_string(Path::new("/proc/sys/net").join(key)) {
-            facts.sysctls.insert(key.to_owned(), value.trim().to_owned());
-        }
-    }
+    let settings = SETTINGS.into_iter();
+    facts.sysctls = settings.filter_map(|key| Some((key.to_owned(), setting(key)?))).collect();
     if let Ok(mut socket) = NetlinkSocket::open(Protocol::Route) {
         // What the kernel does not show is left out.
         let _ = routes(&mut socket, facts);
@@ -56,6 +55,11 @@ pub(super) fn gather(place: &Place, facts: &mut Facts) {
         facts.blocked = forward::blocked(&tables, &facts.uplinks, upstream);
         facts.chains = Some(dropping(&tables));
     }
+}
+
+fn setting(key: &str) -> Option<String> {
+    let value = std::fs::read_to_string(Path::new("/proc/sys/net").join(key)).ok()?;
+    Some(value.trim().to_owned())
 }
 
 /// The peers of all networks.
@@ -118,6 +122,10 @@ fn routes(socket: &mut NetlinkSocket, facts: &mut Facts) -> anyhow::Result<()> {
     for ipv6 in [false, true] {
         for found in route::dump_foreign_routes(socket, ipv6)? {
             let link = found.link.and_then(find).map_or_else(String::new, |link| link.name.clone());
+            if found.protocol == PROTOCOL_ADVERTISED && found.destination.prefix_len() == 0 {
+                let key = format!("ipv6/conf/{link}/accept_ra");
+                facts.sysctls.extend(setting(&key).map(|value| (key, value)));
+            }
             facts.foreign_routes.push(ForeignRoute { destination: found.destination, link });
         }
     }

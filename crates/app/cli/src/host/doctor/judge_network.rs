@@ -221,6 +221,20 @@ fn stack(facts: &Facts, findings: &mut Vec<Finding>) {
                 .with("sysctl -w net.ipv4.conf.all.rp_filter=2"),
         );
     }
+    let forwards_ipv6 = facts.uplinks.iter().any(|uplink| uplink.has_ipv6);
+    let advertised = facts.sysctls.iter().filter(|(key, _)| key.ends_with("/accept_ra"));
+    for (key, _) in advertised.filter(|(_, value)| forwards_ipv6 && *value == "1") {
+        let setting = format!("net.{}", key.replace('/', "."));
+        findings.push(
+            Finding::error("stack", "this host's way to the IPv6 internet will expire")
+                .because(format!(
+                    "it came by router advertisements, and {setting} is 1: a host that forwards, as a gateway does, heeds \
+                     them no more"
+                ))
+                .solved_by("have it heed them all the same, and keep that in /etc/sysctl.d")
+                .with(format!("sysctl -w {setting}=2")),
+        );
+    }
     if let Some(forwards) = value("ipv4/ip_forward") {
         let word = if forwards == "1" { "forwards" } else { "does not forward" };
         let what = format!("the host's own stack {word}; the fabric's networks do in their own");

@@ -255,6 +255,17 @@ const FAULTS: &[Fault] = &[
     ),
     (|f| f.ways[0].link = None, "mtu", Severity::Error, "no way to beta", "ip route get 192.0.2.7"),
     (
+        |f| {
+            f.uplinks =
+                vec![Uplink { network: "app".into(), link: "u0000-app".into(), has_ipv6: true }];
+            f.sysctls.insert("ipv6/conf/eth0/accept_ra".into(), "1".into());
+        },
+        "stack",
+        Severity::Error,
+        "way to the IPv6 internet will expire",
+        "sysctl -w net.ipv6.conf.eth0.accept_ra=2",
+    ),
+    (
         |f| drop(f.sysctls.insert("ipv4/conf/all/rp_filter".into(), "1".into())),
         "stack",
         Severity::Warning,
@@ -294,6 +305,17 @@ fn block(
     let chain = name;
     facts.blocked =
         vec![Blocked { family, table, chain, has_docker_user, network, link, is_certain }];
+}
+
+#[test]
+fn router_advertisements_are_no_fault_where_they_are_heeded_or_nothing_is_forwarded() {
+    for (has_ipv6, accepts) in [(false, "1"), (true, "2"), (true, "0")] {
+        let mut facts = healthy();
+        facts.uplinks = vec![Uplink { network: "app".into(), link: "u0000-app".into(), has_ipv6 }];
+        facts.sysctls.insert("ipv6/conf/eth0/accept_ra".into(), accepts.into());
+        let findings = judge(&facts);
+        assert!(findings.iter().all(|found| found.severity == Severity::Ok), "{findings:?}");
+    }
 }
 
 #[test]
