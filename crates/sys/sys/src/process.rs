@@ -102,6 +102,16 @@ pub fn die_with_parent() -> io::Result<()> {
     system::check(unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal) }).map(drop)
 }
 
+/// Gives memory that was freed back to the kernel, where the allocator is one that would keep it (glibc, malloc_trim(3)). It
+/// takes milliseconds, during which other threads may wait for memory.
+pub fn release_freed_memory() {
+    // SAFETY: no pointers are passed, and only memory that nobody uses is given back.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// Fills `bytes` with the kernel's randomness, waiting at boot until there is enough.
 pub fn random(bytes: &mut [u8]) -> io::Result<()> {
     let mut filled = 0;

@@ -10,6 +10,7 @@ use netloom_sys::clock::{monotonic_now, wall_now};
 use netloom_sys::namespace::NamespaceHandle;
 use netloom_sys::netlink::{NetlinkSocket, Protocol};
 use netloom_sys::poll::{Interest, PollSet};
+use netloom_sys::process;
 use netloom_sys::route::configure_link;
 use netloom_sys::signal::SignalFd;
 use netloom_sys::tunnel::{TunnelDevice, TunnelKind, TunnelPreference};
@@ -34,6 +35,8 @@ const NETWORK: NetworkId = NetworkId(0);
 const LOOK: Duration = Duration::from_millis(500);
 /// Longest wait for a request that has begun.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// Of a request this long, with some thousand peers, what it took in memory is given back.
+const LONG_REQUEST_BYTES: usize = 100_000;
 
 pub(super) struct Server {
     name: String,
@@ -74,7 +77,7 @@ impl Server {
         std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o600))
             .with_context(|| format!("cannot protect {}", socket.display()))?;
         let mut seed = [0; 32];
-        netloom_sys::process::random(&mut seed).context("the kernel gives no randomness")?;
+        process::random(&mut seed).context("the kernel gives no randomness")?;
         let udp = UdpSocket::bind_any(0)?;
         let listen_port = udp.local_address().context("the port")?.port();
         let tunnels = Tunnels::start_on(udp.try_clone().context("the port")?, Seed(seed))?;
@@ -112,7 +115,9 @@ impl Server {
                 && let Ok((stream, _)) = self.listener.accept()
             {
                 // Who breaks off hears nothing.
-                let _ = self.answer(&stream);
+                if self.answer(&stream).unwrap_or(0) >= LONG_REQUEST_BYTES {
+                    process::release_freed_memory();
+                }
             }
             if !self.socket.exists() {
                 return Ok(ExitCode::SUCCESS);
@@ -128,22 +133,24 @@ impl Server {
         Ok(self.tunnels.devices()?.is_empty())
     }
 
-    /// Answers requests until the other end has no more.
-    fn answer(&mut self, stream: &UnixStream) -> std::io::Result<()> {
+    /// Answers requests until the other end has no more; gives the bytes of the longest one.
+    fn answer(&mut self, stream: &UnixStream) -> std::io::Result<usize> {
         stream.set_read_timeout(Some(REQUEST_TIMEOUT))?;
         let mut reader = BufReader::new(stream);
+        let mut longest_bytes = 0;
         loop {
             let mut text = String::new();
             loop {
                 let limit = (uapi::REQUEST_BYTES_MAX - text.len()) as u64;
                 let read = reader.by_ref().take(limit).read_line(&mut text)?;
                 if read == 0 {
-                    return Ok(());
+                    return Ok(longest_bytes);
                 }
                 if text.ends_with("\n\n") || text == "\n" {
                     break;
                 }
             }
+            longest_bytes = longest_bytes.max(text.len());
             let answer = match Request::parse(&text) {
                 Ok(Request::Get) => self.shown(),
                 Ok(Request::Set(change)) => uapi::answer(self.set(*change)),
@@ -238,8 +245,7 @@ impl Server {
             }
             None => {
                 let mut bytes = [0; 32];
-                netloom_sys::process::random(&mut bytes)
-                    .context("the kernel gives no randomness")?;
+                process::random(&mut bytes).context("the kernel gives no randomness")?;
                 (PrivateKey::from_bytes(bytes), BTreeMap::new())
             }
         };
