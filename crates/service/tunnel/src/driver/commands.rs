@@ -77,9 +77,9 @@ impl Port {
         let set = self.shared.engine().node.set_network(now, id, &config);
         set.map_err(|source| TunnelServiceError::Network { network: name.clone(), source })?;
         if let Some(device) = device {
-            self.open(id, device).map_err(TunnelServiceError::Poll)?;
+            self.open(id, device)?;
         }
-        self.order(Order::Room(id, mtu_bytes)).map_err(TunnelServiceError::Poll)?;
+        self.order(Order::Room(id, mtu_bytes))?;
         let mut engine = self.shared.engine();
         let stay: Vec<_> = peers.values().map(|peer| peer.public_key).collect();
         let gone: Vec<_> =
@@ -102,12 +102,13 @@ impl Port {
     }
 
     /// Takes a device in place of the one that the network had.
-    fn open(&mut self, id: NetworkId, mut device: TunnelDevice) -> io::Result<()> {
+    fn open(&mut self, id: NetworkId, mut device: TunnelDevice) -> Result<(), TunnelServiceError> {
         device.set_offloads(self.offloads.device);
         device.leave_checksums(true);
         self.devices.remove(&id);
         let is_gone = Arc::new(AtomicBool::new(false));
-        let reader = Reader::new(device.try_clone()?, Arc::clone(&is_gone));
+        let handle = device.try_clone().map_err(TunnelServiceError::Poll)?;
+        let reader = Reader::new(handle, Arc::clone(&is_gone));
         self.order(Order::Open(id, Box::new(reader)))?;
         self.devices.insert(id, Writer { device, is_gone });
         Ok(())

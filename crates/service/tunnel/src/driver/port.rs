@@ -2,7 +2,7 @@
 
 use super::devices::{Order, Ordered};
 use super::{Command, EndOfBoth, Output, Shared, add};
-use crate::Offloads;
+use crate::{Offloads, TunnelServiceError};
 use netloom_base::{PacketBatch, Time, WallTime};
 use netloom_node::{Inbound, NetworkId};
 use netloom_sys::clock::{monotonic_now, wall_now};
@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::mpsc::{Receiver, Sender};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
 /// What the socket gives at once, each up to 64 KiB of datagrams of one flow.
@@ -178,13 +178,11 @@ impl Port {
 
     /// Has the thread at devices do something, and waits until it is done. Not under the engine's lock, which that
     /// thread may want before.
-    pub(super) fn order(&self, order: Order) -> io::Result<()> {
-        let ended = |_| io::Error::other("the thread at devices has ended");
-        let (done, answer) = std::sync::mpsc::channel();
-        self.orders
-            .send((order, done))
-            .map_err(|_| io::Error::other("the thread at devices has ended"))?;
+    pub(super) fn order(&self, order: Order) -> Result<(), TunnelServiceError> {
+        let (done, answer) = mpsc::channel();
+        self.orders.send((order, done)).map_err(|_| TunnelServiceError::Ended)?;
         self.shared.devices_waker.wake();
-        answer.recv().map_err(ended)?
+        let done = answer.recv().map_err(|_| TunnelServiceError::Ended)?;
+        done.map_err(TunnelServiceError::Poll)
     }
 }

@@ -25,11 +25,7 @@ impl Program {
 
     /// The packet's source (or destination) is an address that the node's own stack has.
     pub(in crate::firewall) fn own_address(self, source: bool, ipv6: bool) -> Self {
-        self.family(ipv6).address(source, ipv6, KEY).with(Expression::Lookup {
-            set: format!("own{}", digit(ipv6)),
-            register: KEY,
-            inverted: false,
-        })
+        self.address_in("own", source, ipv6, false)
     }
 
     /// The packet's source (or destination) is in a subnet with an ACL; or is in none.
@@ -39,11 +35,7 @@ impl Program {
         ipv6: bool,
         inverted: bool,
     ) -> Self {
-        self.family(ipv6).address(source, ipv6, KEY).with(Expression::Lookup {
-            set: format!("acl-subnets{}", digit(ipv6)),
-            register: KEY,
-            inverted,
-        })
+        self.address_in("acl-subnets", source, ipv6, inverted)
     }
 
     /// The packet's source (or destination) is a local stock peer's, or behind one; or is neither.
@@ -53,8 +45,14 @@ impl Program {
         ipv6: bool,
         inverted: bool,
     ) -> Self {
+        self.address_in("stock", source, ipv6, inverted)
+    }
+
+    /// The packet's source (or destination) is in the family's set of a name; or is not.
+    fn address_in(self, name: &str, source: bool, ipv6: bool, inverted: bool) -> Self {
+        let set = format!("{name}{}", digit(ipv6));
         self.family(ipv6).address(source, ipv6, KEY).with(Expression::Lookup {
-            set: format!("stock{}", digit(ipv6)),
+            set,
             register: KEY,
             inverted,
         })
