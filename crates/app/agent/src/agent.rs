@@ -6,7 +6,7 @@ use crate::drift::Drift;
 use crate::enforce::Seen;
 use crate::follow::Follower;
 use crate::protocol::SOCKET;
-use crate::translation::left_here;
+use crate::translation::{Busiest, left_here};
 use crate::trial::UnderWay;
 use crate::tunnels::NodeTunnels;
 use crate::workloads::Workloads;
@@ -90,6 +90,7 @@ pub(crate) struct Agent {
     pub(crate) address: Option<IpAddr>,
     /// Networks whose packets leave the fabric here.
     pub(crate) left_here: BTreeSet<String>,
+    pub(crate) busiest: Busiest,
     pub(crate) desired: Desired,
     pub(crate) follower: Follower,
     pub(crate) attachments: Attachments,
@@ -113,6 +114,7 @@ impl Agent {
             last_error: None,
             address: None,
             left_here: BTreeSet::new(),
+            busiest: Busiest::new(),
             desired: Desired::default(),
             follower: Follower::start(&source, options.state.clone())?,
             attachments: Attachments::default(),

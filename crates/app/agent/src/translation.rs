@@ -2,15 +2,23 @@
 
 use crate::agent::Agent;
 use crate::protocol::TranslationStatus;
+use netloom_base::Time;
 use netloom_plan::input::PlanInput;
 use netloom_state::Namespace;
+use netloom_sys::clock::monotonic_now;
 use netloom_sys::conntrack::{Flow, TupleDetail};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// Where the node's own stack translates, which no network is called.
 const HOST: &str = "(host)";
 /// Fewer connections cannot fill the ports towards any destination, and need not be looked through.
 const CONNECTIONS_LOOKED_THROUGH_MIN: u32 = 16_384;
+/// Status is asked for every few seconds; reading all connections takes the agent from its work.
+const LOOKED_THROUGH_EVERY: Duration = Duration::from_secs(30);
+
+/// When a place was looked through, and its busiest destination.
+pub(crate) type Busiest = BTreeMap<String, (Time, Option<(String, u32)>)>;
 
 /// The networks whose packets leave the fabric at a node.
 pub(crate) fn left_here(input: &PlanInput<'_>, node: &str) -> BTreeSet<String> {
@@ -41,13 +49,25 @@ impl Agent {
                 ..TranslationStatus::default()
             };
             if tracking.connections >= CONNECTIONS_LOOKED_THROUGH_MIN {
-                let flows = self.executor.flows(&namespace).unwrap_or_default();
-                let busiest = busiest(&flows);
+                let busiest = self.looked_through(&place, &namespace);
                 (status.busiest_destination, status.source_ports) = busiest.unzip();
             }
             found.insert(place, status);
         }
         found
+    }
+
+    /// The busiest destination of a place, as it was found within the last half minute.
+    fn looked_through(&mut self, place: &str, namespace: &Namespace) -> Option<(String, u32)> {
+        let now = monotonic_now();
+        if let Some((when, busiest)) = self.busiest.get(place)
+            && now - *when < LOOKED_THROUGH_EVERY
+        {
+            return busiest.clone();
+        }
+        let busiest = busiest(&self.executor.flows(namespace).unwrap_or_default());
+        self.busiest.insert(place.to_owned(), (now, busiest.clone()));
+        busiest
     }
 }
 
