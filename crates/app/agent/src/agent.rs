@@ -132,6 +132,13 @@ impl Agent {
 
     /// Makes the node what it is to be, whatever the kernel holds now.
     pub(crate) fn apply(&mut self) -> anyhow::Result<()> {
+        if let Some(why) = &self.source.unusable {
+            if self.last_error.as_ref() != Some(why) {
+                log::line(why);
+                self.last_error = Some(why.clone());
+            }
+            return Ok(());
+        }
         self.apply_from(Seen::Nothing)
     }
 

@@ -10,6 +10,10 @@ use netloom_wireguard::PrivateKey;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+/// What becomes of a node that does not know what it is to be.
+const AWAITED: &str = "the host stays as it is, without tunnels, until control has sent it again: \
+                       see that control can be reached, and that the disk is sound";
+
 /// A node's own keys, by network.
 pub(crate) type PrivateKeys = BTreeMap<String, PrivateKey>;
 
@@ -39,14 +43,21 @@ pub(crate) struct Source {
     pub(crate) time_ms: u64,
     /// Control's word for what is held, where that is not on disk.
     pub(crate) unkept: Option<Seal>,
+    /// Why what was kept cannot be used, until control has sent it again: what the node is to be is not
+    /// known, and nothing that it has is taken away for that.
+    pub(crate) unusable: Option<String>,
 }
 
 impl Source {
     /// What is kept in a state folder.
     pub(crate) fn kept(state: &Path) -> anyhow::Result<Self> {
         let joined = Joined::read(state)?;
-        let Kept { held, revision, time_ms } = Kept::read(state, &joined);
-        Ok(Self { joined, held, revision, time_ms, unkept: None })
+        let (kept, unusable) = match Kept::read(state, &joined) {
+            Ok(kept) => (kept, None),
+            Err(error) => (Kept::default(), Some(format!("{error}; {AWAITED}"))),
+        };
+        let Kept { held, revision, time_ms } = kept;
+        Ok(Self { joined, held, revision, time_ms, unkept: None, unusable })
     }
 
     /// What the node is to be now.

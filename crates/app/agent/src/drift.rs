@@ -29,9 +29,10 @@ use watch::{Watch, Watched};
 
 /// Events that are kept; older ones are forgotten, but counted.
 const EVENTS_MAX: usize = 200;
-/// How often namespaces are looked for: the kernel does not tell when one loses its name.
+/// How often namespaces and sysctls are looked at: the kernel does not tell when a namespace loses its name, nor, for
+/// most sysctls, when one is set.
 const LOOK_INTERVAL: Duration = Duration::from_millis(500);
-/// How often plan and kernel are compared without a reason: of most sysctls nobody is told.
+/// How often plan and kernel are compared without a reason: a monitor may have lost what it was told.
 const CHECK_INTERVAL: Duration = Duration::from_secs(30);
 
 /// How soon what could not be mended is tried again, doubled each time.
@@ -104,7 +105,7 @@ impl Drift {
         if now >= self.look_due {
             self.look_due = now + LOOK_INTERVAL;
             self.status.looks += 1;
-            if self.look(plan, executor) {
+            if self.look(plan, executor) || executor.has_other_sysctls(plan) {
                 self.pace.suspect(now);
             }
         }

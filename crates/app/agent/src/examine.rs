@@ -11,6 +11,9 @@ use std::net::IpAddr;
 impl Agent {
     /// Compares plan and kernel, and gives what can be asked of the node's resolvers.
     pub(crate) fn examine(&mut self) -> anyhow::Result<Examined> {
+        if let Some(why) = &self.source.unusable {
+            anyhow::bail!("{why}");
+        }
         let observed = self.executor.observe(&self.plan.host)?;
         let operations = diff(&self.plan.host, &observed);
         let fabric = &self.desired.slice.fabric;
@@ -23,6 +26,7 @@ impl Agent {
             differences: operations.iter().map(ToString::to_string).collect(),
             prefixes: cidrs.map(ToString::to_string).collect(),
             signed_ms,
+            clock_ahead_ms: self.follower.clock_ahead_ms,
             tunnel_mtu_bytes: largest.unwrap_or(TUNNEL_MTU_BYTES),
             resolvers: resolvers.collect(),
             uplinks: self.uplinks(),

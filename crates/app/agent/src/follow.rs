@@ -33,6 +33,8 @@ pub(crate) struct Follower {
     retry_due: Time,
     /// Why what control sent is not kept on disk, if it is not.
     not_kept: Option<String>,
+    /// How far this host's clock was ahead of control's when control last greeted the node.
+    pub(crate) clock_ahead_ms: Option<i64>,
 }
 
 impl Follower {
@@ -51,6 +53,7 @@ impl Follower {
             status_due: now,
             retry_due: now,
             not_kept: None,
+            clock_ahead_ms: None,
         })
     }
 
@@ -81,6 +84,7 @@ impl Agent {
                 Event::State(state) => self.follower.state = state,
                 Event::Delta(delta) => self.take(delta),
                 Event::Asked(asked) => self.answer(&asked),
+                Event::ClockAhead(ahead_ms) => self.follower.clock_ahead_ms = Some(ahead_ms),
             }
             self.report(true);
         }
@@ -101,6 +105,7 @@ impl Agent {
         control.revision = delta.revision;
         control.time_ms = delta.seal.time_ms;
         control.unkept = Some(delta.seal);
+        control.unusable = None;
         let refused = match self.apply_change(&delta.changes) {
             Ok(()) => {
                 self.keep();

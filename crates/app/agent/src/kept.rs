@@ -6,9 +6,10 @@
 
 use crate::joined::{Joined, write_secret};
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
-use netloom_cbor::{from_bytes, to_bytes};
+use netloom_cbor::{DecodeError, from_bytes, to_bytes};
 use netloom_control_protocol::{Resource, ResourceSet, Seal, statement};
-use std::path::Path;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// The file.
@@ -37,20 +38,39 @@ pub(crate) struct Kept {
     pub(crate) time_ms: u64,
 }
 
+/// Why what is kept cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeptError {
+    /// The file is there and cannot be read.
+    #[error("what control sent last cannot be read from {0}: {1}")]
+    Unread(PathBuf, #[source] std::io::Error),
+    /// Its content is none.
+    #[error("what control sent last is damaged in {0}: {1}")]
+    Damaged(PathBuf, #[source] DecodeError),
+    /// It is not what control has signed.
+    #[error("what {0} holds is not what control has signed for this node")]
+    Unsigned(PathBuf),
+}
+
 impl Kept {
-    /// Reads what is kept. What is damaged or was not signed by control is as good as nothing:
-    /// control sends all of it again.
-    pub(crate) fn read(folder: &Path, joined: &Joined) -> Self {
-        let read = || {
-            let form: KeptForm = from_bytes(&std::fs::read(folder.join(FILE)).ok()?).ok()?;
-            let held: ResourceSet = form.resources.into_iter().collect();
-            is_signed(joined, form.revision, &held, &form.seal).then_some(Self {
-                held,
-                revision: form.revision,
-                time_ms: form.seal.time_ms,
-            })
+    /// Reads what is kept; nothing, where nothing has been kept yet.
+    pub(crate) fn read(folder: &Path, joined: &Joined) -> Result<Self, KeptError> {
+        let path = folder.join(FILE);
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Self::default()),
+            Err(error) => return Err(KeptError::Unread(path, error)),
         };
-        read().unwrap_or_default()
+        let form: KeptForm = match from_bytes(&bytes) {
+            Ok(form) => form,
+            Err(error) => return Err(KeptError::Damaged(path, error)),
+        };
+        let is_genuine = form.resources.iter().all(|resource| resource.is_genuine());
+        let held: ResourceSet = form.resources.into_iter().collect();
+        if !is_genuine || !is_signed(joined, form.revision, &held, &form.seal) {
+            return Err(KeptError::Unsigned(path));
+        }
+        Ok(Self { held, revision: form.revision, time_ms: form.seal.time_ms })
     }
 
     /// Keeps what the node holds from now on.
@@ -79,3 +99,6 @@ fn hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes().chunks(2);
     digits.map(|pair| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -30,6 +30,8 @@ pub(crate) enum Event {
     State(LinkState),
     /// Control asks something.
     Asked(Asked),
+    /// How far this host's clock is ahead of control's, in milliseconds, as control has greeted the node.
+    ClockAhead(i64),
 }
 
 /// A question of control. One that was asked in a session which has ended needs no answer.

@@ -9,20 +9,25 @@ use netloom_plan::NodePlan;
 use netloom_state::{Namespace, Operation, diff};
 use netloom_sys::clock::{monotonic_now, wall_now};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// How often plan and kernel are compared again: some operations undo others, as a hardware address
 /// that is set takes the link's neighbours along.
 const ROUNDS_MAX: usize = 3;
+/// How soon to look again where it is not known what the node is to be.
+const UNKNOWN_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Agent {
     /// Compares and mends, if there is a reason to; gives when to look again.
     pub(crate) fn mend(&mut self) -> Time {
         let now = monotonic_now();
-        if self.drift.is_due(&self.plan.host, &mut self.executor, now) {
+        // What would be compared with an empty plan is what the node has.
+        let is_known = self.source.unusable.is_none();
+        if is_known && self.drift.is_due(&self.plan.host, &mut self.executor, now) {
             let event = self.compare();
             self.drift.checked(event, monotonic_now());
         }
-        self.drift.next()
+        if is_known { self.drift.next() } else { now + UNKNOWN_INTERVAL }
     }
 
     fn compare(&mut self) -> Option<DriftEvent> {

@@ -38,6 +38,12 @@ pub enum Answer {
 pub struct Status {
     /// The node.
     pub node: String,
+    /// The fabric.
+    #[serde(default)]
+    pub fabric: String,
+    /// The commit of control's store that it holds; 0 before the first.
+    #[serde(default)]
+    pub commit: u64,
     /// Its address in the fabric.
     pub address: Option<IpAddr>,
     /// Networks by name.
@@ -70,6 +76,10 @@ pub struct Examined {
     pub prefixes: Vec<String>,
     /// When control signed what the node holds, in milliseconds since 1970.
     pub signed_ms: Option<u64>,
+    /// How far this host's clock was ahead of control's when control last greeted the node, in milliseconds; less
+    /// than nothing where it was behind.
+    #[serde(default)]
+    pub clock_ahead_ms: Option<i64>,
     /// Largest inner packet.
     pub tunnel_mtu_bytes: u32,
     /// Resolvers by network.

@@ -28,6 +28,8 @@ impl Agent {
         }
         Ok(Status {
             node: self.node().to_owned(),
+            fabric: self.source.joined.facts.fabric.clone(),
+            commit: self.source.revision,
             address: self.address,
             networks,
             tunnels: self.tunnels.totals(&tunnels),

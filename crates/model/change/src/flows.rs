@@ -1,5 +1,6 @@
-//! Which flows a change opens or closes: policy before and after, compared exactly.
+//! Which flows a change opens or closes: policy and ways before and after, compared exactly.
 
+use crate::ways::{self, Ways};
 use netloom_model::fabric::{Fabric, Name};
 use netloom_plan::node_default;
 use netloom_policy::allowance::{Allowance, Direction, allowances};
@@ -16,7 +17,7 @@ const PAIRS_MAX: usize = 500_000;
 pub struct Flows {
     /// Sorted, those with the same ends together.
     pub changes: Vec<FlowChange>,
-    /// Pairs of ends that were too many to compare.
+    /// Pairs of ends, or ends, that were too many to compare.
     pub not_compared: usize,
 }
 
@@ -33,15 +34,39 @@ pub struct FlowChange {
     pub closed: Vec<String>,
 }
 
-/// The flows between workloads and nodes that policy opens or closes.
+/// The flows between workloads, nodes and the internet that a change opens or closes.
 ///
-/// What decides is policy alone: whether there is a way (a tunnel to a node that is up) is not asked.
+/// Where a fabric has nothing but networks and groups, policy alone decides. Where it has routes, gateways, peerings or
+/// network ACLs, they decide with it, between workloads and between workloads and the internet; between a workload and a
+/// node policy alone is compared. Whether a node is up is not asked.
 pub fn flows(before: &Whole<'_>, after: &Whole<'_>) -> Flows {
+    let mut found = Found::default();
+    let have_ways = ways::decide(before.fabric) || ways::decide(after.fabric);
+    let sides = ((before.fabric, before.leases), (after.fabric, after.leases));
+    let ways = if have_ways { Ways::of(sides.0, sides.1) } else { None };
+    // What is too much for ways is told by policy alone, and counted.
+    let workloads = before.fabric.workloads.len().max(after.fabric.workloads.len());
+    let mut not_compared = if have_ways && ways.is_none() { workloads } else { 0 };
+    if let Some(ways) = &ways {
+        let (beyond, not_asked) = ways.beyond();
+        not_compared += not_asked;
+        for change in ways.between().into_iter().chain(beyond) {
+            found.add(change.from, change.to, &change.was, &change.is);
+        }
+    }
+    not_compared += by_policy(before, after, ways.is_some(), &mut found);
+    Flows { changes: found.changes(), not_compared }
+}
+
+/// Those that policy opens or closes: all, or those with a node at an end. Gives how many pairs were too many.
+fn by_policy(before: &Whole<'_>, after: &Whole<'_>, nodes_only: bool, found: &mut Found) -> usize {
+    let is_workload = |name: &Name| {
+        before.fabric.workloads.contains_key(name) || after.fabric.workloads.contains_key(name)
+    };
     let (mut old, mut new) = (Side::of(before), Side::of(after));
     let touched = touched(&old, &new);
     old.keep_touched(&touched);
     new.keep_touched(&touched);
-    let mut found: BTreeMap<(Name, Vec<String>, Vec<String>), Vec<Name>> = BTreeMap::new();
     let (mut pairs, mut not_compared) = (0, 0);
     for to in old.ends.keys().chain(new.ends.keys()).copied().collect::<BTreeSet<&Name>>() {
         // Only ends of a common network can meet, and only where one of the two differs.
@@ -51,7 +76,7 @@ pub fn flows(before: &Whole<'_>, after: &Whole<'_>) -> Flows {
             .flat_map(|side| side.near(to, if differs { &side.networks } else { &side.touched }))
             .collect();
         for from in near {
-            if from == to {
+            if from == to || nodes_only && is_workload(from) && is_workload(to) {
                 continue;
             }
             pairs += 1;
@@ -59,19 +84,34 @@ pub fn flows(before: &Whole<'_>, after: &Whole<'_>) -> Flows {
                 not_compared += 1;
                 continue;
             }
-            let (was, is) = (old.transports(from, to), new.transports(from, to));
-            let (opened, closed) = (is.difference(&was), was.difference(&is));
-            if !opened.is_empty() || !closed.is_empty() {
-                let key = (to.clone(), words::words(&opened), words::words(&closed));
-                found.entry(key).or_default().push(from.clone());
-            }
+            found.add(from, to, &old.transports(from, to), &new.transports(from, to));
         }
     }
-    let changes = found
-        .into_iter()
-        .map(|((to, opened, closed), from)| FlowChange { from, to, opened, closed })
-        .collect();
-    Flows { changes, not_compared }
+    not_compared
+}
+
+/// Changes so far: who calls, by who is called and what changes.
+#[derive(Default)]
+struct Found(BTreeMap<(Name, Vec<String>, Vec<String>), BTreeSet<Name>>);
+
+impl Found {
+    fn add(&mut self, from: &str, to: &str, was: &IntervalSet, is: &IntervalSet) {
+        let (opened, closed) = (is.difference(was), was.difference(is));
+        if !opened.is_empty() || !closed.is_empty() {
+            let key = (to.to_owned(), words::words(&opened), words::words(&closed));
+            self.0.entry(key).or_default().insert(from.to_owned());
+        }
+    }
+
+    fn changes(self) -> Vec<FlowChange> {
+        let change = |((to, opened, closed), from): (_, BTreeSet<Name>)| FlowChange {
+            from: from.into_iter().collect(),
+            to,
+            opened,
+            closed,
+        };
+        self.0.into_iter().map(change).collect()
+    }
 }
 
 /// The ends whose policy, groups, addresses or network differ, or that come or go.

@@ -11,6 +11,7 @@
 
 mod flows;
 mod operations;
+mod ways;
 
 pub use flows::{FlowChange, Flows, flows};
 pub use operations::{NODES_MAX, NodeChange, Operations, operations};

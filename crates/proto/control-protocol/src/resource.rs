@@ -90,8 +90,9 @@ impl Resource {
         &self.encoded
     }
 
-    /// Whether the version is that of the payload; one that came over the wire may lie.
-    pub(crate) fn is_genuine(&self) -> bool {
+    /// Whether the version is that of the payload: one that came over the wire or from a disk may lie, and what is signed
+    /// is the digest of versions.
+    pub fn is_genuine(&self) -> bool {
         self.version == version(self.payload())
     }
 }

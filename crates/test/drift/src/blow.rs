@@ -1,7 +1,7 @@
 //! The kinds of blow: what somebody else may do to what a node holds.
 
 use crate::node::Node;
-use crate::space::{Space, TABLE};
+use crate::space::{SILENT, Space, TABLE};
 use anyhow::{Context as _, ensure};
 use netloom_state::RouteKind;
 use netloom_sys::namespace::{SpawnOptions, spawn_in};
@@ -33,6 +33,8 @@ pub enum Kind {
     Tunnel,
     /// Forwarding is switched off.
     Forwarding,
+    /// A sysctl is set of which the kernel tells nobody.
+    SilentSysctl,
     /// All rules of a table are deleted by the program `nft`.
     TableFlush,
     /// A namespace loses its name.
@@ -40,7 +42,7 @@ pub enum Kind {
 }
 
 /// All kinds.
-pub const KINDS: [Kind; 12] = [
+pub const KINDS: [Kind; 13] = [
     Kind::Route,
     Kind::StopRoute,
     Kind::Address4,
@@ -51,6 +53,7 @@ pub const KINDS: [Kind; 12] = [
     Kind::Veth,
     Kind::Tunnel,
     Kind::Forwarding,
+    Kind::SilentSysctl,
     Kind::TableFlush,
     Kind::Namespace,
 ];
@@ -129,12 +132,15 @@ impl Kind {
                 let links = space.links()?.into_iter();
                 links.filter(|link| link.name == "mesh0").map(|_| "/mesh0".to_owned()).collect()
             }
+            Self::SilentSysctl if is_network => vec![format!("net/{SILENT}")],
             Self::Forwarding if is_network => vec!["net/ipv4/ip_forward".to_owned()],
             Self::TableFlush if is_network && space.has_plain_table()? => {
                 vec![format!("table {TABLE} ")]
             }
             Self::Namespace if !name.starts_with("node-") => vec![format!("{name} is gone")],
-            Self::Forwarding | Self::TableFlush | Self::Namespace => Vec::new(),
+            Self::Forwarding | Self::SilentSysctl | Self::TableFlush | Self::Namespace => {
+                Vec::new()
+            }
         })
     }
 
@@ -165,6 +171,7 @@ impl Kind {
             Self::Mtu => route::configure_link(&mut space.route, &last, 1_290, None)?,
             Self::Veth | Self::Tunnel => route::delete_link(&mut space.route, &last)?,
             Self::Forwarding => space.set("ipv4/ip_forward", "0")?,
+            Self::SilentSysctl => space.set(SILENT, "0")?,
             Self::TableFlush => nft(space, &format!("flush table inet {TABLE}"))?,
             Self::Namespace => {}
         }

@@ -85,7 +85,6 @@ pub fn inside(arguments: &[String]) -> anyhow::Result<Tally> {
             let first = nodes.first_mut().context("no node")?;
             let tally = storm::each(first)?;
             storm::leave_others(first)?;
-            storm::set_silently(first)?;
             Ok(tally)
         }
         blows => storm::rage(&mut nodes, blows, seed),

@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 /// Settings that a node plans for a network's namespace.
 const SETTINGS: [&str; 3] =
     ["ipv4/ip_forward", "ipv6/conf/all/forwarding", "ipv4/conf/all/rp_filter"];
+/// One of a network's tunnel of which the kernel tells nobody.
+pub const SILENT: &str = "ipv6/conf/mesh0/addr_gen_mode";
 
 /// A namespace with one socket of each kind: a process's first in a namespace has the process id
 /// as its port, so that the kernel tells who strikes.
@@ -151,7 +153,9 @@ impl Space {
     }
 
     fn settings(&self) -> anyhow::Result<Vec<(String, String)>> {
-        SETTINGS.iter().map(|key| Ok(((*key).to_owned(), self.get(key)?))).collect()
+        let of_tunnel = self.name().starts_with("network-");
+        let keys = SETTINGS.iter().copied().chain(of_tunnel.then_some(SILENT));
+        keys.map(|key| Ok((key.to_owned(), self.get(key)?))).collect()
     }
 
     /// Reads a sysctl.

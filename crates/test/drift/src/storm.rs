@@ -97,25 +97,6 @@ pub fn leave_others(node: &mut Node) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A sysctl of which the kernel tells nobody comes back by comparing from time to time.
-///
-/// # Errors
-/// It does not.
-pub fn set_silently(node: &mut Node) -> anyhow::Result<()> {
-    const KEY: &str = "ipv6/conf/mesh0/addr_gen_mode";
-    let spaces = node.spaces()?.values();
-    let space = spaces.into_iter().find(|space| space.name().starts_with("network-"));
-    let name = space.context("no network")?.name();
-    node.spaces()?[&name].set(KEY, "0")?;
-    node.wait("a sysctl", |node| Ok(node.spaces()?[&name].get(KEY)? == "1"))?;
-    node.wait("an event", |node| {
-        let drift = node.drift()?;
-        let found = drift.events.last().map(|event| event.found.join(" ")).unwrap_or_default();
-        Ok(found.contains(KEY) && found.contains(&name))
-    })
-    .map(drop)
-}
-
 fn one(
     node: &mut Node,
     kind: Kind,

@@ -3,6 +3,7 @@
 mod clocks;
 mod disk;
 mod fabric;
+mod kept;
 mod refusals;
 mod tokens;
 
@@ -38,6 +39,10 @@ pub(crate) fn run(netloom: &Path, options: &Options) -> anyhow::Result<bool> {
     good &= say::step("a removed node joins again", removal(&trial));
     good &= say::step("two applies at once, one of them whole", races(&trial, options.races));
     good &= say::step("a damaged store is said, and nodes go on", damaged_store(&trial));
+    good &= say::step(
+        "what a node kept is damaged: said, nothing taken away, sent again",
+        kept::damaged(&trial),
+    );
     good &= say::step("taken ports are said", taken_ports(&trial));
     good &= say::step("control's disk full, nothing half applied", full_disk(&trial));
     good &= say::step("an agent's disk full, in force and said", refusals::full_disk(&trial));

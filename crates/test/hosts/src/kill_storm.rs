@@ -16,6 +16,8 @@ const FABRIC: &str = "storm";
 const EXTRAS: u64 = 4;
 /// How often an apply is tried for each kill that is wanted.
 const TRIES_PER_KILL: u32 = 4;
+/// What an apply says whose control went before it had answered.
+const BROKE: &str = "the connection to control at";
 
 /// Kills (-9) of agents and control, each while an apply is under way.
 #[derive(Debug, clap::Args)]
@@ -174,9 +176,11 @@ impl Storm<'_> {
         let applying = host_apply(control, &file);
         std::thread::sleep(Duration::from_millis(5) + Duration::from_micros(dice.below(60_000)));
         control.kill("control");
-        // An apply whose control was killed has no answer; one that was over has.
-        let failed = applying.is_some_and(|mut one| one.wait().is_ok_and(|end| !end.success()));
-        Struck { in_the_middle: failed, is_control: true }
+        // One whose request was under way says that its connection broke; one that was over has an answer, and one
+        // that came too late has never reached control.
+        let said = applying.and_then(|one| one.wait_with_output().ok()).map(|end| end.stderr);
+        let broke = said.is_some_and(|said| String::from_utf8_lossy(&said).contains(BROKE));
+        Struck { in_the_middle: broke, is_control: true }
     }
 
     /// Applies again as a user would, and waits until all nodes hold it.
@@ -225,7 +229,7 @@ struct Struck {
 
 fn host_apply(control: &Host, file: &str) -> Option<std::process::Child> {
     let mut command = control.netloom(&["apply", "--wait", "2", "--keep-refused", file]);
-    command.stdout(Stdio::null()).stderr(Stdio::null());
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
     command.spawn().ok()
 }
 

@@ -71,7 +71,7 @@ async fn attempt(ends: &mut Ends, memory: &mut Memory, member: &str) -> Result<(
     if !ends.tell(Event::State(LinkState::Connected(member.to_owned()))) {
         return Ok(());
     }
-    session::run(stream, local, ends, memory, &identity).await
+    session::run(stream, local, ends, memory, identity).await
 }
 
 /// Waits, and remembers what the agent says meanwhile. `false` if it has gone away.

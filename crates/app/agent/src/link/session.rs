@@ -2,13 +2,14 @@
 
 use super::tls::{self, Identity};
 use super::{Asked, Command, Ends, Event, KeyFacts};
-use netloom_base::{Seed, Time};
+use netloom_base::{Seed, Time, WallTime};
 use netloom_cbor::{from_bytes, to_bytes};
 use netloom_control_protocol::{
     AgentConfig, AgentEvent, AgentSession, Call, End, FailureCode, ResourceSet, Timing, Versions,
 };
 use netloom_resource::call::{Answer, Call as NodeCall, FEATURE_CIPHERS, ciphers};
 use netloom_resource::trial::FEATURE_TRIALS;
+use netloom_sys::clock::wall_now;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -42,7 +43,7 @@ pub(super) async fn run<S>(
     local: IpAddr,
     ends: &mut Ends,
     memory: &mut Memory,
-    identity: &Identity,
+    identity: Identity,
 ) -> Result<(), String>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -66,7 +67,7 @@ where
         started,
         local,
         identity,
-        asked_for_renewal: None,
+        renewal: Renewal { asked: None, due: tokio::time::Instant::now() },
         keys_request: None,
         answers,
         ended: None,
@@ -77,20 +78,27 @@ where
     result
 }
 
-struct Session<'a> {
+struct Session {
     machine: AgentSession,
     started: Instant,
     local: IpAddr,
-    identity: &'a Identity,
-    /// The number of the request for a certificate.
-    asked_for_renewal: Option<u32>,
+    identity: Identity,
+    renewal: Renewal,
     keys_request: Option<u32>,
     /// Where answers to what control asks come from.
     answers: UnboundedSender<(u32, Vec<u8>)>,
     ended: Option<String>,
 }
 
-impl Session<'_> {
+/// A session outlives many certificates.
+struct Renewal {
+    /// The number of the request that waits for its answer.
+    asked: Option<u32>,
+    /// When it may be asked for at the earliest: a clock that is off must not have control sign without end.
+    due: tokio::time::Instant,
+}
+
+impl Session {
     fn now(&self) -> Time {
         Time::ZERO + self.started.elapsed()
     }
@@ -157,6 +165,7 @@ impl Session<'_> {
                 memory.has_spoken = true;
                 memory.knows_ciphers = welcome.features.contains(FEATURE_CIPHERS);
                 memory.clock_floor_ms = memory.clock_floor_ms.max(welcome.time_ms);
+                ends.tell(Event::ClockAhead(ahead_ms(wall_now(), welcome.time_ms)));
                 self.report_keys(memory);
                 if let Some(status) = memory.status.clone() {
                     let _ = self.machine.status(self.now(), status);
@@ -175,7 +184,10 @@ impl Session<'_> {
             AgentEvent::Call(Call::Asked { id, body }) => {
                 ends.tell(Event::Asked(Asked { id, body, answers: self.answers.clone() }))
             }
-            AgentEvent::Call(Call::Unanswered { .. }) => true,
+            AgentEvent::Call(Call::Unanswered { id, .. }) => {
+                self.renewal.asked.take_if(|asked| *asked == id);
+                true
+            }
             AgentEvent::Ended(end) => {
                 self.ended = Some(match end {
                     End::Failed(failure) | End::Refused(failure) => {
@@ -234,24 +246,26 @@ impl Session<'_> {
 
     /// Asks for a new certificate, if it is time.
     fn renew(&mut self, memory: &Memory) {
-        if self.asked_for_renewal.is_some()
+        let now = tokio::time::Instant::now();
+        if self.renewal.asked.is_some()
+            || now < self.renewal.due
             || !self.identity.is_to_be_renewed(memory.clock_floor_ms)
         {
             return;
         }
-        self.asked_for_renewal =
-            self.machine.request(self.now(), to_bytes(&NodeCall::Renew {})).ok();
+        self.renewal.due = now + RENEWAL_LOOK;
+        self.renewal.asked = self.machine.request(self.now(), to_bytes(&NodeCall::Renew {})).ok();
     }
 
     fn answered(&mut self, id: u32, body: &[u8], ends: &Ends) {
-        let what = if self.asked_for_renewal == Some(id) { "certificate" } else { "keys" };
+        let is_certificate = self.renewal.asked.take_if(|asked| *asked == id).is_some();
+        let what = if is_certificate { "certificate" } else { "keys" };
         let answer = from_bytes::<Answer>(body);
         match answer {
-            Ok(Answer::Certificate { certificate }) if self.asked_for_renewal == Some(id) => {
-                // The session goes on; the next one uses it.
-                match Identity::keep_certificate(&ends.folder, &certificate.0) {
-                    Ok(()) => {}
-                    Err(error) => self.ended = Some(format!("{error:#}")),
+            // The session goes on; the next one begins with it.
+            Ok(Answer::Certificate { certificate }) if is_certificate => {
+                if let Err(error) = self.identity.renew(&ends.folder, certificate.0) {
+                    self.ended = Some(format!("{error:#}"));
                 }
             }
             Ok(Answer::Refused { cause, solution }) => {
@@ -262,3 +276,12 @@ impl Session<'_> {
         }
     }
 }
+
+/// How far a clock is ahead of one that shows `theirs_ms`.
+fn ahead_ms(own: WallTime, theirs_ms: u64) -> i64 {
+    let own_ms = i64::try_from(own.0 / 1_000_000).unwrap_or(i64::MAX);
+    own_ms.saturating_sub_unsigned(theirs_ms)
+}
+
+#[cfg(test)]
+mod tests;

@@ -73,10 +73,13 @@ impl Identity {
         validity.is_ok_and(|validity| !matches!(renewal(&validity, clock.now()), Renewal::Later(_)))
     }
 
-    /// Keeps a certificate for the next connection.
-    pub(super) fn keep_certificate(folder: &Path, certificate: &[u8]) -> anyhow::Result<()> {
-        Certificate::new(certificate.to_vec()).context("control's new certificate is broken")?;
-        write_secret(&folder.join(CERTIFICATE), certificate)
+    /// Takes a new certificate, and keeps it for the next connection.
+    pub(super) fn renew(&mut self, folder: &Path, certificate: Vec<u8>) -> anyhow::Result<()> {
+        let renewed =
+            Certificate::new(certificate).context("control's new certificate is broken")?;
+        write_secret(&folder.join(CERTIFICATE), renewed.as_bytes())?;
+        self.certificate = renewed;
+        Ok(())
     }
 }
 

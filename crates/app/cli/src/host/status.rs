@@ -237,7 +237,13 @@ fn path(mtu_bytes: Option<u64>, round_trip_us: Option<u64>, segmentation: Option
 }
 
 fn shown_agent(own: &netloom_agent::protocol::Status) -> String {
-    let mut text = format!("node {}\n", own.node);
+    let mut text = match own.fabric.as_str() {
+        // An agent of an earlier version does not say.
+        "" => format!("node {}\n", own.node),
+        fabric => {
+            format!("node {} of fabric {fabric}, at commit {} of control\n", own.node, own.commit)
+        }
+    };
     if let Some(address) = own.address {
         text.push_str(&format!("  address  {address}\n"));
     }

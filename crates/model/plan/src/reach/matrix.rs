@@ -77,6 +77,11 @@ pub fn matrix(input: &PlanInput<'_>) -> Matrix {
     Matrix { classes, cells }
 }
 
+/// The same, unless there are more classes than these: it asks about each pair of them.
+pub fn matrix_within(input: &PlanInput<'_>, classes_max: usize) -> Option<Matrix> {
+    (classes::of(input).len() <= classes_max).then(|| matrix(input))
+}
+
 /// A member of each, on different nodes if there are such: what is true between nodes is what counts.
 fn representatives<'a>(
     input: &PlanInput<'a>,

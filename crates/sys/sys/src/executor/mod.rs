@@ -121,6 +121,16 @@ impl Executor {
         found.ok()
     }
 
+    /// Whether a sysctl is not as `desired` has it. The kernel tells nobody of most of them, so that this is asked
+    /// often: a file for each, and no dump. One that cannot be read is left to [`Self::observe`] to tell.
+    pub fn has_other_sysctls(&mut self, desired: &HostState) -> bool {
+        desired.namespaces.iter().any(|(namespace, state)| {
+            !state.sysctls.is_empty()
+                && self.exists(namespace)
+                && self.space(namespace).is_ok_and(|space| space.differs_from(&state.sysctls))
+        })
+    }
+
     /// The netlink ports by which the kernel tells others of what this executor does.
     pub fn ports(&self) -> BTreeSet<u32> {
         self.spaces.values().flat_map(Space::ports).collect()

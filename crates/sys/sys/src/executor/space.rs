@@ -5,6 +5,7 @@ use crate::namespace::NamespaceHandle;
 use crate::netlink::{NetlinkSocket, Protocol};
 use crate::route::{self, LinkIndex};
 use netloom_state::Namespace;
+use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 /// Handle and sockets of one namespace.
@@ -60,6 +61,15 @@ impl Space {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(source) => Err(Cause::Sysctl { key: key.to_owned(), source }),
         }
+    }
+
+    /// Whether one of these has another value; what cannot be read has none.
+    pub(super) fn differs_from(&self, wanted: &BTreeMap<String, String>) -> bool {
+        let differs = |(key, wanted): (&String, &String)| {
+            let value = sysctl_path(key).ok().and_then(|path| std::fs::read_to_string(path).ok());
+            value.is_some_and(|value| !value.split_whitespace().eq(wanted.split_whitespace()))
+        };
+        self.handle.run(|| wanted.iter().any(differs)).unwrap_or(false)
     }
 
     pub(super) fn set_sysctl(&self, key: &str, value: &str) -> Result<(), Cause> {

@@ -1,5 +1,6 @@
 //! The steps of the trial, each as a user does it.
 
+mod networks;
 mod reach;
 
 use super::fabric::{FABRIC, Variant, text};
@@ -24,7 +25,7 @@ pub(super) struct Scene<'a> {
 impl Scene<'_> {
     /// All steps but the last; gives whether all hold. Each rests on those before.
     pub(super) fn play(&self, applies: u32) -> bool {
-        let steps: [(&str, &dyn Fn() -> Step); 11] = [
+        let steps: [(&str, &dyn Fn() -> Step); 12] = [
             ("up on the first host", &|| self.up()),
             ("wrong tokens are refused", &|| self.wrong_tokens()),
             ("the others join", &|| self.join()),
@@ -33,6 +34,7 @@ impl Scene<'_> {
             ("unrelated applies lose nothing", &|| self.flows(applies)),
             ("plan, apply, rollback", &|| self.change_and_go_back()),
             ("a wrong apply changes nothing", &|| self.wrong_apply()),
+            ("networks made, joined and left", &|| self.networks()),
             ("a container that vanishes and comes back", &|| self.vanish()),
             ("reboot", &|| self.reboot()),
             ("control gone, nodes go on", &|| self.without_control()),

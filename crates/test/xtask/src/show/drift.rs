@@ -31,7 +31,7 @@ struct Options {
 /// Longest time from a blow until it is mended, in milliseconds.
 const MENDED_MS_MAX: u64 = 1_000;
 /// Kinds of blow; so many blows that each comes up are needed for all.
-const KINDS: u64 = 12;
+const KINDS: u64 = 13;
 /// Fewer blows than this need not bring up every kind.
 const BLOWS_FOR_ALL_KINDS: u64 = 120;
 

@@ -51,6 +51,8 @@ pub(super) struct Facility {
     pub(super) is_needed: bool,
     /// Why it is not there.
     pub(super) missing: Option<String>,
+    /// What gets it, or shows whether the kernel was built with it.
+    pub(super) command: &'static str,
 }
 
 /// A folder of the fabric's.
@@ -104,6 +106,8 @@ pub(super) struct Clock {
     pub(super) now_ms: u64,
     /// When control signed what the node holds: the clock cannot be before.
     pub(super) signed_ms: Option<u64>,
+    /// How far it was ahead of control's when control last greeted the node; less than nothing where it was behind.
+    pub(super) ahead_ms: Option<i64>,
     /// From when until when the node's certificate is valid.
     pub(super) certificate_ms: Option<(u64, u64)>,
 }

@@ -49,9 +49,24 @@ fn facilities() -> Vec<Facility> {
             probe.facility,
             Kind::NetworkNamespaces | Kind::Veth | Kind::NfTables | Kind::Conntrack
         );
-        Facility { name: probe.facility.to_string(), is_needed, missing }
+        let command = command(probe.facility);
+        Facility { name: probe.facility.to_string(), is_needed, missing, command }
     };
     facility::probe().into_iter().map(one).collect()
+}
+
+/// What gets a facility, or shows whether the kernel was built with it.
+fn command(facility: Kind) -> &'static str {
+    match facility {
+        Kind::UserNamespaces => "sysctl -w user.max_user_namespaces=10000",
+        Kind::NetworkNamespaces => "grep CONFIG_NET_NS= /boot/config-$(uname -r)",
+        Kind::Veth => "modprobe veth",
+        Kind::Tun | Kind::TunStandIn => "modprobe tun",
+        Kind::NfTables | Kind::TableOwnership => "modprobe nf_tables",
+        Kind::Conntrack => "modprobe nf_conntrack_netlink",
+        Kind::Echo => "sysctl -w net.ipv4.ping_group_range='0 2147483647'",
+        Kind::PacketSockets => "modprobe af_packet",
+    }
 }
 
 /// What is within these is closed by them.
@@ -106,6 +121,9 @@ fn control(place: &Place, sockets: &Sockets, facts: &mut Facts) {
     };
     if let Ok(settings) = up::read_settings(place) {
         facts.ports.push(port("control", "tcp", settings.listen.port(), has_control, sockets));
+        if let Some(dashboard) = settings.dashboard {
+            facts.ports.push(port("dashboard", "tcp", dashboard.port(), has_control, sockets));
+        }
         if let Ok(status) = wait_for(place.client().status()) {
             let own = format!("netloom {}", env!("CARGO_PKG_VERSION"));
             facts.versions = Some((own, status.software));

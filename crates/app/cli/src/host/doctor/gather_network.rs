@@ -30,6 +30,7 @@ pub(super) fn gather(place: &Place, facts: &mut Facts) {
         facts.differences = Some(examined.differences);
         facts.prefixes = examined.prefixes.iter().filter_map(|text| text.parse().ok()).collect();
         facts.clock.signed_ms = examined.signed_ms;
+        facts.clock.ahead_ms = examined.clock_ahead_ms;
         facts.tunnel_mtu_bytes = examined.tunnel_mtu_bytes;
         let uplinks = examined.uplinks.into_iter();
         facts.uplinks = uplinks

@@ -41,7 +41,9 @@ fn facilities(facts: &Facts, findings: &mut Vec<Finding>) {
         let what = format!("{} facilities cannot be tried", missing.len());
         findings.push(
             Finding::warning("kernel", what)
-                .because("trying them takes namespaces, which are root's to make here"),
+                .because("trying them takes namespaces, which are root's to make here")
+                .solved_by("try them as root")
+                .with(format!("sudo netloom doctor{}", facts.host_arguments)),
         );
         return;
     }
@@ -58,7 +60,7 @@ fn facilities(facts: &Facts, findings: &mut Vec<Finding>) {
             "a node does without; what depends on it is slower or less safe"
         };
         let cause = facility.missing.clone().unwrap_or_default();
-        findings.push(finding.because(cause).solved_by(solution));
+        findings.push(finding.because(cause).solved_by(solution).with(facility.command));
     }
     if missing.is_empty() && !facts.facilities.is_empty() {
         findings.push(Finding::ok("kernel", format!("{} facilities work", facts.facilities.len())));
@@ -70,7 +72,9 @@ fn folders(facts: &Facts, findings: &mut Vec<Finding>) {
         let Some(mode) = folder.mode else {
             findings.push(
                 Finding::warning("folders", format!("{} cannot be seen", folder.path))
-                    .because("it is not there, or not for this user"),
+                    .because("it is not there, or not for this user")
+                    .solved_by("look as root; a node whose folder is gone has to join again")
+                    .with(format!("sudo ls -ld {}", folder.path)),
             );
             continue;
         };
@@ -119,14 +123,17 @@ fn daemons(facts: &Facts, findings: &mut Vec<Finding>) {
                     .with(format!("netloom start{}", facts.host_arguments))
             }
             None => Finding::warning("daemons", format!("the {} cannot be seen", daemon.name))
-                .because("its socket is not for this user"),
+                .because("its socket is not for this user")
+                .solved_by("look as root")
+                .with(format!("sudo netloom doctor{}", facts.host_arguments)),
         });
     }
     if let Some(error) = &facts.agent_error {
         findings.push(
             Finding::error("daemons", "the agent could not do all that was asked of it")
                 .because(error.clone())
-                .solved_by("mend what it names; the agent tries again by itself"),
+                .solved_by("mend what it names; the agent tries again by itself")
+                .with(format!("netloom status{}", facts.host_arguments)),
         );
     }
 }
@@ -138,7 +145,9 @@ fn ports(facts: &Facts, findings: &mut Vec<Finding>) {
             Holder::Ours => Finding::ok("ports", format!("{name} is held by it")),
             // That its daemon does not run is told already.
             Holder::Nobody => Finding::warning("ports", format!("{name} is held by nobody"))
-                .because("what listens there does not run"),
+                .because("what listens there does not run")
+                .solved_by("start what this host has of the fabric")
+                .with(format!("netloom start{}", facts.host_arguments)),
             Holder::Other { process: Some((pid, process)) } => {
                 Finding::error("ports", format!("{name} is taken by {process} (process {pid})"))
                     .because("only one program can listen on a port")
@@ -167,6 +176,15 @@ fn clock(facts: &Facts, findings: &mut Vec<Finding>) {
         let what = format!("this host's clock is behind by {hours:.1} h or more");
         let cause =
             format!("it shows {}, control has signed at {}", utc(clock.now_ms), utc(signed));
+        findings.push(set(Finding::error("clock", what).because(cause)));
+        return;
+    }
+    if let Some(ahead_ms) = clock.ahead_ms.filter(|off| off.unsigned_abs() > LEAP_MS) {
+        let hours = ahead_ms.unsigned_abs() as f64 / 3_600_000.0;
+        let word = if ahead_ms > 0 { "ahead of" } else { "behind" };
+        let what = format!("this host's clock is {word} control's by {hours:.1} h");
+        let cause =
+            "they differed by that when control last greeted the node; one of the two is wrong";
         findings.push(set(Finding::error("clock", what).because(cause)));
         return;
     }
@@ -234,6 +252,7 @@ fn control(facts: &Facts, findings: &mut Vec<Finding>) {
             Finding::error("control", "the agent has no session with control")
                 .because(link.clone())
                 .solved_by("the node goes on with what it holds; mend what is named")
+                .with(link_command(facts))
         });
     }
     if let Some((own, theirs)) = &facts.versions
@@ -242,7 +261,16 @@ fn control(facts: &Facts, findings: &mut Vec<Finding>) {
         findings.push(
             Finding::warning("control", format!("this is {own}, control is {theirs}"))
                 .because("one of them was not updated")
-                .solved_by("install the same version on all hosts, control first"),
+                .solved_by("install the same version on all hosts, control first; what runs here is told by")
+                .with("netloom --version"),
         );
+    }
+}
+
+/// What shows whether control can be reached at all.
+fn link_command(facts: &Facts) -> String {
+    match facts.members.first() {
+        Some(member) => format!("netloom connect {}", member.endpoint),
+        None => format!("netloom status{}", facts.host_arguments),
     }
 }

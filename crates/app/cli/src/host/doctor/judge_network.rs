@@ -31,7 +31,8 @@ fn tunnels(facts: &Facts, findings: &mut Vec<Finding>) {
             }
             (false, None) => Finding::warning("tunnels", format!("nobody knows where {name} is"))
                 .because("it is behind a translator and has not called yet, or has no endpoint")
-                .solved_by("start that node, or give it an `endpoint` in the fabric's file"),
+                .solved_by("start that node, or give it an `endpoint` in the fabric's file")
+                .with("netloom nodes"),
             (false, Some(endpoint))
                 if peer.keepalive || age.is_some_and(|age| age > HANDSHAKE_AGE_S) =>
             {
@@ -65,7 +66,11 @@ fn routes(facts: &Facts, findings: &mut Vec<Finding>) {
     match &facts.differences {
         None => findings.push(
             Finding::warning("routes", "plan and kernel cannot be compared")
-                .because("only the agent knows the plan, and it does not answer"),
+                .because(
+                    "only the agent knows the plan, and it does not answer, or does not know it",
+                )
+                .solved_by("start what this host has of the fabric, or see what the agent says")
+                .with(format!("netloom start{0}; netloom status{0}", facts.host_arguments)),
         ),
         Some(differences) if differences.is_empty() => {
             let mended = match facts.mended {
@@ -99,7 +104,9 @@ fn rules(facts: &Facts, findings: &mut Vec<Finding>) {
     let Some(chains) = &facts.chains else {
         findings.push(
             Finding::warning("rules", "chains of nf_tables cannot be seen")
-                .because("the kernel shows them to root only"),
+                .because("the kernel shows them to root only")
+                .solved_by("look as root")
+                .with(format!("sudo netloom doctor{}", facts.host_arguments)),
         );
         return;
     };

@@ -20,13 +20,19 @@ fn healthy() -> Facts {
     Facts {
         is_root: true,
         host_arguments: " --fabric shop".into(),
-        facilities: vec![Facility { name: "nf_tables".into(), is_needed: true, missing: None }],
+        facilities: vec![Facility {
+            name: "nf_tables".into(),
+            is_needed: true,
+            missing: None,
+            command: "modprobe nf_tables",
+        }],
         folders: vec![folder],
         daemons: vec![daemon],
         ports: vec![Port { what: "tunnels", protocol: "udp", number: 51820, holder: Holder::Ours }],
         clock: Clock {
             now_ms: NOW_MS,
             signed_ms: Some(NOW_MS - HOUR_MS),
+            ahead_ms: Some(40),
             certificate_ms: Some((NOW_MS - HOUR_MS, NOW_MS + HOUR_MS)),
         },
         members: vec![Member { endpoint: "c:7946".into(), reached: Reached::Secure }],
@@ -97,7 +103,7 @@ const FAULTS: &[Fault] = &[
         "kernel",
         Severity::Error,
         "nf_tables",
-        "",
+        "modprobe nf_tables",
     ),
     (
         |f| {
@@ -107,10 +113,16 @@ const FAULTS: &[Fault] = &[
         "kernel",
         Severity::Warning,
         "nf_tables",
-        "",
+        "modprobe nf_tables",
     ),
     (|f| f.folders[0].mode = Some(0o755), "folders", Severity::Error, "755", "chmod 700 /s"),
-    (|f| f.folders[0].mode = None, "folders", Severity::Warning, "cannot be seen", ""),
+    (
+        |f| f.folders[0].mode = None,
+        "folders",
+        Severity::Warning,
+        "cannot be seen",
+        "sudo ls -ld /s",
+    ),
     (
         |f| f.folders[0].free_bytes = Some(5 << 20),
         "folders",
@@ -126,8 +138,14 @@ const FAULTS: &[Fault] = &[
         "agent does not answer",
         "netloom start --fabric shop",
     ),
-    (|f| f.daemons[0].runs = None, "daemons", Severity::Warning, "cannot be seen", ""),
-    (|f| f.agent_error = Some("no room".into()), "daemons", Severity::Error, "not do all", ""),
+    (|f| f.daemons[0].runs = None, "daemons", Severity::Warning, "cannot be seen", "sudo"),
+    (
+        |f| f.agent_error = Some("no room".into()),
+        "daemons",
+        Severity::Error,
+        "not do all",
+        "netloom status",
+    ),
     (
         |f| f.ports[0].holder = Holder::Other { process: Some((42, "wireguard-go".into())) },
         "ports",
@@ -142,7 +160,21 @@ const FAULTS: &[Fault] = &[
         "51820",
         "sudo",
     ),
-    (|f| f.ports[0].holder = Holder::Nobody, "ports", Severity::Warning, "nobody", ""),
+    (|f| f.ports[0].holder = Holder::Nobody, "ports", Severity::Warning, "nobody", "netloom start"),
+    (
+        |f| f.clock.ahead_ms = Some(5 * 3_600_000),
+        "clock",
+        Severity::Error,
+        "ahead of control's by 5.0 h",
+        "timedatectl",
+    ),
+    (
+        |f| f.clock.ahead_ms = Some(-600_000),
+        "clock",
+        Severity::Error,
+        "behind control's by 0.2 h",
+        "timedatectl",
+    ),
     (|f| f.clock.now_ms -= 3 * HOUR_MS, "clock", Severity::Error, "behind by 2.0 h", "timedatectl"),
     (|f| f.clock.now_ms += 2 * HOUR_MS, "clock", Severity::Error, "run out", "timedatectl"),
     (
@@ -179,13 +211,19 @@ const FAULTS: &[Fault] = &[
         "not this fabric's control",
         "netloom join TOKEN",
     ),
-    (|f| f.link = Some("refused".into()), "control", Severity::Error, "no session", ""),
+    (
+        |f| f.link = Some("refused".into()),
+        "control",
+        Severity::Error,
+        "no session",
+        "netloom connect c:7946",
+    ),
     (
         |f| f.versions = Some(("netloom 0.1.0".into(), "netloom 0.2.0".into())),
         "control",
         Severity::Warning,
         "control is netloom 0.2.0",
-        "",
+        "netloom --version",
     ),
     (
         |f| f.peers[0].has_session = false,
@@ -202,7 +240,7 @@ const FAULTS: &[Fault] = &[
         "tunnels",
         Severity::Warning,
         "nobody knows where app/beta is",
-        "",
+        "netloom nodes",
     ),
     (
         |f| f.names[0].wrong = Some("timeout".into()),
@@ -211,7 +249,7 @@ const FAULTS: &[Fault] = &[
         "web.app.internal at 10.0.1.2 in network app",
         "netloom start --fabric shop",
     ),
-    (|f| f.differences = None, "routes", Severity::Warning, "cannot be compared", ""),
+    (|f| f.differences = None, "routes", Severity::Warning, "cannot be compared", "netloom start"),
     (
         |f| f.differences = Some(vec!["+ route x".into()]),
         "routes",
@@ -229,7 +267,7 @@ const FAULTS: &[Fault] = &[
         "10.0.1.0/24 on docker0 takes packets for 10.0.0.0/16 away",
         "ip route del 10.0.1.0/24 dev docker0",
     ),
-    (|f| f.chains = None, "rules", Severity::Warning, "cannot be seen", ""),
+    (|f| f.chains = None, "rules", Severity::Warning, "cannot be seen", "sudo"),
     (
         |f| block(f, ("ip", "filter", "FORWARD"), true, true),
         "rules",
@@ -345,8 +383,8 @@ fn each_planted_fault_is_found_by_name_with_cause_and_command_and_nothing_else_i
         let fault = faults[0];
         assert_eq!((fault.check, fault.severity), (*check, *severity), "{number}: {fault:?}");
         assert!(fault.what.contains(words), "{number}: {fault:?}");
-        assert!(fault.command.contains(command), "{number}: {fault:?}");
-        assert!(!fault.cause.is_empty(), "{number}: {fault:?}");
+        assert!(!command.is_empty() && fault.command.contains(command), "{number}: {fault:?}");
+        assert!(!fault.cause.is_empty() && !fault.solution.is_empty(), "{number}: {fault:?}");
     }
 }
 
