@@ -56,6 +56,9 @@ pub struct Rollback {
     /// How long to wait for the nodes, in milliseconds.
     #[serde(default)]
     pub wait_ms: u64,
+    /// Keep the revision even if nodes refuse it; else control goes back to the one before.
+    #[serde(default)]
+    pub keep_refused: bool,
 }
 
 /// What a change does, or would do.
@@ -107,10 +110,10 @@ pub struct Flow {
     pub closed: Vec<String>,
 }
 
-/// The answer to an apply or a rollback.
+/// The answer to an apply, a rollback, or an edit.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Applied {
-    /// The revision in force now.
+    /// The revision that was made, or the one in force if nothing has changed.
     pub revision: u64,
     /// Whether there was anything to change.
     pub changed: bool,
@@ -127,6 +130,10 @@ pub struct Applied {
     /// The revision that was gone back to since nodes refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rolled_back_to: Option<u64>,
+    /// The revision in force, where nodes refused this one and others had changed something since: nothing
+    /// was gone back to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overtaken_by: Option<u64>,
 }
 
 /// Something that a node could not put in force.

@@ -2,6 +2,7 @@
 
 mod access;
 mod answer;
+mod change;
 mod connectivity;
 mod events;
 mod guard;

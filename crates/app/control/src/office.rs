@@ -31,6 +31,8 @@ const NODES_FIRST: Duration = Duration::from_secs(1);
 pub struct Applied {
     /// The revision in force now.
     pub revision: u64,
+    /// The revision that it was made from: the same where nothing has changed.
+    pub base: u64,
     /// What was declared.
     pub proposal: Proposal,
     /// What that does.
@@ -201,7 +203,7 @@ impl Office {
             let proposal = self.propose(&world, declared, now)?;
             if !changed {
                 let (revision, effects) = (world.revision, Effects::default());
-                return Ok(Applied { revision, proposal, effects, changed });
+                return Ok(Applied { revision, base: revision, proposal, effects, changed });
             }
             let changes = proposal::changes(&world, &proposal, origin, now);
             let commits = self.commits();
@@ -213,7 +215,8 @@ impl Office {
                     // What is told of the change must not keep nodes from putting it in force.
                     self.wait_for_nodes(NODES_FIRST);
                     let effects = proposal::effects(&world, &proposal);
-                    return Ok(Applied { revision, proposal, effects, changed });
+                    let base = world.revision;
+                    return Ok(Applied { revision, base, proposal, effects, changed });
                 }
                 Err(CommitError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
@@ -222,14 +225,20 @@ impl Office {
         Err(OfficeError::Busy)
     }
 
-    /// Goes back to a revision, as a new one. Addresses stay as they are.
+    /// Goes back to a revision, as a new one. Addresses stay as they are. With `expected`, only if that
+    /// revision is in force.
     ///
     /// # Errors
     /// There is no such revision, or it is not accepted any more.
-    pub fn rollback(&self, number: u64, origin: &Origin) -> Result<Applied, OfficeError> {
+    pub fn rollback(
+        &self,
+        number: u64,
+        origin: &Origin,
+        expected: Option<u64>,
+    ) -> Result<Applied, OfficeError> {
         let declared = self.declared_at(number)?;
         let origin = Origin { rollback_of: Some(number), ..origin.clone() };
-        self.apply(|_| declared.clone(), &origin, None)
+        self.apply(|_| declared.clone(), &origin, expected)
     }
 
     /// Follows what other control members have committed; gives whether there was anything.

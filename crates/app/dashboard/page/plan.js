@@ -200,6 +200,8 @@ async function make(proposed, planned, message) {
       applied.rolled_back_to !== undefined
         ? `Nodes refused revision ${applied.revision}; what revision ${applied.rolled_back_to} declares is in force again.`
         : `Revision ${applied.revision} is in force${applied.changed ? "" : " already"}.`),
+    applied.overtaken_by !== undefined && h("p", { class: "cure" },
+      `Nodes refuse it, and somebody else has made revision ${applied.overtaken_by} meanwhile, so it was not gone back from: mend what is refused and apply again.`),
     line(applied.applied, "quiet", applied.applied.length === 1 ? "holds it" : "hold it"),
     line(applied.behind, "cure", "not yet"),
     line(applied.away, "cure", "away; they fetch it when they are back"),

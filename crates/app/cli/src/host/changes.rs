@@ -1,19 +1,20 @@
 //! `netloom plan`, `apply`, `history`, `diff`, `rollback`.
 
+mod words;
+
 use super::place::Host;
 use super::time::utc;
 use super::{author, wait_for};
 use crate::output;
 use crate::source::{self, Files};
 use anyhow::Context as _;
-use netloom::api::{self, Applied, Proposed, Sources};
+use netloom::api::{self, Applied, Sources};
 use netloom_model::Fabric;
 use netloom_model::load::API_FILE;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Most operations that are shown of one node.
-const OPERATIONS_SHOWN_MAX: usize = 20;
+pub(super) use words::{result, shown};
 
 /// Shows what an apply would change, on each node, and which flows it would open or close.
 #[derive(Debug, clap::Args)]
@@ -84,6 +85,9 @@ pub(crate) struct Rollback {
     /// Longest wait for the nodes, in seconds.
     #[arg(long, default_value_t = 30, value_name = "SECONDS")]
     wait: u64,
+    /// Keep the revision even if nodes refuse it, instead of staying at the one before.
+    #[arg(long)]
+    keep_refused: bool,
     /// Print the result as JSON.
     #[arg(long)]
     json: bool,
@@ -160,6 +164,7 @@ pub(crate) fn rollback(arguments: &Rollback) -> anyhow::Result<ExitCode> {
         message: arguments.message.clone(),
         author: author(),
         wait_ms: arguments.wait * 1000,
+        keep_refused: arguments.keep_refused,
     };
     finish(&wait_for(client.rollback(&rollback))?, arguments.json)
 }
@@ -172,89 +177,6 @@ fn finish(applied: &Applied, as_json: bool) -> anyhow::Result<ExitCode> {
     }
     let good = applied.refused.is_empty() && applied.behind.is_empty();
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
-}
-
-/// What an apply did, in words.
-pub(super) fn result(applied: &Applied) -> String {
-    let mut text = shown(&applied.proposed);
-    let changed = if applied.changed { "" } else { " already" };
-    text.push_str(&format!("revision {} is in force{changed}\n", applied.revision));
-    for (what, nodes) in [
-        ("holds it", &applied.applied),
-        ("does not hold it yet; `netloom status` tells why", &applied.behind),
-        ("is away, and fetches it when it is back", &applied.away),
-    ] {
-        for node in nodes {
-            let good = std::ptr::eq(nodes, &applied.applied);
-            text.push_str(&format!("{} {node} {what}\n", output::mark(good)));
-        }
-    }
-    for refused in &applied.refused {
-        let api::NodeRefusal { node, what, reason } = refused;
-        text.push_str(&format!("{} {node} refuses {what}: {reason}\n", output::mark(false)));
-    }
-    if let Some(revision) = applied.rolled_back_to {
-        text.push_str(&format!(
-            "went back to what revision {revision} declares, since nodes refuse this one; \
-             --keep-refused keeps it\n"
-        ));
-    }
-    text
-}
-
-/// A proposal in words.
-pub(super) fn shown(proposed: &Proposed) -> String {
-    let mut text = String::new();
-    for finding in &proposed.warnings {
-        text.push_str(&format!(
-            "warning: {} ({}:{}); {}\n",
-            finding.message, finding.file, finding.line, finding.solution
-        ));
-    }
-    if proposed.nodes.is_empty() {
-        text.push_str("nothing changes on any node\n");
-    }
-    for (name, change) in &proposed.nodes {
-        text.push_str(&format!("{name}\n"));
-        for operation in change.operations.iter().take(OPERATIONS_SHOWN_MAX) {
-            text.push_str(&format!("  ~ {operation}\n"));
-        }
-        if change.operations.len() > OPERATIONS_SHOWN_MAX {
-            let more = change.operations.len() - OPERATIONS_SHOWN_MAX;
-            text.push_str(&format!("  … and {more} more operations\n"));
-        }
-        for (sign, what, names) in [
-            ("+", "starts workload", &change.started),
-            ("-", "stops workload", &change.stopped),
-            ("~", "peer", &change.peers),
-            ("~", "names of network", &change.names),
-        ] {
-            if !names.is_empty() {
-                text.push_str(&format!("  {sign} {what} {}\n", names.join(", ")));
-            }
-        }
-    }
-    if proposed.nodes_not_planned > 0 {
-        text.push_str(&format!("… and {} more nodes\n", proposed.nodes_not_planned));
-    }
-    if !proposed.flows.is_empty() {
-        text.push_str("flows\n");
-    }
-    for flow in &proposed.flows {
-        let from = flow.from.join(", ");
-        for (sign, what) in [("+", &flow.opened), ("-", &flow.closed)] {
-            if !what.is_empty() {
-                text.push_str(&format!("  {sign} {from} -> {}: {}\n", flow.to, what.join(", ")));
-            }
-        }
-    }
-    if proposed.flows_not_compared > 0 {
-        text.push_str(&format!("  … {} pairs not compared\n", proposed.flows_not_compared));
-    }
-    if proposed.tests > 0 {
-        text.push_str(&format!("{0} of {0} tests of the file hold\n", proposed.tests));
-    }
-    text
 }
 
 pub(crate) fn history(arguments: &History) -> anyhow::Result<ExitCode> {

@@ -28,6 +28,12 @@ impl Failure {
     ) -> Self {
         Self { code, error: Error::new(message, solution) }
     }
+
+    /// The same, of something that was tried after `what` had come true.
+    pub(crate) fn after(mut self, what: &str) -> Self {
+        self.error.message = format!("{what}: {}", self.error.message);
+        self
+    }
 }
 
 impl IntoResponse for Failure {

@@ -1,7 +1,7 @@
 //! Networks, listed and changed one by one.
 
-use super::answer::{Body, blocking};
-use super::revisions::waited;
+use super::answer::Body;
+use super::change::{Terms, change};
 use super::{Desk, Failure};
 use crate::api_part::{self, EditError};
 use crate::declared::Declared;
@@ -12,7 +12,6 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use netloom_api::{Applied, Connect, Disconnect, MakeNetwork, Member, Network};
-use std::sync::Arc;
 
 /// How long making a network waits for the nodes, in milliseconds.
 const MAKE_WAIT_MS: u64 = 30_000;
@@ -117,17 +116,15 @@ pub(super) fn origin(author: &str, message: String) -> Origin {
 
 type Edited = Result<Option<String>, EditError>;
 
-/// Applies an edit of the API's part, and waits for the nodes.
+/// Applies an edit of the API's part, and waits for the nodes. What they refuse is not kept.
 pub(super) async fn edit(
     desk: Desk,
     origin: Origin,
     wait_ms: u64,
     edit: impl Fn(&Accepted, Option<&str>) -> Edited + Send + 'static,
 ) -> Result<Json<Applied>, Failure> {
-    let before = desk.office.world().revision;
-    let office = Arc::clone(&desk.office);
-    let done = blocking(move || edited(&office, &origin, edit)).await?;
-    Ok(Json(waited(&desk, &done, before, wait_ms).await))
+    let terms = Terms { author: origin.author.clone(), wait_ms, keep_refused: false };
+    change(&desk, terms, move |office| edited(office, &origin, edit)).await
 }
 
 /// Why an edit is not made.

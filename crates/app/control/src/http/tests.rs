@@ -32,7 +32,7 @@ async fn desk() -> (Desk, std::path::PathBuf) {
 }
 
 /// Runs a test with the desk of a new fabric, and removes its folder in the end.
-fn with_desk<F: Future<Output = ()>>(test: impl FnOnce(Desk, std::path::PathBuf) -> F) {
+pub(super) fn with_desk<F: Future<Output = ()>>(test: impl FnOnce(Desk, std::path::PathBuf) -> F) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let (desk, folder) = desk().await;
@@ -42,7 +42,7 @@ fn with_desk<F: Future<Output = ()>>(test: impl FnOnce(Desk, std::path::PathBuf)
 }
 
 /// One request to a router; gives the status and the body.
-async fn ask(
+pub(super) async fn ask(
     router: &Router,
     method: &str,
     path: &str,

@@ -1,0 +1,102 @@
+//! What a change does, or did, in words.
+
+use crate::output;
+use netloom::api::{self, Applied, Proposed};
+
+/// Most operations that are shown of one node.
+const OPERATIONS_SHOWN_MAX: usize = 20;
+
+/// What a change did, in words.
+pub(in crate::host) fn result(applied: &Applied) -> String {
+    let mut text = shown(&applied.proposed);
+    let revision = applied.revision;
+    text.push_str(&match (applied.rolled_back_to, applied.changed) {
+        (Some(_), _) => format!("revision {revision} was in force\n"),
+        (None, true) => format!("revision {revision} is in force\n"),
+        (None, false) => format!("revision {revision} is in force already\n"),
+    });
+    for (what, nodes) in [
+        ("holds it", &applied.applied),
+        ("does not hold it yet; `netloom status` tells why", &applied.behind),
+        ("is away, and fetches it when it is back", &applied.away),
+    ] {
+        for node in nodes {
+            let good = std::ptr::eq(nodes, &applied.applied);
+            text.push_str(&format!("{} {node} {what}\n", output::mark(good)));
+        }
+    }
+    for refused in &applied.refused {
+        let api::NodeRefusal { node, what, reason } = refused;
+        text.push_str(&format!("{} {node} refuses {what}: {reason}\n", output::mark(false)));
+    }
+    if let Some(base) = applied.rolled_back_to {
+        text.push_str(&format!(
+            "went back to what revision {base} declares, since nodes refuse this one; `netloom apply` \
+             and `netloom rollback` keep it with --keep-refused\n"
+        ));
+    }
+    if let Some(newer) = applied.overtaken_by {
+        let base = applied.proposed.base_revision;
+        text.push_str(&format!(
+            "did not go back, since somebody else has made revision {newer} meanwhile; `netloom diff \
+             {revision} {newer}` shows it, then mend what is refused and apply again, or `netloom \
+             rollback {base}`, which undoes both\n"
+        ));
+    }
+    text
+}
+
+/// A proposal in words.
+pub(in crate::host) fn shown(proposed: &Proposed) -> String {
+    let mut text = String::new();
+    for finding in &proposed.warnings {
+        text.push_str(&format!(
+            "warning: {} ({}:{}); {}\n",
+            finding.message, finding.file, finding.line, finding.solution
+        ));
+    }
+    if proposed.nodes.is_empty() {
+        text.push_str("nothing changes on any node\n");
+    }
+    for (name, change) in &proposed.nodes {
+        text.push_str(&format!("{name}\n"));
+        for operation in change.operations.iter().take(OPERATIONS_SHOWN_MAX) {
+            text.push_str(&format!("  ~ {operation}\n"));
+        }
+        if change.operations.len() > OPERATIONS_SHOWN_MAX {
+            let more = change.operations.len() - OPERATIONS_SHOWN_MAX;
+            text.push_str(&format!("  … and {more} more operations\n"));
+        }
+        for (sign, what, names) in [
+            ("+", "starts workload", &change.started),
+            ("-", "stops workload", &change.stopped),
+            ("~", "peer", &change.peers),
+            ("~", "names of network", &change.names),
+        ] {
+            if !names.is_empty() {
+                text.push_str(&format!("  {sign} {what} {}\n", names.join(", ")));
+            }
+        }
+    }
+    if proposed.nodes_not_planned > 0 {
+        text.push_str(&format!("… and {} more nodes\n", proposed.nodes_not_planned));
+    }
+    if !proposed.flows.is_empty() {
+        text.push_str("flows\n");
+    }
+    for flow in &proposed.flows {
+        let from = flow.from.join(", ");
+        for (sign, what) in [("+", &flow.opened), ("-", &flow.closed)] {
+            if !what.is_empty() {
+                text.push_str(&format!("  {sign} {from} -> {}: {}\n", flow.to, what.join(", ")));
+            }
+        }
+    }
+    if proposed.flows_not_compared > 0 {
+        text.push_str(&format!("  … {} pairs not compared\n", proposed.flows_not_compared));
+    }
+    if proposed.tests > 0 {
+        text.push_str(&format!("{0} of {0} tests of the file hold\n", proposed.tests));
+    }
+    text
+}

@@ -1,0 +1,135 @@
+//! The one way of a change: made, waited for, and gone back from where nodes refuse it.
+
+use super::answer::blocking;
+use super::{Desk, Failure, view};
+use crate::office::{self, Office, OfficeError};
+use crate::proposal::Origin;
+use axum::Json;
+use netloom_api::{Applied, NodeRefusal};
+use netloom_control_protocol::Refusal;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+/// Longest wait for nodes.
+const WAIT_MAX: Duration = Duration::from_secs(120);
+
+/// What a caller wants of a change, whatever it is.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
+    pub(super) author: String,
+    /// How long to wait for the nodes.
+    pub(super) wait_ms: u64,
+    /// Whether it stays even if nodes refuse it.
+    pub(super) keep_refused: bool,
+}
+
+/// Makes a change, waits for the nodes, and goes back to what it was made from if they refuse it.
+pub(super) async fn change<E>(
+    desk: &Desk,
+    terms: Terms,
+    make: impl FnOnce(&Office) -> Result<office::Applied, E> + Send + 'static,
+) -> Result<Json<Applied>, Failure>
+where
+    E: Send + 'static,
+    Failure: From<E>,
+{
+    let Terms { author, wait_ms, keep_refused } = terms;
+    let (refused_before, here_before) = (refusals(&desk.office), connected(&desk.office));
+    let office = Arc::clone(&desk.office);
+    let done = blocking(move || make(&office)).await?;
+    let mut answer = waited(desk, &done, wait_ms).await;
+    // What a node refused before, or brings with it when it comes back, is not this change's fault,
+    // and going back would not mend it.
+    let is_new = refusals(&desk.office)
+        .iter()
+        .any(|refusal| here_before.contains(&refusal.0) && !refused_before.contains(refusal));
+    if is_new && done.changed && !keep_refused {
+        go_back(desk, &done, author, &mut answer).await?;
+    }
+    Ok(Json(answer))
+}
+
+/// Goes back to what a change was made from, unless others have changed something since: that must
+/// not be undone with it.
+async fn go_back(
+    desk: &Desk,
+    done: &office::Applied,
+    author: String,
+    answer: &mut Applied,
+) -> Result<(), Failure> {
+    let (base, refused) = (done.base, done.revision);
+    let office = Arc::clone(&desk.office);
+    let message = format!("nodes refused revision {refused}");
+    let origin = Origin { author, message, rollback_of: None };
+    let back = blocking(move || {
+        Ok::<_, OfficeError>(match office.rollback(base, &origin, Some(refused)) {
+            Err(OfficeError::Moved { found, .. }) => Err(found),
+            back => Ok(back?),
+        })
+    });
+    let back = back.await.map_err(|failure| {
+        failure.after(&format!("nodes refuse revision {refused}, and it is in force still"))
+    })?;
+    match back {
+        Ok(_) => answer.rolled_back_to = Some(base),
+        Err(found) => answer.overtaken_by = Some(found),
+    }
+    Ok(())
+}
+
+/// Waits until connected nodes hold what they shall hold, or for as long as the caller wants to.
+async fn waited(desk: &Desk, done: &office::Applied, wait_ms: u64) -> Applied {
+    let wait = Duration::from_millis(wait_ms).min(WAIT_MAX);
+    let until = Instant::now() + wait;
+    let mut published: watch::Receiver<u64> = desk.published.clone();
+    loop {
+        published.borrow_and_update();
+        let behind = desk.office.behind();
+        let refused = refused(&desk.office);
+        let is_over = behind.is_empty() || Instant::now() >= until;
+        if !is_over {
+            // Whether it changed or the time is over: looked at again.
+            let _ = tokio::time::timeout_at(until, published.changed()).await;
+            continue;
+        }
+        let world = desk.office.world();
+        let observed = desk.office.observed();
+        let connected = |name: &String| observed.get(name).is_some_and(|node| node.connected);
+        let members = world.accepted.fabric.nodes.keys().filter(|name| world.is_member(name));
+        let (here, away): (Vec<String>, Vec<String>) = members.cloned().partition(connected);
+        return Applied {
+            revision: done.revision,
+            changed: done.changed,
+            proposed: view::proposed(done.base, &done.proposal, &done.effects),
+            applied: here.into_iter().filter(|name| !behind.contains(name)).collect(),
+            behind: behind.into_iter().collect(),
+            away,
+            refused,
+            rolled_back_to: None,
+            overtaken_by: None,
+        };
+    }
+}
+
+fn refused(office: &Office) -> Vec<NodeRefusal> {
+    refusals(office).iter().map(|(node, refusal)| view::refusal(node, refusal)).collect()
+}
+
+fn connected(office: &Office) -> BTreeSet<String> {
+    let observed = office.observed().into_iter().filter(|(_, node)| node.connected);
+    observed.map(|(name, _)| name).collect()
+}
+
+/// What connected nodes refuse, by node.
+fn refusals(office: &Office) -> Vec<(String, Refusal)> {
+    let observed = office.observed().into_iter().filter(|(_, node)| node.connected);
+    observed
+        .flat_map(|(name, node)| node.refused.into_iter().map(move |one| (name.clone(), one)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,176 @@
+//! What nodes refuse is gone back from, whoever has changed what and when.
+
+use super::*;
+use crate::declared::Declared;
+use crate::http::tests::{ask, with_desk};
+use crate::http::{Door, router};
+use crate::record::{NodeRecord, Standing, node_name};
+use netloom_cbor::to_bytes;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// What concerns the node.
+const NETWORK: &str = "networks: { n: { cidr: 10.0.0.0/16 } }\n\
+    subnets: { n: { network: n, cidr: 10.0.1.0/24 } }\n\
+    workloads: { a: { node: alpha, subnet: n, attach: { serve: { tcp: 80 } } } }\n";
+
+fn file(more: &str) -> String {
+    format!(
+        "version: 1\nfabric: shop\nregions: {{ here: {{}} }}\nnodes: {{ alpha: {{ region: here }} }}\n{more}"
+    )
+}
+
+fn declared(more: &str) -> Declared {
+    let texts = BTreeMap::from([("s.yaml".to_owned(), file(more))]);
+    Declared { roots: vec!["s.yaml".to_owned()], texts, api: None }
+}
+
+/// Makes the next revision, past the API.
+fn declare(office: &Office, more: &str) -> u64 {
+    let declared = declared(more);
+    office.apply(|_| declared.clone(), &Origin::default(), None).unwrap().revision
+}
+
+/// The node `alpha` has joined and is connected. It holds nothing yet.
+fn connect(desk: &Desk) {
+    let record = NodeRecord {
+        identity: [1; 32],
+        standing: Standing::Approved,
+        joined_ms: 0,
+        tags: BTreeSet::new(),
+        public_keys: BTreeMap::new(),
+        endpoint: None,
+        local_endpoint: None,
+        generation: 0,
+        ciphers: None,
+    };
+    let put = office::put(node_name("alpha"), to_bytes(&record));
+    desk.office.update(|_, _| Ok::<_, OfficeError>(vec![put.clone()])).unwrap();
+    desk.office.observe("alpha", |node| node.connected = true);
+}
+
+/// It holds what it shall hold, as far as it does not refuse `what`.
+fn answer(desk: &Desk, what: Option<&str>) {
+    let held = desk.office.with_feed("alpha", netloom_control_protocol::Feed::digest);
+    let refusal = |name: &str| Refusal {
+        kind: netloom_resource::Kind::Fabric as u16,
+        name: name.to_owned(),
+        version: [0; 32],
+        reason: "no".to_owned(),
+    };
+    desk.office.observe("alpha", |node| {
+        node.held = held;
+        node.refused = what.map(refusal).into_iter().collect();
+    });
+}
+
+/// Asks for a change that the node refuses as soon as it hears of it.
+async fn ask_refused(desk: &Desk, method: &str, path: &str, mut body: Value) -> Value {
+    let before = desk.office.world().revision;
+    answer(desk, None);
+    body["wait_ms"] = 20_000.into();
+    let (asked, body) = (router(desk, Door::Local), body.to_string());
+    let asked = ask(&asked, method, path, None, &body);
+    let mut published = desk.published.clone();
+    let refuse = async {
+        published.wait_for(|_| desk.office.world().revision > before).await.unwrap();
+        answer(desk, Some("it"));
+    };
+    let ((code, said), ()) = tokio::join!(asked, refuse);
+    assert_eq!(code, 200, "{path}: {said}");
+    serde_json::from_str(&said).unwrap()
+}
+
+#[test]
+fn apply_rollback_and_every_edit_go_back_where_nodes_refuse_them() {
+    with_desk(|desk, _| async move {
+        declare(&desk.office, "");
+        declare(&desk.office, NETWORK);
+        connect(&desk);
+        let w = json!({ "node": "alpha", "subnet": "n", "attach": { "serve": { "tcp": 81 } } });
+        let sources = json!({ "roots": ["s.yaml"], "texts": { "s.yaml": file("") } });
+        for (path, body) in [
+            ("/v1/apply", json!({ "sources": sources })),
+            ("/v1/rollback", json!({ "revision": 1 })),
+            ("/v1/networks/n/connect", json!({ "workload": "w", "node": "alpha" })),
+            ("/v1/objects/workloads/w", json!({ "declaration": w })),
+            ("/v1/objects", json!({ "objects": { "workloads": { "w": w } } })),
+        ] {
+            let base = desk.office.world();
+            let said = ask_refused(&desk, "POST", path, body).await;
+            assert_eq!(said["rolled_back_to"], base.revision, "{path}: {said}");
+            let now = desk.office.world();
+            assert_eq!(now.revision, base.revision + 2, "{path}");
+            assert_eq!(now.accepted.declared, base.accepted.declared, "{path}");
+        }
+        let base = desk.office.world().revision;
+        let keep = json!({ "revision": 1, "keep_refused": true });
+        let said = ask_refused(&desk, "POST", "/v1/rollback", keep).await;
+        assert_eq!(said.get("rolled_back_to"), None);
+        assert_eq!(desk.office.world().revision, base + 1);
+    });
+}
+
+#[test]
+fn what_others_change_while_nodes_are_waited_for_is_not_undone() {
+    with_desk(|desk, _| async move {
+        declare(&desk.office, "");
+        connect(&desk);
+        answer(&desk, None);
+        let terms = Terms { author: String::new(), wait_ms: 20_000, keep_refused: false };
+        let ours = |office: &Office| {
+            let ours = declared(NETWORK);
+            office.apply(|_| ours.clone(), &Origin::default(), None)
+        };
+        let changing = change(&desk, terms, ours);
+        let mut published = desk.published.clone();
+        let others = async {
+            published.wait_for(|_| desk.office.world().revision == 2).await.unwrap();
+            let office = Arc::clone(&desk.office);
+            let both = format!("{NETWORK}security_groups: {{ theirs: {{}} }}\n");
+            let theirs = move || declare(&office, &both);
+            assert_eq!(tokio::task::spawn_blocking(theirs).await.unwrap(), 3);
+            answer(&desk, Some("it"));
+        };
+        let (said, ()) = tokio::join!(changing, others);
+        let Json(said) = said.unwrap();
+        assert_eq!((said.revision, said.rolled_back_to, said.overtaken_by), (2, None, Some(3)));
+        let world = desk.office.world();
+        assert_eq!(world.revision, 3);
+        assert!(world.accepted.fabric.security_groups.contains_key("theirs"));
+    });
+}
+
+#[test]
+fn a_change_goes_back_to_what_it_was_made_from_and_not_to_what_was_there_when_it_was_asked_for() {
+    with_desk(|desk, _| async move {
+        declare(&desk.office, "");
+        connect(&desk);
+        answer(&desk, None);
+        let terms = Terms { author: String::new(), wait_ms: 20_000, keep_refused: false };
+        // Another change lands between the look at what is declared and the commit.
+        let ours = |office: &Office| {
+            let is_first = std::cell::Cell::new(true);
+            let ours = |now: &Declared| {
+                if is_first.replace(false) {
+                    declare(office, "security_groups: { theirs: {} }\n");
+                }
+                let mut ours = now.clone();
+                ours.texts.get_mut("s.yaml").unwrap().push_str(NETWORK);
+                ours
+            };
+            office.apply(ours, &Origin::default(), None)
+        };
+        let changing = change(&desk, terms, ours);
+        let mut published = desk.published.clone();
+        let refuse = async {
+            published.wait_for(|_| desk.office.world().revision == 3).await.unwrap();
+            answer(&desk, Some("it"));
+        };
+        let (said, ()) = tokio::join!(changing, refuse);
+        assert_eq!(said.unwrap().rolled_back_to, Some(2));
+        let world = desk.office.world();
+        assert!(world.accepted.fabric.security_groups.contains_key("theirs"));
+        assert!(world.accepted.fabric.networks.is_empty());
+    });
+}
