@@ -1,21 +1,20 @@
 //! What a change would do, and what it writes: decided without touching anything.
 
+mod addresses;
+
 use crate::declared::Declared;
-use crate::record::{
-    CURRENT, Current, LeaseRecord, RestRecord, RevisionRecord, lease_name, rest_name, revision_name,
-};
+use crate::record::{CURRENT, Current, RevisionRecord, revision_name};
 use crate::world::{Accepted, World};
 use netloom_cbor::to_bytes;
 use netloom_change::{Flows, NODES_MAX, NodeChange, Operations};
-use netloom_model::lease::{self, Leases};
+use netloom_model::lease::Leases;
 use netloom_model::tree::Remembered;
-use netloom_model::{Diagnostic, Fabric, Severity};
+use netloom_model::{Diagnostic, Severity};
 use netloom_plan::assumed::Assumed;
 use netloom_plan::promises::{self, Broken};
 use netloom_resource::Whole;
 use netloom_store::Change;
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// How long a released address rests, in milliseconds: whoever still knows it must not reach
@@ -97,7 +96,13 @@ pub fn propose(
     if fabric.name != world.identity.name {
         return Err(Refused::OtherFabric { found: fabric.name, own: world.identity.name.clone() });
     }
-    let leases = leases(world, &fabric, now_ms);
+    let leases = match addresses::assigned(world, &fabric, now_ms) {
+        Ok(leases) => leases,
+        Err(exhausted) => {
+            let findings = loaded.diagnostics.into_iter().chain(exhausted).collect();
+            return Err(Refused::Errors { findings, sources: loaded.sources });
+        }
+    };
     let broken = promises::broken(&fabric, &Assumed::with(&fabric, leases.clone()));
     if !broken.is_empty() {
         return Err(Refused::BrokenTests(broken));
@@ -127,18 +132,6 @@ pub fn effects(world: &World, proposal: &Proposal) -> Effects {
     Effects { nodes, not_planned, flows: netloom_change::flows(&before, &after) }
 }
 
-/// Addresses from those kept so far; what has rested long enough may be given again.
-fn leases(world: &World, fabric: &Fabric, now_ms: u64) -> Leases {
-    let rests = |(network, address): &(String, IpAddr)| {
-        let key = format!("{network}/{address}");
-        world.rests.get(&key).is_none_or(|rest| rest.until_ms > now_ms)
-    };
-    let mut before = Leases::clone(&world.leases);
-    before.resting.retain(rests);
-    // A workload that has moved to another network leaves its addresses behind.
-    lease::assign(fabric, &before).0
-}
-
 /// What a proposal writes. The store makes all of it, or nothing.
 pub fn changes(world: &World, proposal: &Proposal, origin: &Origin, now_ms: u64) -> Vec<Change> {
     let number = world.revision + 1;
@@ -158,59 +151,9 @@ pub fn changes(world: &World, proposal: &Proposal, origin: &Origin, now_ms: u64)
         put(revision_name(number), to_bytes(&record)),
         put(CURRENT.to_owned(), to_bytes(&Current { revision: number })),
     ];
-    changes.extend(lease_changes(world, proposal, now_ms));
+    changes.extend(addresses::changes(world, proposal, now_ms));
     changes
 }
 
-fn lease_changes(world: &World, proposal: &Proposal, now_ms: u64) -> Vec<Change> {
-    let mut changes = Vec::new();
-    let network = |fabric: &Fabric, name: &str| {
-        let workload = fabric.workloads.get(name)?;
-        Some(fabric.network_of(workload).clone())
-    };
-    for (name, addresses) in &proposal.leases.workloads {
-        let of = network(&proposal.accepted.fabric, name).unwrap_or_default();
-        let same = world.leases.workloads.get(name) == Some(addresses)
-            && network(&world.accepted.fabric, name).as_ref() == Some(&of);
-        if !same {
-            let record = LeaseRecord { addresses: addresses.clone(), network: of };
-            changes.push(Change::Put { name: lease_name(name), value: to_bytes(&record) });
-        }
-    }
-    for (name, addresses) in &world.leases.workloads {
-        let kept = proposal.leases.workloads.get(name);
-        if kept.is_none() {
-            changes.push(Change::Delete { name: lease_name(name) });
-        }
-        let moved =
-            network(&world.accepted.fabric, name) != network(&proposal.accepted.fabric, name);
-        let Some(of) = network(&world.accepted.fabric, name) else { continue };
-        for address in addresses {
-            if moved || kept.is_none_or(|kept| !kept.contains(address)) {
-                let record = RestRecord { until_ms: now_ms + REST_MS };
-                changes
-                    .push(Change::Put { name: rest_name(&of, *address), value: to_bytes(&record) });
-            }
-        }
-    }
-    // What has rested long enough, and what was asked for by name, rests no more.
-    let taken: std::collections::BTreeSet<(String, IpAddr)> = proposal
-        .leases
-        .workloads
-        .iter()
-        .filter_map(|(name, addresses)| {
-            Some((network(&proposal.accepted.fabric, name)?, addresses))
-        })
-        .flat_map(|(network, addresses)| addresses.iter().map(move |one| (network.clone(), *one)))
-        .collect();
-    for (key, rest) in world.rests.iter() {
-        let Some((network, address)) = key.split_once('/') else { continue };
-        let is_taken = address
-            .parse()
-            .is_ok_and(|address: IpAddr| taken.contains(&(network.to_owned(), address)));
-        if is_taken || rest.until_ms <= now_ms {
-            changes.push(Change::Delete { name: format!("resting/{key}") });
-        }
-    }
-    changes
-}
+#[cfg(test)]
+mod tests;

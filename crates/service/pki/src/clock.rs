@@ -64,7 +64,7 @@ pub(crate) fn seconds(time: WallTime) -> u64 {
 }
 
 /// A time as people read it, in UTC.
-pub(crate) fn utc(time: WallTime) -> String {
+pub fn utc(time: WallTime) -> String {
     let seconds = seconds(time);
     let (year, month, day) = date(seconds / DAY_SECONDS);
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);

@@ -50,7 +50,7 @@ pub mod token;
 
 pub use authority::{Authority, ExtraName, IssueError, RestoreError};
 pub use certificate::{AuthorityHash, Certificate, CertificateError, Subject, Validity};
-pub use clock::Clock;
+pub use clock::{Clock, utc};
 pub use endorsement::{Endorsement, EndorsementError};
 pub use fabric_id::{FabricId, FabricIdError};
 pub use identity::NodeKeys;
