@@ -123,11 +123,14 @@ netloom_cbor::record! {
 }
 
 netloom_cbor::record! {
-    /// An address that is given to nobody for a while.
+    /// An address that is given to nobody else for a while.
     #[derive(Clone, Debug, PartialEq, Eq)]
     pub struct RestRecord {
         /// Until when: milliseconds since 1970.
         0 => pub until_ms: u64,
+        /// The workload that had it, and gets it again if it comes back. Former versions neither wrote
+        /// nor read it: what they put to rest is nobody's.
+        1 => pub owner: Option<String> [max NAME_BYTES_MAX],
     }
 }
 

@@ -18,7 +18,8 @@ use std::net::IpAddr;
 /// Most workloads that one finding names.
 const NAMED_MAX: usize = 5;
 
-/// Addresses from those kept so far; what has rested long enough may be given again.
+/// Addresses from those kept so far: what rests for a workload that comes back, it gets again; what has
+/// rested long enough, anybody may get.
 ///
 /// # Errors
 /// A workload gets none: a finding for each subnet that has too few.
@@ -27,7 +28,7 @@ pub(super) fn assigned(
     fabric: &Fabric,
     now_ms: u64,
 ) -> Result<Leases, Vec<Diagnostic>> {
-    let (leases, refused) = lease::assign(fabric, &before(world, now_ms));
+    let (leases, refused) = lease::assign(fabric, &before(world, fabric, now_ms));
     // What is wrong with an address that a workload asks for, the checks of the file have found:
     // that does not depend on what others have.
     let mut lacking: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -45,15 +46,44 @@ pub(super) fn assigned(
 
 /// What workloads have, and what nobody else may be given: what rests, and what somebody has now, since
 /// it rests as soon as it is given up.
-fn before(world: &World, now_ms: u64) -> Leases {
+fn before(world: &World, fabric: &Fabric, now_ms: u64) -> Leases {
     let mut before = Leases::clone(&world.leases);
     before.resting.retain(|(network, address)| {
         let rest = world.rests.get(&format!("{network}/{address}"));
         rest.is_none_or(|rest| rest.until_ms > now_ms)
     });
     let taken = taken(&world.accepted.fabric, &world.leases);
+    let is_new = |name: &str| network(&world.accepted.fabric, name) != network(fabric, name);
+    for (name, addresses) in before.workloads.iter_mut().filter(|(name, _)| is_new(name)) {
+        // In the network that it moves to, its addresses may be somebody else's.
+        let Some(of) = network(fabric, name) else { continue };
+        addresses.retain(|one| !before.resting.contains(&(of.to_owned(), *one)));
+    }
+    for (name, address) in returning(world, fabric, &taken, now_ms) {
+        before.workloads.entry(name.to_owned()).or_default().push(address);
+    }
     before.resting.extend(taken.into_iter().map(|(network, one)| (network.to_owned(), one)));
     before
+}
+
+/// What rests for workloads of the same name and network, the latest first: they get it where they have
+/// nothing of its family. Whoever still knows the address reaches whom it was for.
+fn returning<'a>(
+    world: &'a World,
+    fabric: &Fabric,
+    taken: &BTreeSet<(&str, IpAddr)>,
+    now_ms: u64,
+) -> Vec<(&'a str, IpAddr)> {
+    let resting = world.rests.iter().filter(|(_, rest)| rest.until_ms > now_ms);
+    let of_owner = |(key, rest): (&'a String, &'a RestRecord)| {
+        let (of, address) = key.split_once('/')?;
+        let (owner, address) = (rest.owner.as_deref()?, address.parse().ok()?);
+        let comes_back = network(fabric, owner) == Some(of) && !taken.contains(&(of, address));
+        comes_back.then_some((rest.until_ms, owner, address))
+    };
+    let mut found: Vec<_> = resting.filter_map(of_owner).collect();
+    found.sort_by_key(|(until_ms, ..)| std::cmp::Reverse(*until_ms));
+    found.into_iter().map(|(_, owner, address)| (owner, address)).collect()
 }
 
 /// Subnets that have too few addresses, and why.
@@ -169,6 +199,7 @@ fn listed(workloads: &BTreeSet<&str>) -> String {
 /// What the store keeps of a proposal's addresses.
 pub(super) fn changes(world: &World, proposal: &Proposal, now_ms: u64) -> Vec<Change> {
     let (had, has) = (&world.accepted.fabric, &proposal.accepted.fabric);
+    let taken = taken(has, &proposal.leases);
     let mut changes = Vec::new();
     for (name, addresses) in &proposal.leases.workloads {
         let of = network(has, name).unwrap_or_default();
@@ -187,15 +218,16 @@ pub(super) fn changes(world: &World, proposal: &Proposal, now_ms: u64) -> Vec<Ch
         let moved = network(had, name) != network(has, name);
         let Some(of) = network(had, name) else { continue };
         for address in addresses {
-            if moved || kept.is_none_or(|kept| !kept.contains(address)) {
-                let record = RestRecord { until_ms: now_ms + REST_MS };
+            let is_given_up = moved || kept.is_none_or(|kept| !kept.contains(address));
+            // Somebody else may have asked for it by name.
+            if is_given_up && !taken.contains(&(of, *address)) {
+                let record = RestRecord { until_ms: now_ms + REST_MS, owner: Some(name.clone()) };
                 changes
                     .push(Change::Put { name: rest_name(of, *address), value: to_bytes(&record) });
             }
         }
     }
-    // What has rested long enough, and what was asked for by name, rests no more.
-    let taken = taken(has, &proposal.leases);
+    // What has rested long enough, what was asked for by name, and what is back rests no more.
     for (key, rest) in world.rests.iter() {
         let Some((network, address)) = key.split_once('/') else { continue };
         let is_taken =

@@ -2,8 +2,9 @@
 
 use super::*;
 use crate::office::Office;
-use crate::record::FabricRecord;
+use crate::record::{FabricRecord, RestRecord, rest_name};
 use netloom_store::{MemoryBackend, Store};
+use std::net::IpAddr;
 
 /// Control's store and what is in memory of it, without a process.
 struct Control {
@@ -34,6 +35,14 @@ impl Control {
         let anew = World::read(&after, None, None).unwrap();
         assert_eq!((&anew.leases, &anew.rests), (&self.world.leases, &self.world.rests));
         Ok(())
+    }
+
+    /// The last number of a workload's address.
+    fn last(&self, workload: &str) -> Option<u8> {
+        match self.world.leases.workloads.get(workload)?[..] {
+            [IpAddr::V4(address)] => Some(address.octets()[3]),
+            _ => None,
+        }
     }
 }
 
@@ -95,4 +104,86 @@ fn a_workload_that_gets_no_address_is_refused_with_what_rests_and_until_when() {
     assert!(found.solution.contains("after 1970-01-02 00:01:00 UTC"), "{}", found.solution);
     control.apply(renamed, 60_000 + REST_MS).unwrap();
     assert_eq!(control.world.leases.workloads.len(), 8);
+}
+
+#[test]
+fn who_comes_back_within_the_rest_gets_its_address_again_and_nobody_else_does() {
+    let mut control = Control::new();
+    control.apply("a b c", 0).unwrap();
+    let had = ["a", "b", "c"].map(|name| control.last(name).unwrap());
+    control.apply("c", 1_000).unwrap();
+    control.apply("c d", 2_000).unwrap();
+    assert!(!had.contains(&control.last("d").unwrap()));
+    // As a rollback does.
+    control.apply("a b c", 3_000).unwrap();
+    assert_eq!(["a", "b", "c"].map(|name| control.last(name).unwrap()), had);
+    assert!(!control.world.rests.keys().any(|key| key.ends_with(&format!(".{}", had[0]))));
+    // In another network it is somebody else of the same name.
+    control.apply("a c", 4_000).unwrap();
+    control.apply("a c b@m", 5_000).unwrap();
+    assert_eq!(control.last("b"), Some(4), "the first one there");
+    control.apply("a c", 6_000).unwrap();
+    control.apply("a b c", 7_000).unwrap();
+    assert_eq!(control.last("b"), Some(had[1]));
+}
+
+#[test]
+fn the_latest_address_that_rests_for_a_workload_is_the_one_that_it_gets() {
+    let mut control = Control::new();
+    control.apply("a=9", 0).unwrap();
+    control.apply("a=10", 1_000).unwrap();
+    control.apply("", 2_000).unwrap();
+    control.apply("a", 3_000).unwrap();
+    assert_eq!(control.last("a"), Some(10));
+    control.apply("", 4_000).unwrap();
+    control.apply("a", 4_000 + REST_MS).unwrap();
+    assert_eq!(control.last("a"), Some(4), "after its rest it is nobody's");
+}
+
+#[test]
+fn who_asks_for_a_resting_address_by_name_has_it_and_keeps_it() {
+    let mut control = Control::new();
+    control.apply("a=9 c", 0).unwrap();
+    control.apply("b=9 c", 1_000).unwrap();
+    assert_eq!((control.last("b"), control.world.rests.len()), (Some(9), 0));
+    control.apply("a b c", 2_000).unwrap();
+    assert_eq!(control.last("b"), Some(9), "also when it asks for nothing any more");
+    assert_ne!(control.last("a"), Some(9));
+}
+
+#[test]
+fn who_moves_to_a_network_takes_nothing_that_rests_there_for_somebody_else() {
+    let mut control = Control::new();
+    control.apply("a b@m", 0).unwrap();
+    assert_eq!((control.last("a"), control.last("b")), (Some(4), Some(4)));
+    control.apply("a", 1_000).unwrap();
+    control.apply("a@m", 2_000).unwrap();
+    assert_eq!(control.last("a"), Some(5));
+    control.apply("a@m b@m", 3_000).unwrap();
+    assert_eq!(control.last("b"), Some(4));
+}
+
+#[test]
+fn rests_that_former_versions_wrote_are_nobodys_and_former_versions_read_ours() {
+    netloom_cbor::record! {
+        #[derive(Debug, PartialEq)]
+        struct Former {
+            0 => until_ms: u64,
+        }
+    }
+    let ours = RestRecord { until_ms: 7, owner: Some("a".to_owned()) };
+    let read: Former = netloom_cbor::from_bytes(&to_bytes(&ours)).unwrap();
+    assert_eq!(read, Former { until_ms: 7 });
+    let read: RestRecord = netloom_cbor::from_bytes(&to_bytes(&read)).unwrap();
+    assert_eq!(read, RestRecord { until_ms: 7, owner: None });
+    let mut control = Control::new();
+    control.apply("a", 0).unwrap();
+    control.apply("", 1_000).unwrap();
+    let former = Former { until_ms: 1_000 + REST_MS };
+    let name = rest_name("n", "10.0.0.4".parse().unwrap());
+    let put = Change::Put { name, value: to_bytes(&former) };
+    let after = control.store.commit(&control.store.snapshot().unwrap(), vec![put]).unwrap();
+    control.world = World::read(&after, Some(&control.world), None).unwrap();
+    control.apply("a", 2_000).unwrap();
+    assert_eq!(control.last("a"), Some(5));
 }
