@@ -187,3 +187,113 @@ fn rests_that_former_versions_wrote_are_nobodys_and_former_versions_read_ours() 
     control.apply("a", 2_000).unwrap();
     assert_eq!(control.last("a"), Some(5));
 }
+
+#[test]
+fn an_address_rests_for_24_hours_from_when_it_is_given_up() {
+    let mut control = Control::new();
+    control.apply("a b", 0).unwrap();
+    assert_eq!((control.last("a"), control.last("b")), (Some(4), Some(5)));
+    // Given up and wanted by somebody else in one change.
+    control.apply("b c", 1_000).unwrap();
+    assert_eq!((control.last("b"), control.last("c")), (Some(5), Some(6)));
+    control.apply("b c d", REST_MS + 999).unwrap();
+    assert_eq!(control.last("d"), Some(7), "a millisecond too early");
+    assert_eq!(control.world.rests.len(), 1);
+    control.apply("b c d e", REST_MS + 1_000).unwrap();
+    assert_eq!(control.last("e"), Some(4));
+    assert!(control.world.rests.is_empty(), "and what has rested is forgotten");
+    // A rest that is over is forgotten with the next change, whatever that is.
+    control.apply("b c d", 2 * REST_MS).unwrap();
+    control.apply("b c", 3 * REST_MS).unwrap();
+    let rests: Vec<&String> = control.world.rests.keys().collect();
+    assert_eq!(rests, ["n/10.0.0.7"]);
+}
+
+#[test]
+fn proposals_that_race_give_no_address_twice() {
+    let mut control = Control::new();
+    control.apply("a", 0).unwrap();
+    // Both are made of the same commit; one of them is made anew.
+    let base = control.store.snapshot().unwrap();
+    let [first, second] = ["a b", "a c"].map(|one| control.propose(one, 1_000).unwrap());
+    assert_eq!(
+        first.leases.workloads["b"], second.leases.workloads["c"],
+        "they are after the same"
+    );
+    let changes = |one| changes(&control.world, one, &Origin::default(), 1_000);
+    control.store.commit(&base, changes(&first)).unwrap();
+    let late = control.store.commit(&base, changes(&second));
+    assert!(matches!(late, Err(netloom_store::CommitError::Conflict { .. })));
+}
+
+/// Members of control on one store, each of which adds workloads at the same time as the others.
+#[test]
+fn members_that_apply_at_once_give_no_address_twice() {
+    const MEMBERS: usize = 4;
+    let store = Store::open(MemoryBackend::new()).unwrap();
+    let identity = FabricRecord { id: [7; 16], name: "shop".to_owned(), made_ms: 0 };
+    Office::found(&store, &identity).unwrap();
+    let open = || {
+        let sign = Box::new(|_: &[u8]| [0; 64]);
+        Office::open(store.clone(), sign, Box::new(|_| {})).unwrap()
+    };
+    let start = std::sync::Barrier::new(MEMBERS);
+    std::thread::scope(|scope| {
+        for member in 0..MEMBERS {
+            let (office, start) = (open(), &start);
+            scope.spawn(move || {
+                start.wait();
+                for number in 0..2 {
+                    let added = format!("w{member}{number}");
+                    // Beside what is there, as an edit of the API's part is made.
+                    let more = |now: &Declared| {
+                        let names = now.texts.values().flat_map(|text| names(text));
+                        let all: Vec<String> = names.chain([added.clone()]).collect();
+                        declared(&all.join(" "))
+                    };
+                    office.apply(more, &Origin::default(), None).unwrap();
+                }
+            });
+        }
+    });
+    let world = open().world();
+    let all: Vec<IpAddr> = world.leases.workloads.values().flatten().copied().collect();
+    let distinct: std::collections::BTreeSet<IpAddr> = all.iter().copied().collect();
+    assert_eq!((all.len(), distinct.len()), (2 * MEMBERS, 2 * MEMBERS));
+    assert_eq!(world.revision, 2 * MEMBERS as u64);
+}
+
+/// The workloads of a text that [`declared`] has made.
+fn names(text: &str) -> Vec<String> {
+    let lines = text.split("workloads:\n").nth(1).into_iter().flat_map(str::lines);
+    lines.filter_map(|line| Some(line.trim().split_once(':')?.0.to_owned())).collect()
+}
+
+#[test]
+fn a_rollback_brings_workloads_back_with_the_addresses_that_they_had() {
+    let store = Store::open(MemoryBackend::new()).unwrap();
+    let identity = FabricRecord { id: [7; 16], name: "shop".to_owned(), made_ms: 0 };
+    Office::found(&store, &identity).unwrap();
+    let sign = Box::new(|_: &[u8]| [0; 64]);
+    let office = Office::open(store, sign, Box::new(|_| {})).unwrap();
+    let origin = Origin::default();
+    for workloads in ["a b c", "c", "c d", "d e"] {
+        office.apply(|_| declared(workloads), &origin, None).unwrap();
+    }
+    let had = |number: u8| vec![IpAddr::from([10, 0, 0, number])];
+    assert_eq!(office.world().leases.workloads["d"], had(7));
+    office.rollback(1, &origin, None).unwrap();
+    let leases = office.world().leases.workloads.clone();
+    assert_eq!(
+        leases,
+        [("a", had(4)), ("b", had(5)), ("c", had(6))]
+            .map(|(name, had)| (name.to_owned(), had))
+            .into()
+    );
+    office.rollback(4, &origin, None).unwrap();
+    let leases = office.world().leases.workloads.clone();
+    assert_eq!(
+        leases,
+        [("d", had(7)), ("e", had(8))].map(|(name, had)| (name.to_owned(), had)).into()
+    );
+}
