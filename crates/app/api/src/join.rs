@@ -9,7 +9,7 @@ pub struct MakeToken {
     /// Only the node with this name may use it.
     #[serde(default)]
     pub node: Option<String>,
-    /// Tags that nodes get which use it.
+    /// Only nodes that the fabric's file declares with all of these tags may use it.
     #[serde(default)]
     pub tags: BTreeSet<String>,
     /// Whether it may be used more than once.
@@ -48,7 +48,7 @@ pub struct Token {
     /// The node that it is for, if it is for one.
     #[serde(default)]
     pub node: Option<String>,
-    /// Tags that it gives.
+    /// Tags that a node must be declared with.
     #[serde(default)]
     pub tags: BTreeSet<String>,
     /// Whether it may be used more than once.

@@ -1,6 +1,7 @@
 //! Which nodes are let in: by tokens, and later by certificates.
 
 mod batch;
+mod error;
 mod members;
 mod tokens;
 
@@ -23,53 +24,11 @@ use netloom_pki::{
     Attempt, Authority, FabricId, PublicKey, RedeemError, Secret, TokenRecord, redeem,
 };
 use netloom_store::{Change, Snapshot};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Why somebody is not let in.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub(crate) enum AdmissionError {
-    /// The token does not admit this node.
-    #[error(transparent)]
-    Redeem(#[from] RedeemError),
-    /// The node's name belongs to somebody else.
-    #[error(
-        "node `{name}` has joined with another key; `netloom remove {name}` makes room for a new one"
-    )]
-    NameTaken {
-        /// The name.
-        name: String,
-    },
-    /// The node was shut out.
-    #[error("node `{name}` was revoked; `netloom remove {name}` lets it join again")]
-    Revoked {
-        /// The name.
-        name: String,
-    },
-    /// Only this host reads the store.
-    #[error(
-        "the fabric's store is a file of this host, so it can have one member of control only; begin \
-         it with `netloom up FILE --etcd URL …` for several"
-    )]
-    NotShared,
-    /// The file does not make the node a member of control.
-    #[error(
-        "the fabric's file does not say that node `{node}` is a member of control; add `roles: \
-         [control]` to it, then `netloom apply`, and join again"
-    )]
-    NoRole {
-        /// The node.
-        node: String,
-    },
-    /// The request makes no sense.
-    #[error("{0}; use `netloom join`")]
-    Invalid(String),
-    /// The store failed.
-    #[error(transparent)]
-    Office(#[from] OfficeError),
-}
+pub(crate) use error::AdmissionError;
 
 /// Admits.
 pub(crate) struct Admission {
@@ -155,6 +114,7 @@ impl Admission {
                 key: asked.key,
             };
             let redeemed = redeem(&record, &attempt, wall_now())?;
+            has_tags(world, &join.node, &redeemed.tags)?;
             let marked = |name: &str| Ok::<_, OfficeError>(snapshot.entry(name)?.is_some());
             let waits = marked(&waiting_name(&id))?;
             member = match marked(&control_name(&id))? {
@@ -192,7 +152,7 @@ impl Admission {
         world: &World,
         join: &Join,
         asked: &Asked,
-        tags: std::collections::BTreeSet<String>,
+        tags: BTreeSet<String>,
         waits: bool,
     ) -> Result<NodeRecord, AdmissionError> {
         let name = join.node.clone();
@@ -216,6 +176,18 @@ impl Admission {
             }),
         }
     }
+}
+
+/// Whether the file tags a node as a token asks for. One that is not declared has no tags: what it says
+/// of itself would let anybody in who has seen the token.
+fn has_tags(world: &World, node: &str, wanted: &BTreeSet<String>) -> Result<(), AdmissionError> {
+    let declared = world.accepted.fabric.nodes.get(node);
+    let has = |tag: &&String| declared.is_some_and(|node| node.tags.contains(*tag));
+    let missing: BTreeSet<String> = wanted.iter().filter(|tag| !has(tag)).cloned().collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(AdmissionError::Tags { node: node.to_owned(), missing, declared: declared.is_some() })
 }
 
 /// A request to join, read.
@@ -271,3 +243,6 @@ fn wall_now() -> WallTime {
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -157,7 +157,7 @@ netloom_cbor::record! {
         1 => pub standing: Standing,
         /// When it joined: milliseconds since 1970.
         2 => pub joined_ms: u64,
-        /// Tags of the token that it joined with.
+        /// Tags of the token that it joined with, all of which it was declared with then.
         3 => pub tags: BTreeSet<String> [max LIST_MAX],
         /// Its X25519 keys by network.
         4 => pub public_keys: BTreeMap<String, [u8; 32]> [max LIST_MAX],

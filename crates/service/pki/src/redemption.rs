@@ -32,7 +32,8 @@ netloom_cbor::record! {
         5 => pub expiry: u64,
         /// The only node that may join with it.
         6 => pub node: Option<String> [max 63],
-        /// What nodes that join with it are tagged with.
+        /// Tags that a node must be declared with to join with it, which is for the caller of [`redeem`] to see
+        /// to.
         7 => pub tags: Option<BTreeSet<String>> [max TAGS_MAX],
         /// Nodes that it has let in.
         8 => pub uses: u64,
@@ -72,7 +73,7 @@ pub struct Attempt<'a> {
 pub struct Redeemed {
     /// The record as it is to be kept, before the node is told.
     pub record: TokenRecord,
-    /// What the node is tagged with.
+    /// Tags that the node must be declared with.
     pub tags: BTreeSet<String>,
     /// Whether the node was let in with this token before, and has only not heard of it.
     pub is_repeated: bool,

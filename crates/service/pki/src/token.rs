@@ -60,7 +60,7 @@ netloom_cbor::record! {
         7 => pub expiry: u64,
         /// The only node that may join with it.
         8 => pub node: Option<String> [max 63],
-        /// What the node is tagged with.
+        /// Tags that the node must be declared with.
         9 => pub tags: Option<BTreeSet<String>> [max TAGS_MAX],
     }
 }
@@ -115,7 +115,7 @@ pub struct TokenOrder {
     pub lifetime: Duration,
     /// The only node that may join with it.
     pub node: Option<String>,
-    /// What the node is tagged with.
+    /// Tags that the node must be declared with.
     pub tags: BTreeSet<String>,
 }
 

@@ -45,7 +45,7 @@ pub(crate) struct Create {
     /// Only the node with this name may use it.
     #[arg(long)]
     node: Option<String>,
-    /// Tags that nodes get which use it.
+    /// Only nodes that the fabric's file declares with this tag may use it; may be given several times.
     #[arg(long = "tag")]
     tags: Vec<String>,
     /// It may be used more than once.
