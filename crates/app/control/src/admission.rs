@@ -32,7 +32,7 @@ pub(crate) use error::AdmissionError;
 
 /// Admits.
 pub(crate) struct Admission {
-    keys: ControlKeys,
+    keys: Arc<ControlKeys>,
     /// Where nodes reach this member of control.
     endpoints: Vec<String>,
     /// Where the store is, if several members can share it.
@@ -51,7 +51,7 @@ impl std::fmt::Debug for Admission {
 impl Admission {
     /// With the fabric's keys.
     pub(crate) fn new(
-        keys: ControlKeys,
+        keys: Arc<ControlKeys>,
         endpoints: Vec<String>,
         etcd: Option<Etcd>,
         office: Arc<Office>,

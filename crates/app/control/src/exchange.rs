@@ -7,14 +7,13 @@
 //! ```
 //! Nothing of it is stored. Whoever loses a member takes its nodes for away until they call again.
 
+use crate::certificate::OwnCertificate;
 use crate::observed::Observed;
 use crate::office::Office;
-use netloom_base::WallTime;
 use netloom_cbor::{Bytes, from_bytes, to_bytes};
 use netloom_control_protocol::{Digest, Refusal};
-use netloom_pki::authority::LIFETIME;
-use netloom_pki::tls::{TlsIdentity, Trust, client_config, control_server_name};
-use netloom_pki::{Authority, Certificate, Clock, FabricId, TlsKey};
+use netloom_pki::Clock;
+use netloom_pki::tls::{Trust, client_config, control_server_name};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -129,23 +128,12 @@ pub(crate) async fn tell<S: AsyncWrite + Unpin>(
 pub(crate) struct Listener {
     office: Arc<Office>,
     name: String,
-    authority: Certificate,
-    fabric: FabricId,
-    identity: TlsIdentity,
+    own: OwnCertificate,
 }
 
 impl Listener {
-    pub(crate) fn new(
-        office: Arc<Office>,
-        name: String,
-        authority: &Authority,
-        now: WallTime,
-    ) -> anyhow::Result<Self> {
-        let key = TlsKey::generate();
-        let certificate = authority.issue_control(&name, &key, &[], now, LIFETIME * 365)?;
-        let identity = TlsIdentity { certificate, key: key.stored().clone() };
-        let (fabric, authority) = (authority.fabric(), authority.certificate().clone());
-        Ok(Self { office, name, authority, fabric, identity })
+    pub(crate) fn new(office: Arc<Office>, name: String, own: OwnCertificate) -> Self {
+        Self { office, name, own }
     }
 
     /// Listens to all other members, those too that come later.
@@ -187,11 +175,13 @@ impl Listener {
     }
 
     async fn hear(&self, member: &str, endpoint: &str) -> anyhow::Result<()> {
-        let trust = Trust::Authority(self.authority.clone());
-        let config = client_config(&trust, Some(&self.identity), &[ALPN_MEMBER], &Clock::system())?;
+        let authority = &self.own.keys().authority;
+        let trust = Trust::Authority(authority.certificate().clone());
+        let shown = self.own.current();
+        let config = client_config(&trust, Some(&shown), &[ALPN_MEMBER], &Clock::system())?;
         let connecting = async {
             let stream = TcpStream::connect(endpoint).await?;
-            let name = control_server_name(self.fabric);
+            let name = control_server_name(authority.fabric());
             TlsConnector::from(Arc::new(config)).connect(name, stream).await
         };
         let mut stream = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await??;

@@ -13,6 +13,7 @@
 mod access;
 mod admission;
 pub mod api_part;
+mod certificate;
 mod connectivity;
 pub mod declared;
 mod exchange;

@@ -9,6 +9,7 @@
 //! | TCP port on loopback, HTTP | browsers and programs on this host | API and dashboard |
 
 use crate::admission::Admission;
+use crate::certificate::{Acceptor, OwnCertificate};
 use crate::exchange::{self, ALPN_MEMBER, Listener};
 use crate::http::{Binding, Desk, Door, Events, Hosts, browser_router, router};
 use crate::keys::ControlKeys;
@@ -21,9 +22,8 @@ use axum::Router;
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use netloom_base::Seed;
-use netloom_pki::authority::LIFETIME;
-use netloom_pki::tls::{TlsIdentity, binding, peer, server_config};
-use netloom_pki::{Clock, Subject, TlsKey};
+use netloom_pki::tls::{binding, peer};
+use netloom_pki::{Clock, Subject};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,7 +31,6 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
 
 /// The delta protocol's name in the handshake.
 pub const ALPN_AGENT: &[u8] = b"netloom-control/1";
@@ -85,7 +84,7 @@ pub async fn run(
     stop: impl Future<Output = ()>,
     ready: impl FnOnce(),
 ) -> anyhow::Result<()> {
-    let keys = ControlKeys::read(&options.folder)?;
+    let keys = Arc::new(ControlKeys::read(&options.folder)?);
     let etcd = store_place::etcd(&options.folder)?;
     let store = store_place::open(&options.folder, keys.authority.fabric())?;
     // Sessions wake for commits only: what one node says of itself is nothing to a thousand others.
@@ -97,10 +96,12 @@ pub async fn run(
     });
     let signing = keys.signing.clone();
     let office = Arc::new(Office::open(store, Box::new(move |bytes| signing.sign(bytes)), notify)?);
-    let acceptor = acceptor(&keys)?;
-    let now = Clock::system().now();
-    let listener =
-        Listener::new(Arc::clone(&office), options.member.clone(), &keys.authority, now)?;
+    let own =
+        |name: &str| OwnCertificate::issue(Arc::clone(&keys), name.to_owned(), Clock::system());
+    let protocols = [ALPN_AGENT, ALPN_HTTP, ALPN_MEMBER];
+    let acceptor = Arc::new(Acceptor::new(own("control")?, &protocols, GRACE)?);
+    let own = own(&options.member)?;
+    let listener = Listener::new(Arc::clone(&office), options.member.clone(), own);
     let is_member_of_several = etcd.is_some();
     let admission =
         Arc::new(Admission::new(keys, options.endpoints.clone(), etcd, Arc::clone(&office)));
@@ -158,19 +159,6 @@ impl Dashboard {
     }
 }
 
-/// TLS with a certificate that this process issues for itself.
-fn acceptor(keys: &ControlKeys) -> anyhow::Result<TlsAcceptor> {
-    let clock = Clock::system();
-    let key = TlsKey::generate();
-    let certificate =
-        keys.authority.issue_control("control", &key, &[], clock.now(), LIFETIME * 365)?;
-    let identity = TlsIdentity { certificate, key: key.stored().clone() };
-    let authority = keys.authority.certificate();
-    let config =
-        server_config(authority, &identity, &[ALPN_AGENT, ALPN_HTTP, ALPN_MEMBER], &clock, GRACE)?;
-    Ok(TlsAcceptor::from(Arc::new(config)))
-}
-
 /// Follows what other members of control commit.
 async fn follow(office: Arc<Office>) {
     loop {
@@ -222,12 +210,12 @@ where
     let _ = connection.await;
 }
 
-async fn serve_nodes(listener: TcpListener, acceptor: TlsAcceptor, desk: Desk) {
+async fn serve_nodes(listener: TcpListener, acceptor: Arc<Acceptor>, desk: Desk) {
     loop {
         match listener.accept().await {
             Ok((stream, from)) => {
                 let _ = stream.set_nodelay(true);
-                let (acceptor, desk) = (acceptor.clone(), desk.clone());
+                let (acceptor, desk) = (acceptor.current(), desk.clone());
                 tokio::spawn(async move {
                     let accepting = acceptor.accept(stream);
                     if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE_TIMEOUT, accepting).await

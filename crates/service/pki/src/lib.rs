@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Authority (ECDSA P-256, ten years, with the fabric's id)
-//!    ├─ issues ─► control's certificate (ECDSA P-256, 24 h)     TLS; browsers take it too
+//!    ├─ issues ─► control's certificate (ECDSA P-256)           TLS; browsers take it too
 //!    ├─ issues ─► a node's certificate (its Ed25519 key, 24 h)  TLS
 //!    └─ endorses ─► control's Ed25519 key                       signs states, which nodes keep
 //! a node's Ed25519 key ─ signs ─► its X25519 key in each network

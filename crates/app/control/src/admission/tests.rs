@@ -29,7 +29,7 @@ fn admission(name: &str) -> (Arc<Office>, Admission) {
     let office = Arc::new(office);
     declare(&office, "alpha: { region: here, tags: [edge, eu] }, beta: { region: here }");
     let endpoints = vec!["control:7766".to_owned()];
-    (Arc::clone(&office), Admission::new(keys, endpoints, None, office))
+    (Arc::clone(&office), Admission::new(Arc::new(keys), endpoints, None, office))
 }
 
 fn declare(office: &Office, nodes: &str) {

@@ -25,7 +25,7 @@ async fn desk() -> (Desk, std::path::PathBuf) {
     let signing = keys.signing.clone();
     let office = Office::open(store, Box::new(move |bytes| signing.sign(bytes)), notify).unwrap();
     let office = Arc::new(office);
-    let admission = Admission::new(keys, Vec::new(), None, Arc::clone(&office));
+    let admission = Admission::new(Arc::new(keys), Vec::new(), None, Arc::clone(&office));
     let events = Events::start(Arc::clone(&office), published.clone());
     let versions = published.clone();
     (Desk { office, admission: Arc::new(admission), published, versions, events }, folder)
