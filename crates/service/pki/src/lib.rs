@@ -16,8 +16,8 @@
 //!    the authority's certificate with this hash, and its own certificate under it.
 //! 3. The node sends the secret, its name, its key, and a proof that it has the secret to it, tied
 //!    to the connection ([`tls::binding`], [`identity::prove_possession`]).
-//! 4. Control verifies the proof, asks [`redeem`], sees that the node is declared, keeps the record,
-//!    and issues a certificate ([`Authority::issue_node`]).
+//! 4. Control verifies the proof, asks [`redeem`], sees that the node is declared as the token asks,
+//!    keeps the record, and issues a certificate ([`Authority::issue_node`]).
 //! 5. From then on the node shows it, trusts the authority itself ([`tls::Trust::Authority`]), and has
 //!    the certificate renewed when [`renewal()`] says so.
 //!
