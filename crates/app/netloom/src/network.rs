@@ -24,6 +24,7 @@ mod rules;
 mod ways;
 
 pub use acl::{ACLEgressRule, ACLRule, Action, NetworkACL};
+pub(crate) use manager::kept;
 pub use manager::{Config, Network, NetworkError, NetworkManager};
 pub use member::{Attach, Node, Service, Workload};
 pub use rules::{

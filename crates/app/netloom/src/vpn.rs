@@ -25,7 +25,7 @@ pub use key::{generate_private_key, public_key};
 pub use peer::WireGuardPeer;
 
 use crate::ClientError;
-use crate::network::{Config, Network, NetworkError};
+use crate::network::{Config, Network, NetworkError, kept};
 use address::{first_address, prefix};
 use netloom_api::{Applied, DeclareAll, Peer};
 use serde_json::{Value, json};
@@ -260,7 +260,7 @@ impl WireGuardManager {
     async fn declare(&self, objects: Objects) -> Result<Applied, NetworkError> {
         let author = self.config.author().to_owned();
         let wanted = DeclareAll { objects, replace: false, author, wait_ms: WAIT_MS };
-        Ok(self.network.client().declare_all(&wanted).await?)
+        kept(self.network.client().declare_all(&wanted).await?)
     }
 
     /// Makes sure that there is a group, which others name its members by.

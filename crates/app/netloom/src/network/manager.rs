@@ -2,7 +2,7 @@
 
 use super::{SecurityGroup, Subnet, VirtualNetwork};
 use crate::{Client, ClientError};
-use netloom_api::{Declare, Disconnect, Withdraw};
+use netloom_api::{Applied, Declare, Disconnect, Finding, NodeRefusal, Withdraw};
 use serde_json::Value;
 use std::future::Future;
 use std::path::PathBuf;
@@ -47,6 +47,21 @@ fn explained(error: &ClientError) -> String {
         text.push_str(&format!("; {}", refused.solution));
     }
     text
+}
+
+/// What was changed, unless nodes have refused it and control has gone back: nothing has changed then.
+pub(crate) fn kept(applied: Applied) -> Result<Applied, NetworkError> {
+    let Some(base) = applied.rolled_back_to else { return Ok(applied) };
+    let message = format!("nodes refuse it, so what revision {base} declares is in force again");
+    let mut error = netloom_api::Error::new(message, "mend what they refuse, then try again");
+    let finding = |refused: &NodeRefusal| Finding {
+        severity: "error".to_owned(),
+        message: format!("{} refuses {}", refused.node, refused.what),
+        cause: refused.reason.clone(),
+        ..Finding::default()
+    };
+    error.findings = applied.refused.iter().map(finding).collect();
+    Err(ClientError::Refused(Box::new(error)).into())
 }
 
 /// Where control is.
@@ -179,14 +194,12 @@ impl Network {
     ) -> Result<(), NetworkError> {
         let author = self.config.author.clone();
         let wanted = Declare { declaration, replace: false, author, wait_ms: WAIT_MS };
-        self.config.client.declare(section, name, &wanted).await?;
-        Ok(())
+        kept(self.config.client.declare(section, name, &wanted).await?).map(drop)
     }
 
     pub(super) async fn withdraw(&self, section: &str, name: &str) -> Result<(), NetworkError> {
         let wanted = Withdraw { author: self.config.author.clone(), wait_ms: WAIT_MS };
-        self.config.client.withdraw(section, name, &wanted).await?;
-        Ok(())
+        kept(self.config.client.withdraw(section, name, &wanted).await?).map(drop)
     }
 }
 
@@ -202,8 +215,7 @@ impl NetworkManager for Network {
     async fn delete_network(&self, name: &str) -> Result<(), NetworkError> {
         let author = self.config.author.clone();
         let wanted = Disconnect { author, wait_ms: WAIT_MS, ..Disconnect::default() };
-        self.config.client.remove_network(name, &wanted).await?;
-        Ok(())
+        kept(self.config.client.remove_network(name, &wanted).await?).map(drop)
     }
 
     async fn create_subnet(&self, subnet: Subnet<'_>) -> Result<SubnetInfo, NetworkError> {

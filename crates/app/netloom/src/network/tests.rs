@@ -173,3 +173,19 @@ fn nodes_workloads_and_services_are_those_of_a_file() {
     let fabric = loaded.fabric.unwrap_or_else(|| panic!("{findings}"));
     assert_eq!((fabric.workloads.len(), fabric.services.len()), (5, 1));
 }
+
+#[test]
+fn what_nodes_refuse_and_control_has_taken_back_is_not_done() {
+    let refused = netloom_api::NodeRefusal {
+        node: "alpha".to_owned(),
+        what: "the change".to_owned(),
+        reason: "the link is there".to_owned(),
+    };
+    let kept_refused = netloom_api::Applied { refused: vec![refused], ..Default::default() };
+    assert!(kept(kept_refused.clone()).is_ok());
+    let taken_back = netloom_api::Applied { rolled_back_to: Some(3), ..kept_refused };
+    let said = kept(taken_back).unwrap_err().to_string();
+    let expected = "nodes refuse it, so what revision 3 declares is in force again; \
+                    alpha refuses the change: the link is there";
+    assert_eq!(said, expected);
+}
