@@ -1,8 +1,8 @@
 //! Tracked connections, judged by a policy that may have changed since they began.
 
 use crate::agent::Agent;
-use netloom_plan::NodePlan;
-use netloom_plan::firewall::CompiledPolicy;
+use netloom_plan::firewall::Uplink;
+use netloom_plan::{NetworkPlan, NodePlan};
 use netloom_policy::packet_set::transport;
 use netloom_state::Namespace;
 use netloom_sys::conntrack::{Flow, TupleDetail};
@@ -15,7 +15,7 @@ impl Agent {
         for network in plan.networks.values() {
             let own = network_addresses(plan, &network.namespace);
             for flow in self.executor.flows(&network.namespace)? {
-                if !is_allowed(&network.policy, &own, &flow) {
+                if !is_allowed(network, &own, &flow) {
                     self.executor.delete_flow(&network.namespace, &flow)?;
                 }
             }
@@ -24,9 +24,13 @@ impl Agent {
     }
 }
 
-/// Whether a tracked connection could begin under `policy`. What neither comes from nor goes to
+/// Whether a tracked connection could begin as the network is now. What neither comes from nor goes to
 /// a workload here (DNS to the network itself, say) is not the policy's to judge.
-fn is_allowed(policy: &CompiledPolicy, own: &BTreeSet<IpAddr>, flow: &Flow) -> bool {
+fn is_allowed(network: &NetworkPlan, own: &BTreeSet<IpAddr>, flow: &Flow) -> bool {
+    if network.uplink.as_ref().is_some_and(|uplink| !comes_in(uplink, own, flow)) {
+        return false;
+    }
+    let policy = &network.policy;
     let source = flow.original.source;
     let (destination, port) = called(flow);
     let knows = |address| policy.identities.contains_key(&address);
@@ -37,6 +41,22 @@ fn is_allowed(policy: &CompiledPolicy, own: &BTreeSet<IpAddr>, flow: &Flow) -> b
         return true;
     }
     policy.allows(source, destination, transport(flow.original.protocol, port))
+}
+
+/// Whether a connection that began outside of the fabric could begin now: by a port that is published, or with IPv6
+/// where an internet gateway takes it. Others are not the uplink's to judge.
+fn comes_in(uplink: &Uplink, own: &BTreeSet<IpAddr>, flow: &Flow) -> bool {
+    let (source, destination) = (flow.original.source, flow.original.destination);
+    let (called, called_port) = called(flow);
+    if own.contains(&destination) && called != destination {
+        let TupleDetail::Ports { destination: port, .. } = flow.original.detail else {
+            return true;
+        };
+        return uplink.published.contains(&(flow.original.protocol, port, called, called_port));
+    }
+    let is_inside = |address: &IpAddr| uplink.inside.iter().any(|prefix| prefix.contains(address));
+    let is_from_outside = source.is_ipv6() && !is_inside(&source) && is_inside(&destination);
+    !is_from_outside || uplink.takes_v6.iter().any(|prefix| prefix.contains(&destination))
 }
 
 /// Who is called and on which port: what is published is called by another address, and answered from
@@ -113,10 +133,41 @@ mod tests {
             ("{ ingress: [{ protocol: tcp, ports: 8443, from: all }] }", false),
         ] {
             let plan = node(group);
-            let network = &plan.networks["app"];
-            let mut own = network_addresses(&plan, &network.namespace);
-            own.insert("100.64.0.2".parse().unwrap());
-            assert_eq!(is_allowed(&network.policy, &own, &flow), expected, "{group}");
+            assert_eq!(judged(&plan, &flow), expected, "{group}");
         }
+    }
+
+    fn judged(plan: &NodePlan, flow: &Flow) -> bool {
+        let network = &plan.networks["app"];
+        let mut own = network_addresses(plan, &network.namespace);
+        own.insert("100.64.0.2".parse().unwrap());
+        is_allowed(network, &own, flow)
+    }
+
+    #[test]
+    fn what_came_in_by_a_port_that_is_published_no_more_is_ended() {
+        let plan = node("{ ingress: [{ protocol: tcp, from: all }] }");
+        let called = |port, to: (&str, u16)| Flow {
+            original: tuple(("203.0.113.1", 40_000), ("100.64.0.2", port)),
+            reply: tuple(to, ("203.0.113.1", 40_000)),
+        };
+        assert!(judged(&plan, &called(8443, ("10.0.1.10", 443))));
+        assert!(!judged(&plan, &called(8444, ("10.0.1.10", 443))), "another port");
+        assert!(!judged(&plan, &called(8443, ("10.0.1.10", 80))), "it leads elsewhere now");
+        assert!(!judged(&plan, &called(8443, ("10.0.1.11", 443))), "to another workload");
+    }
+
+    #[test]
+    fn what_began_outside_with_ipv6_is_ended_where_only_egress_is_left() {
+        let mut plan = node("{ ingress: [{ protocol: tcp, from: all }], egress: [{ to: all }] }");
+        let flow = |from, to| Flow { original: tuple(from, to), reply: tuple(to, from) };
+        let (outside, inside) = (("2001:db8::1", 40_000), ("fd00:1::5", 443));
+        let uplink = plan.networks.get_mut("app").unwrap().uplink.as_mut().unwrap();
+        uplink.inside.push("fd00:1::/48".parse().unwrap());
+        assert!(!judged(&plan, &flow(outside, inside)));
+        assert!(judged(&plan, &flow(inside, outside)), "it began inside");
+        let uplink = plan.networks.get_mut("app").unwrap().uplink.as_mut().unwrap();
+        uplink.takes_v6.push("fd00:1::/64".parse().unwrap());
+        assert!(judged(&plan, &flow(outside, inside)));
     }
 }

@@ -75,6 +75,8 @@ pub struct NetworkPlan {
     pub views: Vec<names::View>,
     /// Its policy here, to judge flows that are under way when it changes.
     pub policy: firewall::CompiledPolicy,
+    /// Where its packets leave the fabric, if they do here: what may come in, to judge such flows too.
+    pub uplink: Option<firewall::Uplink>,
 }
 
 /// What the agent needs to run a workload.

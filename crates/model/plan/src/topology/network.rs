@@ -78,6 +78,7 @@ impl<'a> Topology<'a> {
             names: names::names(self.input, network),
             views: names::views(self.input, self.node, network),
             policy,
+            uplink: border.uplink,
         }
     }
 
