@@ -6,6 +6,7 @@ use netloom_model::Fabric;
 use netloom_model::fabric::{Party, Protocol};
 use netloom_plan::assumed::Assumed;
 use netloom_plan::reach::allowed::{self, Allowed};
+use netloom_plan::reach::change::{Change, altering};
 use netloom_plan::reach::{self, Answer, Flow, Step, StepKind, Unanswerable};
 use netloom_policy::words;
 use serde_json::json;
@@ -38,11 +39,16 @@ pub(crate) fn run(arguments: &Explain) -> anyhow::Result<ExitCode> {
     }
     let flow = parse_flow(&fabric, &arguments.from, &arguments.to)?;
     let answers = reach::reach(&input, &flow).map_err(|why| refused(why, arguments))?;
+    let changes = answers.iter().map(|answer| altering(&input, &flow, answer));
+    let told: Vec<_> = answers.iter().zip(changes).collect();
     if arguments.json {
-        let answers: Vec<_> = answers.iter().map(answer_json).collect();
+        let answers: Vec<_> =
+            told.iter().map(|(answer, changes)| answer_json(answer, changes.as_deref())).collect();
         output::print(&format!("{:#}\n", json!(answers)));
     } else {
-        answers.iter().for_each(|answer| output::print(&render(answer, arguments)));
+        for (answer, changes) in &told {
+            output::print(&render(answer, changes.as_deref(), arguments));
+        }
     }
     let passes = answers.iter().any(Answer::passes);
     Ok(if passes { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -131,7 +137,7 @@ fn word(kind: StepKind) -> &'static str {
     }
 }
 
-fn render(answer: &Answer, arguments: &Explain) -> String {
+fn render(answer: &Answer, changes: Option<&[Change]>, arguments: &Explain) -> String {
     let verdict = if answer.passes() { "allowed" } else { "denied" };
     let mut text = format!(
         "{} ({}) -> {} ({}): {verdict}\n",
@@ -140,20 +146,32 @@ fn render(answer: &Answer, arguments: &Explain) -> String {
     for step in &answer.steps {
         text.push_str(&render_step(step));
     }
+    text.push_str(&render_changes(answer, changes));
     text
+}
+
+/// The smallest changes that alter the answer, or what else can be done.
+fn render_changes(answer: &Answer, changes: Option<&[Change]>) -> String {
+    let what = if answer.passes() { "to close it" } else { "to open it" };
+    match (changes, answer.obstacle().and_then(|step| step.remedy.as_ref())) {
+        (Some([change]), _) => format!("  {what}: {change}\n"),
+        (Some(changes), _) => {
+            let mut text = format!("  {what}, all of:\n");
+            changes.iter().for_each(|change| text.push_str(&format!("    - {change}\n")));
+            text
+        }
+        (None, Some(remedy)) => format!("  {what}: {remedy}\n"),
+        (None, None) => format!("  {what}: no rule decides it\n"),
+    }
 }
 
 fn render_step(step: &Step) -> String {
     let mark = output::mark(step.passes);
     let place = step.span.as_ref().map(|span| format!("  [{span}]")).unwrap_or_default();
-    let mut text = format!("  {mark} {:<8} {}{place}\n", word(step.kind), step.finding);
-    if let Some(remedy) = &step.remedy {
-        text.push_str(&format!("             to change that: {remedy}\n"));
-    }
-    text
+    format!("  {mark} {:<8} {}{place}\n", word(step.kind), step.finding)
 }
 
-fn answer_json(answer: &Answer) -> serde_json::Value {
+fn answer_json(answer: &Answer, changes: Option<&[Change]>) -> serde_json::Value {
     let steps: Vec<_> = answer
         .steps
         .iter()
@@ -166,5 +184,9 @@ fn answer_json(answer: &Answer) -> serde_json::Value {
         })
         .collect();
     json!({ "source": answer.source, "destination": answer.destination,
-            "allowed": answer.passes(), "steps": steps })
+            "allowed": answer.passes(), "steps": steps,
+            "changes": changes.map(|all| all.iter().map(ToString::to_string).collect::<Vec<_>>()) })
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,9 @@ mod borders;
 pub mod change;
 mod interfaces;
 pub mod matrix;
+mod meeting;
 mod name;
+mod openings;
 mod outside;
 mod permission;
 mod reserved;
@@ -55,7 +57,7 @@ pub struct Step {
     pub span: Option<Span>,
     /// What would change the answer, where the flow does not get past.
     pub remedy: Option<String>,
-    /// The same as a change of the fabric, where one of rules, routes or peerings is enough.
+    /// The same as a change of the fabric, where there is one that gets the flow past this step.
     pub change: Option<Change>,
 }
 

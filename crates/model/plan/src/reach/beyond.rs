@@ -4,11 +4,12 @@ use super::StepKind;
 use super::change::Change;
 use super::steps::{Place, Walk};
 use crate::ways::{self, Origin, Way};
-use netloom_model::fabric::{Name, NextHop, Route};
+use netloom_model::fabric::{Name, NextHop};
 use netloom_policy::Direction;
-use std::net::IpAddr;
 
-const PEER: &str = "peer the networks (`peerings`), or put both into one";
+/// Where no change is: the networks' prefixes overlap.
+const PEER: &str =
+    "give the networks prefixes that do not overlap and peer them, or put both ends into one";
 
 impl<'a> Walk<'a> {
     // === peered networks ===
@@ -52,7 +53,8 @@ impl<'a> Walk<'a> {
         let ways = self.ways_of(place);
         let Some(way) = ways::longest(&ways, address) else {
             let finding = format!("{} has no route to {address} of {towards}", place.what);
-            return self.no_route(place, address, [own, theirs], (kind, finding));
+            let change = self.open_crossing(place, address, [own, theirs]);
+            return self.stop_unless((kind, finding), Some(place.span), change, PEER);
         };
         let peering = match &way.via {
             NextHop::Peering(name) => self.input.fabric.peerings.get_key_value(name),
@@ -74,45 +76,9 @@ impl<'a> Walk<'a> {
             }
             None => {
                 let finding = format!("{} leads {}, not to `{theirs}`", way.to, via_words(way));
-                self.stop(kind, finding, Some(&way.span), PEER);
+                let change = self.open_crossing(place, address, [own, theirs]);
+                self.stop_unless((kind, finding), Some(&way.span), change, PEER);
             }
-        }
-    }
-
-    /// Without a route: the one that would be needed, or the peering.
-    fn no_route(
-        &mut self,
-        place: &Place<'a>,
-        address: IpAddr,
-        [own, theirs]: [&Name; 2],
-        (kind, finding): (StepKind, String),
-    ) {
-        let fabric = self.input.fabric;
-        let peering = fabric.peerings.iter().find(|(_, one)| one.other_than(own) == Some(theirs));
-        let subnet = place.subnet.and_then(|name| fabric.subnets.get(name));
-        let table = subnet.and_then(|subnet| subnet.route_table.as_ref());
-        match (peering, table) {
-            (Some((name, peering)), _) if !peering.is_active() && peering.has_own_routes => {
-                let change = Change::ActivatePeering { peering: name.clone() };
-                self.stop_until(kind, finding, Some(place.span), change);
-            }
-            (Some((name, peering)), Some(table)) => {
-                let route = Route {
-                    span: peering.span.clone(),
-                    to: address.into(),
-                    via: NextHop::Peering(name.clone()),
-                };
-                let change = Change::AddRoute { table: table.clone(), route };
-                self.stop_until(kind, finding, Some(place.span), change);
-            }
-            (Some((name, _)), None) => {
-                let remedy = format!(
-                    "give the subnet a route table with {{ to: {}, via: {{ peering: {name} }} }}",
-                    ipnet::IpNet::from(address)
-                );
-                self.stop(kind, finding, Some(place.span), &remedy);
-            }
-            (None, _) => self.stop(kind, finding, Some(place.span), PEER),
         }
     }
 
@@ -150,16 +116,5 @@ fn via_words(way: &Way) -> String {
         NextHop::Node(name) => format!("behind node `{name}`"),
         NextHop::Workload(name) => format!("behind `{name}`"),
         NextHop::Blackhole => "nowhere (blackhole)".to_owned(),
-    }
-}
-
-/// A next hop as a route table has it.
-pub(super) fn hop_words(via: &NextHop) -> String {
-    match via {
-        NextHop::Gateway(name) => format!("{{ nat_gateway: {name} }}"),
-        NextHop::Peering(name) => format!("{{ peering: {name} }}"),
-        NextHop::Node(name) => format!("{{ node: {name} }}"),
-        NextHop::Workload(name) => format!("{{ workload: {name} }}"),
-        NextHop::Blackhole => "blackhole".to_owned(),
     }
 }

@@ -21,8 +21,12 @@ impl<'a> Walk<'a> {
     fn no_way_out(&mut self, from: &Place<'a>) {
         let finding =
             format!("{} is in no network of the fabric, and no way leads out", self.to.address);
-        let remedy = "add a route to it, a NAT gateway, or make the subnet public";
-        self.stop(StepKind::Route, finding, Some(from.span), remedy);
+        let remedy = match self.is_fabrics(self.to.address) {
+            true => "correct the address: it is in the fabric, and nobody's",
+            false => "call from a workload in a namespace of its own, by a gateway",
+        };
+        let change = self.open_outwards(from);
+        self.stop_unless((StepKind::Route, finding), Some(from.span), change, remedy);
     }
 
     /// The way of a flow to what is not in the fabric.
@@ -67,7 +71,9 @@ impl<'a> Walk<'a> {
             }
             NextHop::Blackhole => {
                 let finding = format!("{} is a blackhole{}", way.to, origin(way));
-                self.stop(StepKind::Route, finding, Some(&way.span), "remove the route");
+                let change = self.open_outwards(from);
+                let stop = (StepKind::Route, finding);
+                self.stop_unless(stop, Some(&way.span), change, "remove the route");
             }
         }
     }
@@ -77,7 +83,8 @@ impl<'a> Walk<'a> {
         if !ways::serves(gateway, address.is_ipv6()) {
             let finding = format!("the gateway `{name}` takes no packets of this family");
             let remedy = "route this family to another gateway";
-            return self.stop(StepKind::Route, finding, Some(&gateway.span), remedy);
+            let (stop, change) = ((StepKind::Route, finding), self.open_outwards(from));
+            return self.stop_unless(stop, Some(&gateway.span), change, remedy);
         }
         if self.is_fabrics(address) {
             let finding = format!("{address} is in the fabric, and never leaves by a gateway");
@@ -128,7 +135,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether an address is in a network's prefixes or is a node's.
-    fn is_fabrics(&self, address: IpAddr) -> bool {
+    pub(super) fn is_fabrics(&self, address: IpAddr) -> bool {
         let fabric = self.input.fabric;
         let mut cidrs = fabric.networks.values().flat_map(|network| &network.cidrs);
         cidrs.any(|cidr| cidr.contains(&address))
@@ -154,8 +161,9 @@ impl<'a> Walk<'a> {
         };
         if self.to.address.is_ipv4() && !self.is_published() {
             let finding = format!("{} does not publish {}", to.what, self.flow_words());
-            let remedy = "add it to the workload's `publish`";
-            return self.stop(StepKind::Gateway, finding, Some(to.span), remedy);
+            let remedy = "publish a port of TCP or UDP: nothing else can be called from outside";
+            let (stop, change) = ((StepKind::Gateway, finding), self.publishing(network));
+            return self.stop_unless(stop, Some(to.span), change, remedy);
         }
         let finding = format!("it comes in by the internet gateway `{name}`");
         self.pass(StepKind::Gateway, finding, Some(&gateway.span));
@@ -171,7 +179,8 @@ impl<'a> Walk<'a> {
     fn no_way_in(&mut self, to: &Place<'a>) {
         let finding = format!("no way leads from outside to {}", to.what);
         let remedy = "publish it, in a public subnet of a network with an internet gateway";
-        self.stop(StepKind::Route, finding, Some(to.span), remedy);
+        let (stop, change) = ((StepKind::Route, finding), self.open_inwards(to));
+        self.stop_unless(stop, Some(to.span), change, remedy);
     }
 
     fn is_published(&self) -> bool {

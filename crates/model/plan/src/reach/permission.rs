@@ -89,8 +89,9 @@ impl<'a> Walk<'a> {
             }
             None if place.groups.is_empty() && !place.is_node => {
                 let finding = format!("{} has no security group", place.what);
+                let change = self.first_group_of(place, direction);
                 let remedy = "add one with `security_groups: [NAME]`";
-                self.stop(kind, finding, Some(place.span), remedy);
+                self.stop_unless((kind, finding), Some(place.span), change, remedy);
             }
             None => {
                 let finding = self.refusal(place, word);
@@ -115,7 +116,7 @@ impl<'a> Walk<'a> {
         format!("no rule of {groups} lets {} {word} {}", self.flow_words(), place.what)
     }
 
-    /// The rule of a place's first group that would let the flow pass.
+    /// The rule of a place's first group that would let the flow pass, or such a group.
     fn allowing_rule(
         &self,
         place: &Place<'a>,
@@ -126,8 +127,13 @@ impl<'a> Walk<'a> {
             Direction::Egress => self.to.address,
             Direction::Ingress => self.source.address,
         };
-        let group = place.groups.first()?.clone();
-        Some(Change::AddGroupRule { group, direction, rule: self.rule_for(other, span) })
+        match place.groups.first() {
+            Some(group) => {
+                let (group, rule) = (group.clone(), self.rule_for(other, span));
+                Some(Change::AddGroupRule { group, direction, rule })
+            }
+            None => self.first_group_of(place, direction),
+        }
     }
 
     /// Whether a rule lets the flow pass, seen from a network.

@@ -127,7 +127,21 @@ impl<'a> Walk<'a> {
         self.steps.push(Step { kind, passes: false, finding, span, remedy, change: None });
     }
 
-    /// The same where a change of rules, routes or peerings is enough to get past.
+    /// The same, with the change where there is one, else with what to do in words.
+    pub(super) fn stop_unless(
+        &mut self,
+        (kind, finding): (StepKind, String),
+        span: Option<&Span>,
+        change: Option<Change>,
+        remedy: &str,
+    ) {
+        match change {
+            Some(change) => self.stop_until(kind, finding, span, change),
+            None => self.stop(kind, finding, span, remedy),
+        }
+    }
+
+    /// The same where a change of the fabric is enough to get past.
     pub(super) fn stop_until(
         &mut self,
         kind: StepKind,
@@ -179,46 +193,6 @@ impl<'a> Walk<'a> {
         self.unless_stopped(|walk| walk.policy(to, network, Direction::Ingress));
         self.unless_stopped(|walk| walk.acl_of_answer(to, Direction::Egress));
         self.unless_stopped(|walk| walk.acl_of_answer(from, Direction::Ingress));
-    }
-
-    /// The network in which the two meet: of two nodes, the first in common.
-    pub(super) fn common_network(&mut self, from: &Place<'a>, to: &Place<'a>) -> Option<&'a Name> {
-        let of = |place: &Place<'a>| match place.network {
-            Some(network) => BTreeSet::from([network]),
-            None => self.input.stack_networks_of(place.node).iter().collect(),
-        };
-        let common = of(from).intersection(&of(to)).next().copied();
-        if common.is_none() {
-            let list =
-                |place: &Place<'a>| of(place).into_iter().cloned().collect::<Vec<_>>().join(", ");
-            let finding = format!(
-                "{} is in {}, {} in {}: no network in common",
-                from.what,
-                list(from),
-                to.what,
-                list(to)
-            );
-            let remedy = "put both into one network";
-            self.stop(StepKind::Route, finding, Some(from.span), remedy);
-        }
-        common
-    }
-
-    /// The network through which a workload of the host reaches another node, if it is not its own:
-    /// one stack has one way to each node, by the first network that both are in.
-    pub(super) fn leaves_by_another(
-        &self,
-        from: &Place<'a>,
-        to: &Place<'a>,
-        network: &Name,
-    ) -> Option<&'a Name> {
-        if !from.on_stack || from.is_node || !to.is_node {
-            return None;
-        }
-        let own = self.input.stack_networks_of(from.node);
-        let theirs = self.input.stack_networks_of(to.node);
-        let first = own.intersection(theirs).next();
-        first.filter(|first| *first != network)
     }
 
     /// The way from one end to the other, over the tunnels of stock peers where an end is one.

@@ -1,0 +1,73 @@
+//! What is printed of flows: all changes that open one, and what closes one.
+
+use super::*;
+
+const FABRIC: &str = "version: 1\nfabric: f\nregions: { r: { zones: [a] } }\n\
+    nodes: { n: { region: r }, m: { region: r } }\n\
+    networks: { app: { cidr: [10.1.0.0/16] }, ops: { cidr: [10.2.0.0/16] } }\n\
+    subnets: { one: { network: app, cidr: [10.1.1.0/24] }, two: { network: ops, cidr: [10.2.1.0/24] } }\n\
+    security_groups:\n  shut: { ingress: [{ protocol: icmp, from: all }] }\n  \
+    calls: { ingress: [{ protocol: tcp, ports: 81, from: all }], egress: [{ to: all }] }\n\
+    workloads:\n  a: { node: n, subnet: one, security_groups: [calls], attach: &s { serve: { tcp: 80 } } }\n  \
+    b: { node: m, subnet: two, security_groups: [shut], attach: *s }\n  \
+    c: { node: m, subnet: two, attach: *s }\n  \
+    d: { node: m, subnet: one, security_groups: [calls], attach: *s }\n";
+
+/// What is printed of a flow, and as JSON.
+fn told(from: &str, to: &str) -> (String, serde_json::Value) {
+    let fabric = netloom_testkit::fabric(FABRIC);
+    let world = Assumed::of(&fabric);
+    let input = world.input(&fabric);
+    let flow = parse_flow(&fabric, from, to).unwrap();
+    let answers = reach::reach(&input, &flow).unwrap();
+    let answer = &answers[0];
+    let changes = altering(&input, &flow, answer);
+    let arguments =
+        Explain { from: from.to_owned(), to: to.to_owned(), files: Vec::new(), json: false };
+    (render(answer, changes.as_deref(), &arguments), answer_json(answer, changes.as_deref()))
+}
+
+#[test]
+fn a_flow_that_is_denied_is_told_with_all_changes_that_open_it() {
+    let (text, json) = told("a", "b:80/tcp");
+    let end = text.split_once("  to open it, all of:\n").unwrap().1;
+    assert_eq!(
+        end,
+        "    - add to `peerings`: app-ops: { networks: [app, ops] }\n    \
+         - add to ingress of `shut`: { protocol: tcp, ports: 80, from: 10.1.1.4/32 }\n"
+    );
+    assert_eq!(json["changes"].as_array().unwrap().len(), 2);
+    let (text, _) = told("a", "c:80/tcp");
+    assert!(text.contains("add to `security_groups`: c: { ingress: [{ protocol: tcp"), "{text}");
+    let (text, _) = told("a", "203.0.113.9:443/tcp");
+    assert!(
+        text.contains("add to `nat_gateways`: app-nat: { network: app, nodes: [n] }"),
+        "{text}"
+    );
+    assert!(text.contains("routes: [{ to: 203.0.113.9/32, via: { nat_gateway: app-nat } }]"));
+    let (text, _) = told("internet", "a:80/tcp");
+    for part in [
+        "add to `internet_gateways`: app-internet",
+        "routes: [{ to: 0.0.0.0/0, via: { internet_gateway: app-internet } }]",
+        "add to `publish` of `a`: { port: 80, protocol: tcp, to: 80 }",
+        "add to ingress of `calls`",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[test]
+fn a_flow_that_is_allowed_is_told_with_what_closes_it() {
+    let (text, json) = told("a", "d:81/tcp");
+    assert!(text.contains("allowed"), "{text}");
+    assert!(text.ends_with("from egress of `calls`\n"), "{text}");
+    assert!(text.contains("  to close it: remove the rule at"), "{text}");
+    assert_eq!(json["changes"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn what_no_change_can_do_is_told_in_words() {
+    let (text, json) = told("a", "10.1.1.2:80/tcp");
+    assert!(text.ends_with("  to open it: call a workload\n"), "{text}");
+    assert!(json["changes"].is_null());
+}
