@@ -36,7 +36,7 @@ pub struct Settings {
     pub networks: bool,
     /// Whether to end at the first disagreement.
     pub stop_early: bool,
-    /// The `netloom` executable, to ask `explain` about some flows of each fabric.
+    /// The `netloom` executable, to ask `explain` about the flows of each fabric.
     pub explain: Option<PathBuf>,
 }
 
@@ -61,6 +61,8 @@ pub struct Tally {
     pub answers: [u64; 2],
     /// Smallest changes that were suggested and made, and how many of them packets tried.
     pub changes: [u64; 2],
+    /// Flows that were allowed, and denied, with a change suggested; and all of each.
+    pub suggested: [(u64, u64); 2],
     /// Flows that were allowed to what is outside, or by a peering.
     pub beyond: u64,
     /// Packets that were sent a second time, since they or their answers did not come.

@@ -12,6 +12,8 @@ use std::process::{Command, ExitCode};
 
 /// The least share of flows that must be denied, in percent.
 const DENIED_PERCENT_MIN: u64 = 30;
+/// The least share of flows with a change that alters the answer, in percent: of those allowed, and denied.
+const SUGGESTED_PERCENT_MIN: [u64; 2] = [95, 80];
 /// Fabrics that are tried for each planted fault; most are found in the first.
 const FABRICS_PER_FAULT: u64 = 60;
 
@@ -227,6 +229,7 @@ fn report(tally: &Tally) -> bool {
     }
     let denied_percent = tally.denied * 100 / tally.flows().max(1);
     let [tcp, udp, icmp] = tally.protocols;
+    let suggested = tally.suggested.map(|(some, all)| (some * 100).checked_div(all));
     for (name, value) in [
         ("fabrics", tally.fabrics),
         ("flows", tally.flows()),
@@ -251,7 +254,16 @@ fn report(tally: &Tally) -> bool {
     ] {
         let _ = writeln!(out, "{name}: {value}");
     }
-    tally.disagreements.is_empty()
+    let mut enough = true;
+    let words = ["allowed flows with a change percent", "denied flows with a change percent"];
+    for ((name, percent), least) in words.iter().zip(suggested).zip(SUGGESTED_PERCENT_MIN) {
+        // Only fabrics with networks are asked.
+        let Some(percent) = percent else { continue };
+        let _ = writeln!(out, "{name}: {percent}");
+        enough &= percent >= least;
+    }
+    enough
+        && tally.disagreements.is_empty()
         && tally.explained_otherwise.is_empty()
         && denied_percent >= DENIED_PERCENT_MIN
 }

@@ -27,6 +27,11 @@ struct Options {
     flows: u64,
 }
 
+/// The least share of flows for which there is a change that alters the answer. For what remains it would be one
+/// of addresses or of places.
+const SUGGESTED_PERCENT_MIN: [(&str, u64); 2] =
+    [("allowed flows with a change percent", 95), ("denied flows with a change percent", 80)];
+
 fn run(options: &[String]) -> anyhow::Result<Report> {
     let options = Options::parse_from(words(SHOW.name, options));
     let programs = build_release(&["netloom-policy-packets", "netloom-cli"])?;
@@ -54,10 +59,16 @@ fn run(options: &[String]) -> anyhow::Result<Report> {
         "allowed into another network or out",
         "smallest changes made",
         "of them tried with packets",
-        "explained",
     ] {
         let some = number(name);
         report.require(name, some, some > 0, "some");
+    }
+    // All but those with a forged source, of which nobody could ask.
+    let (explained, wanted) = (number("explained"), flows * 4 / 5);
+    report.require("explained", explained, explained >= wanted, format!("at least {wanted}"));
+    for (name, least) in SUGGESTED_PERCENT_MIN {
+        let percent = number(name);
+        report.require(name, percent, percent >= least, format!("at least {least}"));
     }
     // On a busy machine a few; more would hide first packets that are lost.
     let (again, few) = (number("sent again"), flows.div_ceil(500));
