@@ -96,6 +96,8 @@ pub mod code {
     pub const ONE_ZONE: Code = Code("N0912");
     /// Warning: a network ACL lets packets through, and their answers not.
     pub const ANSWERS_LOST: Code = Code("N0913");
+    /// Warning: routes by which workloads hand packets on in a circle.
+    pub const ROUTING_LOOP: Code = Code("N0914");
 }
 
 /// How bad a finding is.

@@ -5,6 +5,7 @@
 //! Fabric ─ rules   ─► group and ACL rules that others cover
 //!        ├ answers ─► ACLs that let packets through, and their answers not
 //!        ├ routes  ─► routes and published ports that nothing comes through
+//!        ├ loops   ─► routes that lead in a circle
 //!        ├ egress  ─► subnets that may call the internet and cannot
 //!        └ zones   ─► tiers in one zone
 //! ```
@@ -12,6 +13,7 @@
 
 mod answers;
 mod egress;
+mod loops;
 mod routes;
 mod rules;
 mod zones;
@@ -25,6 +27,7 @@ pub fn findings(fabric: &Fabric) -> Vec<Diagnostic> {
     let mut found = rules::find(fabric);
     found.extend(answers::find(fabric));
     found.extend(routes::find(fabric));
+    found.extend(loops::find(fabric));
     found.extend(egress::find(fabric));
     found.extend(zones::find(fabric));
     found.sort_by(|a, b| (&a.span, a.code).cmp(&(&b.span, b.code)));

@@ -150,6 +150,37 @@ network_acls: {{ edge: {{ network: app, ingress: [{ingress}], egress: [{egress}]
 }
 
 #[test]
+fn a_circle_of_routes_is_told_once_with_its_workloads_and_lines() {
+    let circle = |third: &str| {
+        let fabric = load(&format!(
+            "{WORKLOADS}  hop-a: {{ node: alpha, subnet: a, security_groups: [g], attach: &s {{ serve: {{ tcp: 1 }} }} }}
+  hop-b: {{ node: beta, subnet: b, security_groups: [g], attach: *s }}
+  hop-c: {{ node: beta, subnet: c, security_groups: [g], attach: *s }}
+route_tables:
+  to-a: {{ network: app, routes: [{{ to: 10.77.0.0/16, via: {{ workload: hop-a }} }}] }}
+  to-b: {{ network: app, routes: [{{ to: 10.64.0.0/10, via: {{ workload: hop-b }} }}] }}
+  to-c: {{ network: app, routes: [{{ to: 10.77.0.0/16, via: {third} }}] }}
+security_groups: {{ g: {{ ingress: [{{ from: all }}] }} }}
+"
+        ).replace(
+            "workloads:\n",
+            "  a: { network: app, cidr: 10.0.3.0/24, route_table: to-b }
+  b: { network: app, cidr: 10.0.4.0/24, route_table: to-c }
+  c: { network: app, cidr: 10.0.5.0/24, route_table: to-a }
+workloads:\n",
+        ));
+        findings(&fabric).into_iter().filter(|one| one.code.0 == "N0914").collect::<Vec<_>>()
+    };
+    let found = circle("{ workload: hop-c }");
+    let words = "packets for 10.77.0.0/16 go round: `hop-a` -> `hop-b` -> `hop-c` -> `hop-a`";
+    assert_eq!(told(&found), [format!("N0914 {}: {words}", found[0].span.line)]);
+    assert_eq!(found[0].cause.matches("test.yaml:").count(), 3, "{}", found[0].cause);
+    // One that has the prefix by itself has a link to there.
+    assert_eq!(circle("{ workload: hop-b }"), []);
+    assert_eq!(circle("blackhole"), []);
+}
+
+#[test]
 fn routes_that_lead_nowhere_are_told_and_blackholes_are_not() {
     let fabric = load(&format!(
         "{WORKLOADS}security_groups: {{ g: {{ ingress: [{{ from: all }}] }} }}
