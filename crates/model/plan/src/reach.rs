@@ -68,10 +68,10 @@ pub enum StepKind {
     Name,
     /// Whether the source address is the sender's own.
     SourceCheck,
-    /// The sender's policy.
-    Egress,
     /// The network ACL of the sender's subnet.
     AclEgress,
+    /// The sender's policy.
+    Egress,
     /// Which way the packet takes.
     Route,
     /// The encrypted way between nodes.

@@ -164,6 +164,34 @@ fn every_denial_names_its_cause_and_a_remedy() {
 }
 
 #[test]
+fn the_border_of_a_subnet_is_asked_before_the_groups_as_the_kernel_does() {
+    use netloom_plan::reach::StepKind;
+    let text = |rule: &str| {
+        format!(
+            "version: 1\nfabric: f\nregions: {{ r: {{ zones: [a] }} }}\nnodes: {{ n: {{ region: r }} }}\n\
+             networks: {{ app: {{ cidr: 10.0.0.0/16 }} }}\nsubnets:\n  \
+             one: {{ network: app, cidr: 10.0.1.0/24, network_acl: edge }}\n  \
+             two: {{ network: app, cidr: 10.0.2.0/24 }}\n\
+             network_acls: {{ edge: {{ network: app, egress: [{rule}] }} }}\n\
+             security_groups: {{ shut: {{ ingress: [{{ from: all }}] }} }}\n\
+             workloads:\n  a: {{ node: n, subnet: one, security_groups: [shut], attach: &s {{ serve: {{ tcp: 80 }} }} }}\n  \
+             b: {{ node: n, subnet: two, security_groups: [shut], attach: *s }}\n"
+        )
+    };
+    let steps = |rule: &str| {
+        let world = World::new(netloom_testkit::fabric(&text(rule)));
+        let [from, to] = ["a", "b"].map(|name| Party::Workload(name.to_owned()));
+        let flow = reach::Flow { from, to, protocol: Protocol::Tcp, port: Some(80) };
+        let answers = world.with(|input| reach::reach(input, &flow)).unwrap();
+        answers[0].steps.iter().map(|step| (step.kind, step.passes)).collect::<Vec<_>>()
+    };
+    let name = (StepKind::Name, true);
+    assert_eq!(steps(""), [name, (StepKind::AclEgress, false)], "both deny");
+    let all = "{ rule: 1, action: allow, protocol: all, to: all }";
+    assert_eq!(steps(all), [name, (StepKind::AclEgress, true), (StepKind::Egress, false)]);
+}
+
+#[test]
 fn a_subnets_own_addresses_answer_dns_and_echo_whatever_policy_says() {
     use netloom_plan::reach::allowed::allowed;
     use netloom_policy::packet_set::transport;

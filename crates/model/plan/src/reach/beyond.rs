@@ -17,8 +17,8 @@ impl<'a> Walk<'a> {
     /// The way of a flow from one network to another.
     pub(super) fn across(&mut self, from: &Place<'a>, to: &Place<'a>, networks: [&'a Name; 2]) {
         let [own, theirs] = networks;
-        self.policy(from, own, Direction::Egress);
-        self.unless_stopped(|walk| walk.acl(from, Direction::Egress));
+        self.acl(from, Direction::Egress);
+        self.unless_stopped(|walk| walk.policy(from, own, Direction::Egress));
         self.unless_stopped(|walk| walk.crossing(from, to.what.clone(), networks, StepKind::Route));
         self.unless_stopped(|walk| walk.way(from, to, theirs));
         self.unless_stopped(|walk| walk.acl(to, Direction::Ingress));

@@ -12,8 +12,8 @@ use std::net::IpAddr;
 impl<'a> Walk<'a> {
     pub(super) fn outwards(&mut self, from: &Place<'a>) {
         let Some(network) = from.network else { return self.no_way_out(from) };
-        self.policy(from, network, Direction::Egress);
-        self.unless_stopped(|walk| walk.acl(from, Direction::Egress));
+        self.acl(from, Direction::Egress);
+        self.unless_stopped(|walk| walk.policy(from, network, Direction::Egress));
         self.unless_stopped(|walk| walk.leaves(from, network));
         self.unless_stopped(|walk| walk.acl_of_answer(from, Direction::Ingress));
     }

@@ -186,8 +186,8 @@ impl<'a> Walk<'a> {
             self.pass(StepKind::Route, "a workload always reaches itself".to_owned(), None);
             return;
         }
-        self.policy(from, network, Direction::Egress);
-        self.unless_stopped(|walk| walk.acl(from, Direction::Egress));
+        self.acl(from, Direction::Egress);
+        self.unless_stopped(|walk| walk.policy(from, network, Direction::Egress));
         self.unless_stopped(|walk| walk.way(from, to, network));
         self.unless_stopped(|walk| walk.acl(to, Direction::Ingress));
         self.unless_stopped(|walk| walk.policy(to, network, Direction::Ingress));
