@@ -25,7 +25,11 @@ pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
     desk.prefix_lists();
     desk.tables_and_acls();
     desk.groups();
+    desk.propagated();
 }
+
+/// The lists of a group.
+const DIRECTIONS: [&str; 2] = ["ingress", "egress"];
 
 struct Desk<'a> {
     declared: &'a Declared,
@@ -131,19 +135,44 @@ impl Desk<'_> {
             let count = declared.security_groups.len();
             self.judge(&last.span, "security groups", count, |quotas| quotas.groups);
         }
+        let mut sizes: BTreeMap<&str, [Families; 2]> = BTreeMap::new();
         for (name, group) in &declared.security_groups {
-            let rules = [("ingress", &group.value.ingress), ("egress", &group.value.egress)];
-            for (word, rules) in rules {
-                let count = Families::sum(rules.iter().map(|rule| self.peer(&rule.peer))).larger();
+            let lists = [&group.value.ingress, &group.value.egress];
+            let counts =
+                lists.map(|rules| Families::sum(rules.iter().map(|rule| self.peer(&rule.peer))));
+            for (word, count) in DIRECTIONS.iter().zip(counts) {
                 let what = format!("{word} rules in `{name}`");
-                self.judge(&group.span, &what, count, |quotas| quotas.rules_per_group);
+                self.judge(&group.span, &what, count.larger(), |quotas| quotas.rules_per_group);
             }
+            sizes.insert(name, counts);
         }
         for (name, workload) in &declared.workloads {
-            let count = workload.value.security_groups.len();
+            let groups = &workload.value.security_groups;
             let what = format!("security groups of `{name}`");
-            self.judge(&workload.span, &what, count, |quotas| quotas.groups_per_workload);
+            self.judge(&workload.span, &what, groups.len(), |quotas| quotas.groups_per_workload);
+            // One group alone has a quota of its own.
+            for (place, word) in DIRECTIONS.iter().enumerate().filter(|_| groups.len() > 1) {
+                let of = groups.iter().filter_map(|at| sizes.get(at.value.as_str()));
+                let count = Families::sum(of.map(|counts| counts[place])).larger();
+                let what = format!("{word} rules in the groups of `{name}` together");
+                self.judge(&workload.span, &what, count, |quotas| quotas.rules_per_workload);
+            }
         }
+    }
+
+    /// Prefixes behind nodes, as the networks count them that reach them by name.
+    fn propagated(&mut self) {
+        let declared = self.declared;
+        let mut counts: BTreeMap<&String, Families> = BTreeMap::new();
+        for one in declared.nodes.values().flat_map(|node| &node.value.advertise) {
+            let seen = Families::of(one.seen_as.as_ref().unwrap_or(&one.prefix).value);
+            for network in &one.networks {
+                let count = counts.entry(&network.value).or_default();
+                *count = Families::sum([*count, seen].into_iter());
+            }
+        }
+        let counts = counts.into_iter().map(|(name, count)| (name, count.larger())).collect();
+        self.by_network(counts, "prefixes behind nodes", |quotas| quotas.propagated_per_network);
     }
 
     /// As how many rules another side counts. A prefix list counts as its largest size, whatever it

@@ -21,6 +21,10 @@ pub struct Quotas {
     pub rules_per_group: usize,
     /// Groups of a workload.
     pub groups_per_workload: usize,
+    /// Rules of all groups of a workload together, in a direction, of one family.
+    pub rules_per_workload: usize,
+    /// Prefixes behind nodes that a network's tables have without being told, of one family.
+    pub propagated_per_network: usize,
     /// Peerings of a network.
     pub peerings_per_network: usize,
 }
@@ -37,6 +41,9 @@ impl Quotas {
         groups: 10_000,
         rules_per_group: 1_000,
         groups_per_workload: 16,
+        rules_per_workload: 1_000,
+        // AWS grants no more than usual here; a fabric of many sites has more, and as many as static ones.
+        propagated_per_network: 1_000,
         peerings_per_network: 125,
     };
     /// What AWS grants without being asked: beyond it, a warning says that an import there would fail.
@@ -50,6 +57,8 @@ impl Quotas {
         groups: 2_500,
         rules_per_group: 60,
         groups_per_workload: 5,
+        rules_per_workload: 300,
+        propagated_per_network: 100,
         peerings_per_network: 50,
     };
 }
