@@ -180,25 +180,37 @@ impl<'a> End<'a> {
     }
 
     fn of_address(input: &PlanInput<'a>, address: IpAddr) -> Self {
-        let fabric = input.fabric;
-        let workload =
-            fabric.workloads.keys().find(|name| input.addresses(name).contains(&address));
-        let node =
-            fabric.nodes.keys().find(|name| IpAddr::from(input.node_address(name)) == address);
-        // What is behind a stock peer is reached through it, and governed as it is.
-        let prefixes = fabric.workloads.iter().flat_map(|(name, workload)| {
-            workload.advertise.iter().map(move |prefix| (prefix, name))
-        });
-        let behind = prefixes.filter(|(prefix, _)| prefix.contains(&address));
-        let behind = behind.max_by_key(|(prefix, _)| prefix.prefix_len());
-        let owner = match (workload, node, behind) {
-            (Some(name), ..) => Owner::Workload(name),
-            (None, Some(name), _) => Owner::Node(name),
-            (None, None, Some((_, name))) => Owner::Workload(name),
-            (None, None, None) => Owner::Outside,
-        };
+        let owner = workload_at(input, address)
+            .map(Owner::Workload)
+            .or_else(|| node_at(input, address).map(Owner::Node))
+            .or_else(|| peer_before(input, address).map(Owner::Workload))
+            .unwrap_or(Owner::Outside);
         End { address, owner }
     }
+}
+
+/// The workload that has an address: looked for only in the networks that may have given it.
+fn workload_at<'a>(input: &PlanInput<'a>, address: IpAddr) -> Option<&'a Name> {
+    let networks = input.fabric.networks.iter();
+    let holding = networks.filter(|(_, one)| one.cidrs.iter().any(|cidr| cidr.contains(&address)));
+    let names = holding.flat_map(|(network, _)| input.memberships.workloads_in(network));
+    let name = names.filter(|name| input.addresses(name).contains(&address)).min()?;
+    input.fabric.workloads.get_key_value(name).map(|(name, _)| name)
+}
+
+fn node_at<'a>(input: &PlanInput<'a>, address: IpAddr) -> Option<&'a Name> {
+    let IpAddr::V6(address) = address else { return None };
+    input.fabric.nodes.keys().find(|name| input.node_address(name) == address)
+}
+
+/// The stock peer that an address is behind: what is there is reached through it, and governed as it is.
+fn peer_before<'a>(input: &PlanInput<'a>, address: IpAddr) -> Option<&'a Name> {
+    let prefixes =
+        input.fabric.workloads.iter().flat_map(|(name, workload)| {
+            workload.advertise.iter().map(move |prefix| (prefix, name))
+        });
+    let holding = prefixes.filter(|(prefix, _)| prefix.contains(&address));
+    holding.max_by_key(|(prefix, _)| prefix.prefix_len()).map(|(_, name)| name)
 }
 
 fn answer(input: &PlanInput<'_>, flow: &Flow, source: &End<'_>, to: &End<'_>) -> Answer {

@@ -3,7 +3,7 @@
 use crate::figure;
 use crate::model::{World, load, peak_mib};
 use anyhow::Context as _;
-use netloom_model::fabric::{GroupRule, Party, Peer, PortRange, Protocol};
+use netloom_model::fabric::{GroupRule, NextHop, Party, Peer, PortRange, Protocol, Route};
 use netloom_model::lease::Leases;
 use netloom_plan::input::{Attachment, PlanInput};
 use netloom_plan::membership::Memberships;
@@ -30,22 +30,10 @@ pub(crate) fn run(workloads: usize) -> anyhow::Result<()> {
     figure("workloads", world.fabric.workloads.len());
     figure("rules", rules(&world));
     let attachments = BTreeMap::new();
-    let (mut times, mut passing) = (Vec::with_capacity(QUERIES), 0);
-    for number in 0..QUERIES {
-        let flow = flow(number, workloads);
-        let input = input(&world, &attachments);
-        let start = Instant::now();
-        let answers = reach(&input, &flow).unwrap_or_default();
-        times.push(start.elapsed().as_micros());
-        passing += usize::from(answers.iter().any(Answer::passes));
-    }
-    times.sort_unstable();
-    figure("queries", times.len());
-    figure("queries that pass", passing);
-    figure("query p50 us", times[times.len() / 2]);
-    figure("query p99 us", times[times.len() * 99 / 100]);
-    figure("query max us", times.last().copied().unwrap_or(0));
+    queries(&world, "query", |number| flow(number, workloads));
+    queries(&world, "query of addresses", |number| by_address(&world, number, workloads));
     changes(&mut world, workloads)?;
+    ways(&mut world, workloads)?;
     let start = Instant::now();
     let matrix = matrix(&input(&world, &attachments));
     figure("matrix ms", start.elapsed().as_millis());
@@ -55,6 +43,75 @@ pub(crate) fn run(workloads: usize) -> anyhow::Result<()> {
         matrix.cells.values().filter(|cell| cell.is_open()).count(),
     );
     figure("peak memory MiB", peak_mib()?);
+    Ok(())
+}
+
+/// Asks many times; prints how long that took.
+fn queries(world: &World, what: &str, flow: impl Fn(usize) -> Flow) {
+    let attachments = BTreeMap::new();
+    let (mut times, mut passing) = (Vec::with_capacity(QUERIES), 0);
+    for number in 0..QUERIES {
+        let flow = flow(number);
+        let input = input(world, &attachments);
+        let start = Instant::now();
+        let answers = reach(&input, &flow).unwrap_or_default();
+        times.push(start.elapsed().as_micros());
+        passing += usize::from(answers.iter().any(Answer::passes));
+    }
+    times.sort_unstable();
+    figure(&format!("{what} count"), times.len());
+    figure(&format!("{what} passing"), passing);
+    figure(&format!("{what} p50 us"), times[times.len() / 2]);
+    figure(&format!("{what} p99 us"), times[times.len() * 99 / 100]);
+    figure(&format!("{what} p99.9 us"), times[times.len() * 999 / 1000]);
+    figure(&format!("{what} max us"), times.last().copied().unwrap_or(0));
+}
+
+/// The same flow, asked between addresses: whose they are has to be found first.
+fn by_address(world: &World, number: usize, workloads: usize) -> Flow {
+    let flow = flow(number, workloads);
+    let address = |party: Party| match party {
+        Party::Workload(name) => {
+            let addresses = world.leases.workloads.get(&name).into_iter().flatten();
+            addresses.copied().nth(number % 2).map_or(Party::Internet, Party::Address)
+        }
+        other => other,
+    };
+    Flow { from: address(flow.from), to: address(flow.to), ..flow }
+}
+
+/// From a change of a route, of a network ACL and of a subnet until the first answer that knows of it.
+fn ways(world: &mut World, workloads: usize) -> anyhow::Result<()> {
+    let (mut route_max, mut acl_max, mut subnet_max) = (0, 0, 0);
+    for number in 0..CHANGES {
+        let flow = flow(number, workloads);
+        let start = Instant::now();
+        let table = world.fabric.route_tables.get_mut("rt0").context("no table")?;
+        let to = format!("198.18.{number}.0/24").parse()?;
+        table.routes.push(Route { span: table.span.clone(), to, via: NextHop::Blackhole });
+        ask(world, &flow);
+        route_max = start.elapsed().as_micros().max(route_max);
+
+        let start = Instant::now();
+        let acl = world.fabric.network_acls.get_mut("acl0").context("no ACL")?;
+        if let Some(rule) = acl.ingress.first_mut() {
+            rule.allows = !rule.allows;
+        }
+        ask(world, &flow);
+        acl_max = start.elapsed().as_micros().max(acl_max);
+
+        let start = Instant::now();
+        let subnet = world.fabric.subnets.get_mut("s0-3").context("no subnet")?;
+        subnet.public = !subnet.public;
+        subnet.network_acl = subnet.public.then(|| "acl0".to_owned());
+        // Which nodes take part may follow from it, so that is found anew.
+        world.memberships = Memberships::of(&world.fabric);
+        ask(world, &flow);
+        subnet_max = start.elapsed().as_micros().max(subnet_max);
+    }
+    figure("answer after another route max us", route_max);
+    figure("answer after another ACL max us", acl_max);
+    figure("answer after another subnet max us", subnet_max);
     Ok(())
 }
 
@@ -149,7 +206,7 @@ fn text(workloads: usize) -> String {
                 0 => ", public: true".to_owned(),
                 1 => format!(", nat_gateway: nat{n}"),
                 2 => format!(", network_acl: acl{n}"),
-                _ => String::new(),
+                _ => format!(", route_table: rt{n}"),
             };
             let third = s * 32;
             let _ = writeln!(
@@ -162,13 +219,16 @@ fn text(workloads: usize) -> String {
     for node in 0..NODES {
         let _ = writeln!(text, "  node-{node}: {{ region: here }}");
     }
-    let (mut nat, mut out, mut peerings, mut acls) =
-        (String::new(), String::new(), String::new(), String::new());
+    let [mut nat, mut out, mut peerings, mut acls, mut tables] = [const { String::new() }; 5];
     for n in 0..NETWORKS {
         let other = (n + 1) % NETWORKS;
         let _ = writeln!(nat, "  nat{n}: {{ network: n{n}, nodes: [node-{n}, node-{other}] }}");
         let _ = writeln!(out, "  out{n}: {{ network: n{n}, nodes: [node-{n}] }}");
         let _ = writeln!(peerings, "  p{n}: {{ networks: [n{n}, n{other}] }}");
+        let _ = writeln!(
+            tables,
+            "  rt{n}: {{ network: n{n}, routes: [{{ to: 198.51.100.0/24, via: {{ nat_gateway: nat{n} }} }}] }}"
+        );
         let _ = writeln!(
             acls,
             "  acl{n}: {{ network: n{n}, ingress: [{{ rule: 10, action: deny, protocol: udp, from: all }}, \
@@ -178,7 +238,8 @@ fn text(workloads: usize) -> String {
     }
     let _ = write!(
         text,
-        "nat_gateways:\n{nat}internet_gateways:\n{out}peerings:\n{peerings}network_acls:\n{acls}"
+        "nat_gateways:\n{nat}internet_gateways:\n{out}peerings:\n{peerings}network_acls:\n{acls}\
+         route_tables:\n{tables}"
     );
     text.push_str("security_groups:\n");
     for g in 0..50 {

@@ -32,24 +32,34 @@ fn run(options: &[String]) -> anyhow::Result<Report> {
     command.arg("reach").arg("--workloads").arg(options.workloads.to_string());
     let figures = Figures::of(&mut command)?;
     let mut report = Report::default();
-    for name in ["load and check ms", "rules", "queries", "query p50 us", "query max us"] {
+    for name in ["load and check ms", "rules", "query count", "query p50 us", "query max us"] {
         report.figure(name, figures.text(name));
     }
     let number = |name: &str| figures.number(name);
     let workloads = number("workloads").unwrap_or(0);
     let wanted = options.workloads;
     report.require("workloads", workloads, workloads >= wanted, format!("at least {wanted}"));
-    let passing = number("queries that pass").unwrap_or(0);
-    let mixed = passing > 0 && Some(passing) < number("queries");
-    report.require("queries that pass", passing, mixed, "some, and not all");
+    let passing = number("query passing").unwrap_or(0);
+    let mixed = passing > 0 && Some(passing) < number("query count");
+    report.require("query passing", passing, mixed, "some, and not all");
     let mut at_most = |name: &str, most: u64| {
         let holds = number(name).is_some_and(|value| value <= most);
         report.require(name, figures.text(name), holds, format!("at most {most}"));
     };
-    at_most("query p99 us", QUERY_US_MAX);
+    // The longest of all is what the kernel let somebody else do meanwhile, and is a figure only.
+    for name in ["query", "query of addresses"] {
+        at_most(&format!("{name} p99 us"), QUERY_US_MAX);
+        at_most(&format!("{name} p99.9 us"), QUERY_US_MAX);
+    }
     at_most("answer after another rule max us", CHANGE_US_MAX);
     at_most("answers after another workload max us", CHANGE_US_MAX);
     at_most("answer after another peering max us", CHANGE_US_MAX);
+    at_most("answer after another route max us", CHANGE_US_MAX);
+    at_most("answer after another ACL max us", CHANGE_US_MAX);
+    at_most("answer after another subnet max us", CHANGE_US_MAX);
+    for name in ["query of addresses p50 us", "query of addresses max us"] {
+        report.figure(name, figures.text(name));
+    }
     for name in ["matrix ms", "matrix classes", "matrix cells that are open", "peak memory MiB"] {
         report.figure(name, figures.text(name));
     }
