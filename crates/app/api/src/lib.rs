@@ -23,7 +23,10 @@ pub use connectivity::{
 };
 pub use error::{Error, Finding};
 pub use join::{Etcd, Join, Joined, MakeToken, MemberKeys, Token, TokenMade};
-pub use network::{Connect, Disconnect, MakeNetwork, Member, Network};
+pub use network::{
+    Connect, Disconnect, Gateway, MakeNetwork, Member, Network, Peering, Route, RouteTable, Rule,
+    RuleSet, Subnet,
+};
 pub use object::{Declare, DeclareAll, Withdraw};
 pub use peer::{Peer, SetPeerKey};
 pub use status::{ControlMember, Node, Status, Workload};

@@ -1,5 +1,9 @@
 //! Networks, changed one by one while they run.
 
+mod way;
+
+pub use way::{Gateway, Peering, Route, RouteTable, Rule, RuleSet, Subnet};
+
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -14,8 +18,38 @@ pub struct Network {
     pub domain: String,
     /// Who declares it: `file` or `api`.
     pub owner: String,
+    /// Its region, if it is bound to one.
+    #[serde(default)]
+    pub region: Option<String>,
+    /// Zones of its subnets; any of its region if empty.
+    #[serde(default)]
+    pub zones: Vec<String>,
+    /// Resolvers of all other names; those of the node if empty.
+    #[serde(default)]
+    pub resolvers: Vec<String>,
+    /// Tags.
+    #[serde(default)]
+    pub tags: BTreeMap<String, String>,
     /// Its subnets and their prefixes.
     pub subnets: BTreeMap<String, Vec<String>>,
+    /// The same subnets, and what else is declared of them.
+    #[serde(default)]
+    pub subnet_details: BTreeMap<String, Subnet>,
+    /// Its route tables.
+    #[serde(default)]
+    pub route_tables: BTreeMap<String, RouteTable>,
+    /// Its gateways to the internet.
+    #[serde(default)]
+    pub gateways: BTreeMap<String, Gateway>,
+    /// Its peerings, which stand in the other network too.
+    #[serde(default)]
+    pub peerings: BTreeMap<String, Peering>,
+    /// Its network ACLs.
+    #[serde(default)]
+    pub network_acls: BTreeMap<String, RuleSet>,
+    /// The security groups of its workloads.
+    #[serde(default)]
+    pub security_groups: BTreeMap<String, RuleSet>,
     /// Nodes that take part.
     pub nodes: Vec<String>,
     /// Its workloads.

@@ -4,13 +4,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-/// `POST /v1/objects/SECTION/NAME`: declares a network, a subnet, a security group, a node,
-/// a workload or a service.
+/// `POST /v1/objects/SECTION/NAME`: declares a network, a subnet, a security group, a node, a workload, a service,
+/// a route table, a gateway, a peering, a prefix list, a network ACL or a service port.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Declare {
     /// The object, as it would stand in the fabric's file below its name. A network may name `zones`,
     /// which must be those of its region; a subnet may leave `network` out where its prefixes are in
-    /// one network only.
+    /// one network only, and a route table where it leads to gateways of one only.
     pub declaration: Value,
     /// Whether one that was declared through the API before is replaced.
     #[serde(default)]

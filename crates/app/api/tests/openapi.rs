@@ -138,6 +138,13 @@ fn schemas_have_the_fields_that_are_sent_and_taken() {
     check::<api::TokenMade>("TokenMade", false, known);
     check::<api::Withdraw>("Withdraw", true, known);
     check::<api::Workload>("Workload", false, known);
+    check::<api::Subnet>("Subnet", false, known);
+    check::<api::RouteTable>("RouteTable", false, known);
+    check::<api::Route>("Route", false, known);
+    check::<api::Gateway>("Gateway", false, known);
+    check::<api::Peering>("Peering", false, known);
+    check::<api::RuleSet>("RuleSet", false, known);
+    check::<api::Rule>("Rule", false, known);
     let document = document();
     let described = document["components"]["schemas"].as_object().unwrap();
     let described: BTreeSet<String> = described.keys().cloned().collect();

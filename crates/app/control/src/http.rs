@@ -6,6 +6,7 @@ mod change;
 mod connectivity;
 mod events;
 mod guard;
+mod network_view;
 mod networks;
 mod nodes;
 mod objects;

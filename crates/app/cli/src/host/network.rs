@@ -1,5 +1,7 @@
 //! `netloom network`: networks listed, made, connected and disconnected while they run.
 
+mod shown;
+
 use super::changes::result;
 use super::connectivity::{self, TestConnectivity};
 use super::place::Host;
@@ -18,7 +20,7 @@ const WAIT_MS: u64 = 30_000;
 pub(crate) enum NetworkCommand {
     /// List the networks.
     Ls(Ls),
-    /// Show a network: prefixes, subnets, nodes, workloads.
+    /// Show a network: prefixes, subnets, route tables, gateways, peerings, ACLs, groups, nodes, workloads.
     Inspect(Inspect),
     /// Make a network with one subnet.
     Create(Create),
@@ -152,7 +154,7 @@ pub(crate) fn network(command: &NetworkCommand) -> anyhow::Result<ExitCode> {
             if inspect.json {
                 output::print(&format!("{}\n", serde_json::to_string_pretty(&network)?));
             } else {
-                output::print(&shown(&network));
+                output::print(&shown::shown(&network));
             }
             Ok(ExitCode::SUCCESS)
         }
@@ -226,28 +228,6 @@ fn row(network: &api::Network) -> Vec<String> {
         format!("{} workloads", network.workloads.len()),
         network.owner.clone(),
     ]
-}
-
-fn shown(network: &api::Network) -> String {
-    let mut text = format!(
-        "network {}\n  prefixes  {}\n  domain    {}\n  nodes     {}\n  declared  by {}\nsubnets\n",
-        network.name,
-        network.cidrs.join(" "),
-        network.domain,
-        network.nodes.join(" "),
-        network.owner
-    );
-    let subnets: Vec<Vec<String>> =
-        network.subnets.iter().map(|(name, cidrs)| vec![name.clone(), cidrs.join(" ")]).collect();
-    text.push_str(&output::table(&subnets));
-    text.push_str("workloads\n");
-    let row = |(name, one): (&String, &api::Member)| {
-        let groups = one.security_groups.join(",");
-        vec![name.clone(), one.node.clone(), one.addresses.join(" "), groups, one.owner.clone()]
-    };
-    let rows: Vec<Vec<String>> = network.workloads.iter().map(row).collect();
-    text.push_str(&output::table(&rows));
-    text
 }
 
 #[cfg(test)]

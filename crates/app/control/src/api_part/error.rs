@@ -50,8 +50,8 @@ pub enum EditError {
     NoNode(String),
     /// The API declares no such things.
     #[error(
-        "there is no section `{0}`; the API declares networks, subnets, \
-             security_groups, nodes, workloads and services"
+        "there is no section `{0}`; the API declares networks, subnets, security_groups, nodes, workloads, services, \
+             route_tables, nat_gateways, internet_gateways, peerings, prefix_lists, network_acls and ports"
     )]
     NoSection(String),
     /// What is declared is no object.
@@ -97,6 +97,17 @@ pub enum EditError {
         /// The subnet.
         subnet: String,
         /// Networks that hold it.
+        found: Vec<String>,
+    },
+    /// It is not clear which network a route table is of.
+    #[error(
+        "which network is route table `{table}` of? the gateways that it leads to are of {}; name its network",
+        if .found.is_empty() { "none".to_owned() } else { .found.join(", ") }
+    )]
+    WhoseTable {
+        /// The table.
+        table: String,
+        /// Networks of its gateways.
         found: Vec<String>,
     },
     /// Every prefix is taken.

@@ -5,7 +5,7 @@ use crate::world::Accepted;
 use ipnet::IpNet;
 use netloom_model::Fabric;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Sections that the API may declare objects of, and what one is called.
 const SECTIONS: [(&str, &str); 13] = [
@@ -75,6 +75,7 @@ pub fn declare(
     match section {
         "networks" => settle_zones(fabric, &mut object)?,
         "subnets" => settle_network(fabric, name, &mut object)?,
+        "route_tables" => settle_table(fabric, name, &mut object)?,
         _ => {}
     }
     let mut part = Part::read(text);
@@ -209,5 +210,30 @@ fn settle_network(
         return Err(EditError::WhichNetwork { subnet: name.to_owned(), found });
     };
     subnet.insert("network".to_owned(), Value::String(network.clone()));
+    Ok(())
+}
+
+/// A route table that names no network is of the one that its gateways are of.
+fn settle_table(
+    fabric: &Fabric,
+    name: &str,
+    table: &mut Map<String, Value>,
+) -> Result<(), EditError> {
+    if table.contains_key("network") {
+        return Ok(());
+    }
+    let routes = table.get("routes").and_then(Value::as_array).into_iter().flatten();
+    let gateways = routes.flat_map(|route| {
+        ["nat_gateway", "internet_gateway"].map(|form| route["via"][form].as_str())
+    });
+    let networks: BTreeSet<&String> = gateways
+        .flatten()
+        .filter_map(|gateway| Some(&fabric.gateways.get(gateway)?.network))
+        .collect();
+    let found: Vec<String> = networks.into_iter().cloned().collect();
+    let [network] = &found[..] else {
+        return Err(EditError::WhoseTable { table: name.to_owned(), found });
+    };
+    table.insert("network".to_owned(), Value::String(network.clone()));
     Ok(())
 }

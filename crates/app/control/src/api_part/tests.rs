@@ -165,3 +165,34 @@ fn a_node_its_workload_and_a_service_are_declared_replaced_and_withdrawn() {
     let now = accepted(text);
     assert!(!now.fabric.nodes.contains_key("beta") && now.fabric.services.is_empty());
 }
+
+#[test]
+fn a_route_table_is_of_the_network_that_its_gateways_are_of() {
+    let none = accepted(None);
+    let nat = |network: &str| json!({ "network": network, "nodes": ["alpha"] });
+    let make = MakeNetwork { name: "other".into(), ..MakeNetwork::default() };
+    let mut text = make_network(&none, None, &make).unwrap();
+    for (name, network) in [("nat", "app"), ("nat-2", "other")] {
+        let now = accepted(text.clone());
+        let place = ("nat_gateways", name);
+        text = declare(&now, text.as_deref(), place, &nat(network), false).unwrap();
+    }
+    let now = accepted(text.clone());
+    let by =
+        |prefix: &str, gateway: &str| json!({ "to": prefix, "via": { "nat_gateway": gateway } });
+    let drop = json!({ "to": "192.0.2.0/24", "via": "blackhole" });
+    let table = |routes: Value| {
+        let table = json!({ "routes": routes });
+        declare(&now, text.as_deref(), ("route_tables", "private"), &table, false)
+    };
+    let made = accepted(table(json!([by("0.0.0.0/0", "nat"), drop.clone()])).unwrap());
+    assert_eq!(made.fabric.route_tables["private"].network, "app");
+    for (routes, expected) in [
+        (json!([by("0.0.0.0/0", "nat"), by("198.51.100.0/24", "nat-2")]), "app, other"),
+        (json!([drop]), "none"),
+        (json!("nonsense"), "none"),
+    ] {
+        let error = table(routes).unwrap_err().to_string();
+        assert!(error.contains(expected) && error.contains("name its network"), "{error}");
+    }
+}

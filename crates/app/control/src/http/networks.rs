@@ -2,16 +2,17 @@
 
 use super::answer::Body;
 use super::change::{Terms, change};
+use super::network_view::network;
 use super::{Desk, Failure};
 use crate::api_part::{self, EditError};
 use crate::declared::Declared;
 use crate::office::{self, Office, OfficeError};
 use crate::proposal::Origin;
-use crate::world::{Accepted, World};
+use crate::world::Accepted;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use netloom_api::{Applied, Connect, Disconnect, MakeNetwork, Member, Network};
+use netloom_api::{Applied, Connect, Disconnect, MakeNetwork, Network};
 
 /// How long making a network waits for the nodes, in milliseconds.
 const MAKE_WAIT_MS: u64 = 30_000;
@@ -30,37 +31,6 @@ pub(super) async fn one(
         return Err(EditError::NoNetwork(name).into());
     }
     Ok(Json(network(&world, &name)))
-}
-
-fn network(world: &World, name: &str) -> Network {
-    let fabric = &world.accepted.fabric;
-    let api = world.accepted.declared.api.as_deref();
-    let owner = |section: &str, name: &str| {
-        if api_part::owns(api, section, name) { "api".to_owned() } else { "file".to_owned() }
-    };
-    let texts = |cidrs: &[ipnet::IpNet]| cidrs.iter().map(ToString::to_string).collect();
-    let subnets = fabric.subnets.iter().filter(|(_, subnet)| subnet.network == name);
-    let inside = fabric.workloads.iter().filter(|(_, one)| fabric.network_of(one) == name);
-    let member = |(name, one): (&String, &netloom_model::fabric::Workload)| {
-        let addresses = world.leases.workloads.get(name).into_iter().flatten();
-        let member = Member {
-            node: one.node.clone(),
-            addresses: addresses.map(ToString::to_string).collect(),
-            security_groups: one.security_groups.iter().cloned().collect(),
-            owner: owner("workloads", name),
-        };
-        (name.clone(), member)
-    };
-    let declared = &fabric.networks[name];
-    Network {
-        name: name.to_owned(),
-        cidrs: texts(&declared.cidrs),
-        domain: declared.domain.clone(),
-        owner: owner("networks", name),
-        subnets: subnets.map(|(name, subnet)| (name.clone(), texts(&subnet.cidrs))).collect(),
-        nodes: world.accepted.memberships.of_network(name).into_iter().flatten().cloned().collect(),
-        workloads: inside.map(member).collect(),
-    }
 }
 
 pub(super) async fn make(

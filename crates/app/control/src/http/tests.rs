@@ -64,7 +64,7 @@ pub(super) async fn ask(
     (status, String::from_utf8(body.to_vec()).unwrap())
 }
 
-fn token(desk: &Desk, role: &str, lifetime_s: u64) -> netloom_api::AccessMade {
+pub(super) fn token(desk: &Desk, role: &str, lifetime_s: u64) -> netloom_api::AccessMade {
     let wanted = netloom_api::MakeAccess {
         name: format!("a {role}"),
         role: role.to_owned(),
