@@ -4,8 +4,8 @@
 use netloom::Client;
 use netloom::api::{Apply, Sources};
 use netloom::network::{
-    Attach, Config, Network, NetworkManager as _, Node, PortRange, Protocol, SecurityGroup,
-    Service, Source, Subnet, VirtualNetwork, Workload,
+    Attach, Config, Network, NetworkManager as _, Node, Peering, PortRange, PrefixList, Protocol,
+    SecurityGroup, Service, ServicePort, Source, Subnet, VirtualNetwork, Workload,
 };
 use netloom::vpn::{
     ContainerPeerInfo, WireGuardManager, WireGuardPeer, generate_private_key, public_key,
@@ -86,12 +86,26 @@ fn virtual_networks() {
 fn network_setup() {
     with_control("setup", |socket| async move {
         let said = run(env!("CARGO_BIN_EXE_clusterdb-network-setup"), &socket);
-        assert!(said.contains("subnet app-subnet in setup-network\n"), "{said}");
+        assert!(said.contains("subnet app-subnet in app-network\n"), "{said}");
+        assert!(said.contains("route table private-routes of app-subnet\n"), "{said}");
         let client = Client::unix(&socket);
-        assert!(client.networks().await.unwrap().is_empty(), "it was taken back");
+        let found = client.network("app-network").await.unwrap();
+        let subnet = &found.subnet_details["app-subnet"];
+        assert_eq!((subnet.route_table.as_deref(), subnet.public), (Some("private-routes"), false));
+        let route = &found.route_tables["private-routes"].routes[0];
+        let (to, kind, via) = (route.to.as_str(), route.kind.as_str(), route.via.as_str());
+        assert_eq!((to, kind, via), ("0.0.0.0/0", "gateway", "nat-1"));
         let messages: Vec<String> =
             client.history(10).await.unwrap().into_iter().map(|one| one.message).collect();
-        assert!(messages.contains(&"declare networks/setup-network".to_owned()), "{messages:?}");
+        assert!(messages.contains(&"declare networks/app-network".to_owned()), "{messages:?}");
+        // It is taken back from the outside in: what something uses stays.
+        let network = Network::new(Config::unix(&socket)).unwrap();
+        assert!(network.delete_route_table("private-routes").await.is_err());
+        network.delete_subnet("app-subnet").await.unwrap();
+        network.delete_route_table("private-routes").await.unwrap();
+        network.delete_nat_gateway("nat-1").await.unwrap();
+        network.delete_network("app-network").await.unwrap();
+        assert!(client.networks().await.unwrap().is_empty());
     });
 }
 
@@ -106,10 +120,14 @@ fn network_security() {
 workloads:
   web: { node: alpha, subnet: app-subnet-1, security_groups: [web-sg], attach: { serve: { tcp: 443 } } }
   lb: { node: alpha, subnet: app-subnet-1, security_groups: [internal-lb-sg], attach: { serve: { tcp: 9 } } }
+  app: { node: alpha, subnet: app-subnet-2, security_groups: [web-sg, high], attach: { serve: { tcp: 8080 } } }
+security_groups: { high: { ingress: [{ protocol: tcp, ports: 8080, from: 10.0.0.0/16 }] } }
 tests:
   - { from: lb, to: web, port: 80/tcp, expect: allow }
   - { from: lb, to: web, port: 443/tcp, expect: deny }
   - { from: web, to: lb, port: 9/tcp, expect: deny }
+  - { from: web, to: app, port: 8080/tcp, expect: allow }
+  - { from: lb, to: app, port: 80/tcp, expect: deny }
 ";
         let path = "clusterdb.yaml".to_owned();
         let texts = BTreeMap::from([(path.clone(), format!("{FILE}{more}"))]);
@@ -128,7 +146,9 @@ tests:
 fn blackroad_peering() {
     with_control("peering", |socket| async move {
         let said = run(env!("CARGO_BIN_EXE_blackroad-peering"), &socket);
-        assert!(said.contains("peering us-west-vpc-eu-west-vpc is active\n"), "{said}");
+        let id = "us-west-vpc-eu-west-vpc";
+        let states = format!("peering {id} is pending\npeering {id} is active\n");
+        assert!(said.contains(&states), "{said}");
         assert!(said.contains("route 10.1.0.0/16 in us-west-vpc"), "{said}");
         assert!(said.contains("refused: ") && said.contains("10.0.128.0/17"), "{said}");
         let more = "
@@ -147,6 +167,65 @@ tests:
         let texts = BTreeMap::from([(path.clone(), format!("{FILE}{more}"))]);
         let apply = Apply { sources: Sources { roots: vec![path], texts }, ..Apply::default() };
         Client::unix(&socket).apply(&apply).await.unwrap();
+    });
+}
+
+#[test]
+fn peerings_are_asked_for_accepted_rejected_and_ended() {
+    with_control("peerings", |socket| async move {
+        let network = Network::new(Config::unix(&socket)).unwrap();
+        for (name, cidr) in [("a", "10.1.0.0/16"), ("b", "10.2.0.0/16"), ("c", "10.3.0.0/16")] {
+            network.create_network(VirtualNetwork::new(name).with_cidr(cidr)).await.unwrap();
+        }
+        let asked = Peering::new("a", "b").with_id("ab").with_pending(true).with_tag("team", "x");
+        let asked = network.request_peering(asked.with_manual_routes(true)).await.unwrap();
+        assert_eq!((asked.id.as_str(), asked.status.as_str()), ("ab", "pending"));
+        assert_eq!(
+            (asked.source_cidr.as_str(), asked.target_cidr.as_str()),
+            ("10.1.0.0/16", "10.2.0.0/16")
+        );
+        assert_eq!(network.accept_peering("ab").await.unwrap().status, "active");
+        let declared =
+            || async { network.client().network("b").await.unwrap().peerings["ab"].clone() };
+        assert_eq!(
+            (declared().await.routes.as_str(), declared().await.tags["team"].as_str()),
+            ("manual", "x")
+        );
+        network.update_routes(&asked).await.unwrap();
+        assert_eq!(declared().await.routes, "auto");
+        network.create_peering("b", "c").await.unwrap();
+        assert_eq!(network.reject_peering("b-c").await.unwrap().status, "rejected");
+        let all = network.list_peerings().await.unwrap();
+        let all: Vec<_> = all.iter().map(|one| (one.id.as_str(), one.status.as_str())).collect();
+        assert_eq!(all, [("ab", "active"), ("b-c", "rejected")]);
+        network.delete_peering("ab").await.unwrap();
+        let gone = network.accept_peering("ab").await.unwrap_err().to_string();
+        assert!(gone.contains("no peering `ab`") && gone.contains("inspect"), "{gone}");
+    });
+}
+
+#[test]
+fn prefix_lists_and_named_ports_are_what_rules_say() {
+    with_control("named", |socket| async move {
+        let network = Network::new(Config::unix(&socket)).unwrap();
+        let office = PrefixList::new("office").with_entry("203.0.113.0/24").with_max_entries(4);
+        network.create_prefix_list(office.clone()).await.unwrap();
+        network.create_service_port(ServicePort::new("web", 8080, Protocol::TCP)).await.unwrap();
+        let named = PortRange::Named("web");
+        let group = SecurityGroup::new("web-sg").with_ingress(
+            Protocol::TCP,
+            named,
+            Source::PrefixList("office"),
+        );
+        network.create_security_group(group).await.unwrap();
+        network.update_prefix_list(office.with_entry("198.51.100.0/24")).await.unwrap();
+        let error = network.delete_prefix_list("office").await.unwrap_err().to_string();
+        assert!(error.contains("office"), "{error}");
+        let error = network.delete_service_port("web").await.unwrap_err().to_string();
+        assert!(error.contains("web"), "{error}");
+        network.delete_security_group("web-sg").await.unwrap();
+        network.delete_prefix_list("office").await.unwrap();
+        network.delete_service_port("web").await.unwrap();
     });
 }
 

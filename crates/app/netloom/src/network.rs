@@ -18,20 +18,31 @@
 //! Netloom does not have yet is refused, never left out.
 
 mod acl;
+mod gateway;
 mod manager;
-mod member;
+mod named;
+mod node;
+mod peering;
+mod route_table;
 mod rules;
-mod ways;
+mod service;
+mod subnet;
+mod workload;
 
 pub use acl::{ACLEgressRule, ACLRule, Action, NetworkACL};
+pub use gateway::{InternetGateway, NatGateway};
 pub(crate) use manager::kept;
 pub use manager::{Config, Network, NetworkError, NetworkManager};
-pub use member::{Attach, Node, Service, Workload};
+pub use named::{PrefixList, ServicePort};
+pub use node::{Advertised, Node, Role};
+pub use peering::{Peering, VPCPeering};
+pub use route_table::{Route, RouteDestination, RouteTable, Target};
 pub use rules::{
     Destination, EgressRule, PortRange, Protocol, SecurityGroup, SecurityRule, Source,
 };
-
-pub use ways::{InternetGateway, NatGateway, Route, RouteTable, Target, VPCPeering};
+pub use service::Service;
+pub use subnet::Subnet;
+pub use workload::{Attach, Interface, Published, Workload};
 
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
@@ -49,6 +60,10 @@ pub struct VirtualNetwork<'a> {
     pub zones: Vec<&'a str>,
     /// Its names.
     pub dns_config: DnsConfig<'a>,
+    /// The route table of its subnets that name none.
+    pub route_table: Option<&'a str>,
+    /// The network ACL of its subnets that name none.
+    pub network_acl: Option<&'a str>,
     /// Tags.
     pub tags: HashMap<&'a str, &'a str>,
 }
@@ -63,27 +78,6 @@ pub struct DnsConfig<'a> {
     pub resolvers: Vec<&'a str>,
     /// Every network has its names for itself, so this cannot be switched off.
     pub enable_private_dns: bool,
-}
-
-/// A subnet.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Subnet<'a> {
-    /// Its name.
-    pub name: &'a str,
-    /// Its network; empty for the one that holds its prefix.
-    pub network: &'a str,
-    /// Its prefix; several are separated by commas.
-    pub cidr: &'a str,
-    /// Its zone; empty for none.
-    pub zone: &'a str,
-    /// Whether it reaches the internet by its network's internet gateway.
-    pub public: bool,
-    /// Its route table.
-    pub route_table: Option<&'a str>,
-    /// The NAT gateway by which it reaches the internet, where its table does not say.
-    pub nat_gateway: Option<&'a str>,
-    /// Tags.
-    pub tags: HashMap<&'a str, &'a str>,
 }
 
 impl Default for DnsConfig<'_> {
@@ -120,6 +114,18 @@ impl<'a> VirtualNetwork<'a> {
     #[must_use]
     pub fn with_dns(self, dns_config: DnsConfig<'a>) -> Self {
         Self { dns_config, ..self }
+    }
+
+    /// With a route table for its subnets that name none.
+    #[must_use]
+    pub fn with_route_table(self, table: &'a str) -> Self {
+        Self { route_table: Some(table), ..self }
+    }
+
+    /// With a network ACL for its subnets that name none.
+    #[must_use]
+    pub fn with_network_acl(self, acl: &'a str) -> Self {
+        Self { network_acl: Some(acl), ..self }
     }
 
     /// With a tag more.
@@ -163,56 +169,9 @@ impl<'a> VirtualNetwork<'a> {
         if !dns.is_empty() {
             object.insert("dns".to_owned(), Value::Object(dns));
         }
-        if !self.tags.is_empty() {
-            object.insert("tags".to_owned(), json!(self.tags));
-        }
-        Ok(Value::Object(object))
-    }
-}
-
-impl<'a> Subnet<'a> {
-    /// A private subnet of which only the name is known.
-    pub fn new(name: &'a str) -> Self {
-        Self { name, ..Self::default() }
-    }
-
-    /// In a network; else in the one that holds its prefix.
-    #[must_use]
-    pub fn with_network(self, network: &'a str) -> Self {
-        Self { network, ..self }
-    }
-
-    /// With a prefix.
-    #[must_use]
-    pub fn with_cidr(self, cidr: &'a str) -> Self {
-        Self { cidr, ..self }
-    }
-
-    /// In a zone.
-    #[must_use]
-    pub fn with_zone(self, zone: &'a str) -> Self {
-        Self { zone, ..self }
-    }
-
-    /// Private, or public.
-    #[must_use]
-    pub fn with_private(self, private: bool) -> Self {
-        Self { public: !private, ..self }
-    }
-
-    /// The same as in a file.
-    fn declaration(&self) -> Result<Value, NetworkError> {
-        let mut object = Map::new();
-        object.insert("cidr".to_owned(), prefixes(self.name, self.cidr)?);
-        object.insert("public".to_owned(), json!(self.public));
-        let named = [
-            ("network", self.network),
-            ("zone", self.zone),
-            ("route_table", self.route_table.unwrap_or_default()),
-            ("nat_gateway", self.nat_gateway.unwrap_or_default()),
-        ];
-        for (key, value) in named.into_iter().filter(|(_, value)| !value.is_empty()) {
-            object.insert(key.to_owned(), json!(value));
+        let named = [("route_table", self.route_table), ("network_acl", self.network_acl)];
+        for (key, name) in named.into_iter().filter_map(|(key, name)| Some((key, name?))) {
+            object.insert(key.to_owned(), json!(name));
         }
         if !self.tags.is_empty() {
             object.insert("tags".to_owned(), json!(self.tags));

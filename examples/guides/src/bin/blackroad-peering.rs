@@ -1,7 +1,9 @@
 //! BlackRoad guide, "VPC Peering": two regions' networks reach each other, by routes on both sides.
 #![expect(clippy::print_stdout, reason = "it says what it has done")]
 
-use netloom::network::{Network, NetworkError, NetworkManager as _, Subnet, VirtualNetwork};
+use netloom::network::{
+    Network, NetworkError, NetworkManager as _, Peering, Subnet, VirtualNetwork,
+};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), NetworkError> {
@@ -17,9 +19,15 @@ async fn main() -> Result<(), NetworkError> {
         manager.create_subnet(subnet).await?;
     }
 
-    // Create VPC peering connection; the route tables of both sides follow from it.
-    let peering = manager.create_peering("us-west-vpc", "eu-west-vpc").await?;
+    // Create VPC peering connection; the other side has to accept it.
+    let wanted = Peering::new("us-west-vpc", "eu-west-vpc").with_pending(true);
+    let peering = manager.request_peering(wanted.with_manual_routes(true)).await?;
     println!("peering {} is {}", peering.id, peering.status);
+    let peering = manager.accept_peering(&peering.id).await?;
+    println!("peering {} is {}", peering.id, peering.status);
+
+    // Update route tables: both sides have routes to the other.
+    let peering = manager.update_routes(&peering).await?;
     println!("route {} in {} by {}", peering.target_cidr, peering.source_vpc, peering.id);
     println!("route {} in {} by {}", peering.source_cidr, peering.target_vpc, peering.id);
 

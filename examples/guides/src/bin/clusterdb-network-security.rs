@@ -3,7 +3,7 @@
 
 use netloom::network::{
     ACLEgressRule, ACLRule, Action, Destination, EgressRule, Network, NetworkACL, NetworkError,
-    PortRange, Protocol, SecurityGroup, SecurityRule, Source,
+    NetworkManager as _, PortRange, Protocol, SecurityGroup, SecurityRule, Source, Subnet,
 };
 
 #[tokio::main(flavor = "current_thread")]
@@ -67,5 +67,13 @@ async fn main() -> Result<(), NetworkError> {
     };
     networking.create_network_acl(acl).await?;
     println!("network ACL app-acl");
+
+    // An ACL is in force where a subnet names it, or its network.
+    let subnet = Subnet::new("app-subnet-2")
+        .with_cidr("10.0.2.0/24")
+        .with_zone("us-west-1b")
+        .with_network_acl("app-acl");
+    let made = networking.create_subnet(subnet).await?;
+    println!("subnet {} with app-acl in {}", made.name, made.network);
     Ok(())
 }

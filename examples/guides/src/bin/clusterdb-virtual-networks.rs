@@ -2,7 +2,7 @@
 #![expect(clippy::print_stdout, reason = "it says what it has done")]
 
 use netloom::network::{
-    DnsConfig, NatGateway, Network, NetworkError, NetworkManager as _, RouteTable, Subnet, Target,
+    DnsConfig, NatGateway, Network, NetworkError, NetworkManager as _, Route, RouteTable, Subnet,
     VirtualNetwork,
 };
 use std::collections::HashMap;
@@ -23,6 +23,7 @@ async fn main() -> Result<(), NetworkError> {
             enable_private_dns: true,
         },
         tags: HashMap::from([("environment", "production"), ("team", "platform")]),
+        ..VirtualNetwork::default()
     };
     let made = networking.create_network(network).await?;
     println!("network {} {} {}", made.name, made.cidrs.join(" "), made.domain);
@@ -31,9 +32,10 @@ async fn main() -> Result<(), NetworkError> {
     networking
         .create_nat_gateway(NatGateway::new("nat-1", "app-network").with_node("alpha"))
         .await?;
-    let routes = RouteTable::new("private-routes", "app-network")
-        .with_route("0.0.0.0/0", Target::NatGateway("nat-1"))
-        .with_route("192.0.2.0/24", Target::Blackhole);
+    let routes = RouteTable::new("private-routes").with_routes(vec![
+        Route::new("0.0.0.0/0").via_nat_gateway("nat-1"),
+        Route::new("203.0.113.0/24").via_blackhole(),
+    ]);
     networking.create_route_table(routes).await?;
     println!("route table private-routes by nat-1");
 
@@ -47,6 +49,7 @@ async fn main() -> Result<(), NetworkError> {
         route_table: Some("private-routes"),
         nat_gateway: Some("nat-1"),
         tags: HashMap::from([("tier", "application")]),
+        ..Subnet::default()
     };
     let made = networking.create_subnet(subnet).await?;
     println!("subnet {} {} in {}", made.name, made.cidrs.join(" "), made.network);

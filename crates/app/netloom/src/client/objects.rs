@@ -4,8 +4,8 @@ use super::{Client, ClientError, escaped};
 use netloom_api::{Applied, Declare, DeclareAll, Peer, SetPeerKey, Withdraw};
 
 impl Client {
-    /// Declares an object of a section of the fabric's file: `networks`, `subnets`, `security_groups`,
-    /// `nodes`, `workloads` or `services`.
+    /// Declares an object of a section of the fabric's file: `networks`, `subnets`, `security_groups`, `nodes`, `workloads`,
+    /// `services`, `route_tables`, `nat_gateways`, `internet_gateways`, `peerings`, `prefix_lists`, `network_acls` or `ports`.
     pub async fn declare(
         &self,
         section: &str,

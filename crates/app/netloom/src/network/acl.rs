@@ -1,6 +1,6 @@
 //! Network ACLs at the borders of subnets.
 
-use super::{Destination, PortRange, Protocol, Source};
+use super::{Destination, Network, NetworkError, PortRange, Protocol, Source};
 use serde_json::{Value, json};
 
 /// A network ACL: stateless, the rule of the lowest number that matches decides.
@@ -24,8 +24,8 @@ pub struct ACLRule<'a> {
     /// Of which protocol.
     pub protocol: Protocol,
     /// To which ports.
-    pub port_range: PortRange,
-    /// From whom: a prefix.
+    pub port_range: PortRange<'a>,
+    /// From whom: a prefix, or a prefix list.
     pub source: Source<'a>,
     /// What becomes of it.
     pub action: Action,
@@ -39,8 +39,8 @@ pub struct ACLEgressRule<'a> {
     /// Of which protocol.
     pub protocol: Protocol,
     /// To which ports.
-    pub port_range: PortRange,
-    /// To whom: a prefix.
+    pub port_range: PortRange<'a>,
+    /// To whom: a prefix, or a prefix list.
     pub destination: Destination<'a>,
     /// What becomes of it.
     pub action: Action,
@@ -55,7 +55,26 @@ pub enum Action {
     Deny,
 }
 
-impl NetworkACL<'_> {
+impl<'a> NetworkACL<'a> {
+    /// An ACL without rules, which lets nothing through.
+    pub fn new(name: &'a str, vpc: &'a str) -> Self {
+        Self { name, vpc, ..Self::default() }
+    }
+
+    /// With a rule more for what comes in.
+    #[must_use]
+    pub fn with_inbound(mut self, rule: ACLRule<'a>) -> Self {
+        self.inbound_rules.push(rule);
+        self
+    }
+
+    /// With a rule more for what goes out.
+    #[must_use]
+    pub fn with_outbound(mut self, rule: ACLEgressRule<'a>) -> Self {
+        self.outbound_rules.push(rule);
+        self
+    }
+
     pub(super) fn declaration(&self) -> Value {
         let inbound = self.inbound_rules.iter().map(|rule| {
             let packets = (rule.protocol, rule.port_range, ("from", rule.source));
@@ -70,10 +89,36 @@ impl NetworkACL<'_> {
     }
 }
 
+impl Network {
+    /// Makes a network ACL.
+    ///
+    /// # Errors
+    /// Control refuses it: a number is used twice, a rule names a security group.
+    pub async fn create_network_acl(&self, acl: NetworkACL<'_>) -> Result<(), NetworkError> {
+        self.declare("network_acls", acl.name, acl.declaration()).await
+    }
+
+    /// Gives a network ACL that was made so other rules.
+    ///
+    /// # Errors
+    /// Control refuses it: a file declares it, or as [`Network::create_network_acl`].
+    pub async fn update_network_acl(&self, acl: NetworkACL<'_>) -> Result<(), NetworkError> {
+        self.redeclare("network_acls", acl.name, acl.declaration()).await
+    }
+
+    /// Removes a network ACL that was made so.
+    ///
+    /// # Errors
+    /// There is none, a file declares it, or a subnet uses it.
+    pub async fn delete_network_acl(&self, name: &str) -> Result<(), NetworkError> {
+        self.withdraw("network_acls", name).await
+    }
+}
+
 fn acl_rule(
     number: u16,
     action: Action,
-    (protocol, ports, other): (Protocol, PortRange, (&str, Source<'_>)),
+    (protocol, ports, other): (Protocol, PortRange<'_>, (&str, Source<'_>)),
 ) -> Value {
     let mut rule = super::rules::declared(protocol, ports, other);
     let word = match action {

@@ -186,14 +186,50 @@ impl Network {
         self.withdraw("security_groups", name).await
     }
 
+    /// Makes a network that was made so another one: what is not said any more is gone.
+    ///
+    /// # Errors
+    /// Control refuses it: a file declares it, or as [`NetworkManager::create_network`].
+    pub async fn update_network(&self, network: VirtualNetwork<'_>) -> Result<(), NetworkError> {
+        self.redeclare("networks", network.name, network.declaration()?).await
+    }
+
+    /// Makes a subnet that was made so another one, such as with a route table or a network ACL that was made after it.
+    ///
+    /// # Errors
+    /// Control refuses it: a file declares it, or as [`NetworkManager::create_subnet`].
+    pub async fn update_subnet(&self, subnet: Subnet<'_>) -> Result<(), NetworkError> {
+        self.redeclare("subnets", subnet.name, subnet.declaration()?).await
+    }
+
     pub(super) async fn declare(
         &self,
         section: &str,
         name: &str,
         declaration: Value,
     ) -> Result<(), NetworkError> {
+        self.declared(section, name, declaration, false).await
+    }
+
+    /// Declares what was declared through the API before.
+    pub(super) async fn redeclare(
+        &self,
+        section: &str,
+        name: &str,
+        declaration: Value,
+    ) -> Result<(), NetworkError> {
+        self.declared(section, name, declaration, true).await
+    }
+
+    async fn declared(
+        &self,
+        section: &str,
+        name: &str,
+        declaration: Value,
+        replace: bool,
+    ) -> Result<(), NetworkError> {
         let author = self.config.author.clone();
-        let wanted = Declare { declaration, replace: false, author, wait_ms: WAIT_MS };
+        let wanted = Declare { declaration, replace, author, wait_ms: WAIT_MS };
         kept(self.config.client.declare(section, name, &wanted).await?).map(drop)
     }
 

@@ -27,7 +27,7 @@ pub struct SecurityRule<'a> {
     /// Of which protocol.
     pub protocol: Protocol,
     /// To which ports.
-    pub port_range: PortRange,
+    pub port_range: PortRange<'a>,
     /// From whom.
     pub source: Source<'a>,
 }
@@ -40,7 +40,7 @@ pub struct EgressRule<'a> {
     /// Of which protocol.
     pub protocol: Protocol,
     /// To which ports.
-    pub port_range: PortRange,
+    pub port_range: PortRange<'a>,
     /// To whom.
     pub destination: Destination<'a>,
 }
@@ -58,13 +58,17 @@ pub enum Protocol {
     ALL,
 }
 
-/// Ports.
+/// Ports, or types of ICMP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PortRange {
+pub enum PortRange<'a> {
     /// One.
     Single(u16),
     /// From the first to the last, both included.
     Range(u16, u16),
+    /// That of an entry of the service port table, whose protocol the rule has to have.
+    Named(&'a str),
+    /// Types of ICMP: `echo-request`, `3`, or with a code `3/4`.
+    Types(&'a [&'a str]),
     /// All.
     All,
 }
@@ -76,6 +80,8 @@ pub enum Source<'a> {
     CIDR(&'a str),
     /// Members of a group.
     SecurityGroup(&'a str),
+    /// The prefixes of a list.
+    PrefixList(&'a str),
 }
 
 /// To whom packets may go.
@@ -109,7 +115,7 @@ impl<'a> SecurityGroup<'a> {
     pub fn with_ingress(
         mut self,
         protocol: Protocol,
-        ports: PortRange,
+        ports: PortRange<'a>,
         source: Source<'a>,
     ) -> Self {
         let rule = SecurityRule { description: "", protocol, port_range: ports, source };
@@ -122,7 +128,7 @@ impl<'a> SecurityGroup<'a> {
     pub fn with_egress(
         mut self,
         protocol: Protocol,
-        ports: PortRange,
+        ports: PortRange<'a>,
         destination: Destination<'a>,
     ) -> Self {
         let rule = EgressRule { description: "", protocol, port_range: ports, destination };
@@ -158,7 +164,7 @@ impl<'a> SecurityGroup<'a> {
 
 pub(super) fn declared(
     protocol: Protocol,
-    ports: PortRange,
+    ports: PortRange<'_>,
     (key, other): (&str, Source<'_>),
 ) -> Value {
     let mut rule = Map::new();
@@ -170,11 +176,14 @@ pub(super) fn declared(
         PortRange::Range(first, last) => {
             rule.insert("ports".to_owned(), json!(format!("{first}-{last}")));
         }
+        PortRange::Named(name) => drop(rule.insert("ports".to_owned(), json!(name))),
+        PortRange::Types(types) => drop(rule.insert("types".to_owned(), json!(types))),
         PortRange::All => {}
     }
     let other = match other {
         Source::CIDR(prefix) => json!(prefix),
         Source::SecurityGroup(group) => json!({ "security_group": group }),
+        Source::PrefixList(list) => json!({ "prefix_list": list }),
     };
     rule.insert(key.to_owned(), other);
     Value::Object(rule)

@@ -3,6 +3,14 @@
 
 use super::*;
 
+/// What a file makes a fabric of, which it has to.
+fn loaded(file: &Value) -> netloom_model::Fabric {
+    let text = file.to_string().into_bytes();
+    let loaded = netloom_model::load(&["built.yaml".to_owned()], |_| Ok(text.clone()));
+    let findings = netloom_model::diagnostic::render(&loaded.diagnostics, &loaded.sources);
+    loaded.fabric.unwrap_or_else(|| panic!("{findings}"))
+}
+
 #[test]
 fn a_network_is_declared_as_in_a_file() {
     let network = VirtualNetwork {
@@ -16,6 +24,7 @@ fn a_network_is_declared_as_in_a_file() {
             enable_private_dns: true,
         },
         tags: HashMap::from([("environment", "production")]),
+        ..VirtualNetwork::default()
     };
     assert_eq!(
         network.declaration().unwrap(),
@@ -76,6 +85,34 @@ fn rules_are_those_of_a_file() {
 }
 
 #[test]
+fn rules_name_ports_types_and_prefix_lists() {
+    let group = SecurityGroup::new("g")
+        .with_ingress(Protocol::TCP, PortRange::Named("web"), Source::PrefixList("office"))
+        .with_ingress(
+            Protocol::ICMP,
+            PortRange::Types(&["echo-request", "3/4"]),
+            Source::CIDR("0.0.0.0/0"),
+        );
+    let web = ServicePort::new("web", 8080, Protocol::TCP).with_public(true);
+    let file = json!({
+        "version": 1, "fabric": "built",
+        "regions": { "here": {} },
+        "ports": { "web": web.declaration() },
+        "prefix_lists": { "office": PrefixList::new("office").with_entry("203.0.113.0/24").declaration() },
+        "security_groups": { "g": group.declaration() },
+    });
+    let fabric = loaded(&file);
+    let rules = &fabric.security_groups["g"].ingress;
+    assert_eq!(
+        (rules[0].ports[0].first, rules[0].protocol),
+        (8080, netloom_model::fabric::Protocol::Tcp)
+    );
+    assert_eq!(rules[0].peer, netloom_model::fabric::Peer::Cidr("203.0.113.0/24".parse().unwrap()));
+    assert_eq!(rules[1].icmp_types.len(), 3, "an echo request of both families, and a code of one");
+    assert!(fabric.ports["web"].is_public);
+}
+
+#[test]
 fn what_is_not_there_yet_is_refused_and_nothing_is_left_out() {
     let dns = DnsConfig { enable_private_dns: false, ..DnsConfig::default() };
     let network = VirtualNetwork::new("n").with_cidr("10.0.0.0/16").with_dns(dns);
@@ -91,16 +128,23 @@ fn ways_out_and_borders_are_those_of_a_file() {
         cidr: "10.1.1.0/24",
         route_table: Some("private"),
         nat_gateway: Some("nat"),
+        network_acl: Some("acl"),
         tags: HashMap::from([("tier", "app")]),
         ..Subnet::default()
     };
     let mut declared = subnet.declaration().unwrap();
     declared["network"] = json!("app");
-    let table = RouteTable::new("private", "app")
+    let table = RouteTable::new("private")
+        .with_network("app")
         .with_route("0.0.0.0/0", Target::NatGateway("nat"))
         .with_route("192.0.2.0/24", Target::Blackhole)
         .with_route("10.2.0.0/16", Target::Peering("app-data"))
-        .with_route("198.51.100.0/24", Target::InternetGateway("out"));
+        .with_routes(vec![
+            Route::new("198.51.100.0/24").via_internet_gateway("out"),
+            Route::to_prefix_list("office"),
+            Route::new("203.0.113.0/28").via_node("alpha"),
+        ]);
+    let office = PrefixList::new("office").with_entry("203.0.113.128/25").with_max_entries(4);
     let acl = NetworkACL {
         name: "acl",
         vpc: "app",
@@ -119,24 +163,31 @@ fn ways_out_and_borders_are_those_of_a_file() {
             action: Action::Deny,
         }],
     };
-    let out = InternetGateway { name: "out", network: "app", ..InternetGateway::default() };
+    let out = InternetGateway::new("out", "app").with_node("alpha");
+    let app = VirtualNetwork::new("app").with_cidr("10.1.0.0/16").with_network_acl("acl");
+    let behind =
+        Advertised { cidr: "203.0.113.0/28", networks: vec!["app"], ..Advertised::default() };
+    let alpha = Node::new("alpha", "here").with_role(Role::Gateway).with_advertised(behind);
+    let peering = Peering::new("app", "data").with_pending(true).with_manual_routes(true);
     let file = json!({
         "version": 1, "fabric": "built",
         "regions": { "here": {} },
-        "nodes": { "alpha": { "region": "here", "roles": ["gateway"] } },
-        "networks": { "app": { "cidr": "10.1.0.0/16" }, "data": { "cidr": "10.2.0.0/16" } },
+        "nodes": { "alpha": alpha.declaration() },
+        "networks": { "app": app.declaration().unwrap(), "data": { "cidr": "10.2.0.0/16" } },
+        "prefix_lists": { "office": office.declaration() },
         "subnets": { "s": declared },
         "route_tables": { "private": table.declaration() },
         "nat_gateways": { "nat": NatGateway::new("nat", "app").with_node("alpha").declaration() },
         "internet_gateways": { "out": out.declaration() },
-        "peerings": { "app-data": { "networks": ["app", "data"] } },
+        "peerings": { "app-data": peering.declaration() },
         "network_acls": { "acl": acl.declaration() },
     });
-    let text = file.to_string().into_bytes();
-    let loaded = netloom_model::load(&["built.yaml".to_owned()], |_| Ok(text.clone()));
-    let findings = netloom_model::diagnostic::render(&loaded.diagnostics, &loaded.sources);
-    let fabric = loaded.fabric.unwrap_or_else(|| panic!("{findings}"));
-    assert_eq!(fabric.route_tables["private"].routes.len(), 4);
+    let fabric = loaded(&file);
+    assert_eq!(fabric.route_tables["private"].routes.len(), 6);
+    assert_eq!(fabric.prefix_lists["office"].entries_max, 4);
+    let asked = &fabric.peerings["app-data"];
+    assert!(!asked.is_active() && !asked.has_own_routes);
+    assert_eq!(fabric.subnets["s"].network_acl.as_deref(), Some("acl"));
     assert_eq!((fabric.gateways.len(), fabric.network_acls["acl"].ingress.len()), (2, 1));
     assert!(!fabric.network_acls["acl"].egress[0].allows);
     assert_eq!(fabric.subnets["s"].nat_gateway.as_deref(), Some("nat"));
@@ -148,30 +199,42 @@ fn nodes_workloads_and_services_are_those_of_a_file() {
     assert_eq!(node.declaration(), json!({ "region": "here", "zone": "a", "tags": ["edge"] }));
     let web = Workload::new("web", "beta", "s", Attach::Container("nginx"))
         .with_security_group("web")
-        .with_label("app", "web");
+        .with_address("10.1.1.9")
+        .with_label("app", "web")
+        .with_published(Protocol::TCP, 80)
+        .with_interface(
+            "back",
+            Interface { subnet: "t", security_groups: vec!["web"], ..Interface::default() },
+        );
+    let plain = Workload::new("plain", "beta", "s", Attach::Host).with_security_group("web");
     let service = Service::new("shop", 80).with_select("app", "web");
     // What is built is what a file would say: it loads as one.
     let file = json!({
         "version": 1, "fabric": "built",
         "regions": { "here": { "zones": ["a"] } },
         "networks": { "app": { "cidr": "10.1.0.0/16" } },
-        "subnets": { "s": { "network": "app", "cidr": "10.1.1.0/24" } },
+        "internet_gateways": { "out": InternetGateway::new("out", "app").with_node("beta").declaration() },
+        "subnets": {
+            "s": { "network": "app", "cidr": "10.1.1.0/24", "public": true },
+            "t": { "network": "app", "cidr": "10.1.2.0/24" },
+        },
         "security_groups": { "web": { "ingress": [{ "from": "all" }], "egress": [{ "to": "all" }] } },
         "nodes": { "beta": node.declaration() },
         "workloads": {
             "web": web.declaration(),
-            "host": Workload { attach: Attach::Host, ..web.clone() }.declaration(),
-            "ns": Workload { attach: Attach::Netns("/run/netns/x"), ..web.clone() }.declaration(),
-            "run": Workload { attach: Attach::Process(vec!["sleep", "1"]), ..web.clone() }.declaration(),
-            "serve": Workload { attach: Attach::ServeHttp(80), ..web.clone() }.declaration(),
+            "host": plain.declaration(),
+            "ns": Workload { attach: Attach::Netns("/run/netns/x"), ..plain.clone() }.declaration(),
+            "run": Workload { attach: Attach::Process(vec!["sleep", "1"]), ..plain.clone() }.declaration(),
+            "serve": Workload { attach: Attach::ServeHttp(80), ..plain.clone() }.declaration(),
+            "tcp": Workload { attach: Attach::ServeTcp(80), ..plain.clone() }.declaration(),
+            "udp": Workload { attach: Attach::ServeUdp(80), ..plain.clone() }.declaration(),
         },
         "services": { "shop": service.declaration() },
     });
-    let text = file.to_string().into_bytes();
-    let loaded = netloom_model::load(&["built.yaml".to_owned()], |_| Ok(text.clone()));
-    let findings = netloom_model::diagnostic::render(&loaded.diagnostics, &loaded.sources);
-    let fabric = loaded.fabric.unwrap_or_else(|| panic!("{findings}"));
-    assert_eq!((fabric.workloads.len(), fabric.services.len()), (5, 1));
+    let fabric = loaded(&file);
+    // A further interface is one of the workloads.
+    assert_eq!((fabric.workloads.len(), fabric.services.len()), (8, 1));
+    assert_eq!(fabric.workloads["web"].publish[0].to, 80);
 }
 
 #[test]

@@ -25,13 +25,13 @@ struct Options {}
 
 /// The samples of a lab, in the order in which one may need what another makes, and what each says when
 /// it has worked. Those of one lab have prefixes of their own.
-const LABS: [&[(&str, &str)]; 3] = [
+const LABS: [&[(&str, &str)]; 4] = [
     &[("bolt-wireguard", "peer peer1 10.0.0.2 by alpha")],
     &[("gquic-wireguard", "container container-abc123 10.244.1.100")],
+    &[("clusterdb-network-setup", "route table private-routes of app-subnet")],
     &[
         ("clusterdb-virtual-networks", "subnet app-subnet-1 10.0.1.0/24 in app-network"),
         ("clusterdb-network-security", "network ACL app-acl"),
-        ("clusterdb-network-setup", "subnet app-subnet in setup-network"),
         ("blackroad-peering", "peering us-west-vpc-eu-west-vpc is active"),
         ("clusterdb-workloads", "workload old"),
     ],
