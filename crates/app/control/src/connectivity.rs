@@ -8,7 +8,7 @@ use netloom_model::fabric::{Attach, Name, Party, Protocol, ServeKind};
 use netloom_plan::reach::{self, Answer, Flow, Step, Unanswerable};
 use netloom_resource::trial::{FLOWS_MAX, Seen, Trial};
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 /// What is to be tried, and what `explain` says of it.
 #[derive(Debug)]
@@ -21,6 +21,9 @@ pub(crate) struct Question {
     /// Whether the other end is none of the fabric's, so that its silence is no fault of ours.
     is_outside: bool,
 }
+
+/// The address of the host that stands for the internet in labs (TEST-NET-3, RFC 5737).
+const INTERNET_OF_LABS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
 
 /// A protocol, and the port of those that have ports.
 type Transport = (Protocol, Option<u16>);
@@ -42,10 +45,7 @@ impl Question {
         let fabric = &world.accepted.fabric;
         let (from, to) = (party(fabric, &wanted.from)?, party(fabric, &wanted.to)?);
         let node = sender(fabric, &from)?;
-        if from == to || to == Party::Internet {
-            let message = format!("`{}` cannot be called from `{}`", wanted.to, wanted.from);
-            return refusal(message, "name another workload, a node, or an address");
-        }
+        callable(&from, &to, wanted)?;
         let transports = transports(fabric, &to, &wanted.flows)?;
         let input = world.input();
         let mut asked = Vec::new();
@@ -120,6 +120,29 @@ fn party(fabric: &Fabric, name: &str) -> Result<Party, Refusal> {
         return refusal(message, "`netloom status` names those that there are");
     };
     Ok(party)
+}
+
+/// Packets go to an address, and the internet as a whole has none. Control does not know whether it is a lab's.
+fn callable(from: &Party, to: &Party, wanted: &TestConnectivity) -> Result<(), Refusal> {
+    if from == to {
+        let message = format!("`{}` cannot be called from `{}`", wanted.to, wanted.from);
+        return refusal(message, "name another workload, a node, or an address");
+    }
+    if *to != Party::Internet {
+        return Ok(());
+    }
+    let (command, from) = ("netloom network test-connectivity", &wanted.from);
+    let flows = match &wanted.flows[..] {
+        [] => "443/tcp".to_owned(),
+        flows => flows.join(" "),
+    };
+    Err(Refusal {
+        message: "packets cannot be sent to the internet as a whole".to_owned(),
+        solution: format!(
+            "name an address of a host that should answer; in a lab the host that stands for the internet does: \
+             `{command} {from} {INTERNET_OF_LABS} {flows}`. `netloom explain {from} internet` says what policy allows"
+        ),
+    })
 }
 
 /// The node that can send as somebody.

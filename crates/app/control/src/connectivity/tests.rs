@@ -128,7 +128,7 @@ fn what_cannot_be_tried_is_refused_with_its_cure() {
             ("web", "nobody", &["icmp"], "no workload or node `nobody`"),
             ("phone", "db", &["icmp"], "no node can send as it"),
             ("internet", "db", &["icmp"], "no node can send as somebody outside"),
-            ("web", "internet", &["icmp"], "cannot be called"),
+            ("web", "internet", &["icmp"], "to the internet as a whole"),
             ("web", "web", &["icmp"], "cannot be called"),
             ("web", "db", &["5432/sctp"], "does not name a port"),
             ("web", "db", &["0/tcp"], "does not name a port"),
@@ -138,6 +138,9 @@ fn what_cannot_be_tried_is_refused_with_its_cure() {
             assert!(refused.message.contains(words), "{refused:?}");
             assert!(!refused.solution.is_empty(), "{refused:?}");
         }
+        let outside = Question::new(world, &asked("web", "internet", &["53/udp"])).unwrap_err();
+        let instead = "netloom network test-connectivity web 203.0.113.1 53/udp";
+        assert!(outside.solution.contains(instead), "{outside:?}");
         let many: Vec<String> = (1..=65).map(|port| format!("{port}/tcp")).collect();
         let many: Vec<&str> = many.iter().map(String::as_str).collect();
         let refused = Question::new(world, &asked("web", "db", &many)).unwrap_err();
