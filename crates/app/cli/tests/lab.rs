@@ -187,7 +187,7 @@ fn the_quickstart_comes_up_keeps_its_promises_and_leaves_nothing() {
 
 #[test]
 fn the_examples_of_whole_networks_come_up_and_keep_their_promises() {
-    for (name, tests) in [("regions", 14), ("app-network", 11), ("architecture", 30)] {
+    for (name, tests) in [("regions", 18), ("app-network", 21), ("architecture", 43)] {
         let home = Home::new();
         if !labs_work(&home) {
             return;
