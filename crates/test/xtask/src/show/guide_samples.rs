@@ -23,56 +23,104 @@ pub(crate) const SHOW: Show = Show {
 #[derive(Debug, clap::Parser)]
 struct Options {}
 
-/// The samples of a lab, in the order in which one may need what another makes, and what each says when
-/// it has worked. Those of one lab have prefixes of their own.
-const LABS: [&[(&str, &str)]; 4] = [
-    &[("bolt-wireguard", "peer peer1 10.0.0.2 by alpha")],
-    &[("gquic-wireguard", "container container-abc123 10.244.1.100")],
-    &[("clusterdb-network-setup", "route table private-routes of app-subnet")],
-    &[
-        ("clusterdb-virtual-networks", "subnet app-subnet-1 10.0.1.0/24 in app-network"),
-        ("clusterdb-network-security", "network ACL app-acl"),
-        ("blackroad-peering", "peering us-west-vpc-eu-west-vpc is active"),
-        ("clusterdb-workloads", "workload old"),
-    ],
-];
+/// A lab, the samples that run in it, and what is to be seen of what they have declared.
+struct Lab {
+    /// In the order in which one may need what another makes, and what each says when it has worked. Those of one lab
+    /// have prefixes of their own.
+    samples: &'static [(&'static str, &'static str)],
+    /// What the nodes must run, and in which network.
+    workloads: &'static [(&'static str, &'static str)],
+    /// What a file adds that refers to what the samples have declared, and its promises.
+    more: &'static str,
+    /// Calls: from, to, port, and what becomes of them.
+    calls: &'static [(&'static str, &'static str, u16, &'static str)],
+    /// Calls of which packets and `explain` say the same, and what `explain` must name as the obstacle.
+    denied_by: &'static [(&'static str, &'static str, &'static str, &'static str)],
+    /// Calls by name, in a network and over a peering.
+    names: &'static [(&'static str, &'static str)],
+}
 
-/// What the samples have declared at the end, and the nodes must run in its networks.
-const WORKLOADS: [(&str, &str); 5] = [
-    ("web", "app-network"),
-    ("lb", "app-network"),
-    ("us", "us-west-vpc"),
-    ("eu", "eu-west-vpc"),
-    ("old", "legacy-vpc"),
-];
+const NOTHING: Lab =
+    Lab { samples: &[], workloads: &[], more: "", calls: &[], denied_by: &[], names: &[] };
 
-/// Calls between them: from, to, port, and whether the groups, ACLs and peerings of the samples let them pass.
-const CALLS: [(&str, &str, u16, bool); 6] = [
-    ("lb", "web", 80, true),
-    ("lb", "web", 443, false),
-    ("web", "lb", 443, false),
-    ("us", "eu", 443, true),
-    ("eu", "us", 443, true),
-    ("eu", "old", 443, false),
-];
-
-const ANSWERED: &str = "answered";
-/// What `connect` says of a host that has nothing on the port.
-const REFUSED: &str = "refused: the host was reached";
-
-/// Calls by name, in the network and over the peering.
-const NAMES: [(&str, &str); 2] = [("lb", "web:80"), ("us", "eu.eu-west-vpc.internal:443")];
-
-/// What a file adds that refers to what the samples have declared: a client, and promises.
-const MORE: &str = "
+const LABS: [Lab; 4] = [
+    Lab {
+        samples: &[("bolt-wireguard", "peer peer1 10.0.0.2 by alpha")],
+        ..NOTHING
+    },
+    Lab {
+        samples: &[("gquic-wireguard", "container container-abc123 10.244.1.100")],
+        ..NOTHING
+    },
+    Lab {
+        samples: &[("clusterdb-network-setup", "route table private-routes of app-subnet")],
+        more: "
+security_groups: { out: { egress: [{ to: all }] } }
+workloads:
+  job: { node: alpha, subnet: app-subnet, security_groups: [out], attach: { serve: { tcp: 9 } } }
+tests:
+  - { from: job, to: internet, port: 443/tcp, expect: allow }
+",
+        // By the route to nat-1, the only way out that there is.
+        calls: &[("job", INTERNET, 443, REACHED)],
+        ..NOTHING
+    },
+    Lab {
+        samples: &[
+            ("clusterdb-virtual-networks", "subnet app-subnet-1 10.0.1.0/24 in app-network"),
+            ("clusterdb-network-security", "subnet app-subnet-2 with app-acl in app-network"),
+            ("blackroad-peering", "peering us-west-vpc-eu-west-vpc is active"),
+            ("clusterdb-workloads", "workload old"),
+        ],
+        workloads: &[
+            ("web", "app-network"),
+            ("lb", "app-network"),
+            ("app", "app-network"),
+            ("us", "us-west-vpc"),
+            ("eu", "eu-west-vpc"),
+            ("old", "legacy-vpc"),
+        ],
+        more: "
 workloads:
   job: { node: alpha, subnet: app-subnet-1, security_groups: [internal-lb-sg], attach: { serve: { tcp: 9 } } }
 tests:
   - { from: job, to: web, port: 80/tcp, expect: allow }
   - { from: job, to: lb, port: 443/tcp, expect: deny }
+  - { from: job, to: app, port: 80/tcp, expect: deny }
   - { from: us, to: eu, port: 443/tcp, expect: allow }
   - { from: eu, to: old, port: 443/tcp, expect: deny }
-";
+",
+        calls: &[
+            ("lb", "web", 80, ANSWERED),
+            ("lb", "web", 443, NOT_ANSWERED),
+            ("web", "lb", 443, NOT_ANSWERED),
+            ("us", "eu", 443, ANSWERED),
+            ("eu", "us", 443, ANSWERED),
+            ("eu", "old", 443, NOT_ANSWERED),
+            // The groups allow both; app-acl lets one through.
+            ("web", "app", 8080, ANSWERED),
+            ("lb", "app", 80, NOT_ANSWERED),
+            // The blackhole is more specific than the route to nat-1, and a node has no part in it.
+            ("alpha", INTERNET, 443, REACHED),
+            ("web", INTERNET, 443, NOT_ANSWERED),
+        ],
+        denied_by: &[
+            ("lb", "app", "80/tcp", "app-acl"),
+            ("web", INTERNET, "443/tcp", "private-routes"),
+        ],
+        names: &[("lb", "web:80"), ("us", "eu.eu-west-vpc.internal:443")],
+    },
+];
+
+/// The host that stands for the internet in labs. It answers, and serves nothing.
+const INTERNET: &str = "203.0.113.1";
+
+const ANSWERED: &str = "answered";
+/// Nobody listens, but a packet has passed both ways.
+const REACHED: &str = "refused by the host";
+const NOT_ANSWERED: &str = "not answered";
+/// What `connect` says of a host that has nothing on the port.
+const REFUSED: &str = "refused: the host was reached";
 
 fn run(options: &[String]) -> anyhow::Result<Report> {
     let Options {} = Options::parse_from(words(SHOW.name, options));
@@ -84,17 +132,13 @@ fn run(options: &[String]) -> anyhow::Result<Report> {
     std::fs::write(user.home.join("clusterdb.yaml"), &file)?;
     let mut report = Report::default();
     let mut labs = 0;
-    for (number, samples) in LABS.iter().enumerate() {
+    for lab in &LABS {
         let up = quiet(&user, &["lab", "up", "clusterdb.yaml"])?;
-        for (sample, said) in *samples {
+        for (sample, said) in lab.samples {
             let worked = tried(&user, &programs.join(sample), &scratch.0, said)?;
-            let word = if worked { "yes" } else { "no" };
-            report.require(format!("{sample} has worked"), word, worked, "yes");
+            report.require_yes(format!("{sample} has worked"), worked);
         }
-        if number + 1 == LABS.len() {
-            in_force(&user, &mut report)?;
-            referred_to(&user, &file, &mut report)?;
-        }
+        in_force(&user, lab, &file, &mut report)?;
         let down = quiet(&user, &["lab", "down"])?;
         labs += usize::from(up.status.success() && down.status.success());
     }
@@ -103,29 +147,51 @@ fn run(options: &[String]) -> anyhow::Result<Report> {
 }
 
 /// What the lab says that it runs, and what packets say of it.
-fn in_force(user: &User, report: &mut Report) -> anyhow::Result<()> {
+fn in_force(user: &User, lab: &Lab, file: &str, report: &mut Report) -> anyhow::Result<()> {
+    if !lab.more.is_empty() {
+        referred_to(user, file, lab.more, report)?;
+    }
     let shown = quiet(user, &["lab", "status"])?;
     output::print(&String::from_utf8_lossy(&shown.stdout));
     let status = quiet(user, &["lab", "status", "--json"])?;
-    let lab: Value = serde_json::from_slice(&status.stdout).unwrap_or_default();
-    for (workload, network) in WORKLOADS {
-        let found = &lab["workloads"][workload];
-        let runs = found["state"] == "running" && found["network"] == network;
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap_or_default();
+    for (workload, network) in lab.workloads {
+        let found = &status["workloads"][workload];
+        let runs = found["state"] == "running" && found["network"] == *network;
         let words = if runs { "running" } else { "not running" };
         report.require(format!("{workload} in {network}"), words, runs, "running");
     }
-    for (from, to, port, passes) in CALLS {
-        let address = lab["workloads"][to]["addresses"][0].as_str().unwrap_or("nowhere");
+    for (from, to, port, wanted) in lab.calls {
+        let address = status["workloads"][to]["addresses"][0].as_str().unwrap_or(to);
         let seen = call(user, from, &format!("{address}:{port}"))?;
-        let wanted = if passes { ANSWERED } else { "not answered" };
-        report.require(format!("{from} calls {to}:{port}"), seen, seen == wanted, wanted);
+        report.require(format!("{from} calls {to}:{port}"), seen, seen == *wanted, *wanted);
     }
-    for (from, to) in NAMES {
+    for (from, to, flow, by) in lab.denied_by {
+        let obstacle = obstacle(user, from, to, flow)?;
+        let named = obstacle.contains(by);
+        report.require(format!("{from} to {to} {flow} is denied by"), obstacle, named, *by);
+    }
+    for (from, to) in lab.names {
         let seen = call(user, from, to)?;
         let what = format!("{from} calls {to} by name");
         report.require(what, seen, seen == ANSWERED, ANSWERED);
     }
     Ok(())
+}
+
+/// What `explain` names as the obstacle of a flow, where real packets agree; else what was found.
+fn obstacle(user: &User, from: &str, to: &str, flow: &str) -> anyhow::Result<String> {
+    let netloom = user.binary.to_string_lossy().into_owned();
+    let test = ["network", "test-connectivity", from, to, flow, "--json"];
+    let words = [&["lab", "exec", "alpha", "--", &netloom][..], &test].concat();
+    let output = user.run(&words)?;
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    let flow = &found["flows"][0];
+    Ok(match (flow["agrees"].as_bool(), flow["obstacle"].as_str()) {
+        (Some(true), Some(obstacle)) => obstacle.to_owned(),
+        (Some(true), None) => "nothing".to_owned(),
+        _ => "packets and explain do not agree".to_owned(),
+    })
 }
 
 /// What becomes of a call from a workload.
@@ -137,20 +203,18 @@ fn call(user: &User, from: &str, to: &str) -> anyhow::Result<&'static str> {
     let has_passed = String::from_utf8_lossy(&output.stdout).contains(REFUSED);
     Ok(match (output.status.success(), has_passed) {
         (true, _) => ANSWERED,
-        (false, true) => "refused by the host",
-        (false, false) => "not answered",
+        (false, true) => REACHED,
+        (false, false) => NOT_ANSWERED,
     })
 }
 
 /// A file that refers to what the samples have declared: applied, and its promises kept by packets.
-fn referred_to(user: &User, file: &str, report: &mut Report) -> anyhow::Result<()> {
-    std::fs::write(user.home.join("clusterdb.yaml"), format!("{file}{MORE}"))?;
+fn referred_to(user: &User, file: &str, more: &str, report: &mut Report) -> anyhow::Result<()> {
+    std::fs::write(user.home.join("clusterdb.yaml"), format!("{file}{more}"))?;
     let applied = user.run(&["lab", "apply", "clusterdb.yaml"])?;
-    let done = applied.status.success();
-    let word = if done { "yes" } else { "no" };
-    report.require("a file that refers to them is applied", word, done, "yes");
+    report.require_yes("a file that refers to them is applied", applied.status.success());
     let (some, all) = holding(&applied).unwrap_or_default();
-    let wanted = MORE.matches("expect:").count();
+    let wanted = more.matches("expect:").count();
     let good = some == all && all == wanted;
     report.require(
         "its tests hold",

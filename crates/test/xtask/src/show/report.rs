@@ -36,6 +36,11 @@ impl Report {
         self.conditions.push(Condition { holds, name, expected, found });
     }
 
+    /// Adds what must be so.
+    pub(crate) fn require_yes(&mut self, name: impl Into<String>, holds: bool) {
+        self.require(name, if holds { "yes" } else { "no" }, holds, "yes");
+    }
+
     /// Takes over another report, with a word before each name.
     pub(crate) fn absorb(&mut self, word: &str, other: Self) {
         let named = |name: String| format!("{word}: {name}");
