@@ -1,9 +1,7 @@
 //! Bolt guide, "WireGuard Integration": an interface with a key, a port and a peer.
 #![expect(clippy::print_stdout, reason = "it says what it has done")]
 
-use netloom::vpn::{
-    WireGuardConfig, WireGuardManager, WireGuardPeer, generate_private_key, public_key,
-};
+use netloom::vpn::{WireGuardConfig, WireGuardManager, WireGuardPeer, generate_private_key};
 use std::error::Error;
 use std::time::Duration;
 
@@ -14,15 +12,13 @@ async fn main() -> Result<(), Box<dyn Error>> {
         vpn_manager = vpn_manager.with_key_folder(folder);
     }
 
-    // In the guide the peer's key is a placeholder; here it is one that a peer could have.
-    let peer_key = public_key(&generate_private_key()?)?;
     let wg_config = WireGuardConfig {
         interface: "wg0",
         private_key: generate_private_key()?,
         listen_port: 51820,
         peers: vec![WireGuardPeer {
             name: "peer1".to_owned(),
-            public_key: peer_key,
+            public_key: netloom_guides::peer_key(0)?,
             allowed_ips: vec!["10.0.0.2/32".to_owned()],
             endpoint: Some("peer1.example.com:51820".to_owned()),
             persistent_keepalive: Some(Duration::from_secs(25)),

@@ -4,7 +4,7 @@
 
 use netloom::vpn::{
     ContainerPeerInfo, NetworkPolicy, PolicyAction, PolicyPort, PolicySelector, WireGuardManager,
-    WireGuardPeer, generate_private_key, public_key,
+    WireGuardPeer,
 };
 use std::error::Error;
 use std::time::Duration;
@@ -21,7 +21,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     // Add peer
     let peer = WireGuardPeer {
-        public_key: public_key(&generate_private_key()?)?,
+        public_key: netloom_guides::peer_key(0)?,
         endpoint: Some("192.168.1.100:51820".to_owned()),
         allowed_ips: vec!["10.0.0.2/32".to_owned()],
         persistent_keepalive: Some(Duration::from_secs(25)),
@@ -57,7 +57,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         }],
     };
     let peer_config = WireGuardPeer {
-        public_key: public_key(&generate_private_key()?)?,
+        public_key: netloom_guides::peer_key(1)?,
         allowed_ips: vec!["10.244.1.100/32".to_owned()],
         ..Default::default()
     };

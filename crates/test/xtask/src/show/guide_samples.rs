@@ -1,6 +1,9 @@
 //! The show `guide-samples`: the guides' samples as programs in a lab, whose nodes run what they declare, and
 //! packets between it.
 
+mod labs;
+mod peers;
+
 use super::imports::{holding, quiet};
 use super::user::User;
 use super::{Report, Show, words};
@@ -9,6 +12,8 @@ use crate::clone::Scratch;
 use crate::output;
 use anyhow::Context as _;
 use clap::Parser as _;
+use labs::{ANSWERED, LABS, Lab, NOT_ANSWERED, REACHED};
+use peers::Program;
 use serde_json::Value;
 use std::path::Path;
 
@@ -23,122 +28,29 @@ pub(crate) const SHOW: Show = Show {
 #[derive(Debug, clap::Parser)]
 struct Options {}
 
-/// A lab, the samples that run in it, and what is to be seen of what they have declared.
-struct Lab {
-    /// In the order in which one may need what another makes, and what each says when it has worked. Those of one lab
-    /// have prefixes of their own.
-    samples: &'static [(&'static str, &'static str)],
-    /// What the nodes must run, and in which network.
-    workloads: &'static [(&'static str, &'static str)],
-    /// What a file adds that refers to what the samples have declared, and its promises.
-    more: &'static str,
-    /// Calls: from, to, port, and what becomes of them.
-    calls: &'static [(&'static str, &'static str, u16, &'static str)],
-    /// Calls of which packets and `explain` say the same, and what `explain` must name as the obstacle.
-    denied_by: &'static [(&'static str, &'static str, &'static str, &'static str)],
-    /// Calls by name, in a network and over a peering.
-    names: &'static [(&'static str, &'static str)],
-}
-
-const NOTHING: Lab =
-    Lab { samples: &[], workloads: &[], more: "", calls: &[], denied_by: &[], names: &[] };
-
-const LABS: [Lab; 4] = [
-    Lab {
-        samples: &[("bolt-wireguard", "peer peer1 10.0.0.2 by alpha")],
-        ..NOTHING
-    },
-    Lab {
-        samples: &[("gquic-wireguard", "container container-abc123 10.244.1.100")],
-        ..NOTHING
-    },
-    Lab {
-        samples: &[("clusterdb-network-setup", "route table private-routes of app-subnet")],
-        more: "
-security_groups: { out: { egress: [{ to: all }] } }
-workloads:
-  job: { node: alpha, subnet: app-subnet, security_groups: [out], attach: { serve: { tcp: 9 } } }
-tests:
-  - { from: job, to: internet, port: 443/tcp, expect: allow }
-",
-        // By the route to nat-1, the only way out that there is.
-        calls: &[("job", INTERNET, 443, REACHED)],
-        ..NOTHING
-    },
-    Lab {
-        samples: &[
-            ("clusterdb-virtual-networks", "subnet app-subnet-1 10.0.1.0/24 in app-network"),
-            ("clusterdb-network-security", "subnet app-subnet-2 with app-acl in app-network"),
-            ("blackroad-peering", "peering us-west-vpc-eu-west-vpc is active"),
-            ("clusterdb-workloads", "workload old"),
-        ],
-        workloads: &[
-            ("web", "app-network"),
-            ("lb", "app-network"),
-            ("app", "app-network"),
-            ("us", "us-west-vpc"),
-            ("eu", "eu-west-vpc"),
-            ("old", "legacy-vpc"),
-        ],
-        more: "
-workloads:
-  job: { node: alpha, subnet: app-subnet-1, security_groups: [internal-lb-sg], attach: { serve: { tcp: 9 } } }
-tests:
-  - { from: job, to: web, port: 80/tcp, expect: allow }
-  - { from: job, to: lb, port: 443/tcp, expect: deny }
-  - { from: job, to: app, port: 80/tcp, expect: deny }
-  - { from: us, to: eu, port: 443/tcp, expect: allow }
-  - { from: eu, to: old, port: 443/tcp, expect: deny }
-",
-        calls: &[
-            ("lb", "web", 80, ANSWERED),
-            ("lb", "web", 443, NOT_ANSWERED),
-            ("web", "lb", 443, NOT_ANSWERED),
-            ("us", "eu", 443, ANSWERED),
-            ("eu", "us", 443, ANSWERED),
-            ("eu", "old", 443, NOT_ANSWERED),
-            // The groups allow both; app-acl lets one through.
-            ("web", "app", 8080, ANSWERED),
-            ("lb", "app", 80, NOT_ANSWERED),
-            // The blackhole is more specific than the route to nat-1, and a node has no part in it.
-            ("alpha", INTERNET, 443, REACHED),
-            ("web", INTERNET, 443, NOT_ANSWERED),
-        ],
-        denied_by: &[
-            ("lb", "app", "80/tcp", "app-acl"),
-            ("web", INTERNET, "443/tcp", "private-routes"),
-        ],
-        names: &[("lb", "web:80"), ("us", "eu.eu-west-vpc.internal:443")],
-    },
-];
-
-/// The host that stands for the internet in labs. It answers, and serves nothing.
-const INTERNET: &str = "203.0.113.1";
-
-const ANSWERED: &str = "answered";
-/// Nobody listens, but a packet has passed both ways.
-const REACHED: &str = "refused by the host";
-const NOT_ANSWERED: &str = "not answered";
 /// What `connect` says of a host that has nothing on the port.
 const REFUSED: &str = "refused: the host was reached";
 
 fn run(options: &[String]) -> anyhow::Result<Report> {
     let Options {} = Options::parse_from(words(SHOW.name, options));
-    let programs = build_release(&["netloom-cli", "netloom-guides"])?;
+    let programs = build_release(&["netloom-cli", "netloom-guides", "netloom-wireguard-interop"])?;
     let scratch = Scratch::new(None)?;
     let guides = root()?.join("examples/guides");
     let user = User::new(&scratch.0, &programs.join("netloom"), &guides.join("clusterdb.yaml"))?;
+    let peer = Program::new(&programs, &scratch.0)?;
     let file = std::fs::read_to_string(guides.join("clusterdb.yaml"))?;
     std::fs::write(user.home.join("clusterdb.yaml"), &file)?;
     let mut report = Report::default();
     let mut labs = 0;
     for lab in &LABS {
         let up = quiet(&user, &["lab", "up", "clusterdb.yaml"])?;
+        let keys = (0..lab.peers.len()).map(|number| peer.public_key(number));
+        let keys = keys.collect::<anyhow::Result<Vec<String>>>()?;
         for (sample, said) in lab.samples {
-            let worked = tried(&user, &programs.join(sample), &scratch.0, said)?;
+            let worked = tried(&user, &programs.join(sample), &scratch.0, (said, &keys))?;
             report.require_yes(format!("{sample} has worked"), worked);
         }
-        in_force(&user, lab, &file, &mut report)?;
+        in_force(&user, lab, (&file, &peer), &mut report)?;
         let down = quiet(&user, &["lab", "down"])?;
         labs += usize::from(up.status.success() && down.status.success());
     }
@@ -147,7 +59,12 @@ fn run(options: &[String]) -> anyhow::Result<Report> {
 }
 
 /// What the lab says that it runs, and what packets say of it.
-fn in_force(user: &User, lab: &Lab, file: &str, report: &mut Report) -> anyhow::Result<()> {
+fn in_force(
+    user: &User,
+    lab: &Lab,
+    (file, program): (&str, &Program),
+    report: &mut Report,
+) -> anyhow::Result<()> {
     if !lab.more.is_empty() {
         referred_to(user, file, lab.more, report)?;
     }
@@ -161,6 +78,26 @@ fn in_force(user: &User, lab: &Lab, file: &str, report: &mut Report) -> anyhow::
         let words = if runs { "running" } else { "not running" };
         report.require(format!("{workload} in {network}"), words, runs, "running");
     }
+    let mut running = Vec::new();
+    for (number, (address, echo, _)) in lab.peers.iter().enumerate() {
+        let peer = program.start(user, number, (address, echo))?;
+        report.require_yes(format!("peer {address} has a session"), peer.has_session);
+        running.push(peer);
+    }
+    calls(user, lab, &status, report)?;
+    for (peer, (address, echo, answered)) in running.into_iter().zip(lab.peers) {
+        let seen = peer.seen()?;
+        output::print(&format!("peer {address}\n{seen}"));
+        let (found, wanted) = (seen.contains(&format!("{echo} answered")), *answered);
+        let word = |answered| if answered { ANSWERED } else { NOT_ANSWERED };
+        let what = format!("peer {address} sends an echo request to {echo}");
+        report.require(what, word(found), found == wanted, word(wanted));
+    }
+    Ok(())
+}
+
+/// What becomes of the lab's calls.
+fn calls(user: &User, lab: &Lab, status: &Value, report: &mut Report) -> anyhow::Result<()> {
     for (from, to, port, wanted) in lab.calls {
         let address = status["workloads"][to]["addresses"][0].as_str().unwrap_or(to);
         let seen = call(user, from, &format!("{address}:{port}"))?;
@@ -213,6 +150,9 @@ fn referred_to(user: &User, file: &str, more: &str, report: &mut Report) -> anyh
     std::fs::write(user.home.join("clusterdb.yaml"), format!("{file}{more}"))?;
     let applied = user.run(&["lab", "apply", "clusterdb.yaml"])?;
     report.require_yes("a file that refers to them is applied", applied.status.success());
+    if !more.contains("tests:") {
+        return Ok(std::fs::write(user.home.join("clusterdb.yaml"), file)?);
+    }
     let (some, all) = holding(&applied).unwrap_or_default();
     let wanted = more.matches("expect:").count();
     let good = some == all && all == wanted;
@@ -227,13 +167,20 @@ fn referred_to(user: &User, file: &str, more: &str, report: &mut Report) -> anyh
 }
 
 /// Runs a sample on the lab's first node, where control is; whether it says what it should.
-fn tried(user: &User, program: &Path, folder: &Path, said: &str) -> anyhow::Result<bool> {
+fn tried(
+    user: &User,
+    program: &Path,
+    folder: &Path,
+    (said, peers): (&str, &[String]),
+) -> anyhow::Result<bool> {
     let name = program.file_name().unwrap_or_default();
     let own = folder.join(name);
     std::fs::copy(program, &own).with_context(|| format!("cannot copy {}", program.display()))?;
     let keys = user.home.join("keys").to_string_lossy().into_owned();
     let own = own.to_string_lossy().into_owned();
-    let ran = quiet(user, &["lab", "exec", "alpha", "--", &own, "clusterdb", &keys])?;
+    let mut words = vec!["lab", "exec", "alpha", "--", &own, "clusterdb", &keys];
+    words.extend(peers.iter().map(String::as_str));
+    let ran = quiet(user, &words)?;
     let text = String::from_utf8_lossy(&ran.stdout);
     output::print(&format!("{}\n{text}\n", name.to_string_lossy()));
     Ok(ran.status.success() && text.contains(said))
