@@ -132,15 +132,15 @@ fn callable(from: &Party, to: &Party, wanted: &TestConnectivity) -> Result<(), R
         return Ok(());
     }
     let (command, from) = ("netloom network test-connectivity", &wanted.from);
-    let flows = match &wanted.flows[..] {
-        [] => "443/tcp".to_owned(),
-        flows => flows.join(" "),
+    let (flow, flows) = match &wanted.flows[..] {
+        [] => ("443/tcp", "443/tcp".to_owned()),
+        [first, ..] => (first.as_str(), wanted.flows.join(" ")),
     };
     Err(Refusal {
         message: "packets cannot be sent to the internet as a whole".to_owned(),
         solution: format!(
             "name an address of a host that should answer; in a lab the host that stands for the internet does: \
-             `{command} {from} {INTERNET_OF_LABS} {flows}`. `netloom explain {from} internet` says what policy allows"
+             `{command} {from} {INTERNET_OF_LABS} {flows}`. `netloom explain {from} internet:{flow}` says what is allowed"
         ),
     })
 }
