@@ -139,14 +139,25 @@ pub(super) fn nodes(status: &api::Status) -> String {
     let mut text = output::table(&rows);
     for (name, node) in &status.nodes {
         if let Some(error) = &node.error {
-            text.push_str(&format!("  {} {name}: {error}\n", output::mark(false)));
+            text.push_str(&trouble(&format!("{name}: {error}")));
         }
         for refused in &node.refused {
-            let line = format!("{name} refuses {}: {}", refused.what, refused.reason);
-            text.push_str(&format!("  {} {line}\n", output::mark(false)));
+            text.push_str(&trouble(&format!(
+                "{name} refuses {}: {}",
+                refused.what, refused.reason
+            )));
         }
     }
     text
+}
+
+/// What is wrong, and below it what to do, where that is said: causes and solutions are told with a semicolon between.
+fn trouble(words: &str) -> String {
+    let (cause, solution) = match words.rsplit_once("; ") {
+        Some((cause, solution)) => (cause, format!("    solution: {solution}\n")),
+        None => (words, String::new()),
+    };
+    format!("  {} {cause}\n{solution}", output::mark(false))
 }
 
 /// What nodes have mended lately; nothing where nothing was.
@@ -251,7 +262,7 @@ fn shown_agent(own: &netloom_agent::protocol::Status) -> String {
         text.push_str(&format!("  control  {control}\n"));
     }
     if let Some(error) = &own.error {
-        text.push_str(&format!("  {} {error}\n", output::mark(false)));
+        text.push_str(&trouble(error));
     }
     for (network, report) in &own.networks {
         text.push_str(&format!("network {network} ({})\n", report.tunnel));

@@ -4,7 +4,7 @@ use super::fabric::{FABRIC, Trial, expect};
 use super::{doctor, expect_not};
 use crate::ground::{Host, wait_until};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A node that starts with a damaged file, and without control, takes nothing away and says why; control
 /// sends it all again, and what was there is still the same.
@@ -18,10 +18,10 @@ pub(super) fn damaged(trial: &Trial) -> Result<(), String> {
         left => Err(format!("{left} run")),
     })?;
     let kept = beta.state().join(FABRIC).join("node").join("resources.cbor");
-    let mut bytes = std::fs::read(&kept).map_err(|error| error.to_string())?;
+    let mut bytes = std::fs::read(&kept).map_err(at(&kept))?;
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0x10;
-    std::fs::write(&kept, bytes).map_err(|error| error.to_string())?;
+    std::fs::write(&kept, bytes).map_err(at(&kept))?;
     beta.succeed(&["start"])?;
     wait_until("status says that it is damaged", || {
         expect(&beta.succeed(&["status"])?, "resources.cbor")
@@ -46,13 +46,17 @@ pub(super) fn damaged(trial: &Trial) -> Result<(), String> {
 /// The fabric's namespaces on a host, each with what tells it from a later one of its name.
 fn namespaces(host: &Host) -> Result<Vec<(PathBuf, u64)>, String> {
     let folder = host.run().join(FABRIC).join("netns");
-    let entries = std::fs::read_dir(&folder).map_err(|error| error.to_string())?;
+    let entries = std::fs::read_dir(&folder).map_err(at(&folder))?;
     let mut found = Vec::new();
     for entry in entries {
-        let path = entry.map_err(|error| error.to_string())?.path();
-        let inode = std::fs::metadata(&path).map_err(|error| error.to_string())?.ino();
+        let path = entry.map_err(at(&folder))?.path();
+        let inode = std::fs::metadata(&path).map_err(at(&path))?.ino();
         found.push((path, inode));
     }
     found.sort();
     if found.is_empty() { Err(format!("{} is empty", folder.display())) } else { Ok(found) }
+}
+
+fn at(path: &Path) -> impl Fn(std::io::Error) -> String {
+    move |error| format!("{}: {error}", path.display())
 }

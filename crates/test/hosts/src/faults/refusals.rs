@@ -41,7 +41,7 @@ pub(super) fn half_of_the_nodes(trial: &Trial) -> Result<(), String> {
     host.succeed(&["stop"])?;
     host.succeed(&["start"])?;
     trial.answers(host, "b", "g")?;
-    expect(&host.succeed(&["status"])?, &link)?;
+    wait_until("it says what it refuses", || expect(&host.succeed(&["status"])?, &link))?;
     for host in &trial.hosts[1..] {
         ip_in(host, &["link", "del", &link])?;
     }
