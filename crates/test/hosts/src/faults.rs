@@ -39,10 +39,8 @@ pub(crate) fn run(netloom: &Path, options: &Options) -> anyhow::Result<bool> {
     good &= say::step("a removed node joins again", removal(&trial));
     good &= say::step("two applies at once, one of them whole", races(&trial, options.races));
     good &= say::step("a damaged store is said, and nodes go on", damaged_store(&trial));
-    good &= say::step(
-        "what a node kept is damaged: said, nothing taken away, sent again",
-        kept::damaged(&trial),
-    );
+    good &=
+        say::step("a node's damaged copy is said, and nothing taken away", kept::damaged(&trial));
     good &= say::step("taken ports are said", taken_ports(&trial));
     good &= say::step("control's disk full, nothing half applied", full_disk(&trial));
     good &= say::step("an agent's disk full, in force and said", refusals::full_disk(&trial));

@@ -24,7 +24,7 @@ struct Options {
     no_install: bool,
 }
 
-const STEPS: [&str; 14] = [
+const STEPS: [&str; 15] = [
     "the fabric begins",
     "tokens that must not admit",
     "a token used twice, a node with another's name",
@@ -33,6 +33,7 @@ const STEPS: [&str; 14] = [
     "a removed node joins again",
     "two applies at once, one of them whole",
     "a damaged store is said, and nodes go on",
+    "a node's damaged copy is said, and nothing taken away",
     "taken ports are said",
     "control's disk full, nothing half applied",
     "an agent's disk full, in force and said",

@@ -53,6 +53,7 @@ fn run(options: &[String]) -> anyhow::Result<Report> {
         "unrelated applies lose nothing",
         "plan, apply, rollback",
         "a wrong apply changes nothing",
+        "networks made, joined and left",
         "a container that vanishes and comes back",
         "reboot",
         "control gone, nodes go on",
