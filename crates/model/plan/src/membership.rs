@@ -29,9 +29,22 @@ pub struct Memberships {
 impl Memberships {
     /// Those that follow from a whole fabric.
     pub fn of(fabric: &Fabric) -> Self {
+        let mut memberships = Self::default();
+        for (name, workload) in &fabric.workloads {
+            memberships.insert_workload(fabric.network_of(workload), &workload.node, name);
+        }
+        memberships.find_nodes(fabric);
+        memberships
+    }
+
+    /// Finds anew which nodes take part in which networks, after peerings, gateways, edges or prefixes have changed. The
+    /// workloads are as they are noted, so that it takes as long as there are nodes, however many workloads they have.
+    pub fn find_nodes(&mut self, fabric: &Fabric) {
         let mut networks: BTreeMap<&Name, BTreeSet<&Name>> = BTreeMap::new();
-        for workload in fabric.workloads.values() {
-            networks.entry(&workload.node).or_default().insert(fabric.network_of(workload));
+        for (network, nodes) in &self.workloads {
+            for node in nodes.keys() {
+                networks.entry(node).or_default().insert(network);
+            }
         }
         let mut doors: BTreeMap<&Name, BTreeSet<&Name>> = BTreeMap::new();
         for network in fabric.networks.keys() {
@@ -49,21 +62,30 @@ impl Memberships {
             Membership { stack: stack(fabric, &joined), networks }
         };
         let nodes: BTreeSet<&Name> = networks.keys().chain(doors.keys()).copied().collect();
-        Self::of_part(fabric, nodes.into_iter().map(|node| (node.clone(), membership(node))))
+        let found: Vec<_> =
+            nodes.into_iter().map(|node| (node.clone(), membership(node))).collect();
+        self.set_nodes(found);
+    }
+
+    fn set_nodes(&mut self, nodes: impl IntoIterator<Item = (Name, Membership)>) {
+        self.nodes.clear();
+        self.networks.clear();
+        self.stacks.clear();
+        for (node, membership) in nodes {
+            for network in &membership.networks {
+                self.networks.entry(network.clone()).or_default().insert(node.clone());
+            }
+            for network in &membership.stack {
+                self.stacks.entry(network.clone()).or_default().insert(node.clone());
+            }
+            self.nodes.insert(node, membership);
+        }
     }
 
     /// Those of a part of a fabric, where it is known which networks its nodes take part in.
     pub fn of_part(fabric: &Fabric, nodes: impl IntoIterator<Item = (Name, Membership)>) -> Self {
         let mut memberships = Self::default();
-        for (node, membership) in nodes {
-            for network in &membership.networks {
-                memberships.networks.entry(network.clone()).or_default().insert(node.clone());
-            }
-            for network in &membership.stack {
-                memberships.stacks.entry(network.clone()).or_default().insert(node.clone());
-            }
-            memberships.nodes.insert(node, membership);
-        }
+        memberships.set_nodes(nodes);
         for (name, workload) in &fabric.workloads {
             memberships.insert_workload(fabric.network_of(workload), &workload.node, name);
         }
@@ -132,4 +154,26 @@ fn stack(fabric: &Fabric, networks: &BTreeSet<&Name>) -> BTreeSet<Name> {
         }
     }
     joined
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use netloom_testkit::random_networks::yaml;
+
+    #[test]
+    fn nodes_found_anew_are_those_of_the_whole_fabric() {
+        let mut moved = 0;
+        for seed in 0..60 {
+            let mut fabric = netloom_testkit::fabric(&yaml(seed));
+            let mut memberships = Memberships::of(&fabric);
+            let before = memberships.clone();
+            fabric.peerings.pop_first();
+            fabric.gateways.pop_last();
+            memberships.find_nodes(&fabric);
+            assert_eq!(memberships, Memberships::of(&fabric), "{seed}");
+            moved += usize::from(memberships != before);
+        }
+        assert!(moved > 5, "{moved} of 60 fabrics have other members");
+    }
 }

@@ -53,7 +53,7 @@ fn run(options: &[String]) -> anyhow::Result<Report> {
     }
     at_most("answer after another rule max us", CHANGE_US_MAX);
     at_most("answers after another workload max us", CHANGE_US_MAX);
-    at_most("answer after another peering max us", CHANGE_US_MAX);
+    at_most("answers after another peering max us", CHANGE_US_MAX);
     at_most("answer after another route max us", CHANGE_US_MAX);
     at_most("answer after another ACL max us", CHANGE_US_MAX);
     at_most("answer after another subnet max us", CHANGE_US_MAX);
