@@ -54,13 +54,18 @@ fn run(options: &[String]) -> anyhow::Result<Report> {
     at_most("answer after another route max us", CHANGE_US_MAX);
     at_most("answer after another ACL max us", CHANGE_US_MAX);
     at_most("answer after another subnet max us", CHANGE_US_MAX);
-    for name in ["query p99.9 us", "query of addresses p50 us", "query of addresses p99 us"] {
-        report.figure(name, figures.text(name));
-    }
-    for name in ["query of addresses p99.9 us", "query of addresses max us"] {
-        report.figure(name, figures.text(name));
-    }
-    for name in ["matrix ms", "matrix classes", "matrix cells that are open", "peak memory MiB"] {
+    // Between addresses, the slowest of a thousand are too near the bar to promise it on any machine.
+    for name in [
+        "query p99.9 us",
+        "query of addresses p50 us",
+        "query of addresses p99 us",
+        "query of addresses p99.9 us",
+        "query of addresses max us",
+        "matrix ms",
+        "matrix classes",
+        "matrix cells that are open",
+        "peak memory MiB",
+    ] {
         report.figure(name, figures.text(name));
     }
     let code = if figures.succeeded { "success" } else { "failure" };
