@@ -27,10 +27,14 @@ pub(crate) fn cargo(arguments: &[&str]) -> anyhow::Result<Command> {
     Ok(command)
 }
 
-/// Builds programs with optimisation; gives the folder where they are.
+/// The package that every release build has in it: cargo chooses the features of libraries for all that
+/// is built at once, and without it builds most of them again for some shows.
+const ALWAYS: &str = "netloom-cli";
+
+/// Builds programs with optimisation; gives the folder where they are, the main program among them.
 pub(crate) fn build_release(packages: &[&str]) -> anyhow::Result<PathBuf> {
     output::progress(&format!("building {}", packages.join(", ")));
-    let mut arguments = vec!["build", "--release"];
+    let mut arguments = vec!["build", "--release", "--package", ALWAYS];
     arguments.extend(packages.iter().flat_map(|package| ["--package", package]));
     let status = cargo(&arguments)?.status().context("cannot run cargo")?;
     anyhow::ensure!(status.success(), "the build failed");

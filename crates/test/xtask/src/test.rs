@@ -3,7 +3,6 @@
 use crate::cargo::{cargo, stream};
 use crate::counts::Counter;
 use crate::{output, packages};
-use anyhow::Context as _;
 
 /// Arguments of `test`.
 #[derive(Debug, clap::Args)]
@@ -20,7 +19,7 @@ pub(crate) struct Test {
 pub(crate) fn run(arguments: &Test) -> anyhow::Result<bool> {
     packages::provide(!arguments.no_install);
     let mut counter = Counter::default();
-    let succeeded = build()? && test(&arguments.options, &mut counter)?;
+    let succeeded = test(&arguments.options, &mut counter)?;
     let mut counts = counter.total();
     if counts.skipped > 0 {
         output::progress(&format!("{} tests were skipped: see above for why", counts.skipped));
@@ -34,15 +33,8 @@ pub(crate) fn run(arguments: &Test) -> anyhow::Result<bool> {
     Ok(succeeded)
 }
 
-/// Labs run the executable as users do, so it is built first.
-fn build() -> anyhow::Result<bool> {
-    output::progress("building netloom");
-    let status = cargo(&["build", "--package", "netloom-cli"])?.status();
-    Ok(status.context("cannot run cargo")?.success())
-}
-
 fn test(options: &[String], counter: &mut Counter) -> anyhow::Result<bool> {
-    output::progress("running all tests");
+    output::progress("building and running all tests");
     let mut command = cargo(&["test", "--workspace", "--no-fail-fast"])?;
     command.args(options);
     Ok(stream(&mut command, |line| counter.line(line))?.success())
