@@ -171,3 +171,21 @@ netloom_cbor::record! {
         8 => pub ciphers: Option<BTreeSet<String>> [max LIST_MAX],
     }
 }
+
+#[cfg(test)]
+impl NodeRecord {
+    /// A node that takes part, and has said nothing yet.
+    pub(crate) fn approved() -> Self {
+        Self {
+            identity: [1; 32],
+            standing: Standing::Approved,
+            joined_ms: 1,
+            tags: BTreeSet::new(),
+            public_keys: BTreeMap::new(),
+            endpoint: None,
+            local_endpoint: None,
+            generation: 0,
+            ciphers: None,
+        }
+    }
+}

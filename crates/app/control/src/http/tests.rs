@@ -1,5 +1,7 @@
 //! What the routes promise, and what `openapi.json` says of them.
 
+pub(super) mod node;
+
 use super::*;
 use crate::keys::{ControlKeys, found};
 use netloom_store::{RedbBackend, Store};

@@ -6,7 +6,7 @@ use crate::declared::Declared;
 use crate::keys::{ControlKeys, found};
 use crate::office::put;
 use crate::proposal::Origin;
-use crate::record::{NodeRecord, Standing, node_name};
+use crate::record::{NodeRecord, node_name};
 use crate::store_place;
 use netloom_cbor::Bytes;
 use netloom_control_protocol::{AgentConfig, AgentEvent, AgentSession, ResourceSet};
@@ -35,17 +35,7 @@ pub(super) fn office(folder: &std::path::Path) -> Arc<Office> {
     let office =
         Office::open(store, Box::new(move |bytes| keys.signing.sign(bytes)), Box::new(|_| {}));
     let office = office.unwrap();
-    let record = NodeRecord {
-        identity: [1; 32],
-        standing: Standing::Approved,
-        joined_ms: 1,
-        tags: BTreeSet::new(),
-        public_keys: BTreeMap::new(),
-        endpoint: None,
-        local_endpoint: None,
-        generation: 0,
-        ciphers: None,
-    };
+    let record = NodeRecord::approved();
     let texts = BTreeMap::from([("shop.yaml".to_owned(), FILE.to_owned())]);
     let declared = Declared { roots: vec!["shop.yaml".to_owned()], texts, api: None };
     office.apply(|_| declared.clone(), &Origin::default(), None).unwrap();

@@ -2,66 +2,17 @@
 
 use super::*;
 use crate::declared::Declared;
+use crate::http::tests::node::{NETWORK, answer, connect, declare, declared, file};
 use crate::http::tests::{ask, with_desk};
 use crate::http::{Door, router};
-use crate::record::{NodeRecord, Standing, node_name};
-use netloom_cbor::to_bytes;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
-/// What concerns the node.
-const NETWORK: &str = "networks: { n: { cidr: 10.0.0.0/16 } }\n\
-    subnets: { n: { network: n, cidr: 10.0.1.0/24 } }\n\
-    workloads: { a: { node: alpha, subnet: n, attach: { serve: { tcp: 80 } } } }\n";
-
-fn file(more: &str) -> String {
-    format!(
-        "version: 1\nfabric: shop\nregions: {{ here: {{}} }}\nnodes: {{ alpha: {{ region: here }} }}\n{more}"
-    )
-}
-
-fn declared(more: &str) -> Declared {
-    let texts = BTreeMap::from([("s.yaml".to_owned(), file(more))]);
-    Declared { roots: vec!["s.yaml".to_owned()], texts, api: None }
-}
-
-/// Makes the next revision, past the API.
-fn declare(office: &Office, more: &str) -> u64 {
-    let declared = declared(more);
-    office.apply(|_| declared.clone(), &Origin::default(), None).unwrap().revision
-}
-
-/// The node `alpha` has joined and is connected. It holds nothing yet.
-fn connect(desk: &Desk) {
-    let record = NodeRecord {
-        identity: [1; 32],
-        standing: Standing::Approved,
-        joined_ms: 0,
-        tags: BTreeSet::new(),
-        public_keys: BTreeMap::new(),
-        endpoint: None,
-        local_endpoint: None,
-        generation: 0,
-        ciphers: None,
-    };
-    let put = office::put(node_name("alpha"), to_bytes(&record));
-    desk.office.update(|_, _| Ok::<_, OfficeError>(vec![put.clone()])).unwrap();
-    desk.office.observe("alpha", |node| node.connected = true);
-}
-
-/// It holds what it shall hold, as far as it does not refuse `what`.
-fn answer(desk: &Desk, what: Option<&str>) {
-    let held = desk.office.with_feed("alpha", netloom_control_protocol::Feed::digest);
-    let refusal = |name: &str| Refusal {
-        kind: netloom_resource::Kind::Fabric as u16,
-        name: name.to_owned(),
-        version: [0; 32],
-        reason: "no".to_owned(),
-    };
-    desk.office.observe("alpha", |node| {
-        node.held = held;
-        node.refused = what.map(refusal).into_iter().collect();
-    });
+/// The node holds a fabric without anything else; gives the terms of a change that waits for it.
+fn settled(desk: &Desk) -> Terms {
+    declare(&desk.office, "");
+    connect(desk);
+    answer(desk, None);
+    Terms { author: String::new(), wait_ms: 20_000, keep_refused: false }
 }
 
 /// Asks for a change that the node refuses as soon as it hears of it.
@@ -114,10 +65,7 @@ fn apply_rollback_and_every_edit_go_back_where_nodes_refuse_them() {
 #[test]
 fn what_others_change_while_nodes_are_waited_for_is_not_undone() {
     with_desk(|desk, _| async move {
-        declare(&desk.office, "");
-        connect(&desk);
-        answer(&desk, None);
-        let terms = Terms { author: String::new(), wait_ms: 20_000, keep_refused: false };
+        let terms = settled(&desk);
         let ours = |office: &Office| {
             let ours = declared(NETWORK);
             office.apply(|_| ours.clone(), &Origin::default(), None)
@@ -144,10 +92,7 @@ fn what_others_change_while_nodes_are_waited_for_is_not_undone() {
 #[test]
 fn a_change_goes_back_to_what_it_was_made_from_and_not_to_what_was_there_when_it_was_asked_for() {
     with_desk(|desk, _| async move {
-        declare(&desk.office, "");
-        connect(&desk);
-        answer(&desk, None);
-        let terms = Terms { author: String::new(), wait_ms: 20_000, keep_refused: false };
+        let terms = settled(&desk);
         // Another change lands between the look at what is declared and the commit.
         let ours = |office: &Office| {
             let is_first = std::cell::Cell::new(true);
