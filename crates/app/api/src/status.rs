@@ -52,6 +52,10 @@ pub struct Node {
     pub endpoint: Option<String>,
     /// Whether it holds what it shall hold.
     pub current: bool,
+    /// The newest revision of which it holds all that concerns it, as far as control knows. What it could not
+    /// put in force of that stands in `refused`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub revision: Option<u64>,
     /// Its software.
     #[serde(default)]
     pub software: String,

@@ -1,5 +1,6 @@
 //! What each node shall have, kept up to date at the cost of a change.
 
+use crate::reached::Former;
 use crate::world::{Shared, Table, World};
 use netloom_control_protocol::{
     Changes, Digest, Feed, Resource, ResourceKey, ResourceSet, delta_between,
@@ -29,6 +30,10 @@ struct NodeFeed {
     pending: BTreeMap<ResourceKey, Option<Arc<Resource>>>,
     /// The version of that world.
     version: u64,
+    /// The first version that changed anything since.
+    since: u64,
+    /// What the feed was before.
+    former: Former,
 }
 
 impl fmt::Debug for Feeds {
@@ -61,8 +66,7 @@ impl Feeds {
             let set = self.wanted(&topics);
             let fabric = world.identity.id;
             let feed = Feed::new(fabric, node, set, world.version, now_ms, &self.sign);
-            let feed = NodeFeed { feed, pending: BTreeMap::new(), version: world.version };
-            self.feeds.insert(node.to_owned(), feed);
+            self.feeds.insert(node.to_owned(), NodeFeed::new(feed));
             for topic in topics {
                 self.followers.entry(topic).or_default().insert(node.to_owned());
             }
@@ -83,8 +87,8 @@ impl Feeds {
             for (nodes, wanted) in [(&had, None), (&has, resource)] {
                 for node in nodes {
                     if let Some(feed) = self.feeds.get_mut(node) {
+                        feed.change(after.version);
                         feed.pending.insert(key.clone(), wanted.cloned());
-                        feed.version = after.version;
                     }
                 }
             }
@@ -129,6 +133,23 @@ impl Feeds {
         })
     }
 
+    /// The newest commit of which a node has all that it shall have, if that is known. It holds the set with
+    /// the digest `held`, and has said to have `applied` that commit.
+    pub fn reached(
+        &mut self,
+        world: &World,
+        node: &str,
+        (held, applied): (&Digest, u64),
+        now_ms: u64,
+    ) -> Option<u64> {
+        if self.of(world, node, now_ms)?.digest() == *held {
+            return Some(world.version);
+        }
+        // A store that was restored from a copy counts its commits anew.
+        let said = Some(applied).filter(|applied| (1..=world.version).contains(applied));
+        self.feeds.get(node)?.former.newest(held).or(said)
+    }
+
     fn forget(&mut self, node: &str) {
         if self.feeds.remove(node).is_some() {
             for nodes in self.followers.values_mut() {
@@ -168,6 +189,20 @@ impl Feeds {
 }
 
 impl NodeFeed {
+    /// Nothing has changed yet.
+    fn new(feed: Feed) -> Self {
+        let version = feed.revision();
+        Self { feed, pending: BTreeMap::new(), version, since: version, former: Former::default() }
+    }
+
+    /// Something changes at `version`.
+    fn change(&mut self, version: u64) {
+        if self.version <= self.feed.revision() {
+            self.since = version;
+        }
+        self.version = version;
+    }
+
     /// The feed, brought up to date.
     fn now(&mut self, now_ms: u64, sign: &Sign) -> &Feed {
         if self.version > self.feed.revision() {
@@ -178,8 +213,12 @@ impl NodeFeed {
                     None => changes.removals.push(key),
                 }
             }
+            let before = self.feed.digest();
             let applied = self.feed.apply(self.version, changes, now_ms, sign);
             debug_assert!(applied.is_ok(), "the version was compared");
+            if self.feed.digest() != before {
+                self.former.leave(before, self.since);
+            }
         }
         &self.feed
     }
@@ -189,7 +228,7 @@ impl NodeFeed {
         let Changes { upserts, removals } = delta_between(self.feed.set(), target);
         let upserts = upserts.into_iter().map(|one| (one.key().clone(), Some(one)));
         self.pending = upserts.chain(removals.into_iter().map(|key| (key, None))).collect();
-        self.version = version;
+        self.change(version);
     }
 }
 

@@ -25,6 +25,7 @@ pub mod observed;
 pub mod office;
 pub mod proposal;
 mod questions;
+pub mod reached;
 mod read;
 pub mod record;
 pub mod server;

@@ -9,6 +9,7 @@ use crate::feeds::{Feeds, Sign};
 use crate::observed::Observed;
 use crate::proposal::{self, Effects, Origin, Proposal};
 use crate::questions::Questions;
+use crate::reached::Revisions;
 use crate::record::{CURRENT, Current, FABRIC, FabricRecord, RevisionRecord, revision_name};
 use crate::world::{Accepted, World};
 use netloom_cbor::to_bytes;
@@ -58,6 +59,7 @@ pub struct Office {
 struct Inner {
     world: Arc<World>,
     feeds: Feeds,
+    revisions: Revisions,
     /// What nodes say that are connected here.
     observed: BTreeMap<String, Observed>,
     /// Number of the last change of that.
@@ -117,10 +119,10 @@ impl Office {
         notify: Box<dyn Fn(u64) + Send + Sync>,
     ) -> Result<Self, OfficeError> {
         let world = Arc::new(World::read(&store.snapshot()?, None, None)?);
-        let feeds = Feeds::new(&world, sign);
+        let (feeds, revisions) = (Feeds::new(&world, sign), Revisions::new(&world));
         let (observed, elsewhere) = (BTreeMap::new(), BTreeMap::new());
         let heard = BTreeSet::new();
-        let inner = Inner { world, feeds, observed, sequence: 0, elsewhere, heard };
+        let inner = Inner { world, feeds, revisions, observed, sequence: 0, elsewhere, heard };
         let (inner, commits, remembered) = (Mutex::new(inner), Mutex::default(), Mutex::default());
         let (questions, sessions) = (Questions::default(), AtomicU64::default());
         Ok(Self { store, inner, commits, remembered, notify, questions, sessions })
@@ -273,6 +275,7 @@ impl Office {
         }
         let before = std::mem::replace(&mut inner.world, Arc::clone(&after));
         inner.feeds.advance(&before, &after);
+        inner.revisions.advance(&after);
         drop(inner);
         (self.notify)(after.version);
         Ok(after)

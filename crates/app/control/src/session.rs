@@ -214,6 +214,7 @@ impl Session {
                         node.software = hello.software.clone();
                         node.address = from;
                         node.held = Some(hello.digest);
+                        node.applied = hello.revision;
                     });
                     let (office, node) = (Arc::clone(&self.office), self.node.clone());
                     let accepted = office

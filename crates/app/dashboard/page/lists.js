@@ -28,6 +28,12 @@ function nodeWord(node) {
   return node.state === "connected" && !node.current ? "not up to date" : node.state;
 }
 
+/** The revision that a node holds, beside the one in force; nothing where control does not know. */
+function revisionWord(node, inForce) {
+  if (node.revision === undefined) return "";
+  return node.revision < inForce ? `${node.revision}, behind` : String(node.revision);
+}
+
 export function nodes(status) {
   const rows = Object.entries(status.nodes).map(([name, node]) => {
     const wrong = [node.error, ...(node.refused ?? []).map((one) => `${one.what}: ${one.reason}`)].filter(Boolean);
@@ -36,16 +42,17 @@ export function nodes(status) {
       h("tr", { class: wrong.length > 0 && "wrong" },
         h("th", { scope: "row" }, name),
         cell("state", state(nodeWord(node), nodeLevel(node))),
+        cell("revision", revisionWord(node, status.revision)),
         cell("region", node.region),
         cell("address", code(node.address)),
         cell("endpoint", code(node.endpoint)),
         cell("workloads", String(workloads)),
         cell("heard of", node.last_seen_ms ? moment(node.last_seen_ms) : "never"),
         cell("software", node.software)),
-      wrong.length > 0 && h("tr", { class: "why" }, h("td", { colspan: 8 }, wrong.map(error))),
+      wrong.length > 0 && h("tr", { class: "why" }, h("td", { colspan: 9 }, wrong.map(error))),
     ];
   });
-  return table("Nodes", ["Node", "State", "Region", "Address", "Endpoint", "Workloads", "Heard of", "Software"], rows);
+  return table("Nodes", ["Node", "State", "Revision", "Region", "Address", "Endpoint", "Workloads", "Heard of", "Software"], rows);
 }
 
 export function workloads(status, filter) {
@@ -170,6 +177,7 @@ function ofNode(status, name) {
   return [
     h("h2", {}, name, " ", state(nodeWord(node), nodeLevel(node))),
     facts([
+      ["revision", revisionWord(node, status.revision)],
       ["region", node.region],
       ["address", code(node.address)],
       ["endpoint", code(node.endpoint)],

@@ -37,7 +37,8 @@ export function problems(status) {
       add("bad", name, `refuses ${refused.what}`, why, cure, about);
     }
     if (node.state === "connected" && !node.current && !node.refused?.length) {
-      add("warn", name, "does not hold the newest revision yet", "it is on its way", "if this stays: netloom status", about);
+      const held = node.revision < status.revision ? `holds revision ${node.revision} of ${status.revision}` : "does not hold all that it shall hold yet";
+      add("warn", name, held, "the rest is on its way", "if this stays: netloom status", about);
     }
   }
   for (const [name, workload] of Object.entries(status.workloads)) {

@@ -1,22 +1,20 @@
 //! `netloom status`: the fabric as control sees it, or this node as its agent does.
 
+mod drift;
 mod gateways;
 
 use super::place::{Host, Place};
-use super::time::utc;
 use super::wait_for;
 use crate::output;
 use anyhow::bail;
 use netloom::api;
-use netloom_agent::protocol::{Answer, DriftStatus, Request};
+use netloom_agent::protocol::{Answer, Request};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::ExitCode;
 use std::time::Duration;
 
 /// How long the agent may take to answer.
 const AGENT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Events of drift that are shown of each node.
-const DRIFT_SHOWN_MAX: usize = 3;
 
 /// Shows fabric, nodes, tunnels and workloads; on a host without control, this node.
 #[derive(Debug, clap::Args)]
@@ -97,7 +95,7 @@ pub(super) fn shown(status: &api::Status) -> String {
     text.push_str("\ntunnels\n");
     text.push_str(&tunnels(status));
     text.push_str(&gateways::of_all(status));
-    text.push_str(&drift(status));
+    text.push_str(&drift::of_all(status));
     text.push_str("\nworkloads\n");
     let row = |(name, one): (&String, &api::Workload)| {
         let detail = one.detail.clone().unwrap_or_default();
@@ -130,6 +128,7 @@ pub(super) fn nodes(status: &api::Status) -> String {
             output::mark(good).to_owned(),
             name.clone(),
             state,
+            revision_of(status.revision, node),
             node.region.clone(),
             address,
             endpoint,
@@ -151,6 +150,15 @@ pub(super) fn nodes(status: &api::Status) -> String {
     text
 }
 
+/// The revision that a node holds, beside the one in force; nothing where control does not know.
+fn revision_of(in_force: u64, node: &api::Node) -> String {
+    match node.revision {
+        Some(held) if held < in_force => format!("revision {held}, behind"),
+        Some(held) => format!("revision {held}"),
+        None => String::new(),
+    }
+}
+
 /// What is wrong, and below it what to do, where that is said: causes and solutions are told with a semicolon between.
 fn trouble(words: &str) -> String {
     let (cause, solution) = match words.rsplit_once("; ") {
@@ -158,40 +166,6 @@ fn trouble(words: &str) -> String {
         None => (words, String::new()),
     };
     format!("  {} {cause}\n{solution}", output::mark(false))
-}
-
-/// What nodes have mended lately; nothing where nothing was.
-fn drift(status: &api::Status) -> String {
-    let mut text = String::new();
-    for (name, node) in &status.nodes {
-        let Some(report) = &node.report else { continue };
-        // A node of an earlier version reports none.
-        let drift: DriftStatus =
-            serde_json::from_value(report["drift"].clone()).unwrap_or_default();
-        text.push_str(&drift_of(name, &drift));
-    }
-    if text.is_empty() { text } else { format!("\ndrift\n{text}") }
-}
-
-fn drift_of(node: &str, drift: &DriftStatus) -> String {
-    if drift.count == 0 {
-        return String::new();
-    }
-    let mut text = format!("  {node}: {} times something was not as planned\n", drift.count);
-    let first = drift.events.len().saturating_sub(DRIFT_SHOWN_MAX);
-    for event in &drift.events[first..] {
-        let by: Vec<String> = event.by.iter().map(ToString::to_string).collect();
-        let by = if by.is_empty() { "unknown".to_owned() } else { by.join(", ") };
-        let found = event.found.first().cloned().unwrap_or_default();
-        let more = match event.found.len() {
-            0 | 1 => String::new(),
-            all => format!(" and {} more", all - 1),
-        };
-        let end = event.error.as_deref().unwrap_or("mended");
-        let (mark, time) = (output::mark(event.error.is_none()), utc(event.time_ms));
-        text.push_str(&format!("  {mark} {time} {found}{more}; by {by}; {end}\n"));
-    }
-    text
 }
 
 fn tunnels(status: &api::Status) -> String {
@@ -294,7 +268,19 @@ fn shown_agent(own: &netloom_agent::protocol::Status) -> String {
         text.push_str(&format!("gateways\n{gateways}"));
     }
     if own.drift.count > 0 {
-        text.push_str(&format!("drift\n{}", drift_of(&own.node, &own.drift)));
+        text.push_str(&format!("drift\n{}", drift::of_node(&own.node, &own.drift)));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_is_told_with_its_revision_and_whether_that_is_behind() {
+        let node = |revision| api::Node { revision, ..api::Node::default() };
+        let told = [Some(6), Some(7), None].map(|held| revision_of(7, &node(held)));
+        assert_eq!(told, ["revision 6, behind", "revision 7", ""]);
+    }
 }

@@ -69,12 +69,14 @@ pub(super) fn refusal(node: &str, refused: &Refusal) -> NodeRefusal {
 
 pub(super) fn status(office: &Office) -> Status {
     let (world, observed, behind) = (office.world(), office.observed(), office.behind());
+    let revisions = office.revisions();
     let names = world.accepted.fabric.nodes.keys().chain(world.nodes.keys());
     let mut nodes = BTreeMap::new();
     for name in names {
         let seen = observed.get(name).cloned().unwrap_or_default();
         let current = seen.connected && !behind.contains(name);
-        nodes.insert(name.clone(), node(&world, name, &seen, current));
+        let revision = revisions.get(name).copied();
+        nodes.insert(name.clone(), Node { revision, ..node(&world, name, &seen, current) });
     }
     Status {
         fabric: world.identity.name.clone(),
@@ -122,6 +124,7 @@ fn node(world: &World, name: &str, seen: &Observed, current: bool) -> Node {
         address: Some(node_address(world.fabric_id(), name).to_string()),
         endpoint: record.and_then(|record| record.endpoint).map(|endpoint| endpoint.to_string()),
         current,
+        revision: None,
         software: seen.software.clone(),
         last_seen_ms: seen.last_seen_ms,
         refused: refusals(name, seen),
@@ -151,3 +154,6 @@ fn workloads(world: &World, observed: &BTreeMap<String, Observed>) -> BTreeMap<S
     };
     fabric.workloads.iter().map(one).collect()
 }
+
+#[cfg(test)]
+mod tests;

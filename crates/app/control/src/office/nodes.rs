@@ -152,6 +152,21 @@ impl Office {
         held.into_iter().filter(|one| is_behind(one)).map(|(name, _)| name).collect()
     }
 
+    /// The newest revision of which each node holds all that concerns it, where that is known.
+    pub fn revisions(&self) -> BTreeMap<String, u64> {
+        let mut inner = self.inner();
+        let world = Arc::clone(&inner.world);
+        let everything = inner.everything_observed().into_iter();
+        let held: Vec<(String, Digest, u64)> = everything
+            .filter_map(|(name, node)| Some((name.clone(), node.held?, node.applied)))
+            .collect();
+        let mut revision = |(name, held, applied): (String, Digest, u64)| {
+            let reached = inner.feeds.reached(&world, &name, (&held, applied), now_ms())?;
+            Some((name, inner.revisions.at(reached)?))
+        };
+        held.into_iter().filter_map(&mut revision).collect()
+    }
+
     // === other members ===
 
     /// Keeps where a member of control answers, or forgets the member.
