@@ -83,6 +83,9 @@ pub struct MakeNetwork {
     /// Who asks.
     #[serde(default)]
     pub author: String,
+    /// Keep the revision even if nodes refuse it; else control goes back to the one before.
+    #[serde(default)]
+    pub keep_refused: bool,
 }
 
 /// `POST /v1/networks/NAME/connect`: brings a container or a foreign namespace into a network.
@@ -105,6 +108,9 @@ pub struct Connect {
     /// How long to wait for the nodes, in milliseconds.
     #[serde(default)]
     pub wait_ms: u64,
+    /// Keep the revision even if nodes refuse it; else control goes back to the one before.
+    #[serde(default)]
+    pub keep_refused: bool,
 }
 
 /// `POST /v1/networks/NAME/disconnect`, `POST /v1/networks/NAME/remove`.
@@ -119,4 +125,7 @@ pub struct Disconnect {
     /// How long to wait for the nodes, in milliseconds.
     #[serde(default)]
     pub wait_ms: u64,
+    /// Keep the revision even if nodes refuse it; else control goes back to the one before.
+    #[serde(default)]
+    pub keep_refused: bool,
 }

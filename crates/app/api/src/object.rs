@@ -21,6 +21,9 @@ pub struct Declare {
     /// How long to wait for the nodes, in milliseconds.
     #[serde(default)]
     pub wait_ms: u64,
+    /// Keep the revision even if nodes refuse it; else control goes back to the one before.
+    #[serde(default)]
+    pub keep_refused: bool,
 }
 
 /// `POST /v1/objects`: declares several objects at once, all of them or none.
@@ -37,6 +40,9 @@ pub struct DeclareAll {
     /// How long to wait for the nodes, in milliseconds.
     #[serde(default)]
     pub wait_ms: u64,
+    /// Keep the revision even if nodes refuse it; else control goes back to the one before.
+    #[serde(default)]
+    pub keep_refused: bool,
 }
 
 /// `POST /v1/objects/SECTION/NAME/remove`: takes such an object back.
@@ -48,4 +54,7 @@ pub struct Withdraw {
     /// How long to wait for the nodes, in milliseconds.
     #[serde(default)]
     pub wait_ms: u64,
+    /// Keep the revision even if nodes refuse it; else control goes back to the one before.
+    #[serde(default)]
+    pub keep_refused: bool,
 }

@@ -14,6 +14,9 @@ pub struct SetPeerKey {
     /// How long to wait for the nodes, in milliseconds.
     #[serde(default)]
     pub wait_ms: u64,
+    /// Keep the revision even if nodes refuse it; else control goes back to the one before.
+    #[serde(default)]
+    pub keep_refused: bool,
 }
 
 /// `GET /v1/peers`, `GET /v1/peers/NAME`.

@@ -86,6 +86,9 @@ pub(crate) struct Create {
     /// Not there yet: it says so, and makes nothing.
     #[arg(long)]
     gaming_optimizations: bool,
+    /// Keep the revision even if nodes refuse it, instead of going back.
+    #[arg(long)]
+    keep_refused: bool,
 }
 
 impl Create {
@@ -105,6 +108,9 @@ pub(crate) struct Rm {
     host: Host,
     /// The network.
     network: String,
+    /// Keep the revision even if nodes refuse it, instead of going back.
+    #[arg(long)]
+    keep_refused: bool,
 }
 
 /// Connects.
@@ -125,6 +131,9 @@ pub(crate) struct Connect {
     /// Groups that govern its traffic there; those of the workload if none are given.
     #[arg(long = "security-group", value_name = "NAME")]
     security_groups: Vec<String>,
+    /// Keep the revision even if nodes refuse it, instead of going back.
+    #[arg(long)]
+    keep_refused: bool,
 }
 
 /// Disconnects.
@@ -136,6 +145,9 @@ pub(crate) struct Disconnect {
     network: String,
     /// The workload or container.
     workload: String,
+    /// Keep the revision even if nodes refuse it, instead of going back.
+    #[arg(long)]
+    keep_refused: bool,
 }
 
 pub(crate) fn network(command: &NetworkCommand) -> anyhow::Result<ExitCode> {
@@ -167,6 +179,7 @@ pub(crate) fn network(command: &NetworkCommand) -> anyhow::Result<ExitCode> {
                 cidrs: create.cidrs.clone(),
                 domain: create.domain.clone(),
                 author: author(),
+                keep_refused: create.keep_refused,
             };
             done(&wait_for(create.host.chosen()?.client().make_network(&wanted))?)
         }
@@ -175,6 +188,7 @@ pub(crate) fn network(command: &NetworkCommand) -> anyhow::Result<ExitCode> {
             let wanted = api::Disconnect {
                 author: author(),
                 wait_ms: WAIT_MS,
+                keep_refused: rm.keep_refused,
                 ..api::Disconnect::default()
             };
             done(&wait_for(client.remove_network(&rm.network, &wanted))?)
@@ -189,6 +203,7 @@ pub(crate) fn network(command: &NetworkCommand) -> anyhow::Result<ExitCode> {
                 workload: disconnect.workload.clone(),
                 author: author(),
                 wait_ms: WAIT_MS,
+                keep_refused: disconnect.keep_refused,
             };
             done(&wait_for(client.disconnect(&disconnect.network, &wanted))?)
         }
@@ -209,6 +224,7 @@ fn connected(connect: &Connect) -> anyhow::Result<ExitCode> {
         security_groups: connect.security_groups.clone(),
         author: author(),
         wait_ms: WAIT_MS,
+        keep_refused: connect.keep_refused,
     };
     done(&wait_for(client.connect(&connect.network, &wanted))?)
 }

@@ -26,6 +26,12 @@ pub(super) struct Terms {
     pub(super) keep_refused: bool,
 }
 
+impl Terms {
+    pub(super) fn of(author: &str, wait_ms: u64, keep_refused: bool) -> Self {
+        Self { author: author.to_owned(), wait_ms, keep_refused }
+    }
+}
+
 /// Makes a change, waits for the nodes, and goes back to what it was made from if they refuse it.
 pub(super) async fn change<E>(
     desk: &Desk,

@@ -37,8 +37,8 @@ pub(super) async fn make(
     State(desk): State<Desk>,
     Body(wanted): Body<MakeNetwork>,
 ) -> Result<Json<Applied>, Failure> {
-    let origin = origin(&wanted.author, format!("network create {}", wanted.name));
-    edit(desk, origin, MAKE_WAIT_MS, move |accepted, api| {
+    let terms = Terms::of(&wanted.author, MAKE_WAIT_MS, wanted.keep_refused);
+    edit(desk, terms, format!("network create {}", wanted.name), move |accepted, api| {
         api_part::make_network(accepted, api, &wanted)
     })
     .await
@@ -49,8 +49,8 @@ pub(super) async fn remove(
     Path(name): Path<String>,
     Body(wanted): Body<Disconnect>,
 ) -> Result<Json<Applied>, Failure> {
-    let origin = origin(&wanted.author, format!("network rm {name}"));
-    edit(desk, origin, wanted.wait_ms, move |accepted, api| {
+    let terms = Terms::of(&wanted.author, wanted.wait_ms, wanted.keep_refused);
+    edit(desk, terms, format!("network rm {name}"), move |accepted, api| {
         api_part::remove_network(accepted, api, &name)
     })
     .await
@@ -61,10 +61,13 @@ pub(super) async fn connect(
     Path(name): Path<String>,
     Body(wanted): Body<Connect>,
 ) -> Result<Json<Applied>, Failure> {
-    let text = format!("network connect {name} {}", wanted.workload);
-    edit(desk, origin(&wanted.author, text), wanted.wait_ms, move |accepted, api| {
-        api_part::connect(accepted, api, &name, &wanted)
-    })
+    let terms = Terms::of(&wanted.author, wanted.wait_ms, wanted.keep_refused);
+    edit(
+        desk,
+        terms,
+        format!("network connect {name} {}", wanted.workload),
+        move |accepted, api| api_part::connect(accepted, api, &name, &wanted),
+    )
     .await
 }
 
@@ -73,27 +76,26 @@ pub(super) async fn disconnect(
     Path(name): Path<String>,
     Body(wanted): Body<Disconnect>,
 ) -> Result<Json<Applied>, Failure> {
-    let text = format!("network disconnect {name} {}", wanted.workload);
-    edit(desk, origin(&wanted.author, text), wanted.wait_ms, move |accepted, api| {
-        api_part::disconnect(accepted, api, &name, &wanted.workload)
-    })
+    let terms = Terms::of(&wanted.author, wanted.wait_ms, wanted.keep_refused);
+    edit(
+        desk,
+        terms,
+        format!("network disconnect {name} {}", wanted.workload),
+        move |accepted, api| api_part::disconnect(accepted, api, &name, &wanted.workload),
+    )
     .await
-}
-
-pub(super) fn origin(author: &str, message: String) -> Origin {
-    Origin { author: author.to_owned(), message, rollback_of: None }
 }
 
 type Edited = Result<Option<String>, EditError>;
 
-/// Applies an edit of the API's part, and waits for the nodes. What they refuse is not kept.
+/// Applies an edit of the API's part, and waits for the nodes. What they refuse is kept only if the caller wants it.
 pub(super) async fn edit(
     desk: Desk,
-    origin: Origin,
-    wait_ms: u64,
+    terms: Terms,
+    message: String,
     edit: impl Fn(&Accepted, Option<&str>) -> Edited + Send + 'static,
 ) -> Result<Json<Applied>, Failure> {
-    let terms = Terms { author: origin.author.clone(), wait_ms, keep_refused: false };
+    let origin = Origin { author: terms.author.clone(), message, rollback_of: None };
     change(&desk, terms, move |office| edited(office, &origin, edit)).await
 }
 

@@ -1,7 +1,8 @@
 //! Networks, subnets and security groups, declared one by one.
 
 use super::answer::Body;
-use super::networks::{edit, origin};
+use super::change::Terms;
+use super::networks::edit;
 use super::{Desk, Failure};
 use crate::api_part;
 use axum::Json;
@@ -13,8 +14,8 @@ pub(super) async fn declare(
     Path((section, name)): Path<(String, String)>,
     Body(wanted): Body<Declare>,
 ) -> Result<Json<Applied>, Failure> {
-    let origin = origin(&wanted.author, format!("declare {section}/{name}"));
-    edit(desk, origin, wanted.wait_ms, move |accepted, api| {
+    let terms = Terms::of(&wanted.author, wanted.wait_ms, wanted.keep_refused);
+    edit(desk, terms, format!("declare {section}/{name}"), move |accepted, api| {
         let place = (section.as_str(), name.as_str());
         api_part::declare(accepted, api, place, &wanted.declaration, wanted.replace)
     })
@@ -27,8 +28,8 @@ pub(super) async fn declare_all(
 ) -> Result<Json<Applied>, Failure> {
     let names = wanted.objects.values().flat_map(|objects| objects.keys());
     let count = names.count();
-    let origin = origin(&wanted.author, format!("declare {count} objects"));
-    edit(desk, origin, wanted.wait_ms, move |accepted, api| {
+    let terms = Terms::of(&wanted.author, wanted.wait_ms, wanted.keep_refused);
+    edit(desk, terms, format!("declare {count} objects"), move |accepted, api| {
         api_part::declare_all(accepted, api, &wanted.objects, wanted.replace)
     })
     .await
@@ -39,8 +40,8 @@ pub(super) async fn withdraw(
     Path((section, name)): Path<(String, String)>,
     Body(wanted): Body<Withdraw>,
 ) -> Result<Json<Applied>, Failure> {
-    let origin = origin(&wanted.author, format!("withdraw {section}/{name}"));
-    edit(desk, origin, wanted.wait_ms, move |accepted, api| {
+    let terms = Terms::of(&wanted.author, wanted.wait_ms, wanted.keep_refused);
+    edit(desk, terms, format!("withdraw {section}/{name}"), move |accepted, api| {
         api_part::withdraw(accepted, api, (&section, &name))
     })
     .await

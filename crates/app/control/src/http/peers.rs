@@ -1,7 +1,8 @@
 //! Stock WireGuard peers, with what their own configuration needs to say.
 
 use super::answer::Body;
-use super::networks::{edit, origin};
+use super::change::Terms;
+use super::networks::edit;
 use super::{Desk, Failure};
 use crate::api_part;
 use crate::observed::Observed;
@@ -43,8 +44,8 @@ pub(super) async fn set_key(
     Path(name): Path<String>,
     Body(wanted): Body<SetPeerKey>,
 ) -> Result<Json<Applied>, Failure> {
-    let origin = origin(&wanted.author, format!("key of the peer {name}"));
-    edit(desk, origin, wanted.wait_ms, move |accepted, api| {
+    let terms = Terms::of(&wanted.author, wanted.wait_ms, wanted.keep_refused);
+    edit(desk, terms, format!("key of the peer {name}"), move |accepted, api| {
         api_part::set_peer_key(accepted, api, &name, &wanted.public_key)
     })
     .await

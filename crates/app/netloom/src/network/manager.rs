@@ -69,6 +69,7 @@ pub(crate) fn kept(applied: Applied) -> Result<Applied, NetworkError> {
 pub struct Config {
     client: Client,
     author: String,
+    keep_refused: bool,
 }
 
 impl Config {
@@ -89,7 +90,7 @@ impl Config {
 
     /// By a client.
     pub fn of(client: Client) -> Self {
-        Self { client, author: "SDK".to_owned() }
+        Self { client, author: "SDK".to_owned(), keep_refused: false }
     }
 
     pub(crate) fn author(&self) -> &str {
@@ -100,6 +101,16 @@ impl Config {
     #[must_use]
     pub fn with_author(self, author: &str) -> Self {
         Self { author: author.to_owned(), ..self }
+    }
+
+    pub(crate) fn keep_refused(&self) -> bool {
+        self.keep_refused
+    }
+
+    /// Whether what nodes refuse stays declared. Else control goes back, and it is an error.
+    #[must_use]
+    pub fn with_keep_refused(self, keep_refused: bool) -> Self {
+        Self { keep_refused, ..self }
     }
 }
 
@@ -228,13 +239,14 @@ impl Network {
         declaration: Value,
         replace: bool,
     ) -> Result<(), NetworkError> {
-        let author = self.config.author.clone();
-        let wanted = Declare { declaration, replace, author, wait_ms: WAIT_MS };
+        let (author, keep_refused) = (self.config.author.clone(), self.config.keep_refused);
+        let wanted = Declare { declaration, replace, author, wait_ms: WAIT_MS, keep_refused };
         kept(self.config.client.declare(section, name, &wanted).await?).map(drop)
     }
 
     pub(super) async fn withdraw(&self, section: &str, name: &str) -> Result<(), NetworkError> {
-        let wanted = Withdraw { author: self.config.author.clone(), wait_ms: WAIT_MS };
+        let (author, keep_refused) = (self.config.author.clone(), self.config.keep_refused);
+        let wanted = Withdraw { author, wait_ms: WAIT_MS, keep_refused };
         kept(self.config.client.withdraw(section, name, &wanted).await?).map(drop)
     }
 }
@@ -249,8 +261,8 @@ impl NetworkManager for Network {
     }
 
     async fn delete_network(&self, name: &str) -> Result<(), NetworkError> {
-        let author = self.config.author.clone();
-        let wanted = Disconnect { author, wait_ms: WAIT_MS, ..Disconnect::default() };
+        let (author, keep_refused) = (self.config.author.clone(), self.config.keep_refused);
+        let wanted = Disconnect { author, wait_ms: WAIT_MS, keep_refused, ..Disconnect::default() };
         kept(self.config.client.remove_network(name, &wanted).await?).map(drop)
     }
 

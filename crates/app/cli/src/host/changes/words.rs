@@ -31,8 +31,8 @@ pub(in crate::host) fn result(applied: &Applied) -> String {
     }
     if let Some(base) = applied.rolled_back_to {
         text.push_str(&format!(
-            "went back to what revision {base} declares, since nodes refuse this one; `netloom apply` \
-             and `netloom rollback` keep it with --keep-refused\n"
+            "went back to what revision {base} declares, since nodes refuse this one; \
+             --keep-refused keeps it\n"
         ));
     }
     if let Some(newer) = applied.overtaken_by {

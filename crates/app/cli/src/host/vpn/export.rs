@@ -49,6 +49,9 @@ pub(crate) struct ExportPeer {
     /// File with the peer's private key, to be in the configuration.
     #[arg(long, value_name = "FILE")]
     private_key_file: Option<PathBuf>,
+    /// Keep a new key's revision even if nodes refuse it, instead of going back.
+    #[arg(long)]
+    keep_refused: bool,
 }
 
 /// Declares a new peer with a key pair of its own, and prints its configuration with the private key,
@@ -77,6 +80,9 @@ pub(crate) struct Add {
     /// Groups that govern its traffic; without any, nothing may pass.
     #[arg(long = "security-group", value_name = "NAME")]
     security_groups: Vec<String>,
+    /// Keep the revision even if nodes refuse it, instead of going back.
+    #[arg(long)]
+    keep_refused: bool,
     #[command(flatten)]
     shown: Shown,
 }
@@ -99,7 +105,7 @@ pub(crate) fn run(arguments: &ExportPeer) -> anyhow::Result<ExitCode> {
         (Some(_), None) => None,
         (None, given) => {
             let key = given.map_or_else(make_key, Ok)?;
-            declare_key(&place, &mut peer, &key)?;
+            declare_key(&place, &mut peer, &key, arguments.keep_refused)?;
             Some(key)
         }
     };
@@ -125,7 +131,13 @@ pub(crate) fn add(arguments: &Add) -> anyhow::Result<ExitCode> {
         "security_groups": arguments.security_groups,
         "attach": { "wireguard": { "public_key": key.public().to_string() } },
     });
-    let wanted = Declare { declaration, replace: false, author: author(), wait_ms: WAIT_MS };
+    let wanted = Declare {
+        declaration,
+        author: author(),
+        wait_ms: WAIT_MS,
+        keep_refused: arguments.keep_refused,
+        ..Declare::default()
+    };
     let applied = wait_for(client.declare("workloads", &arguments.peer, &wanted))?;
     output::error(&result(&applied));
     ensure!(applied.rolled_back_to.is_none(), "`{}` was not added", arguments.peer);
@@ -135,12 +147,25 @@ pub(crate) fn add(arguments: &Add) -> anyhow::Result<ExitCode> {
 }
 
 /// Declares the public key that was made for a peer, or says where to write it.
-fn declare_key(place: &Place, peer: &mut Peer, key: &PrivateKey) -> anyhow::Result<()> {
+fn declare_key(
+    place: &Place,
+    peer: &mut Peer,
+    key: &PrivateKey,
+    keep_refused: bool,
+) -> anyhow::Result<()> {
     let public_key = key.public().to_string();
     let client = place.client();
-    let wanted = SetPeerKey { public_key: public_key.clone(), author: author(), wait_ms: WAIT_MS };
+    let wanted = SetPeerKey {
+        public_key: public_key.clone(),
+        author: author(),
+        wait_ms: WAIT_MS,
+        keep_refused,
+    };
     match wait_for(client.set_peer_key(&peer.name, &wanted)) {
-        Ok(applied) => output::error(&result(&applied)),
+        Ok(applied) => {
+            output::error(&result(&applied));
+            ensure!(applied.rolled_back_to.is_none(), "`{}` was given no key", peer.name);
+        }
         Err(error) if error.to_string().contains("declared in a file") => {
             output::error(&format!(
                 "`{}` has no key in its file: add this at `{}`, below `wireguard:`, and apply it:\n  \

@@ -61,6 +61,9 @@ pub(crate) struct SetupWireguard {
     /// Replace what an earlier setup of this network has declared.
     #[arg(long)]
     replace: bool,
+    /// Keep the revision even if nodes refuse it, instead of going back.
+    #[arg(long)]
+    keep_refused: bool,
 }
 
 pub(crate) fn run(arguments: &ImportFile) -> anyhow::Result<ExitCode> {
@@ -95,8 +98,13 @@ pub(crate) fn setup(arguments: &SetupWireguard) -> anyhow::Result<ExitCode> {
     let imported = read(&arguments.reading, &arguments.config)?;
     let objects = objects(&imported.yaml)?;
     let made = keep_keys(&imported.key_files)?;
-    let wanted =
-        DeclareAll { objects, replace: arguments.replace, author: author(), wait_ms: WAIT_MS };
+    let wanted = DeclareAll {
+        objects,
+        replace: arguments.replace,
+        author: author(),
+        wait_ms: WAIT_MS,
+        keep_refused: arguments.keep_refused,
+    };
     let declared = wait_for(place.client().declare_all(&wanted));
     if declared.as_ref().map_or(true, |applied| applied.rolled_back_to.is_some()) {
         // What was refused has left nothing behind.

@@ -5,6 +5,8 @@ use crate::declared::Declared;
 use crate::http::tests::node::{NETWORK, answer, connect, declare, declared, file};
 use crate::http::tests::{ask, with_desk};
 use crate::http::{Door, router};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use serde_json::{Value, json};
 
 /// The node holds a fabric without anything else; gives the terms of a change that waits for it.
@@ -54,11 +56,40 @@ fn apply_rollback_and_every_edit_go_back_where_nodes_refuse_them() {
             assert_eq!(now.revision, base.revision + 2, "{path}");
             assert_eq!(now.accepted.declared, base.accepted.declared, "{path}");
         }
-        let base = desk.office.world().revision;
-        let keep = json!({ "revision": 1, "keep_refused": true });
-        let said = ask_refused(&desk, "POST", "/v1/rollback", keep).await;
-        assert_eq!(said.get("rolled_back_to"), None);
-        assert_eq!(desk.office.world().revision, base + 1);
+    });
+}
+
+#[test]
+fn what_nodes_refuse_stays_where_that_is_wanted_however_it_is_declared() {
+    with_desk(|desk, _| async move {
+        declare(&desk.office, "");
+        declare(&desk.office, NETWORK);
+        connect(&desk);
+        let w = json!({ "node": "alpha", "subnet": "n", "attach": { "serve": { "tcp": 81 } } });
+        let key = |byte: u8| BASE64.encode([byte; 32]);
+        let peer = json!({ "public_key": key(1) });
+        let peer = json!({ "node": "alpha", "subnet": "n", "attach": { "wireguard": peer } });
+        let sources = json!({ "roots": ["s.yaml"], "texts": { "s.yaml": file("") } });
+        for (path, mut body) in [
+            ("/v1/networks", json!({ "name": "other" })),
+            ("/v1/networks/n/connect", json!({ "workload": "box", "node": "alpha" })),
+            ("/v1/networks/n/disconnect", json!({ "workload": "box" })),
+            ("/v1/networks/other/remove", json!({})),
+            ("/v1/objects/workloads/w", json!({ "declaration": w })),
+            ("/v1/objects", json!({ "objects": { "workloads": { "p": peer } } })),
+            ("/v1/peers/p/key", json!({ "public_key": key(2) })),
+            ("/v1/objects/workloads/w/remove", json!({})),
+            ("/v1/objects/workloads/p/remove", json!({})),
+            ("/v1/apply", json!({ "sources": sources })),
+            ("/v1/rollback", json!({ "revision": 2 })),
+        ] {
+            let base = desk.office.world().revision;
+            body["keep_refused"] = true.into();
+            let said = ask_refused(&desk, "POST", path, body).await;
+            assert_eq!(said.get("rolled_back_to"), None, "{path}: {said}");
+            assert_eq!(said["refused"][0]["node"], "alpha", "{path}: {said}");
+            assert_eq!(desk.office.world().revision, base + 1, "{path}");
+        }
     });
 }
 
