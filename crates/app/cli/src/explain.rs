@@ -70,19 +70,23 @@ fn list(all: &[Allowed], arguments: &Explain) -> ExitCode {
         let pairs: Vec<_> = all.iter().map(allowed_json).collect();
         output::print(&format!("{:#}\n", json!(pairs)));
     } else {
-        for pair in all {
-            let what = match (&pair.obstacle, words::words(&pair.transports)) {
-                (Some(obstacle), _) => format!("nothing: {obstacle}"),
-                (None, words) if words.is_empty() => "nothing: no rule allows any".to_owned(),
-                (None, words) => words.join(", "),
-            };
-            let (from, to) = (&arguments.from, &arguments.to);
-            let line = format!("{from} ({}) -> {to} ({}): {what}\n", pair.source, pair.destination);
-            output::print(&line);
-        }
+        output::print(&listed(all, arguments));
     }
     let some = all.iter().any(|pair| !pair.transports.is_empty());
     if some { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn listed(all: &[Allowed], arguments: &Explain) -> String {
+    let line = |pair: &Allowed| {
+        let what = match (&pair.obstacle, words::words(&pair.transports)) {
+            (Some(obstacle), _) => format!("nothing: {obstacle}"),
+            (None, words) if words.is_empty() => "nothing: no rule allows any".to_owned(),
+            (None, words) => words.join(", "),
+        };
+        let (from, to) = (&arguments.from, &arguments.to);
+        format!("{from} ({}) -> {to} ({}): {what}\n", pair.source, pair.destination)
+    };
+    all.iter().map(line).collect()
 }
 
 fn allowed_json(pair: &Allowed) -> serde_json::Value {

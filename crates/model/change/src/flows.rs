@@ -48,9 +48,7 @@ pub fn flows(before: &Whole<'_>, after: &Whole<'_>) -> Flows {
     let workloads = before.fabric.workloads.len().max(after.fabric.workloads.len());
     let mut not_compared = if have_ways && ways.is_none() { workloads } else { 0 };
     if let Some(ways) = &ways {
-        let (beyond, not_asked) = ways.beyond();
-        not_compared += not_asked;
-        for change in ways.between().into_iter().chain(beyond) {
+        for change in ways.between().into_iter().chain(ways.beyond()) {
             found.add(change.from, change.to, &change.was, &change.is);
         }
     }

@@ -5,21 +5,17 @@
 //! ```
 //! Every node counts as one that can be called: what is told is what the file says, not who is up.
 
-use netloom_model::fabric::{Fabric, Name, Party, Protocol, Published, Workload};
+use netloom_model::fabric::{Fabric, Name, Party, Published};
 use netloom_model::lease::Leases;
 use netloom_plan::assumed::Assumed;
+use netloom_plan::reach::allowed::allowed;
 use netloom_plan::reach::matrix::{Cell, Matrix, matrix_within};
-use netloom_plan::reach::{Flow, reach};
-use netloom_policy::allowance::{Direction, allowances};
-use netloom_policy::interval::partition;
-use netloom_policy::packet_set::transport;
-use netloom_policy::{IntervalSet, acl};
+use netloom_policy::IntervalSet;
+use netloom_policy::allowance::Direction;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most classes of workloads that are asked about, each with each.
 const CLASSES_MAX: usize = 600;
-/// Most questions about the internet.
-const QUESTIONS_MAX: usize = 4_000;
 /// The name of the internet among the ends of flows.
 const INTERNET: &str = "internet";
 
@@ -81,32 +77,16 @@ impl<'a> Side<'a> {
         cell.map(sets).unwrap_or_default()
     }
 
-    /// What passes between a workload and the internet, of the parts in which nothing differs.
-    fn beyond(&self, workload: &Name, direction: Direction, parts: &[Part]) -> IntervalSet {
-        if !self.fabric.workloads.contains_key(workload) {
-            return IntervalSet::EMPTY;
-        }
-        let input = self.assumed.input(self.fabric);
+    /// What passes between a workload and the internet.
+    fn beyond(&self, workload: &Name, direction: Direction) -> IntervalSet {
         let own = Party::Workload(workload.clone());
         let (from, to) = match direction {
             Direction::Egress => (own, Party::Internet),
             Direction::Ingress => (Party::Internet, own),
         };
-        let passes = |part: &&Part| {
-            let (from, to) = (from.clone(), to.clone());
-            let flow = Flow { from, to, protocol: part.protocol, port: part.port };
-            reach(&input, &flow).is_ok_and(|answers| answers.iter().any(|one| one.passes()))
-        };
-        let passing = parts.iter().filter(passes);
-        passing.fold(IntervalSet::EMPTY, |all, part| all.union(&part.all))
+        let pairs = allowed(&self.assumed.input(self.fabric), &from, &to).unwrap_or_default();
+        pairs.iter().fold(IntervalSet::EMPTY, |all, pair| all.union(&pair.transports))
     }
-}
-
-/// Protocols and ports between which no rule makes a difference.
-struct Part {
-    all: IntervalSet,
-    protocol: Protocol,
-    port: Option<u16>,
 }
 
 impl<'a> Ways<'a> {
@@ -163,20 +143,14 @@ impl<'a> Ways<'a> {
         changes
     }
 
-    /// What changes between workloads and the internet, and how many questions were too many.
-    pub(crate) fn beyond(&self) -> (Vec<Change<'a>>, usize) {
-        let (mut changes, mut asked, mut not_asked) = (Vec::new(), 0, 0);
+    /// What changes between workloads and the internet.
+    pub(crate) fn beyond(&self) -> Vec<Change<'a>> {
+        let mut changes = Vec::new();
         for group in &self.groups {
             let Some(first) = group.members.first() else { continue };
             for direction in [Direction::Egress, Direction::Ingress] {
-                let parts = self.parts(first, direction);
-                asked += 2 * parts.len();
-                if asked > QUESTIONS_MAX {
-                    not_asked += group.members.len();
-                    continue;
-                }
-                let was = self.old.beyond(first, direction, &parts);
-                let is = self.new.beyond(first, direction, &parts);
+                let was = self.old.beyond(first, direction);
+                let is = self.new.beyond(first, direction);
                 if was == is {
                     continue;
                 }
@@ -189,61 +163,6 @@ impl<'a> Ways<'a> {
                 }));
             }
         }
-        (changes, not_asked)
+        changes
     }
-
-    /// The parts that rules of both sides cut protocols and ports into; what no group allows is left out.
-    fn parts(&self, workload: &Name, direction: Direction) -> Vec<Part> {
-        let mut allowed = IntervalSet::EMPTY;
-        let mut sets: Vec<IntervalSet> = [1, 6, 17, 58].map(of_protocol).into();
-        for side in [&self.old, &self.new] {
-            let Some(one) = side.fabric.workloads.get(workload) else { continue };
-            for rule in allowances(side.fabric, &one.security_groups, direction) {
-                allowed = allowed.union(&rule.transport);
-                sets.push(rule.transport);
-            }
-            sets.extend(acl_transports(side.fabric, one, direction));
-            sets.extend(one.publish.iter().map(|one| {
-                let number = transport(number_of(one.protocol), one.port);
-                allowed = allowed.union(&IntervalSet::range(number, number));
-                IntervalSet::range(number, number)
-            }));
-        }
-        let ranges = partition(&sets).into_iter();
-        let parts = ranges.map(|(first, last, _)| IntervalSet::range(first, last));
-        parts.filter(|part| !part.intersection(&allowed).is_empty()).filter_map(part).collect()
-    }
-}
-
-/// All of a protocol that can be asked about.
-fn of_protocol(number: u8) -> IntervalSet {
-    IntervalSet::range(transport(number, 0), transport(number, u16::MAX))
-}
-
-fn number_of(protocol: Protocol) -> u8 {
-    if protocol == Protocol::Udp { 17 } else { 6 }
-}
-
-fn acl_transports(fabric: &Fabric, workload: &Workload, direction: Direction) -> Vec<IntervalSet> {
-    let subnet = fabric.subnets.get(&workload.subnet);
-    let acl = subnet.and_then(|subnet| fabric.network_acls.get(subnet.network_acl.as_ref()?));
-    let rules = acl.map(|acl| match direction {
-        Direction::Egress => &acl.egress,
-        Direction::Ingress => &acl.ingress,
-    });
-    rules.into_iter().flatten().map(acl::rule_transports).collect()
-}
-
-/// A part and a flow that stands for it; ICMP is asked about by echo requests.
-fn part(all: IntervalSet) -> Option<Part> {
-    let first = all.first()?;
-    let (number, port) = (first >> 16, u16::try_from(first & 0xffff).unwrap_or(0));
-    let (protocol, port) = match number {
-        6 => (Protocol::Tcp, Some(port)),
-        17 => (Protocol::Udp, Some(port)),
-        1 if all.contains(transport(1, 8 << 8)) => (Protocol::Icmp, None),
-        58 if all.contains(transport(58, 128 << 8)) => (Protocol::Icmp, None),
-        _ => return None,
-    };
-    Some(Part { all, protocol, port })
 }

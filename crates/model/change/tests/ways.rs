@@ -113,6 +113,18 @@ fn a_network_acl_closes_what_it_denies_and_answers_too() {
     assert_eq!(change(&attached, &attached.replace(rule, silent)), expected);
 }
 
+#[test]
+fn a_port_that_is_published_opens_what_is_called_behind_it() {
+    let before = BEFORE.replace("route_table: out", "public: true").replace(
+        "ingress: [{ protocol: tcp, ports: 80,",
+        "ingress: [{ protocol: tcp, ports: 1-1023,",
+    ) + "internet_gateways: { igw: { network: app, nodes: [one] } }\n";
+    let after = before
+        .replace("web-1: { node: one,", "web-1: { node: one, publish: [{ port: 8080, to: 80 }],");
+    let expected = [flow(&["internet"], "web-1", &["tcp 80"], &[])];
+    assert_eq!(change(&before, &after), expected);
+}
+
 /// What may pass between workloads, by the engine that answers `explain`; nothing for one that is not there.
 fn may_pass(fabric: &Fabric, assumed: &Assumed, from: &str, to: &str) -> IntervalSet {
     let pairs = match (fabric.party(from), fabric.party(to)) {

@@ -71,3 +71,20 @@ fn what_no_change_can_do_is_told_in_words() {
     assert!(text.ends_with("  to open it: call a workload\n"), "{text}");
     assert!(json["changes"].is_null());
 }
+
+#[test]
+fn everything_that_may_pass_is_listed_for_the_internet_too() {
+    let fabric = netloom_testkit::fabric(include_str!("../../../../../examples/app-network.yaml"));
+    let world = Assumed::of(&fabric);
+    let list = |from: &str, to: &str| {
+        let (from, to) = (from.to_owned(), to.to_owned());
+        let arguments = Explain { from, to, files: Vec::new(), json: false };
+        let [from, to] = [&arguments.from, &arguments.to].map(|name| party(&fabric, name).unwrap());
+        let all = allowed::allowed(&world.input(&fabric), &from, &to).unwrap();
+        listed(&all, &arguments)
+    };
+    assert!(list("web-1", "internet").ends_with("-> internet (203.0.113.1): tcp\n"));
+    assert!(list("internet", "lb-1").ends_with(": tcp 443\n"));
+    assert!(list("internet", "web-1").contains(": nothing: no way leads from outside to `web-1`"));
+    assert!(list("node-1", "internet").contains(": nothing: 2001:db8::1 is in no network"));
+}

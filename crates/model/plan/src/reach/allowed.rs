@@ -1,5 +1,7 @@
 //! Everything that may pass between two ends, as a set: both policies as packet sets, intersected.
 
+pub(super) mod outside;
+
 use super::permission::{allowances, groups_of};
 use super::steps::{Place, Walk};
 use super::{End, Flow, StepKind, Unanswerable, interfaces};
@@ -64,9 +66,15 @@ fn pair<'a>(walk: &Walk<'a>) -> Allowed {
         found.transports = transports;
         return found;
     }
-    let (Some(from), Some(to)) = (from, to) else {
-        found.obstacle = Some("no way leads out of the fabric, or into it".to_owned());
-        return found;
+    let (from, to) = match (from, to) {
+        (Some(from), Some(to)) => (from, to),
+        (from, to) => {
+            match outside::transports(walk, from.as_ref(), to.as_ref()) {
+                Ok(transports) => found.transports = transports,
+                Err(obstacle) => found.obstacle = Some(obstacle),
+            }
+            return found;
+        }
     };
     match way(walk, &from, &to) {
         Way::OneStack => found.transports = IntervalSet::full(),
@@ -144,5 +152,5 @@ fn transports<'a>(
         .intersection(&leaving)
         .intersection(&entering)
         .project(Dimension::Transport)
-        .intersection(&walk.acl_transports(from, to))
+        .intersection(&walk.acl_transports(Some(from), Some(to)))
 }

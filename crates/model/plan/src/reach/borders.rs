@@ -173,21 +173,27 @@ impl<'a> Walk<'a> {
         Some(Border { subnet, name, acl })
     }
 
-    /// What the ACLs between two places let pass of everything that may be called: there, and back.
-    pub(super) fn acl_transports(&self, from: &Place<'a>, to: &Place<'a>) -> IntervalSet {
+    /// What the ACLs between two places let pass of everything that may be called: there, and back. A place
+    /// that is not in the fabric has none.
+    pub(super) fn acl_transports(
+        &self,
+        from: Option<&Place<'a>>,
+        to: Option<&Place<'a>>,
+    ) -> IntervalSet {
         let (source, destination) = (self.source.address, self.to.address);
         let mut all = IntervalSet::full();
         for (place, other, direction) in
             [(from, destination, Direction::Egress), (to, source, Direction::Ingress)]
         {
-            if let Some(border) = self.border(place, other) {
+            if let Some(border) = place.and_then(|place| self.border(place, other)) {
                 all = all.intersection(&passing(border.rules(direction), other));
             }
         }
         for (place, other, direction) in
             [(to, source, Direction::Egress), (from, destination, Direction::Ingress)]
         {
-            let Some(border) = self.border(place, other) else { continue };
+            let border = place.and_then(|place| self.border(place, other));
+            let Some(border) = border else { continue };
             let passing = passing(border.rules(direction), other);
             for (calls, answers) in exchanges(other.is_ipv6()) {
                 if !answers.difference(&passing).is_empty() {

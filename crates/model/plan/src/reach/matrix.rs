@@ -155,7 +155,7 @@ impl<'a> Desk<'a> {
         if both.is_empty() {
             return Ok(both);
         }
-        Ok(both.intersection(&walk.acl_transports(&from, &to)))
+        Ok(both.intersection(&walk.acl_transports(Some(&from), Some(&to))))
     }
 
     /// What the policy of a place lets pass to or from an address.

@@ -5,8 +5,9 @@ use super::steps::{Place, Walk};
 use super::{Owner, StepKind};
 use crate::ways::{self, Way};
 use crate::{outer_v6, peers};
-use netloom_model::fabric::{Gateway, GatewayKind, Name, NextHop, Protocol};
-use netloom_policy::Direction;
+use netloom_model::fabric::{Gateway, GatewayKind, Name, NextHop, Protocol, Published};
+use netloom_policy::packet_set::transport;
+use netloom_policy::{Direction, IntervalSet};
 use std::net::IpAddr;
 
 impl<'a> Walk<'a> {
@@ -16,6 +17,14 @@ impl<'a> Walk<'a> {
         self.unless_stopped(|walk| walk.policy(from, network, Direction::Egress));
         self.unless_stopped(|walk| walk.leaves(from, network));
         self.unless_stopped(|walk| walk.acl_of_answer(from, Direction::Ingress));
+    }
+
+    /// The way out alone, whatever policy says.
+    pub(super) fn way_out(&mut self, from: &Place<'a>) {
+        match from.network {
+            Some(network) => self.leaves(from, network),
+            None => self.no_way_out(from),
+        }
     }
 
     fn no_way_out(&mut self, from: &Place<'a>) {
@@ -30,7 +39,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The way of a flow to what is not in the fabric.
-    pub(super) fn leaves(&mut self, from: &Place<'a>, network: &'a Name) {
+    fn leaves(&mut self, from: &Place<'a>, network: &'a Name) {
         if from.on_stack {
             // A process there reaches it without the fabric, or not.
             return self.no_way_out(from);
@@ -148,32 +157,50 @@ impl<'a> Walk<'a> {
     // === from outside ===
 
     pub(super) fn inwards(&mut self, to: &Place<'a>) {
-        let Some(network) = to.network else { return self.no_way_in(to) };
-        let ways = self.ways_of(to);
-        let back = ways::longest(&ways, self.source.address);
-        let gateway = back.and_then(|way| match &way.via {
-            NextHop::Gateway(name) => self.input.fabric.gateways.get_key_value(name),
-            _ => None,
-        });
-        let gateway = gateway.filter(|(_, one)| one.kind == GatewayKind::Internet);
-        let Some((name, gateway)) = gateway.filter(|_| !to.on_stack) else {
-            return self.no_way_in(to);
-        };
+        let Some((network, gateway)) = self.entry(to) else { return self.no_way_in(to) };
         if self.to.address.is_ipv4() && !self.is_published() {
             let finding = format!("{} does not publish {}", to.what, self.flow_words());
             let remedy = "publish a port of TCP or UDP: nothing else can be called from outside";
             let (stop, change) = ((StepKind::Gateway, finding), self.publishing(network));
             return self.stop_unless(stop, Some(to.span), change, remedy);
         }
+        self.comes_in(to, network, gateway);
+        self.unless_stopped(|walk| walk.acl(to, Direction::Ingress));
+        self.unless_stopped(|walk| walk.policy(to, network, Direction::Ingress));
+        self.unless_stopped(|walk| walk.acl_of_answer(to, Direction::Egress));
+    }
+
+    /// The way in alone, whatever policy says and whatever is published.
+    pub(super) fn way_in(&mut self, to: &Place<'a>) {
+        match self.entry(to) {
+            Some((network, gateway)) => self.comes_in(to, network, gateway),
+            None => self.no_way_in(to),
+        }
+    }
+
+    /// The network of a place, and the internet gateway by which calls come to it: where its answers leave.
+    fn entry(&self, to: &Place<'a>) -> Option<(&'a Name, (&'a Name, &'a Gateway))> {
+        let network = to.network.filter(|_| !to.on_stack)?;
+        let ways = self.ways_of(to);
+        let NextHop::Gateway(name) = &ways::longest(&ways, self.source.address)?.via else {
+            return None;
+        };
+        let gateway = self.input.fabric.gateways.get_key_value(name)?;
+        (gateway.1.kind == GatewayKind::Internet).then_some((network, gateway))
+    }
+
+    fn comes_in(
+        &mut self,
+        to: &Place<'a>,
+        network: &'a Name,
+        (name, gateway): (&'a Name, &'a Gateway),
+    ) {
         let finding = format!("it comes in by the internet gateway `{name}`");
         self.pass(StepKind::Gateway, finding, Some(&gateway.span));
         if let Some(node) = gateway.nodes.first() {
             self.comes_back(node, network, StepKind::Gateway);
             self.unless_stopped(|walk| walk.tunnel_from(node, to, network));
         }
-        self.unless_stopped(|walk| walk.acl(to, Direction::Ingress));
-        self.unless_stopped(|walk| walk.policy(to, network, Direction::Ingress));
-        self.unless_stopped(|walk| walk.acl_of_answer(to, Direction::Egress));
     }
 
     fn no_way_in(&mut self, to: &Place<'a>) {
@@ -184,17 +211,21 @@ impl<'a> Walk<'a> {
     }
 
     fn is_published(&self) -> bool {
-        let Owner::Workload(name) = self.to.owner else { return false };
-        let workload = self.input.fabric.workloads.get(name);
-        let port = self.flow.port;
-        let published = workload.into_iter().flat_map(|workload| &workload.publish);
-        published.into_iter().any(|one| {
-            let same = matches!(
-                (one.protocol, self.flow.protocol),
-                (Protocol::Tcp, Protocol::Tcp) | (Protocol::Udp, Protocol::Udp)
-            );
-            same && Some(one.to) == port
-        })
+        let number = self.transport_number(self.source.address);
+        self.flow.port.is_some() && self.published().contains(number)
+    }
+
+    /// What the receiver publishes, as it is called there.
+    pub(super) fn published(&self) -> IntervalSet {
+        let Owner::Workload(name) = self.to.owner else { return IntervalSet::EMPTY };
+        let workload = self.input.fabric.workloads.get(name).into_iter();
+        let number = |one: &Published| match one.protocol {
+            Protocol::Tcp => Some(transport(6, one.to)),
+            Protocol::Udp => Some(transport(17, one.to)),
+            Protocol::Icmp | Protocol::All => None,
+        };
+        let numbers = workload.flat_map(|workload| &workload.publish).filter_map(number);
+        numbers.map(|number| (number, number)).collect()
     }
 
     // === tunnels ===
