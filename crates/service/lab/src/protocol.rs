@@ -126,7 +126,7 @@ pub struct WorkloadReport {
 }
 
 /// A test's result.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct TestReport {
     /// What was tried, in words.
     pub what: String,

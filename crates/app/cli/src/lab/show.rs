@@ -2,6 +2,7 @@
 
 use crate::output::{mark, table};
 use netloom_lab::protocol::{Report, TestReport};
+use std::net::IpAddr;
 
 /// Nodes and workloads; tests too, if they were run.
 pub(super) fn report(report: &Report, with_tests: bool) -> String {
@@ -113,28 +114,104 @@ pub(super) fn dashboard(report: &Report) -> String {
 
 /// Commands to try next, with names of this fabric.
 pub(super) fn next_steps(report: &Report, files: &[String]) -> String {
-    let Some(first) = report.workloads.keys().next() else { return String::new() };
-    let pair = report.tests.iter().find(|test| test.expected && test.what.ends_with("/tcp"));
-    let (from, target) = match pair.map(|test| test.what.replace(" -> ", " ")) {
-        Some(words) => {
-            let words: Vec<&str> = words.split(' ').collect();
-            let port = words.get(2).map_or("80", |flow| flow.trim_end_matches("/tcp"));
-            (words[0].to_owned(), format!("{}:{port}", words.get(1).unwrap_or(&"")))
-        }
-        None => (first.clone(), format!("{first}:80")),
-    };
+    let Some((from, probe, asked)) = to_try(report) else { return String::new() };
     let (netloom, file) = (program(), files.join(" -f "));
     let history = format!("{netloom} lab exec {} -- netloom history\n  ", report.control);
     format!(
-        "\ntry\n  {netloom} lab exec {from} -- netloom connect {target}\n  \
+        "\ntry\n  {netloom} lab exec {from} -- netloom {probe}\n  \
          {netloom} lab shell {from}\n  {netloom} lab status\n  \
-         {netloom} explain {from} {target} -f {file}\n  \
+         {netloom} explain {from} {asked} -f {file}\n  \
          edit {file}, then: {netloom} lab apply {}\n  {history}{netloom} lab down\n\n",
         files.join(" ")
     )
 }
 
+/// A sender, what it can run with success, and the same as a question: the first test over TCP whose sender finds
+/// the other end by itself, else a workload's call of itself.
+fn to_try(report: &Report) -> Option<(&str, String, String)> {
+    let tests = report.tests.iter().filter(|test| test.expected && test.arrived);
+    let mut found = tests.filter_map(|test| {
+        let (from, rest) = test.what.split_once(" -> ")?;
+        let (to, flow) = rest.split_once(' ')?;
+        let (port, _) = flow.split_once("/tcp")?;
+        let target = format!("{}:{port}", target(report, from, to)?);
+        Some((from, format!("connect {target}"), target))
+    });
+    found.next().or_else(|| {
+        let mut inside = report.workloads.iter().filter(|(_, one)| one.resolv_conf.is_some());
+        let (name, _) = inside.find(|(_, one)| !one.namespace.is_empty())?;
+        Some((name, format!("ping {name}"), format!("{name}:icmp")))
+    })
+}
+
+/// How a sender that commands can be run in names another end: by address where no resolver of its own knows it.
+fn target(report: &Report, from: &str, to: &str) -> Option<String> {
+    let sender = report.workloads.get(from);
+    let is_inside = match sender {
+        Some(workload) => !workload.namespace.is_empty(),
+        None => report.nodes.contains_key(from),
+    };
+    let literal = |address: &IpAddr| match address {
+        IpAddr::V4(_) => address.to_string(),
+        IpAddr::V6(_) => format!("[{address}]"),
+    };
+    let Some(other) = report.workloads.get(to).filter(|_| is_inside) else {
+        return to.parse().ok().filter(|_| is_inside).as_ref().map(literal);
+    };
+    if sender.is_some_and(|one| one.resolv_conf.is_some() && one.network == other.network) {
+        return Some(to.to_owned());
+    }
+    // A node has an IPv6 address in its networks, and no other.
+    let has_family = |address: &&IpAddr| match sender {
+        Some(sender) => sender.addresses.iter().any(|own| own.is_ipv4() == address.is_ipv4()),
+        None => address.is_ipv6(),
+    };
+    other.addresses.iter().find(has_family).map(literal)
+}
+
 /// How this program was called, so that the commands shown can be typed as they are.
 fn program() -> String {
     std::env::args().next().unwrap_or_else(|| "netloom".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use netloom_lab::protocol::WorkloadReport;
+
+    #[test]
+    fn what_is_suggested_can_be_run_where_it_is_suggested() {
+        let workload = |network: &str, address: &str| WorkloadReport {
+            namespace: "/run/w".to_owned(),
+            resolv_conf: Some("/run/r".to_owned()),
+            network: network.to_owned(),
+            addresses: vec![address.parse().unwrap()],
+            ..WorkloadReport::default()
+        };
+        let all = [("db", workload("app", "10.0.0.5")), ("far", workload("ops", "10.1.0.5"))];
+        let mut workloads: std::collections::BTreeMap<_, _> =
+            all.into_iter().map(|(name, one)| (name.to_owned(), one)).collect();
+        workloads.insert("web".to_owned(), workload("app", "10.0.0.6"));
+        let mut report = Report { workloads, ..Report::default() };
+        let mut tried = |tests: &[&str]| {
+            let test = |what: &&str| TestReport {
+                what: (*what).to_owned(),
+                expected: true,
+                arrived: true,
+                ..TestReport::default()
+            };
+            report.tests = tests.iter().map(test).collect();
+            let (from, probe, asked) = to_try(&report).unwrap();
+            format!("{from} {probe} {asked}")
+        };
+        let internet = "internet -> web 443/tcp";
+        assert_eq!(tried(&[internet, "web -> db 80/tcp"]), "web connect db:80 db:80");
+        assert_eq!(tried(&["web -> internet 443/tcp"]), "db ping db db:icmp");
+        assert_eq!(tried(&["db -> far 80/tcp"]), "db connect 10.1.0.5:80 10.1.0.5:80");
+        assert_eq!(
+            tried(&["web -> 203.0.113.9 443/tcp"]),
+            "web connect 203.0.113.9:443 203.0.113.9:443"
+        );
+        assert_eq!(tried(&["db -> web icmp", internet]), "db ping db db:icmp");
+    }
 }
