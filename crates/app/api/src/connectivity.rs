@@ -55,21 +55,25 @@ pub struct FlowTried {
 pub struct Matrix {
     /// The revision that it is of.
     pub revision: u64,
-    /// Workloads that are treated alike.
+    /// Ends that are treated alike: workloads, nodes, prefixes behind nodes, the internet.
     pub classes: Vec<MatrixClass>,
-    /// What passes between two of them; nothing is said of a class that has one member and itself.
+    /// What passes between two of them; nothing is said of a class that has one member and itself, nor of two outside.
     pub cells: Vec<MatrixCell>,
+    /// Classes of nodes and of prefixes behind nodes that are left out, because there are too many.
+    pub left_out: usize,
 }
 
-/// Workloads that are treated alike.
+/// Ends that are treated alike.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct MatrixClass {
-    /// Their names.
+    /// What they are: `workloads`, `nodes`, `behind a node` or `internet`.
+    pub kind: String,
+    /// Their names, or prefixes.
     pub members: Vec<String>,
-    /// Their network.
-    pub network: String,
-    /// Their subnet.
-    pub subnet: String,
+    /// The network of workloads.
+    pub network: Option<String>,
+    /// The subnet of workloads.
+    pub subnet: Option<String>,
     /// Their groups.
     pub security_groups: Vec<String>,
 }

@@ -3,10 +3,10 @@
 use crate::{output, source};
 use netloom_model::fabric::Name;
 use netloom_plan::assumed::Assumed;
-use netloom_plan::reach::matrix::{self, Cell, Class};
+use netloom_plan::reach::matrix::{self, Cell, Class, Kind, OTHERS_MAX};
 use netloom_policy::{IntervalSet, words};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::process::ExitCode;
 
 /// Shows who reaches whom.
@@ -15,7 +15,7 @@ pub(crate) struct Matrix {
     /// Files of the fabric.
     #[arg(default_value = "netloom.yaml")]
     files: Vec<String>,
-    /// Only workloads of this network.
+    /// Only workloads of this network, and what they reach or are reached by.
     #[arg(long)]
     network: Option<Name>,
     /// Print it as JSON.
@@ -43,17 +43,26 @@ pub(crate) fn run(arguments: &Matrix) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The classes of a network, and their cells.
+/// The classes of a network's workloads, those of others than workloads between which and them anything
+/// passes, and their cells.
 fn only(found: matrix::Matrix, network: &Name) -> matrix::Matrix {
-    let kept = found.classes.iter().enumerate().filter(|(_, class)| class.network == *network);
+    let is_own = |at: usize| found.classes[at].network.as_ref() == Some(network);
+    let open = found.cells.iter().filter(|(_, cell)| cell.is_open()).map(|(at, _)| *at);
+    let meets: BTreeSet<usize> = open
+        .filter(|(row, column)| is_own(*row) || is_own(*column))
+        .flat_map(|(row, column)| [row, column])
+        .collect();
+    let is_kept = |at: &usize| {
+        is_own(*at) || found.classes[*at].kind != Kind::Workloads && meets.contains(at)
+    };
+    let kept: Vec<usize> = (0..found.classes.len()).filter(is_kept).collect();
     let places: BTreeMap<usize, usize> =
-        kept.enumerate().map(|(new, (old, _))| (old, new)).collect();
-    let cells = found.cells.into_iter().filter_map(|((row, column), cell)| {
-        Some(((*places.get(&row)?, *places.get(&column)?), cell))
+        kept.iter().enumerate().map(|(new, old)| (*old, new)).collect();
+    let cells = found.cells.iter().filter_map(|((row, column), cell)| {
+        Some(((*places.get(row)?, *places.get(column)?), cell.clone()))
     });
-    let cells = cells.collect();
-    let classes = found.classes.into_iter().filter(|class| class.network == *network).collect();
-    matrix::Matrix { classes, cells }
+    let classes = kept.iter().map(|at| found.classes[*at].clone()).collect();
+    matrix::Matrix { classes, cells: cells.collect(), left_out: found.left_out }
 }
 
 /// What passes, in words: once if it is the same over both families.
@@ -99,7 +108,7 @@ impl Signs {
 
 fn drawn(found: &matrix::Matrix) -> String {
     if found.classes.is_empty() {
-        return "no workloads\n".to_owned();
+        return "no workloads, and no nodes in networks\n".to_owned();
     }
     let mut signs = Signs { by_words: BTreeMap::new(), order: Vec::new() };
     let columns: Vec<usize> = (0..found.classes.len()).collect();
@@ -119,11 +128,17 @@ fn drawn(found: &matrix::Matrix) -> String {
         text.push_str(&output::table(&rows));
         text.push('\n');
     }
-    text.push_str("  · nothing   █ everything   - itself\n");
+    text.push_str("  · nothing   █ everything   - itself, or both outside\n");
     for (sign, words) in signs.order {
         text.push_str(&format!("  {sign} {words}\n"));
     }
     text.push_str(&obstacles(found));
+    if found.left_out > 0 {
+        let left_out = found.left_out;
+        text.push_str(&format!(
+            "\n  {left_out} more kinds of nodes and of prefixes behind nodes are left out: {OTHERS_MAX} are asked about\n"
+        ));
+    }
     text
 }
 
@@ -148,7 +163,11 @@ fn name(class: &Class) -> String {
     let named: Vec<&str> = class.members.iter().take(NAMED_MAX).map(String::as_str).collect();
     let more = class.members.len() - named.len();
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    format!("{}{more} ({})", named.join(", "), class.subnet)
+    let place = class.subnet.as_deref().unwrap_or_else(|| class.kind.word());
+    match class.kind {
+        Kind::Internet => named.join(", "),
+        _ => format!("{}{more} ({place})", named.join(", ")),
+    }
 }
 
 fn as_json(found: &matrix::Matrix) -> String {
@@ -156,7 +175,7 @@ fn as_json(found: &matrix::Matrix) -> String {
         .classes
         .iter()
         .map(|class| {
-            json!({ "members": class.members, "network": class.network,
+            json!({ "kind": class.kind.word(), "members": class.members, "network": class.network,
                     "subnet": class.subnet, "security_groups": class.groups })
         })
         .collect();
@@ -169,7 +188,7 @@ fn as_json(found: &matrix::Matrix) -> String {
                     "obstacle": cell.obstacle })
         })
         .collect();
-    format!("{:#}\n", json!({ "classes": classes, "cells": cells }))
+    format!("{:#}\n", json!({ "classes": classes, "cells": cells, "left_out": found.left_out }))
 }
 
 #[cfg(test)]
@@ -188,7 +207,25 @@ mod tests {
         assert_eq!(signs.len(), found.classes.len());
         assert!(signs.contains(&"-") && signs.contains(&"·"), "{text}");
         assert!(text.lines().any(|line| line.trim_start().ends_with("tcp 5432")), "{text}");
+        let is_ops = |class: &Class| class.network.as_ref().is_none_or(|one| one == "ops");
         let ops = only(found, &"ops".to_owned());
-        assert!(ops.classes.iter().all(|class| class.network == "ops") && !ops.cells.is_empty());
+        assert!(ops.classes.iter().all(is_ops) && !ops.cells.is_empty());
+    }
+
+    #[test]
+    fn a_matrix_has_the_internet_nodes_and_what_is_behind_them() {
+        let text = include_str!("../../../../examples/architecture.yaml");
+        let fabric = netloom_testkit::fabric(text);
+        let found = matrix::matrix(&Assumed::of(&fabric).input(&fabric));
+        let place = |first: &str| {
+            let is_it = |class: &Class| class.members.first().is_some_and(|name| name == first);
+            found.classes.iter().position(is_it).unwrap()
+        };
+        let words = |from, to| passing(&found.cells[&(place(from), place(to))]);
+        assert_eq!(words("internet", "cdn"), "tcp 80");
+        let text = drawn(&found);
+        for row in [" internet ", "(nodes)", "(behind a node)"] {
+            assert!(text.contains(row), "{row}: {text}");
+        }
     }
 }

@@ -79,13 +79,13 @@ function draw() {
   if (!found) return;
   const wanted = by("matrix-filter").value.toLowerCase().split(/\s+/).filter(Boolean);
   const fits = (one) => {
-    const text = [...one.members, one.network, one.subnet, ...one.security_groups].join(" ").toLowerCase();
+    const text = [one.kind, ...one.members, one.network ?? "", one.subnet ?? "", ...one.security_groups].join(" ").toLowerCase();
     return wanted.every((word) => text.includes(word));
   };
   const places = found.classes.map((_, at) => at).filter((at) => fits(found.classes[at]));
   const seen = places.slice(0, CLASSES_SHOWN);
   if (seen.length === 0) {
-    put(by("matrix"), h("p", { class: "card quiet" }, wanted.length > 0 ? "No workload has all of that." : "This revision declares no workloads."));
+    put(by("matrix"), h("p", { class: "card quiet" }, wanted.length > 0 ? "Nobody has all of that." : "This revision declares no workloads."));
     put(by("matrix-legend"));
     return;
   }
@@ -107,12 +107,12 @@ function draw() {
 function row(from, seen, cells, marks) {
   const one = found.classes[from];
   return h("tr", {},
-    h("th", { scope: "row" }, h("span", { class: "no" }, from + 1), ` ${named(one)} `, h("small", { class: "quiet" }, one.subnet)),
-    seen.map((to) => field(cells.get(`${from} ${to}`), marks)));
+    h("th", { scope: "row" }, h("span", { class: "no" }, from + 1), ` ${named(one)} `, h("small", { class: "quiet" }, one.subnet ?? (one.kind === "internet" ? "" : one.kind))),
+    seen.map((to) => field(cells.get(`${from} ${to}`), marks, from === to)));
 }
 
-function field(cell, { sign }) {
-  if (!cell) return h("td", { title: "itself" }, "-");
+function field(cell, { sign }, isSame) {
+  if (!cell) return h("td", { title: isSame ? "itself" : "both outside of the fabric" }, "-");
   const text = words(cell);
   const key = `cell/${ends(found, cell)}`;
   const fresh = isNew(cell, text);
@@ -137,6 +137,7 @@ function note(all, drawn) {
   const parts = [];
   if (before) parts.push(changed > 0 ? `${plural(changed, "cell differs", "cells differ")} from revision ${before.revision}.` : `Nothing differs from revision ${before.revision}.`);
   if (drawn < all) parts.push(`${drawn} of ${all} are drawn; the filter finds the others.`);
+  if (found.left_out > 0) parts.push(`${plural(found.left_out, "kind", "kinds")} of nodes and of prefixes behind nodes left out.`);
   return parts.length > 0 && h("p", { class: "quiet", id: "matrix-note" }, parts.join(" "));
 }
 
@@ -157,7 +158,10 @@ function detail() {
   if (!cell) return;
   const [from, to] = [found.classes[cell.from], found.classes[cell.to]];
   const of = (set) => (set ? set.join("; ") || "nothing" : "no addresses of both");
-  const other = cell.from === cell.to ? to.members[1] : to.members[0];
+  // Of a prefix, an address of it can be asked about.
+  const [caller, called] = [from.members[0], cell.from === cell.to ? to.members[1] : to.members[0]].map((name) => name.split("/")[0]);
+  const isSender = from.kind === "workloads" || from.kind === "nodes";
+  const packets = isSender && to.kind !== "internet" ? `\nnetloom network test-connectivity ${caller} ${called}` : "";
   const facts = [
     ["From", from.members.join(", ")],
     ["To", to.members.join(", ")],
@@ -170,7 +174,7 @@ function detail() {
     h("dl", { class: "facts" }, facts.map(([name, value]) => [h("dt", {}, name), h("dd", {}, value)])),
     cell.obstacle && h("p", { class: "error" }, cell.obstacle),
     h("h3", {}, "Ask further"),
-    h("pre", {}, h("code", {}, `netloom explain ${from.members[0]} ${other}\nnetloom network test-connectivity ${from.members[0]} ${other}`)));
+    h("pre", {}, h("code", {}, `netloom explain ${caller} ${called}${packets}`)));
 }
 
 // === keys ===

@@ -28,6 +28,7 @@ pub(super) async fn matrix(State(desk): State<Desk>) -> Result<Json<Matrix>, Fai
 
 fn shown(revision: u64, found: matrix::Matrix) -> Matrix {
     let class = |class: matrix::Class| MatrixClass {
+        kind: class.kind.word().to_owned(),
         members: class.members,
         network: class.network,
         subnet: class.subnet,
@@ -45,6 +46,7 @@ fn shown(revision: u64, found: matrix::Matrix) -> Matrix {
         revision,
         classes: found.classes.into_iter().map(class).collect(),
         cells: found.cells.into_iter().map(cell).collect(),
+        left_out: found.left_out,
     }
 }
 

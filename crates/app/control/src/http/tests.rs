@@ -264,6 +264,9 @@ fn who_reaches_whom_is_told_of_what_is_in_force() {
             };
             assert_eq!(words(a, b), [format!("tcp {port}")]);
             assert_eq!(words(b, a), Vec::<String>::new());
+            let of = |kind: &str| found.classes.iter().position(|one| one.kind == kind);
+            assert_eq!(words(of("internet").unwrap(), b), Vec::<String>::new());
+            assert!(of("nodes").is_some() && of("behind a node").is_none());
         }
         // Nobody is there who could send.
         let asked = r#"{"from":"a","to":"b","flows":["81/tcp"]}"#;

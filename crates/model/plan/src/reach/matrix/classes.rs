@@ -1,9 +1,10 @@
-//! Classes of workloads: what tells one from another as far as reachability goes.
+//! Classes of workloads: what tells one from another as far as reachability goes, out of the fabric too.
 
-use super::Class;
+use super::{Class, Kind};
 use crate::input::PlanInput;
+use crate::outer_v6;
 use ipnet::IpNet;
-use netloom_model::fabric::{Attach, Fabric, Name, Peer, Workload};
+use netloom_model::fabric::{Attach, Fabric, Name, Peer, Protocol, Workload};
 use netloom_policy::IntervalSet;
 use netloom_policy::interval::{address_number, partition};
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +20,11 @@ struct Key<'a> {
     /// In which networks that see it the address is nobody's alone.
     is_shared: Vec<bool>,
     place: Place<'a>,
+    /// What can be called from outside, as it is called there.
+    published: BTreeSet<(Protocol, u16)>,
+    /// By gateway of several nodes that it is beside, as one that leaves there and not at the first: whether
+    /// IPv6 comes back, by address.
+    beside: Vec<(&'a Name, Vec<bool>)>,
     /// Its name, where it is like no other: its stack has several interfaces, or another such stack has
     /// one of its addresses.
     own: Option<&'a Name>,
@@ -26,7 +32,7 @@ struct Key<'a> {
 
 /// What of a workload's place ways depend on.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Place<'a> {
+pub(super) enum Place<'a> {
     /// On a node's own stack: which.
     Stack(&'a Name),
     /// In a namespace, on a node of this region that others can call, from everywhere or at all.
@@ -60,6 +66,8 @@ pub(super) fn of(input: &PlanInput<'_>) -> Vec<Class> {
                 .flat_map(|other| addresses.iter().map(|one| counts.is_shared(other, *one)))
                 .collect(),
             place: place(input, workload),
+            published: workload.publish.iter().map(|one| (one.protocol, one.to)).collect(),
+            beside: beside(input, network, workload, addresses),
             own: Some(name).filter(|name| {
                 several.contains(name) || addresses.iter().any(|one| taken.contains(one))
             }),
@@ -67,9 +75,10 @@ pub(super) fn of(input: &PlanInput<'_>) -> Vec<Class> {
         classes.entry(key).or_default().push(name.clone());
     }
     let class = |(key, members): (Key<'_>, Vec<Name>)| Class {
+        kind: Kind::Workloads,
         members,
-        network: fabric.subnets[key.subnet].network.clone(),
-        subnet: key.subnet.clone(),
+        network: Some(fabric.subnets[key.subnet].network.clone()),
+        subnet: Some(key.subnet.clone()),
         groups: key.groups.clone(),
     };
     classes.into_iter().map(class).collect()
@@ -84,12 +93,37 @@ fn several_interfaces(fabric: &Fabric) -> BTreeSet<&Name> {
     interfaces.flatten().collect()
 }
 
+/// The gateways of several nodes that a workload's node is among, and whether IPv6 comes back from there.
+fn beside<'a>(
+    input: &PlanInput<'a>,
+    network: &'a Name,
+    workload: &Workload,
+    addresses: &[IpAddr],
+) -> Vec<(&'a Name, Vec<bool>)> {
+    let all = input.fabric.gateways_of(network);
+    let those = all.filter(|(_, one)| one.nodes.len() > 1 && one.nodes.contains(&workload.node));
+    let comes_back = |address: &IpAddr| {
+        let owner = outer_v6::owner(input, &workload.node, *address);
+        owner.is_none_or(|owner| owner == network)
+    };
+    those
+        .map(|(name, _)| {
+            let sixes = addresses.iter().filter(|address| address.is_ipv6());
+            (name, sixes.map(comes_back).collect())
+        })
+        .collect()
+}
+
 fn place<'a>(input: &PlanInput<'a>, workload: &'a Workload) -> Place<'a> {
     let node = &workload.node;
     if workload.is_host() {
         return Place::Stack(node);
     }
-    let stock = workload.stock_peer().map(|peer| peer.public_key.is_some());
+    near(input, node, workload.stock_peer().map(|peer| peer.public_key.is_some()))
+}
+
+/// What of a node's place ways between nodes depend on.
+pub(super) fn near<'a>(input: &PlanInput<'a>, node: &'a Name, stock: Option<bool>) -> Place<'a> {
     let entry = input.directory.nodes.get(node);
     let declared = &input.fabric.nodes[node];
     match entry.filter(|entry| entry.local_endpoint.is_some()) {
@@ -132,12 +166,12 @@ fn addresses<'a>(input: &PlanInput<'a>) -> Counts<'a> {
 }
 
 /// The addresses, cut where a prefix of a rule or route begins or ends.
-struct Cells {
-    ranges: Vec<(u128, u128, usize)>,
+pub(super) struct Cells {
+    pub(super) ranges: Vec<(u128, u128, usize)>,
 }
 
 impl Cells {
-    fn of(fabric: &Fabric) -> Self {
+    pub(super) fn of(fabric: &Fabric) -> Self {
         let groups = fabric.security_groups.values();
         let rules = groups.flat_map(|group| group.ingress.iter().chain(&group.egress));
         let mut prefixes: BTreeSet<IpNet> = rules
@@ -154,6 +188,8 @@ impl Cells {
         prefixes.extend(tables.map(|route| route.to));
         let nodes = fabric.nodes.values().flat_map(|node| &node.advertise);
         prefixes.extend(nodes.map(netloom_model::fabric::Advertised::reached_as));
+        let peers = fabric.workloads.values().flat_map(|workload| &workload.advertise);
+        prefixes.extend(peers.copied());
         prefixes.extend(fabric.networks.values().flat_map(|network| &network.cidrs));
         prefixes.extend(fabric.subnets.values().flat_map(|subnet| &subnet.cidrs));
         let sets: Vec<IntervalSet> = prefixes.into_iter().map(IntervalSet::prefix).collect();
@@ -169,7 +205,7 @@ impl Cells {
     }
 
     /// The number of the part that holds an address; 0 outside of all prefixes.
-    fn at(&self, address: IpAddr) -> usize {
+    pub(super) fn at(&self, address: IpAddr) -> usize {
         let number = address_number(address);
         let after = self.ranges.partition_point(|(first, ..)| *first <= number);
         let range = after.checked_sub(1).and_then(|index| self.ranges.get(index));
