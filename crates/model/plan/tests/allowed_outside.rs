@@ -116,3 +116,16 @@ fn what_is_published_and_what_leaves_is_listed_in_words() {
     assert_eq!(listed("internet", "lb-1"), ("tcp 443".to_owned(), false));
     assert_eq!(listed("internet", "web-1"), (String::new(), true));
 }
+
+#[test]
+fn what_a_host_calls_by_its_own_links_is_said_to_be_no_way_of_the_fabric() {
+    let fabric = netloom_testkit::fabric(include_str!("../../../../examples/quickstart.yaml"));
+    let world = Assumed::of(&fabric);
+    let obstacle = |from: &str| {
+        let [from, to] = [from, "internet"].map(|name| fabric.party(name).unwrap());
+        let found = allowed(&world.input(&fabric), &from, &to).unwrap().pop().unwrap();
+        found.obstacle.unwrap()
+    };
+    assert!(obstacle("alpha").ends_with("by the host's own links, if at all"));
+    assert!(obstacle("web-1").ends_with("in no network of the fabric, and no way leads out"));
+}

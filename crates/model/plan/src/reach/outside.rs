@@ -28,9 +28,15 @@ impl<'a> Walk<'a> {
     }
 
     fn no_way_out(&mut self, from: &Place<'a>) {
-        let finding =
-            format!("{} is in no network of the fabric, and no way leads out", self.to.address);
-        let remedy = match self.is_fabrics(self.to.address) {
+        let (address, is_fabrics) = (self.to.address, self.is_fabrics(self.to.address));
+        let finding = match from.on_stack && !is_fabrics {
+            true => format!(
+                "the fabric leads nothing of `{}`'s own stack to {address}: it calls that by the host's own links, if at all",
+                from.node
+            ),
+            false => format!("{address} is in no network of the fabric, and no way leads out"),
+        };
+        let remedy = match is_fabrics {
             true => "correct the address: it is in the fabric, and nobody's",
             false => "call from a workload in a namespace of its own, by a gateway",
         };

@@ -6,6 +6,7 @@ mod lab;
 mod matrix;
 mod screenshot;
 mod strangers;
+mod wrong;
 
 use super::{Report, Show, words};
 use crate::cargo::{build_release, target};
@@ -154,6 +155,7 @@ fn watched(
     came(report, "seconds until its workload runs", browser.wait(page, &fourth, SOON)?, 10.0);
     apply.end()?;
     traffic(browser, page, hosts, report)?;
+    wrong::told(browser, page, hosts, report)?;
     let kept = browser.ask(page, "window.mark === performance.timeOrigin")? == true;
     report.require("same page all the time", kept, kept, "true");
     history(browser, page, report)?;

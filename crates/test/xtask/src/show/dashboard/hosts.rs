@@ -68,13 +68,24 @@ impl Hosts {
     pub(super) fn in_workload(
         &self,
         host: usize,
+        workload: (&str, &str),
+        arguments: &[&str],
+    ) -> anyhow::Result<()> {
+        self.beside(host, workload, &self.binary, arguments)
+    }
+
+    /// Runs any program in a workload's namespace on a host.
+    pub(super) fn beside(
+        &self,
+        host: usize,
         (fabric, workload): (&str, &str),
+        program: &Path,
         arguments: &[&str],
     ) -> anyhow::Result<()> {
         let run = self.folder.join(format!("host-{host}/run/{fabric}/netns/workload-{workload}"));
         let mut command = Command::new("nsenter");
-        command.arg(format!("--net={}", run.display())).arg(&self.binary).args(arguments);
-        let output = command.output().context("cannot run netloom")?;
+        command.arg(format!("--net={}", run.display())).arg(program).args(arguments);
+        let output = command.output().context("cannot run nsenter")?;
         let printed = String::from_utf8_lossy(&output.stdout).into_owned();
         ensure!(output.status.success(), "in {workload}: {}", printed.trim());
         Ok(())
