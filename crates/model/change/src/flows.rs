@@ -1,10 +1,11 @@
 //! Which flows a change opens or closes: policy and ways before and after, compared exactly.
 
+use crate::passing::Passing;
 use crate::ways::{self, Ways};
 use netloom_model::fabric::{Fabric, Name};
 use netloom_plan::node_default;
+use netloom_policy::IntervalSet;
 use netloom_policy::allowance::{Allowance, Direction, allowances};
-use netloom_policy::{IntervalSet, words};
 use netloom_resource::Whole;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -28,7 +29,8 @@ pub struct FlowChange {
     pub from: Vec<Name>,
     /// Who is called.
     pub to: Name,
-    /// What may pass from now on, such as `tcp 5432`.
+    /// What may pass from now on, such as `tcp 5432`, or `tcp 5432 over IPv4`; from the internet, as it is called
+    /// there.
     pub opened: Vec<String>,
     /// What may pass no more.
     pub closed: Vec<String>,
@@ -93,11 +95,10 @@ fn by_policy(before: &Whole<'_>, after: &Whole<'_>, nodes_only: bool, found: &mu
 struct Found(BTreeMap<(Name, Vec<String>, Vec<String>), BTreeSet<Name>>);
 
 impl Found {
-    fn add(&mut self, from: &str, to: &str, was: &IntervalSet, is: &IntervalSet) {
-        let (opened, closed) = (is.difference(was), was.difference(is));
+    fn add(&mut self, from: &str, to: &str, was: &Passing, is: &Passing) {
+        let (opened, closed) = (is.beyond(was), was.beyond(is));
         if !opened.is_empty() || !closed.is_empty() {
-            let key = (to.to_owned(), words::words(&opened), words::words(&closed));
-            self.0.entry(key).or_default().insert(from.to_owned());
+            self.0.entry((to.to_owned(), opened, closed)).or_default().insert(from.to_owned());
         }
     }
 
@@ -208,22 +209,22 @@ impl<'a> Side<'a> {
     }
 
     /// What may pass between any of two ends' addresses of one family.
-    fn transports(&self, from: &Name, to: &Name) -> IntervalSet {
+    fn transports(&self, from: &Name, to: &Name) -> Passing {
+        let mut all = Passing::default();
         let (Some(source), Some(destination)) = (self.ends.get(from), self.ends.get(to)) else {
-            return IntervalSet::EMPTY;
+            return all;
         };
         if source.networks.is_disjoint(&destination.networks) {
-            return IntervalSet::EMPTY;
+            return all;
         }
         let (leaving, entering) =
             (self.rules(source, Direction::Egress), self.rules(destination, Direction::Ingress));
-        let mut all = IntervalSet::EMPTY;
         for here in &source.addresses {
             for there in &destination.addresses {
                 if here.is_ipv4() == there.is_ipv4() {
                     let out = selected(&leaving, *there, destination.groups);
                     let into = selected(&entering, *here, source.groups);
-                    all = all.union(&out.intersection(&into));
+                    all.add(here.is_ipv6(), &out.intersection(&into));
                 }
             }
         }

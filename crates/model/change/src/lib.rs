@@ -11,7 +11,9 @@
 
 mod flows;
 mod operations;
+mod passing;
 mod ways;
 
 pub use flows::{FlowChange, Flows, flows};
 pub use operations::{NODES_MAX, NodeChange, Operations, operations};
+pub use passing::Passing;

@@ -5,13 +5,15 @@
 //! ```
 //! Every node counts as one that can be called: what is told is what the file says, not who is up.
 
-use netloom_model::fabric::{Fabric, Name, Party, Published};
+use crate::passing::Passing;
+use netloom_model::fabric::{Fabric, Name, Party, Protocol, Published};
 use netloom_model::lease::Leases;
 use netloom_plan::assumed::Assumed;
 use netloom_plan::reach::allowed::allowed;
-use netloom_plan::reach::matrix::{Cell, Matrix, matrix_within};
+use netloom_plan::reach::matrix::{Matrix, matrix_within};
 use netloom_policy::IntervalSet;
 use netloom_policy::allowance::Direction;
+use netloom_policy::packet_set::transport;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Most classes of workloads that are asked about, each with each.
@@ -33,8 +35,8 @@ pub(crate) fn decide(fabric: &Fabric) -> bool {
 pub(crate) struct Change<'a> {
     pub(crate) from: &'a str,
     pub(crate) to: &'a str,
-    pub(crate) was: IntervalSet,
-    pub(crate) is: IntervalSet,
+    pub(crate) was: Passing,
+    pub(crate) is: Passing,
 }
 
 /// Both sides of a change.
@@ -68,24 +70,46 @@ impl<'a> Side<'a> {
     }
 
     /// What passes between members of two classes.
-    fn passing(&self, from: Option<usize>, to: Option<usize>) -> IntervalSet {
+    fn passing(&self, from: Option<usize>, to: Option<usize>) -> Passing {
         let cell = from.zip(to).and_then(|places| self.matrix.cells.get(&places));
-        let sets = |cell: &Cell| {
-            let sets = [&cell.v4, &cell.v6].into_iter().flatten();
-            sets.fold(IntervalSet::EMPTY, |all, set| all.union(set))
-        };
-        cell.map(sets).unwrap_or_default()
+        cell.map(|cell| Passing { v4: cell.v4.clone(), v6: cell.v6.clone() }).unwrap_or_default()
     }
 
     /// What passes between a workload and the internet.
-    fn beyond(&self, workload: &Name, direction: Direction) -> IntervalSet {
+    fn beyond(&self, workload: &Name, direction: Direction) -> Passing {
         let own = Party::Workload(workload.clone());
         let (from, to) = match direction {
             Direction::Egress => (own, Party::Internet),
             Direction::Ingress => (Party::Internet, own),
         };
-        let pairs = allowed(&self.assumed.input(self.fabric), &from, &to).unwrap_or_default();
-        pairs.iter().fold(IntervalSet::EMPTY, |all, pair| all.union(&pair.transports))
+        let mut passing = Passing::default();
+        let input = self.assumed.input(self.fabric);
+        for pair in allowed(&input, &from, &to).unwrap_or_default() {
+            let is_ipv6 = pair.source.is_ipv6();
+            match direction {
+                Direction::Ingress if !is_ipv6 => {
+                    passing.add(is_ipv6, &self.outer(workload, &pair.transports));
+                }
+                _ => passing.add(is_ipv6, &pair.transports),
+            }
+        }
+        passing
+    }
+
+    /// The ports by which those outside call what they may call of a workload: over IPv4 they are the gateway's.
+    fn outer(&self, workload: &Name, transports: &IntervalSet) -> IntervalSet {
+        let published =
+            self.fabric.workloads.get(workload).into_iter().flat_map(|one| &one.publish);
+        let called = published.filter_map(|one| {
+            let number = match one.protocol {
+                Protocol::Tcp => 6,
+                Protocol::Udp => 17,
+                Protocol::Icmp | Protocol::All => return None,
+            };
+            let outside = transport(number, one.port);
+            transports.contains(transport(number, one.to)).then_some((outside, outside))
+        });
+        called.collect()
     }
 }
 

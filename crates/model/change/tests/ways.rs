@@ -1,6 +1,6 @@
 //! Flows that routes, gateways, peerings and network ACLs open or close are told before they do.
 
-use netloom_change::{FlowChange, Flows, flows};
+use netloom_change::{FlowChange, Flows, Passing, flows};
 use netloom_model::Fabric;
 use netloom_model::fabric::{Party, Protocol};
 use netloom_model::lease::{self, Leases};
@@ -9,7 +9,6 @@ use netloom_plan::input::Directory;
 use netloom_plan::membership::Memberships;
 use netloom_plan::reach::allowed::allowed;
 use netloom_plan::reach::{Flow, reach};
-use netloom_policy::{IntervalSet, words};
 use netloom_resource::Whole;
 use netloom_testkit::random_networks::yaml;
 use std::collections::BTreeMap;
@@ -121,17 +120,22 @@ fn a_port_that_is_published_opens_what_is_called_behind_it() {
     ) + "internet_gateways: { igw: { network: app, nodes: [one] } }\n";
     let after = before
         .replace("web-1: { node: one,", "web-1: { node: one, publish: [{ port: 8080, to: 80 }],");
-    let expected = [flow(&["internet"], "web-1", &["tcp 80"], &[])];
+    let expected = [flow(&["internet"], "web-1", &["tcp 8080"], &[])];
     assert_eq!(change(&before, &after), expected);
+    let moved = after.replace("port: 8080", "port: 8081");
+    let expected = [flow(&["internet"], "web-1", &["tcp 8081"], &["tcp 8080"])];
+    assert_eq!(change(&after, &moved), expected);
 }
 
 /// What may pass between workloads, by the engine that answers `explain`; nothing for one that is not there.
-fn may_pass(fabric: &Fabric, assumed: &Assumed, from: &str, to: &str) -> IntervalSet {
+fn may_pass(fabric: &Fabric, assumed: &Assumed, from: &str, to: &str) -> Passing {
     let pairs = match (fabric.party(from), fabric.party(to)) {
         (Some(from), Some(to)) => allowed(&assumed.input(fabric), &from, &to).unwrap_or_default(),
         _ => Vec::new(),
     };
-    pairs.iter().fold(IntervalSet::EMPTY, |all, pair| all.union(&pair.transports))
+    let mut passing = Passing::default();
+    pairs.iter().for_each(|pair| passing.add(pair.source.is_ipv6(), &pair.transports));
+    passing
 }
 
 fn reaches(fabric: &Fabric, assumed: &Assumed, from: &Party, to: &Party, port: u16) -> bool {
@@ -175,8 +179,7 @@ fn flows_are_those_that_explain_would_answer_otherwise() {
         for from in before.workloads.keys() {
             for to in before.workloads.keys().filter(|to| *to != from) {
                 let [was, is] = [0, 1].map(|at| may_pass(sides[at].0, &sides[at].1, from, to));
-                let expected =
-                    (words::words(&is.difference(&was)), words::words(&was.difference(&is)));
+                let expected = (is.beyond(&was), was.beyond(&is));
                 assert_eq!(change(from, to), expected, "{seed}: {from} {to}");
                 changed += usize::from(was != is);
             }
