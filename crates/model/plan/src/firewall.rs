@@ -16,7 +16,7 @@ mod program;
 mod sets;
 mod stock;
 
-pub use border::{Border, CompiledAcls, SubnetAcl, Uplink};
+pub use border::{Border, CompiledAcls, Entry, SubnetAcl, Uplink};
 pub use host::{Door, OwnStack, host_table, host_table_name};
 
 use netloom_policy::interval::address_number;

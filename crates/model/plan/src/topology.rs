@@ -1,5 +1,6 @@
 //! The host state of one node: its namespaces, the links between them, and the ways through them.
 
+mod entries;
 mod network;
 mod parts;
 mod policy;

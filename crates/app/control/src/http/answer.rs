@@ -73,7 +73,9 @@ impl From<OfficeError> for Failure {
         let (message, solution) = text.split_once("; ").unwrap_or((&text, ""));
         match &error {
             OfficeError::Refused(refused) => refusal(refused),
-            OfficeError::Moved { .. } => Self::new(StatusCode::CONFLICT, message, solution),
+            OfficeError::Moved { .. } | OfficeError::BeforeAll => {
+                Self::new(StatusCode::CONFLICT, message, solution)
+            }
             OfficeError::NoRevision { .. } | OfficeError::NoNode { .. } => {
                 Self::new(StatusCode::NOT_FOUND, message, solution)
             }

@@ -58,7 +58,11 @@ pub(super) async fn rollback(
 ) -> Result<Json<Applied>, Failure> {
     let Rollback { revision, message, author, wait_ms, keep_refused } = rollback;
     let origin = Origin { author: author.clone(), message, rollback_of: None };
-    let make = move |office: &Office| office.rollback(revision, &origin, None);
+    let make = move |office: &Office| match revision {
+        // Only what nodes refuse at once goes back to nothing.
+        0 => Err(OfficeError::BeforeAll),
+        _ => office.rollback(revision, &origin, None),
+    };
     change(&desk, Terms { author, wait_ms, keep_refused }, make).await
 }
 

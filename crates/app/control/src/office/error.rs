@@ -31,6 +31,12 @@ pub enum OfficeError {
         /// The newest.
         newest: u64,
     },
+    /// Nothing was declared yet then, no node either.
+    #[error(
+        "revision 0 is from before anything was declared, and has no nodes; `netloom down` removes a \
+         fabric, and `netloom history` lists what can be gone back to"
+    )]
+    BeforeAll,
     /// There is no such node.
     #[error("no node `{name}` has joined; `netloom nodes` lists those that have")]
     NoNode {

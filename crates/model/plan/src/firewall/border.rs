@@ -32,10 +32,22 @@ pub struct Uplink {
     pub by_stack: Option<String>,
     /// Prefixes inside, which nothing from outside can come from.
     pub inside: Vec<IpNet>,
-    /// Prefixes to which IPv6 connections may begin outside.
-    pub takes_v6: Vec<IpNet>,
+    /// Between whom connections may begin outside, the longest prefix outside first. Over IPv4 only those that are
+    /// translated, for [`Self::published`].
+    pub entries: Vec<Entry>,
     /// Ports that can be called from outside: protocol, port there, and whom it leads to.
     pub published: Vec<(u8, u16, IpAddr, u16)>,
+}
+
+/// Whether connections may begin outside, by both ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Who calls.
+    pub outside: IpNet,
+    /// Who is called.
+    pub to: IpNet,
+    /// Whether they may.
+    pub lets_in: bool,
 }
 
 /// Network ACLs of the subnets that are here, compiled.
@@ -233,26 +245,36 @@ pub(super) fn uplink_rules(
     let leaving = Program::new().incoming(tunnel).outgoing(&uplink.link);
     let leaving = of_nodes(leaving, true, has_stock).into_iter();
     let mut rules: Vec<_> = leaving.map(Program::accept).collect();
-    let mut let_in = |called: Program| {
-        let onwards = of_nodes(called.clone().outgoing(tunnel), false, has_stock).into_iter();
-        rules.extend(onwards.map(Program::accept));
-        rules.push(called.clone().jump("ingress"));
-        rules.push(called.accept());
-    };
     let incoming = || Program::new().incoming(&uplink.link);
-    if !uplink.published.is_empty() {
-        let_in(incoming().translated());
-    }
-    for prefix in &uplink.takes_v6 {
-        let_in(incoming().in_prefix(false, *prefix));
-        if let Some(link) = &uplink.by_stack {
-            let_in(not_from_stack(link).in_prefix(false, *prefix));
+    let entries = uplink.entries.iter();
+    for entry in entries.filter(|entry| entry.to.addr().is_ipv6() || !uplink.published.is_empty()) {
+        let is_ipv6 = entry.to.addr().is_ipv6();
+        let came = if is_ipv6 { incoming() } else { incoming().translated() };
+        let by_stack = uplink.by_stack.iter().filter(|_| is_ipv6).map(|link| not_from_stack(link));
+        for program in [came].into_iter().chain(by_stack) {
+            let called = between(program, entry);
+            if !entry.lets_in {
+                rules.push(called.count_and_drop(drop_reason::FROM_OUTSIDE));
+                continue;
+            }
+            let onwards = of_nodes(called.clone().outgoing(tunnel), false, has_stock).into_iter();
+            rules.extend(onwards.map(Program::accept));
+            rules.push(called.clone().jump("ingress"));
+            rules.push(called.accept());
         }
     }
     rules.push(incoming().count_and_drop(drop_reason::FROM_OUTSIDE));
     let forwarded = uplink.by_stack.iter().map(|link| not_from_stack(link));
     rules.extend(forwarded.map(|program| program.count_and_drop(drop_reason::FROM_OUTSIDE)));
     rules
+}
+
+fn between(program: Program, entry: &Entry) -> Program {
+    let from = match entry.outside.prefix_len() {
+        0 => program,
+        _ => program.in_prefix(true, entry.outside),
+    };
+    from.in_prefix(false, entry.to)
 }
 
 /// What comes by the link of the node's own stack and is not that stack's: it forwards it from outside.

@@ -1,14 +1,14 @@
 //! Who is who in a network, and what each local workload may do.
 
+use super::entries::entries;
 use super::network::node_prefix;
 use crate::firewall::{Border, CompiledPolicy, Local, Policies, SubnetAcl, Uplink};
 use crate::input::PlanInput;
 use crate::naming::{HOST_LINK, TUNNEL, UPLINK, identity_hint, link_name, peering_link};
 use crate::outer_v6;
-use crate::ways::{Way, Ways};
 use ipnet::IpNet;
 use netloom_model::Span;
-use netloom_model::fabric::{Attach, GatewayKind, Name, NextHop, Protocol, Route, Workload};
+use netloom_model::fabric::{Attach, Name, NextHop, Protocol, Route, Workload};
 use netloom_policy::acl;
 use netloom_policy::allowance::{self, Allowance, Direction};
 use netloom_policy::interval::address_number;
@@ -115,30 +115,12 @@ fn uplink_of(input: &PlanInput<'_>, node: &str, network: &str) -> Uplink {
     let networks = peered.chain([network]).filter_map(|name| fabric.networks.get(name));
     let mut inside: Vec<IpNet> = networks.flat_map(|one| one.cidrs.iter().copied()).collect();
     inside.push(node_prefix(input, node));
-    // What comes in has to leave the same way, or its answers would go elsewhere.
-    let ways = Ways::of(fabric, network);
-    let subnets = fabric.subnets.iter().filter(|(_, subnet)| subnet.network == network);
-    let mut takes_v6 = Vec::new();
-    let mut published_of: BTreeSet<&Name> = BTreeSet::new();
-    for (name, subnet) in subnets {
-        let leaves_here = |way: &&Way| match &way.via {
-            NextHop::Gateway(gateway) => fabric.gateways.get(gateway).is_some_and(|gateway| {
-                gateway.kind == GatewayKind::Internet && gateway.nodes.iter().any(|one| one == node)
-            }),
-            _ => false,
-        };
-        for way in ways.of_subnet(subnet).iter().filter(|way| way.to.prefix_len() == 0) {
-            if !leaves_here(&way) {
-                continue;
-            }
-            if way.to.addr().is_ipv6() {
-                let v6 = subnet.cidrs.iter().filter(|cidr| cidr.addr().is_ipv6());
-                takes_v6.extend(v6.copied());
-            } else {
-                published_of.insert(name);
-            }
-        }
-    }
+    let entries = entries(input, node, network);
+    let published_of: BTreeSet<&Name> = entries
+        .iter()
+        .filter(|(_, entry)| entry.lets_in && entry.to.addr().is_ipv4())
+        .map(|(subnet, _)| subnet)
+        .collect();
     let published = input.workloads_in(network);
     let published = published.filter(|(_, workload)| published_of.contains(&workload.subnet));
     let published = published.flat_map(|(name, workload)| {
@@ -149,10 +131,11 @@ fn uplink_of(input: &PlanInput<'_>, node: &str, network: &str) -> Uplink {
         })
     });
     let published = published.collect();
+    let entries = entries.iter().map(|(_, entry)| *entry).collect();
     let by_stack =
         input.stack_networks_of(node).contains(network) && outer_v6::passes(input, node, network);
     let by_stack = by_stack.then(|| HOST_LINK.to_owned());
-    Uplink { link: UPLINK.to_owned(), by_stack, inside, takes_v6, published }
+    Uplink { link: UPLINK.to_owned(), by_stack, inside, entries, published }
 }
 
 /// The addresses behind a stock peer that are nobody else's: as for the tunnel, the longest prefix

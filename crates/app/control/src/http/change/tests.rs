@@ -60,6 +60,18 @@ fn apply_rollback_and_every_edit_go_back_where_nodes_refuse_them() {
 }
 
 #[test]
+fn nobody_goes_back_to_before_anything_was_declared() {
+    with_desk(|desk, _| async move {
+        declare(&desk.office, NETWORK);
+        let router = router(&desk, Door::Local);
+        let (code, said) = ask(&router, "POST", "/v1/rollback", None, "{\"revision\":0}").await;
+        assert_eq!(code, 409, "{said}");
+        assert!(said.contains("netloom down"), "{said}");
+        assert_eq!(desk.office.world().revision, 1);
+    });
+}
+
+#[test]
 fn what_nodes_refuse_stays_where_that_is_wanted_however_it_is_declared() {
     with_desk(|desk, _| async move {
         declare(&desk.office, "");
