@@ -24,7 +24,7 @@ use netloom_policy::table::Members;
 use netloom_policy::{Allowance, Direction, DirectionTable, IntervalSet};
 use netloom_state::nft::{BaseChain, Chain, ChainKind, Hook, SetData, Table, Verdict};
 use program::Program;
-use sets::{add_direction_sets, add_local_sets, plain, set};
+use sets::{ROUTERS, add_direction_sets, add_local_sets, add_router_set, plain, set};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
@@ -128,6 +128,9 @@ impl CompiledPolicy {
 pub fn table(tunnel: &str, locals: &[Local], border: &Border, policy: &CompiledPolicy) -> Table {
     let mut table = Table::default();
     add_local_sets(&mut table, tunnel, locals);
+    if !border.routers.is_empty() {
+        add_router_set(&mut table, locals, &border.routers);
+    }
     for (direction, compiled) in
         [(Direction::Egress, &policy.egress), (Direction::Ingress, &policy.ingress)]
     {
@@ -263,6 +266,12 @@ fn add_direction_chains(table: &mut Table, direction: Direction, tunnel: &str, b
     rules.extend(Program::classify_ports(&format!("{name}-ports")));
     for ipv6 in [false, true] {
         rules.extend(Program::decide(direction, name, "identities", ipv6));
+    }
+    if direction == Direction::Ingress && !border.routers.is_empty() {
+        // What is behind a workload comes in by its link, and by its groups.
+        for ipv6 in [false, true] {
+            rules.extend(Program::decide_by_link(name, ROUTERS, ipv6));
+        }
     }
     rules.push(Program::new().verdict(Verdict::Goto(denied.clone())));
     table.chains.insert(name.to_owned(), Chain { base: None, rules });

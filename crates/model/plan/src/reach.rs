@@ -4,6 +4,7 @@ pub mod allowed;
 mod beyond;
 mod borders;
 pub mod change;
+mod forwarder;
 mod interfaces;
 pub mod matrix;
 mod meeting;

@@ -113,6 +113,19 @@ fn propagated(fabric: &Fabric, network: &str) -> Vec<Way> {
     ways
 }
 
+/// Whether a node leads to a prefix for a network, and takes part in it.
+pub fn leads_to(fabric: &Fabric, node: &str, network: &str, to: IpNet) -> bool {
+    let takes_part = || {
+        let mut gateways = fabric.gateways_of(network);
+        runs_a_workload(fabric, node, network)
+            || gateways.any(|(_, gateway)| gateway.nodes.iter().any(|one| one == node))
+    };
+    let declared = fabric.nodes.get(node).into_iter().flat_map(|node| &node.advertise);
+    declared
+        .filter(|one| one.reached_as().contains(&to))
+        .any(|one| one.networks.contains(network) || one.networks.is_empty() && takes_part())
+}
+
 fn runs_a_workload(fabric: &Fabric, node: &str, network: &str) -> bool {
     let mut own = fabric.workloads.values().filter(|workload| workload.node == node);
     own.any(|workload| fabric.network_of(workload) == network)

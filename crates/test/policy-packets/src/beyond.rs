@@ -1,7 +1,7 @@
 //! Flows over peerings, gateways and edges: there, and their answers back.
 
 use crate::flow::{self, FIRST_CLIENT_PORT, FlowProtocol, Trial};
-use crate::world::World;
+use crate::world::{World, behind_workloads};
 use netloom_lab::underlay::{INTERNET_ADDRESS, INTERNET_ADDRESS_V6};
 use netloom_model::fabric::{Name, Party};
 use netloom_testkit::random_fabric::Dice;
@@ -28,9 +28,11 @@ pub fn choose(world: &World, seed: u64, count: usize) -> Vec<Trial> {
     trials
 }
 
-/// Addresses outside of every network: one of the internet, and of the local network behind a node.
+/// Addresses outside of every network: one of the internet, of the local network behind a node, and of what is behind
+/// workloads.
 fn outside(world: &World) -> Vec<IpAddr> {
     let mut all = vec![IpAddr::from(INTERNET_ADDRESS), INTERNET_ADDRESS_V6.into()];
+    all.extend(behind_workloads(&world.fabric).map(|(_, address)| address));
     for one in world.fabric.nodes.values().flat_map(|node| &node.advertise) {
         if let IpAddr::V4(first) = one.reached_as().addr() {
             let [a, b, c, _] = first.octets();

@@ -4,6 +4,8 @@ mod packets;
 mod setting;
 mod stranger;
 
+pub use setting::behind_workloads;
+
 use crate::fault::{self, Fault};
 use crate::flow::Trial;
 use anyhow::Context as _;
@@ -106,6 +108,7 @@ impl World {
     fn start(&mut self, name: &str, run: &Path, fault: Option<Fault>) -> anyhow::Result<Node> {
         let mut plan = self.with_input(|input| plan(input, name)).context("no such node")?;
         setting::without_bridge_filter(&mut plan.host);
+        setting::put_behind_workloads(&self.fabric, &mut plan);
         if let Some(fault) = fault {
             fault::plant(fault, &mut plan);
         }
@@ -190,6 +193,10 @@ impl World {
 
     /// Whose namespace an end is in, which, and the links on which it receives.
     fn place(&self, party: &Party) -> Option<(Seat, Namespace, Vec<String>)> {
+        let behind = |(_, at): &(_, IpAddr)| *party == Party::Address(*at);
+        if let Some((name, _)) = behind_workloads(&self.fabric).find(behind) {
+            return self.place(&Party::Workload(name.clone()));
+        }
         let (seat, namespace, state) = match party {
             Party::Address(address) if self.keeps(*address).is_some() => {
                 let (node, namespace) = self.keeps(*address)?;

@@ -22,6 +22,7 @@ pub fn yaml(seed: u64) -> String {
     maker.nodes();
     maker.groups();
     maker.workloads();
+    maker.static_ways(seed);
     maker.text
 }
 
@@ -240,6 +241,37 @@ impl Maker {
                 "  w{w}: {{ node: node{node}, subnet: s{net}{s}, security_groups: [{groups}], \
                  {interfaces}attach: {{ serve: {{ tcp: 80, udp: 53 }} }} }}"
             ));
+        }
+    }
+}
+
+/// Routes of tables to what is behind nodes and workloads.
+impl Maker {
+    /// Puts them into the tables, from dice of their own, so that all else of a seed stays as it is.
+    fn static_ways(&mut self, seed: u64) {
+        let mut dice = Dice::new(seed ^ 0x57a);
+        let site = if self.text.contains("as: 10.204") { "10.204.4" } else { "192.168.4" };
+        for n in 0..NETWORKS {
+            let mut routes = String::new();
+            if dice.one_in(2) {
+                // Shorter and longer than the propagated one.
+                for (bits, via) in [(25, "blackhole"), (28, "{ node: node2 }")] {
+                    let _ = writeln!(routes, "      - {{ to: {site}.0/{bits}, via: {via} }}");
+                }
+            }
+            // The first subnet of a line is the workload's own, behind it are those of further interfaces.
+            let own = |line: &&str| {
+                let subnet = line.starts_with("  w").then(|| line.split("subnet: s").nth(1));
+                subnet.flatten().is_some_and(|rest| rest.starts_with(&n.to_string()))
+            };
+            let members: Vec<&str> = self.text.lines().filter(own).collect();
+            if !members.is_empty() && dice.one_in(2) {
+                let name = dice.pick(&members).trim().split(':').next().unwrap_or_default();
+                let via = format!("{{ workload: {name} }}");
+                let _ = writeln!(routes, "      - {{ to: 10.99.{n}.0/24, via: {via} }}");
+            }
+            let head = format!("  rt{n}:\n    network: net{n}\n    routes:\n");
+            self.text = self.text.replacen(&head, &format!("{head}{routes}"), 1);
         }
     }
 }

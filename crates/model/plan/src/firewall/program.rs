@@ -19,6 +19,9 @@ const IPV6: u8 = 10;
 /// Register of the first part of a lookup's key.
 const KEY: Register = Register(0);
 
+/// What a key's parts are found by is loaded behind its three registers.
+const SCRATCH: Register = Register(KEY.0 + 4);
+
 /// An address as a key.
 pub(super) fn key(address: IpAddr) -> Vec<u8> {
     match address {
@@ -28,7 +31,7 @@ pub(super) fn key(address: IpAddr) -> Vec<u8> {
 }
 
 /// A link's name as the kernel compares it: 16 bytes, filled up with zeros.
-fn name_bytes(link: &str) -> Vec<u8> {
+pub(super) fn name_bytes(link: &str) -> Vec<u8> {
     let mut bytes = link.as_bytes().to_vec();
     bytes.resize(16, 0);
     bytes
@@ -230,28 +233,33 @@ impl Program {
     ) -> Vec<Rule> {
         let family = digit(ipv6);
         let own_is_source = direction == Direction::Egress;
-        // Addresses are loaded behind the key's three registers.
-        let scratch = Register(KEY.0 + 4);
-        let class = Register(KEY.0 + 1);
-        let looked_up = |classes: String| {
-            Self::new()
-                .family(ipv6)
-                .address(own_is_source, ipv6, scratch)
-                .map(format!("{identities}{family}"), scratch, KEY)
-                .address(!own_is_source, ipv6, scratch)
-                .map(classes, scratch, class)
+        let own = Self::new().family(ipv6).address(own_is_source, ipv6, SCRATCH);
+        let own = own.map(format!("{identities}{family}"), SCRATCH, KEY);
+        own.decide_on(!own_is_source, name, ipv6)
+    }
+
+    /// The verdict on what comes in for one family by a link that leads to more than its own addresses.
+    pub(super) fn decide_by_link(name: &str, links: &str, ipv6: bool) -> Vec<Rule> {
+        let own = Self::new().family(ipv6).meta(MetaKey::OutgoingName, SCRATCH);
+        own.map(links.to_owned(), SCRATCH, KEY).decide_on(true, name, ipv6)
+    }
+
+    /// The verdict on the other side, where it is known who is governed.
+    fn decide_on(self, other_is_source: bool, name: &str, ipv6: bool) -> Vec<Rule> {
+        let rule = |kind: &str| {
+            let program = self
+                .clone()
+                .address(other_is_source, ipv6, SCRATCH)
+                .map(format!("{name}-{kind}{}", digit(ipv6)), SCRATCH, Register(KEY.0 + 1))
                 .meta(MetaKey::Mark, Register(KEY.0 + 2))
                 .with(Expression::Map {
                     set: format!("{name}-verdicts"),
                     register: KEY,
                     destination: None,
-                })
+                });
+            Rule { expressions: program.expressions, name: None }
         };
-        let rule = |program: Self| Rule { expressions: program.expressions, name: None };
-        vec![
-            rule(looked_up(format!("{name}-members{family}"))),
-            rule(looked_up(format!("{name}-ranges{family}"))),
-        ]
+        vec![rule("members"), rule("ranges")]
     }
 }
 

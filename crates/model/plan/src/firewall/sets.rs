@@ -1,9 +1,13 @@
 //! The sets of a network's table: who is here, and the classes and verdicts of both directions.
 
 use super::Local;
-use super::program::{key, link_key, transport_key};
+use super::program::{key, link_key, name_bytes, transport_key};
+use ipnet::IpNet;
 use netloom_policy::DirectionTable;
 use netloom_state::nft::{Element, ElementValue, Set, SetData, Table, Verdict};
+
+/// The set of links that lead to more than their own addresses.
+pub(super) const ROUTERS: &str = "routers";
 
 pub(super) fn plain() -> Element {
     Element { last: None, value: ElementValue::None }
@@ -53,6 +57,14 @@ pub(super) fn add_local_sets(table: &mut Table, tunnel: &str, locals: &[Local]) 
             set(address_bytes, SetData::Value(4), identities),
         );
     }
+}
+
+/// Who forwards to what is behind it: the identity of each such link.
+pub(super) fn add_router_set(table: &mut Table, locals: &[Local], routers: &[(String, IpNet)]) {
+    let leads = |local: &&Local| routers.iter().any(|(link, _)| *link == local.link);
+    let links = locals.iter().filter(leads);
+    let links = links.map(|local| (name_bytes(&local.link), number(local.identity)));
+    table.sets.insert(ROUTERS.to_owned(), set(16, SetData::Value(4), links));
 }
 
 pub(super) fn add_direction_sets(table: &mut Table, name: &str, compiled: &DirectionTable) {

@@ -16,6 +16,7 @@ impl<'a> Walk<'a> {
         self.acl(from, Direction::Egress);
         self.unless_stopped(|walk| walk.policy(from, network, Direction::Egress));
         self.unless_stopped(|walk| walk.leaves(from, network));
+        self.unless_stopped(|walk| walk.enter_forwarder(from, network));
         self.unless_stopped(|walk| walk.acl_of_answer(from, Direction::Ingress));
     }
 
@@ -60,6 +61,12 @@ impl<'a> Walk<'a> {
                 Some((name, gateway)) => self.by_gateway(from, way, name, gateway),
                 None => self.no_way_out(from),
             },
+            NextHop::Node(node) if !ways::leads_to(fabric, node, network, way.to) => {
+                let finding = format!("`{node}` does not lead to {} for `{network}`", way.to);
+                let remedy =
+                    format!("add `{network}` to the `networks` of what `{node}` advertises");
+                self.stop(StepKind::Route, finding, Some(&way.span), &remedy);
+            }
             NextHop::Node(node) => {
                 let finding = format!("{} is behind node `{node}`{}", way.to, origin(way));
                 self.pass(StepKind::Route, finding, Some(&way.span));

@@ -147,7 +147,9 @@ impl<'a> Topology<'a> {
                 None => RouteKind::Blackhole,
             },
             // A node leads to a prefix for some networks, and perhaps not for this one.
-            NextHop::Node(_) if is_here && !self.is_door(network) => RouteKind::Blackhole,
+            NextHop::Node(node) if is_here && !ways::leads_to(fabric, node, network, way.to) => {
+                RouteKind::Blackhole
+            }
             NextHop::Node(_) if is_here => through(UPLINK.to_owned(), next),
             NextHop::Workload(name) if is_here && !self.has_link(name) => RouteKind::Blackhole,
             NextHop::Workload(name) if is_here => {

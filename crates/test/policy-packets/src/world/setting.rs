@@ -3,12 +3,12 @@
 use netloom_base::Seed;
 use netloom_lab::underlay::{self, Underlay};
 use netloom_model::Fabric;
-use netloom_model::fabric::Name;
+use netloom_model::fabric::{Name, NextHop};
 use netloom_node::Exit;
-use netloom_plan::NetworkPlan;
 use netloom_plan::input::{Directory, NodeEntry};
+use netloom_plan::{NetworkPlan, NodePlan};
 use netloom_state::HostState;
-use netloom_state::host::Namespace;
+use netloom_state::host::{Address, Namespace};
 use netloom_wireguard::{PrivateKey, PublicKey};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -46,6 +46,25 @@ pub(super) fn directory(ground: &Underlay, keys: &BTreeMap<(Name, Name), Private
         NodeEntry { public_keys, endpoint: place.endpoint, ..NodeEntry::default() }
     };
     Directory { nodes: ground.nodes.keys().map(|name| (name.clone(), entry(name))).collect() }
+}
+
+/// Puts a host behind each workload of a node that a route leads to: it answers by the workload's own link.
+pub(super) fn put_behind_workloads(fabric: &Fabric, plan: &mut NodePlan) {
+    for (name, address) in behind_workloads(fabric) {
+        let Some(workload) = plan.workloads.get(name) else { continue };
+        if let Some(state) = plan.host.namespaces.get_mut(&workload.namespace) {
+            state.addresses.insert(Address { link: "lo".to_owned(), address: address.into() });
+        }
+    }
+}
+
+/// The first host of each prefix of IPv4 that a route leads to a workload.
+pub fn behind_workloads(fabric: &Fabric) -> impl Iterator<Item = (&Name, IpAddr)> {
+    let routes = fabric.route_tables.values().flat_map(|table| &table.routes);
+    routes.filter(|route| route.to.addr().is_ipv4()).filter_map(|route| match &route.via {
+        NextHop::Workload(name) => Some((name, route.to.hosts().next()?)),
+        _ => None,
+    })
 }
 
 /// Where a network's packets leave it, as the engine takes it.

@@ -1,10 +1,10 @@
 //! What may pass between an end and what is not in the fabric: the way out or in, and the policy of the one end.
 
-use crate::reach::permission::allowances;
+use crate::reach::permission::{allowances, groups_of};
 use crate::reach::steps::{Place, Walk};
+use netloom_model::fabric::Name;
 use netloom_policy::{Direction, IntervalSet};
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 /// Protocols and destination ports that may pass, or why there is no way. One end has no place.
 pub(in crate::reach) fn transports<'a>(
@@ -19,11 +19,18 @@ pub(in crate::reach) fn transports<'a>(
     let by_policy = match (from, to) {
         (Some(from), _) => {
             way.way_out(from);
-            selected(walk, from, Direction::Egress, walk.to.address)
+            let sent = selected(walk, from, Direction::Egress, None);
+            match walk.forwarder(from).zip(from.network) {
+                Some((place, network)) => {
+                    let groups = groups_of(walk.input, network, walk.source);
+                    sent.intersection(&selected(walk, &place, Direction::Ingress, groups))
+                }
+                None => sent,
+            }
         }
         (None, Some(to)) => {
             way.way_in(to);
-            selected(walk, to, Direction::Ingress, walk.source.address)
+            selected(walk, to, Direction::Ingress, None)
         }
         (None, None) => IntervalSet::EMPTY,
     };
@@ -46,15 +53,20 @@ fn published<'a>(walk: &Walk<'a>, to: &Place<'a>) -> Result<IntervalSet, String>
     }
 }
 
-/// What the policy of a place lets pass to or from an address of nobody in the fabric.
+/// What the policy of a place lets pass to or from the other end, which is in these groups or in none.
 fn selected(
     walk: &Walk<'_>,
     place: &Place<'_>,
     direction: Direction,
-    other: IpAddr,
+    groups: Option<&BTreeSet<Name>>,
 ) -> IntervalSet {
+    let other = match direction {
+        Direction::Egress => walk.to.address,
+        Direction::Ingress => walk.source.address,
+    };
+    let none = BTreeSet::new();
+    let groups = groups.unwrap_or(&none);
     let all = allowances(walk.input, place, direction);
-    let selecting =
-        all.iter().filter(|allowance| allowance.selector.selects(other, &BTreeSet::new()));
+    let selecting = all.iter().filter(|allowance| allowance.selector.selects(other, groups));
     selecting.fold(IntervalSet::EMPTY, |all, allowance| all.union(&allowance.transport))
 }

@@ -7,6 +7,8 @@ const SUBNETS: &str = "VPC User Guide: Subnet route tables";
 const PRIORITY: &str = "VPC User Guide: Route priority";
 const REPLACE: &str = "VPC User Guide: Route traffic to a middlebox appliance";
 const LISTS: &str = "VPC User Guide: Route priority";
+const OPTIONS: &str = "VPC User Guide: Example routing options";
+const NAT_INSTANCES: &str = "VPC User Guide: NAT instances";
 const EDGE: &str = "VPC Peering Guide: VPC peering limitations";
 const QUOTAS: &str = "VPC User Guide: Amazon VPC quotas";
 
@@ -73,6 +75,29 @@ pub(super) const CASES: &[Case] = &[
         "of static and propagated routes, too, the longest prefix decides first",
         PRIORITY,
         &["site-but > 192.168.4.1 tcp/80: stopped at route"],
+    ),
+    packets(
+        "a static route to a VPN leads to the site, also through a shorter one that leads nowhere",
+        OPTIONS,
+        &["site-lane > 192.168.4.1 tcp/80: passes", "site-lane > 192.168.4.1 icmp: passes"],
+    ),
+    packets(
+        "what a table leads to an instance's interface arrives there, and is answered from there",
+        OPTIONS,
+        &[
+            "boxed > 10.99.0.1 tcp/80: passes",
+            "boxed-too > 10.99.0.1 tcp/80: passes",
+            "boxed > internet tcp/80: stopped at route",
+            "nothing > 10.99.0.1 tcp/80: stopped at route",
+        ],
+    ),
+    packets(
+        "the groups of an interface hold for what is led to it, too",
+        NAT_INSTANCES,
+        &[
+            "boxed > 10.99.0.1 udp/53: stopped at ingress",
+            "boxed-too > 10.99.0.1 icmp: stopped at ingress",
+        ],
     ),
     packets(
         "what is behind a network's VPN is not reached over a peering with it",
