@@ -35,6 +35,19 @@ fn regions_become_networks_with_their_tiers_and_edge_sites_with_their_nodes() {
     ] {
         assert!(yaml.contains(line), "{line}\n{yaml}");
     }
+    // Of each tier the subnets are in the zones in turn.
+    let words = yaml.split_whitespace().collect::<Vec<_>>().join(" ");
+    for (subnet, cidr, zone, tier) in [
+        ("public-1", "10.0.1.0/24", "us-west-2a", "public: true tags: { tier: public }"),
+        ("public-2", "10.0.2.0/24", "us-west-2b", "public: true tags: { tier: public }"),
+        ("private-1", "10.0.10.0/24", "us-west-2a", "tags: { tier: private }"),
+        ("private-2", "10.0.11.0/24", "us-west-2b", "tags: { tier: private }"),
+        ("database-1", "10.0.20.0/24", "us-west-2a", "tags: { tier: database }"),
+    ] {
+        let expected =
+            format!("us-west-{subnet}: network: us-west cidr: [{cidr}] zone: {zone} {tier}");
+        assert!(words.contains(&expected), "{expected}\n{yaml}");
+    }
     let zone = "regions.us-west.availability_zones[0]";
     assert_eq!(outcome(&imported, zone), Outcome::Approximated);
 }
