@@ -270,6 +270,68 @@ fn names_of_peered_networks_resolve_and_others_do_not() {
     home.succeed(&["lab", "down"]);
 }
 
+const ASKING: &str = "
+version: 1
+fabric: asking
+regions: { here: {} }
+networks:
+  app: { cidr: 10.1.0.0/16, dns: { resolvers: [203.0.113.1] } }
+  ops: { cidr: [10.2.0.0/16, \"fd00:2::/48\"], dns: { resolvers: [\"fd00:2:0:1::53\"] } }
+subnets:
+  web: { network: app, cidr: 10.1.1.0/24 }
+  jobs: { network: ops, cidr: [10.2.1.0/24, \"fd00:2:0:1::/64\"] }
+nodes: { one: { region: here, security_groups: [asks] }, two: { region: here, security_groups: [asks] } }
+security_groups:
+  asks: { egress: [{ protocol: udp, ports: 53, to: { security_group: names } }] }
+  names: { ingress: [{ protocol: udp, ports: 53, from: { security_group: asks } }] }
+workloads:
+  web-1: { node: one, subnet: web, security_groups: [], attach: { serve: { tcp: 80 } } }
+  cron-1: { node: one, subnet: jobs, security_groups: [], attach: { serve: { tcp: 80 } } }
+  names: { node: two, subnet: jobs, address: [10.2.1.53, \"fd00:2:0:1::53\"], security_groups: [names], attach: { process: { run: RUN } } }
+";
+
+/// The resolver of somebody else, where the tests below start this program again.
+#[test]
+fn serve_other_names() {
+    if let Ok(address) = std::env::var("NETLOOM_OTHER_NAMES") {
+        netloom_testkit::other_resolver::serve(address.parse().unwrap()).unwrap();
+    }
+}
+
+#[test]
+fn other_names_are_asked_of_the_resolvers_that_a_network_names() {
+    let home = Home::new();
+    if !labs_work(&home) {
+        return;
+    }
+    let own = std::env::current_exe().unwrap();
+    let serve = |address: &str| {
+        let own = own.to_string_lossy();
+        let line = format!("NETLOOM_OTHER_NAMES={address} exec {own} --exact serve_other_names");
+        ["/bin/sh".to_owned(), "-c".to_owned(), line]
+    };
+    let inside = ASKING.replace("RUN", &format!("{:?}", serve("192.0.2.2")));
+    home.succeed(&["lab", "up", &home.write("asking.yaml", &inside)]);
+    let outside = serve("192.0.2.1");
+    let outside = ["lab", "exec", "internet", "--", &outside[0], &outside[1], &outside[2]];
+    let mut outside = home.command(&outside).stdout(Stdio::null()).spawn().unwrap();
+    for (workload, expected) in [("web-1", "192.0.2.1"), ("cron-1", "192.0.2.2")] {
+        let lookup = ["lab", "exec", workload, "--", NETLOOM, "lookup", "shop.example", "--json"];
+        wait_until(&format!("{workload} is answered {expected}"), || {
+            String::from_utf8_lossy(&home.run(&lookup).stdout).contains(expected)
+        });
+    }
+    // Policy is asked, as of everybody who calls the resolver inside.
+    let shut = inside.replace("from: { security_group: asks }", "from: 10.9.0.0/16");
+    home.run(&["lab", "apply", &home.write("shut.yaml", &shut)]);
+    let lookup = ["lab", "exec", "cron-1", "--", NETLOOM, "lookup", "other.example", "--json"];
+    let said = String::from_utf8_lossy(&home.run(&lookup).stdout).into_owned();
+    assert!(!said.contains("192.0.2.2"), "{said}");
+    outside.kill().unwrap();
+    outside.wait().unwrap();
+    home.succeed(&["lab", "down"]);
+}
+
 const OUTSIDE: &str = "
 version: 1
 fabric: outside
@@ -719,4 +781,13 @@ fn explain_and_check_say_the_same_as_json() {
     let found: Value = serde_json::from_slice(&json.stdout).unwrap();
     assert_eq!(found["findings"][0]["code"], "N0201");
     assert_eq!(found["findings"][0]["did_you_mean"], "one");
+    let failing = home.write("failing.yaml", &TINY.replace("expect: allow", "expect: deny"));
+    let text = home.run(&["check", &failing]);
+    let said = String::from_utf8_lossy(&text.stdout).into_owned();
+    assert!(said.contains("should not pass, and does") && said.contains("0 of 1"), "{said}");
+    let json = home.run(&["check", &failing, "--json"]);
+    assert_eq!((text.status.code(), json.status.code()), (Some(1), Some(1)));
+    let found: Value = serde_json::from_slice(&json.stdout).unwrap();
+    let line = TINY.lines().position(|line| line.contains("expect: allow")).unwrap() + 1;
+    assert_eq!(found["broken_tests"][0]["line"], line, "{found}");
 }

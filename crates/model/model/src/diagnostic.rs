@@ -98,6 +98,8 @@ pub mod code {
     pub const ANSWERS_LOST: Code = Code("N0913");
     /// Warning: routes by which workloads hand packets on in a circle.
     pub const ROUTING_LOOP: Code = Code("N0914");
+    /// Warning: a resolver of a network is inside of the fabric, and a node does not reach it.
+    pub const RESOLVER_UNREACHED: Code = Code("N0915");
 }
 
 /// How bad a finding is.

@@ -7,13 +7,15 @@
 //!        ├ routes  ─► routes and published ports that nothing comes through
 //!        ├ loops   ─► routes that lead in a circle
 //!        ├ egress  ─► subnets that may call the internet and cannot
-//!        └ zones   ─► tiers in one zone
+//!        ├ zones   ─► tiers in one zone
+//!        └ resolvers ─► resolvers inside of the fabric that nodes do not reach
 //! ```
 //! What is found depends on the fabric alone, so that a check on a desk says the same as an apply.
 
 mod answers;
 mod egress;
 mod loops;
+mod resolvers;
 mod routes;
 mod rules;
 mod zones;
@@ -30,6 +32,7 @@ pub fn findings(fabric: &Fabric) -> Vec<Diagnostic> {
     found.extend(loops::find(fabric));
     found.extend(egress::find(fabric));
     found.extend(zones::find(fabric));
+    found.extend(resolvers::find(fabric));
     found.sort_by(|a, b| (&a.span, a.code).cmp(&(&b.span, b.code)));
     found
 }

@@ -5,8 +5,8 @@ mod peered;
 pub use peered::{View, resolves, views};
 
 use crate::input::PlanInput;
-use netloom_model::fabric::Protocol;
-use std::collections::BTreeMap;
+use netloom_model::fabric::{Fabric, Protocol, Reserved};
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// Names and addresses of one network. Names are whole, lower case, without a dot at the end.
@@ -52,7 +52,7 @@ pub fn names(input: &PlanInput<'_>, network: &str) -> Names {
     let declared = &input.fabric.networks[network];
     let mut names = Names {
         domain: declared.domain.clone(),
-        forwarders: declared.resolvers.clone(),
+        forwarders: foreign_resolvers(input.fabric, network),
         ..Names::default()
     };
     for (workload, _) in input.workloads_in(network) {
@@ -65,6 +65,18 @@ pub fn names(input: &PlanInput<'_>, network: &str) -> Names {
     }
     add_services(input, network, &mut names, |_| true);
     names
+}
+
+/// The resolvers that a network's are to ask: those that are declared, but for its own. A network's second address is,
+/// as in AWS, a word for the resolver that it has by itself, which asks those of the node.
+pub fn foreign_resolvers(fabric: &Fabric, network: &str) -> Vec<IpAddr> {
+    let declared = &fabric.networks[network];
+    let subnets = fabric.subnets.values().filter(|subnet| subnet.network == network);
+    let of_subnets =
+        subnets.flat_map(|subnet| subnet.cidrs.iter().map(|cidr| subnet.reserved.resolver(*cidr)));
+    let of_network = declared.cidrs.iter().map(|cidr| Reserved::First.resolver(*cidr));
+    let own: BTreeSet<IpAddr> = of_subnets.chain(of_network).collect();
+    declared.resolvers.iter().copied().filter(|one| !own.contains(one)).collect()
 }
 
 impl Names {

@@ -364,6 +364,56 @@ fn ten_thousand_workloads_are_looked_at_in_no_time() {
 }
 
 #[test]
+fn a_resolver_inside_of_the_fabric_that_nodes_do_not_reach_is_told() {
+    let found = |resolver: &str, nodes: &str, more: &str| {
+        let text = BASE
+            .replace(
+                "\"fd00:10::/48\"]",
+                &format!("\"fd00:10::/48\"], dns: {{ resolvers: [{resolver}] }}"),
+            )
+            .replace("beta: { region: west }", &format!("beta: {{ region: west{nodes} }}"));
+        let fabric = netloom_testkit::fabric(&format!(
+            "{text}subnets:
+  web: {{ network: app, cidr: [10.0.1.0/24, \"fd00:10:0:1::/64\"] }}
+  db: {{ network: data, cidr: 10.1.1.0/24 }}
+security_groups:
+  names: {{ ingress: [{{ protocol: udp, ports: 53, from: {{ security_group: asks }} }}] }}
+  asks: {{ egress: [{{ protocol: udp, ports: 53, to: {{ security_group: names }} }}] }}
+workloads:
+  web-1: {{ node: beta, subnet: web, security_groups: [asks], attach: {{ serve: {{ tcp: 1 }} }} }}
+  dns: {{ node: beta, subnet: web, address: [10.0.1.53, \"fd00:10:0:1::53\"], security_groups: [names], attach: {{ serve: {{ udp: 53 }} }} }}
+  db-1: {{ node: alpha, subnet: db, security_groups: [asks], attach: {{ serve: {{ tcp: 1 }} }} }}
+{more}"
+        ));
+        let found = findings(&fabric).into_iter().filter(|one| one.code.0 == "N0915");
+        found.map(|one| (one.message, one.cause, one.solution)).collect::<Vec<_>>()
+    };
+    let asks = ", security_groups: [asks]";
+    for (resolver, nodes, more) in [
+        ("9.9.9.9", "", ""),
+        ("10.0.0.2", "", ""),
+        ("\"fd00:10:0:1::53\"", asks, ""),
+        (
+            "10.0.1.53",
+            "",
+            "  own: { node: beta, subnet: web, security_groups: [asks], attach: host }",
+        ),
+    ] {
+        assert_eq!(found(resolver, nodes, more), [], "{resolver}");
+    }
+    let of_v4 = &found("10.0.1.53", asks, "")[0];
+    assert_eq!(of_v4.0, "`beta` does not reach 10.0.1.53, a resolver of `app`");
+    assert!(of_v4.1.contains("no address of IPv4") && of_v4.2.contains("IPv6"), "{of_v4:?}");
+    let denied = &found("\"fd00:10:0:1::53\"", "", "")[0];
+    assert!(denied.1.contains("no rule of `names`"), "{denied:?}");
+    assert!(denied.2.contains("give `beta` a security group"), "{denied:?}");
+    let nobody = &found("\"fd00:10:0:1::54\"", asks, "")[0];
+    assert!(nobody.1.contains("fd00:10:0:1::54") && !nobody.2.is_empty(), "{nobody:?}");
+    let elsewhere = &found("10.1.1.53", asks, "")[0];
+    assert!(elsewhere.1.contains("is not in there"), "{elsewhere:?}");
+}
+
+#[test]
 fn random_networks_are_judged_the_same_each_time_and_with_cause_and_cure() {
     for seed in 0..100 {
         let fabric = netloom_testkit::fabric(&netloom_testkit::random_networks::yaml(seed));

@@ -250,3 +250,21 @@ fn explain_says_whether_the_name_is_resolved() {
         assert_eq!(answers[0].steps[0].finding, expected);
     }
 }
+
+#[test]
+fn what_a_networks_resolvers_ask_is_what_it_names_but_for_its_own() {
+    for (named, asked) in [
+        ("", [].as_slice()),
+        ("dns: { resolvers: [9.9.9.9, \"2620:fe::fe\"] }", &["9.9.9.9", "2620:fe::fe"]),
+        // AWS's word for the network's own, and one of a subnet: they are not asked by themselves.
+        ("dns: { resolvers: [10.1.0.2, 10.1.1.2, 9.9.9.9] }", &["9.9.9.9"]),
+        ("dns: { resolvers: [10.1.0.2] }", &[]),
+    ] {
+        let text = HUB.replace("\"fd00:1::/48\"] }", &format!("\"fd00:1::/48\"], {named} }}"));
+        let plan = &plans(&netloom_testkit::fabric(&text))["one"];
+        let forwarders = &plan.networks["ops"].names.forwarders;
+        let words: Vec<String> = forwarders.iter().map(ToString::to_string).collect();
+        assert_eq!(words, asked, "{named}");
+        assert_eq!(plan.networks["app"].names.forwarders, [] as [IpAddr; 0]);
+    }
+}

@@ -1,6 +1,7 @@
 //! Random fabrics by seed, and fabrics from text, for the tests of every storey.
 #![forbid(unsafe_code)]
 
+pub mod other_resolver;
 pub mod random_fabric;
 pub mod random_networks;
 
