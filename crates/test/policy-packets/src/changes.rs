@@ -40,13 +40,12 @@ pub fn check(
         tally.changes[0] += 1;
         let changed = with(&world.fabric, &changes);
         let is_altered = passes(world, &changed, trial) != trial.answer_expected;
-        // Of changes that open a flow each is needed: without it, the flow does not pass.
-        let all_needed = trial.answer_expected
-            || (0..changes.len()).all(|without| {
-                let mut fewer = changes.clone();
-                fewer.remove(without);
-                !passes(world, &with(&world.fabric, &fewer), trial)
-            });
+        // Each is needed: without it, the answer stays as it is.
+        let all_needed = (0..changes.len()).all(|without| {
+            let mut fewer = changes.clone();
+            fewer.remove(without);
+            passes(world, &with(&world.fabric, &fewer), trial) == trial.answer_expected
+        });
         if !is_altered || !all_needed {
             let words: Vec<String> = changes.iter().map(ToString::to_string).collect();
             let what = if is_altered { "not all needed" } else { "alter nothing" };

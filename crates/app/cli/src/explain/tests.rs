@@ -7,11 +7,13 @@ const FABRIC: &str = "version: 1\nfabric: f\nregions: { r: { zones: [a] } }\n\
     networks: { app: { cidr: [10.1.0.0/16] }, ops: { cidr: [10.2.0.0/16] } }\n\
     subnets: { one: { network: app, cidr: [10.1.1.0/24] }, two: { network: ops, cidr: [10.2.1.0/24] } }\n\
     security_groups:\n  shut: { ingress: [{ protocol: icmp, from: all }] }\n  \
-    calls: { ingress: [{ protocol: tcp, ports: 81, from: all }], egress: [{ to: all }] }\n\
+    calls: { ingress: [{ protocol: tcp, ports: 81, from: all }], egress: [{ to: all }] }\n  \
+    twice: { egress: [{ protocol: tcp, to: 10.1.0.0/16 }, { to: 10.1.1.0/24 }] }\n\
     workloads:\n  a: { node: n, subnet: one, security_groups: [calls], attach: &s { serve: { tcp: 80 } } }\n  \
     b: { node: m, subnet: two, security_groups: [shut], attach: *s }\n  \
     c: { node: m, subnet: two, attach: *s }\n  \
-    d: { node: m, subnet: one, security_groups: [calls], attach: *s }\n";
+    d: { node: m, subnet: one, security_groups: [calls], attach: *s }\n  \
+    e: { node: n, subnet: one, security_groups: [twice], attach: *s }\n";
 
 /// What is printed of a flow, and as JSON.
 fn told(from: &str, to: &str) -> (String, serde_json::Value) {
@@ -62,6 +64,13 @@ fn a_flow_that_is_allowed_is_told_with_what_closes_it() {
     assert!(text.contains("allowed"), "{text}");
     assert!(text.ends_with("from egress of `calls`\n"), "{text}");
     assert!(text.contains("  to close it: remove the rule at"), "{text}");
+    assert_eq!(json["changes"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn of_the_two_sides_of_an_allowed_flow_the_one_with_fewer_rules_is_named() {
+    let (text, json) = told("e", "d:81/tcp");
+    assert!(text.contains("allowed") && text.ends_with("from ingress of `calls`\n"), "{text}");
     assert_eq!(json["changes"].as_array().unwrap().len(), 1);
 }
 
