@@ -5,8 +5,11 @@ use crate::declared::Declared;
 use crate::http::tests::node::{NETWORK, answer, connect, declare, declared, file};
 use crate::http::tests::{ask, with_desk};
 use crate::http::{Door, router};
+use crate::office::{self, OfficeError};
+use crate::record::revision_name;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
+use netloom_cbor::to_bytes;
 use serde_json::{Value, json};
 
 /// The node holds a fabric without anything else; gives the terms of a change that waits for it.
@@ -68,6 +71,53 @@ fn nobody_goes_back_to_before_anything_was_declared() {
         assert_eq!(code, 409, "{said}");
         assert!(said.contains("netloom down"), "{said}");
         assert_eq!(desk.office.world().revision, 1);
+    });
+}
+
+#[test]
+fn what_breaks_a_test_of_the_file_is_refused_however_it_is_declared() {
+    with_desk(|desk, _| async move {
+        let text = |expect: &str| {
+            let a = "a: { node: alpha, subnet: n, security_groups: [open], attach: { serve: { tcp: 80 } } }";
+            format!(
+                "networks: {{ n: {{ cidr: 10.0.0.0/16 }} }}\nsubnets: {{ n: {{ network: n, cidr: 10.0.1.0/24 }} }}\n\
+                 security_groups: {{ open: {{ ingress: [{{ from: all }}], egress: [{{ to: all }}] }} }}\n\
+                 workloads: {{ {a} }}\n\
+                 tests: [{{ from: a, to: 10.0.1.9, port: 80/tcp, expect: {expect} }}]\n"
+            )
+        };
+        declare(&desk.office, &text("deny"));
+        declare(&desk.office, "");
+        declare(&desk.office, &text("deny"));
+        // As if a former version had judged it otherwise.
+        let mut kept = desk.office.revision(1).unwrap();
+        kept.texts.insert("s.yaml".to_owned(), file(&text("allow")));
+        let put = office::put(revision_name(1), to_bytes(&kept));
+        desk.office.update(|_, _| Ok::<_, OfficeError>(vec![put.clone()])).unwrap();
+        let at = |address: &str| {
+            json!({ "node": "alpha", "subnet": "n", "address": address, "security_groups": ["open"],
+                    "attach": { "serve": { "tcp": 80 } } })
+        };
+        let sources = json!({ "roots": ["s.yaml"], "texts": { "s.yaml": file(&text("allow")) } });
+        let router = router(&desk, Door::Local);
+        for (path, body) in [
+            ("/v1/apply", json!({ "sources": sources })),
+            ("/v1/rollback", json!({ "revision": 1 })),
+            ("/v1/objects/workloads/b", json!({ "declaration": at("10.0.1.9") })),
+            ("/v1/objects", json!({ "objects": { "workloads": { "b": at("10.0.1.9") } } })),
+        ] {
+            let (code, said) = ask(&router, "POST", path, None, &body.to_string()).await;
+            assert_eq!(code, 422, "{path}: {said}");
+            let said: Value = serde_json::from_str(&said).unwrap();
+            let told = said["findings"][0]["message"].as_str().unwrap();
+            assert!(told.contains("should"), "{path}: {told}");
+            assert_eq!(said["findings"][0]["line"], 9, "{path}: {said}");
+            assert_eq!(desk.office.world().revision, 3, "{path}");
+        }
+        // It is for the test alone that they are refused.
+        let body = json!({ "declaration": at("10.0.1.8") }).to_string();
+        let (code, said) = ask(&router, "POST", "/v1/objects/workloads/b", None, &body).await;
+        assert_eq!((code, desk.office.world().revision), (200, 4), "{said}");
     });
 }
 
