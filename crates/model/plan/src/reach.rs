@@ -110,7 +110,7 @@ pub enum Unanswerable {
 
 /// Answers for every pair of addresses of one family that the two ends have.
 pub fn reach(input: &PlanInput<'_>, flow: &Flow) -> Result<Vec<Answer>, Unanswerable> {
-    let sources = End::all(input, &flow.from);
+    let sources = interfaces::callers(input, &flow.from);
     let destinations = End::all(input, &flow.to);
     if sources.iter().chain(&destinations).all(|end| end.owner == Owner::Outside) {
         return Err(Unanswerable::Outside);
@@ -119,8 +119,9 @@ pub fn reach(input: &PlanInput<'_>, flow: &Flow) -> Result<Vec<Answer>, Unanswer
     for source in &sources {
         let same = |end: &&End<'_>| end.address.is_ipv4() == source.address.is_ipv4();
         for destination in destinations.iter().filter(same) {
-            let source = interfaces::chosen(input, source, destination.address);
-            answers.push(answer(input, flow, &source, destination));
+            if let Some(source) = interfaces::chosen(input, source, destination) {
+                answers.push(answer(input, flow, &source, destination));
+            }
         }
     }
     if answers.is_empty() { Err(Unanswerable::NoCommonFamily) } else { Ok(answers) }

@@ -1,30 +1,47 @@
-//! Which interface of a workload its packets leave by.
+//! Which interface of a workload its packets leave by, and from which address.
 
 use super::steps::Walk;
 use super::{End, Owner};
 use crate::input::PlanInput;
 use crate::ways;
-use netloom_model::fabric::{Attach, Name, Workload};
+use netloom_model::fabric::{Attach, Name, Party, Workload};
 use std::net::IpAddr;
 
-/// The end that sends to an address: the workload itself, or one of its further interfaces, as its
-/// routes say.
-pub(super) fn chosen<'a>(input: &PlanInput<'a>, source: &End<'a>, destination: IpAddr) -> End<'a> {
-    let Owner::Workload(name) = source.owner else { return *source };
-    let fabric = input.fabric;
-    let mut further = fabric.interfaces_of(name);
-    let own = &fabric.workloads[name];
-    if further.clone().next().is_none() || reaches(input, own, destination) {
-        return *source;
+/// The ends from which somebody calls: of a workload its own addresses, and of each family that it has none of,
+/// that of a further interface, which stands for all of them until it is [`chosen`].
+pub(super) fn callers<'a>(input: &PlanInput<'a>, party: &Party) -> Vec<End<'a>> {
+    let mut ends = End::all(input, party);
+    let Party::Workload(name) = party else { return ends };
+    let Some((name, _)) = input.fabric.workloads.get_key_value(name) else { return ends };
+    for other in of(input, name) {
+        if ends.iter().all(|end| end.address.is_ipv4() != other.address.is_ipv4()) {
+            ends.push(End { owner: Owner::Workload(name), ..other });
+        }
     }
-    let by = further.by_ref().filter(|(_, one)| reaches(input, one, destination)).find_map(
+    ends
+}
+
+/// The end that sends to another: the workload itself, or one of its further interfaces, as its routes
+/// say; nothing where a family is that of further interfaces only, and none of them leads there.
+pub(super) fn chosen<'a>(input: &PlanInput<'a>, source: &End<'a>, to: &End<'_>) -> Option<End<'a>> {
+    let Owner::Workload(name) = source.owner else { return Some(*source) };
+    let fabric = input.fabric;
+    let mut further = fabric.interfaces_of(name).peekable();
+    let has_family = input.addresses(name).iter().any(|own| own.is_ipv4() == to.address.is_ipv4());
+    let is_first = has_family && reaches(input, &fabric.workloads[name], to.address);
+    if further.peek().is_none() || is_first {
+        return Some(*source);
+    }
+    // All interfaces lead to nodes, and the first that has the family does it.
+    let to_node = !has_family && matches!(to.owner, Owner::Node(_));
+    let by = further.filter(|(_, one)| to_node || reaches(input, one, to.address)).find_map(
         |(name, _)| {
             let mut addresses = input.addresses(name).iter();
-            let address = addresses.find(|one| one.is_ipv6() == destination.is_ipv6())?;
+            let address = addresses.find(|one| one.is_ipv6() == to.address.is_ipv6())?;
             Some(End { address: *address, owner: Owner::Workload(name) })
         },
     );
-    by.unwrap_or(*source)
+    by.or_else(|| has_family.then_some(*source))
 }
 
 /// All ends of a workload's further interfaces.

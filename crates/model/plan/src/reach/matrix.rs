@@ -16,7 +16,7 @@ mod tests;
 use super::allowed::{self, Way, outside};
 use super::permission::{allowances, groups_of};
 use super::steps::{Place, Walk};
-use super::{End, Flow, Owner};
+use super::{End, Flow, Owner, interfaces};
 use crate::input::PlanInput;
 use netloom_model::fabric::{Name, Party, Protocol};
 use netloom_policy::allowance::Direction;
@@ -147,6 +147,16 @@ fn representatives<'a>(
     Some((first, others.find(|other| node(to, other) != node(from, first)).unwrap_or(any)))
 }
 
+/// The addresses of a member of a class, of which `all` has those of whom the fabric names.
+fn ends<'a>((kind, name): (Kind, &Name), all: impl Fn(&Party) -> Vec<End<'a>>) -> Vec<End<'a>> {
+    match kind {
+        Kind::Workloads => all(&Party::Workload(name.clone())),
+        Kind::Nodes => all(&Party::Node(name.clone())),
+        Kind::Internet => all(&Party::Internet),
+        Kind::Behind => others::end(name).into_iter().collect(),
+    }
+}
+
 /// What is asked again and again, found once.
 struct Desk<'a> {
     input: &'a PlanInput<'a>,
@@ -163,25 +173,18 @@ impl<'a> Desk<'a> {
         Self { input, flow, groups: BTreeMap::new() }
     }
 
-    /// The addresses of a member of a class.
-    fn ends(&self, (kind, name): (Kind, &Name)) -> Vec<End<'a>> {
-        match kind {
-            Kind::Workloads => End::all(self.input, &Party::Workload(name.clone())),
-            Kind::Nodes => End::all(self.input, &Party::Node(name.clone())),
-            Kind::Internet => End::all(self.input, &Party::Internet),
-            Kind::Behind => others::end(name).into_iter().collect(),
-        }
-    }
-
     fn ask(&mut self, from: (Kind, &Name), to: (Kind, &Name)) -> Cell {
-        let (sources, destinations) = (self.ends(from), self.ends(to));
+        let sources = ends(from, |party| interfaces::callers(self.input, party));
+        let destinations = ends(to, |party| End::all(self.input, party));
         let mut cell = Cell::default();
         for source in sources {
             for destination in &destinations {
                 if source.address.is_ipv4() != destination.address.is_ipv4() {
                     continue;
                 }
-                let source = super::interfaces::chosen(self.input, &source, destination.address);
+                let Some(source) = interfaces::chosen(self.input, &source, destination) else {
+                    continue;
+                };
                 let elsewhere = match (from.0, to.0) {
                     (_, Kind::Behind) => others::elsewhere(self.input, &source, destination),
                     (Kind::Behind, _) => others::elsewhere(self.input, destination, &source),

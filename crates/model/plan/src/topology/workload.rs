@@ -183,6 +183,14 @@ impl<'a> Topology<'a> {
         cidrs.iter().copied().chain([self.node_prefix()]).chain(behind).chain(ways).collect()
     }
 
+    /// The same of families that an interface there has an address of.
+    fn taken_by(&self, subnet: &'a Subnet) -> impl Iterator<Item = IpNet> + use<'a> {
+        let has = |to: &IpNet| {
+            subnet.cidrs.iter().any(|cidr| cidr.addr().is_ipv6() == to.addr().is_ipv6())
+        };
+        self.reached_from(subnet).into_iter().filter(has)
+    }
+
     /// The ways through a further interface: to its own network and where its subnet has routes to, and
     /// everywhere for what is sent from its own address.
     fn further_ways(
@@ -196,7 +204,7 @@ impl<'a> Topology<'a> {
         let subnet = &self.input.fabric.subnets[&workload.subnet];
         let before = self.interfaces_before(name, workload);
         let subnets = before.iter().map(|one| &self.input.fabric.subnets[&one.subnet]);
-        let taken: Vec<IpNet> = subnets.flat_map(|subnet| self.reached_from(subnet)).collect();
+        let taken: Vec<IpNet> = subnets.flat_map(|subnet| self.taken_by(subnet)).collect();
         let mut destinations = self.reached_from(subnet);
         destinations.retain(|to| !taken.iter().any(|other| other.contains(to)));
         let table = INTERFACE_TABLE_FIRST + (fnv1a(name.as_bytes()) % INTERFACE_TABLES) as u32;

@@ -107,10 +107,10 @@ fn ends<'a>(
     destination: IpAddr,
 ) -> Option<(End<'a>, End<'a>)> {
     let to = End::all(input, &flow.to).into_iter().find(|end| end.address == destination)?;
-    let from = End::all(input, &flow.from)
+    let from = interfaces::callers(input, &flow.from)
         .into_iter()
         .filter(|end| end.address.is_ipv4() == destination.is_ipv4());
-    let mut from = from.map(|end| interfaces::chosen(input, &end, destination));
+    let mut from = from.filter_map(|end| interfaces::chosen(input, &end, &to));
     Some((from.find(|end| end.address == source)?, to))
 }
 

@@ -76,12 +76,14 @@ fn by_gateway(input: &PlanInput<'_>, from: &Party, to: &Party) -> bool {
         (Party::Address(address), Party::Workload(_)) => (to, address),
         _ => return false,
     };
-    let mut ends = End::all(input, own).into_iter();
+    let mut ends = interfaces::callers(input, own).into_iter();
     let Some(end) = ends.find(|end| end.address.is_ipv4() == address.is_ipv4()) else {
         return false;
     };
     let is_sender = own == from;
-    let end = if is_sender { interfaces::chosen(input, &end, *address) } else { end };
+    let there = End { address: *address, owner: Owner::Outside };
+    let end = if is_sender { interfaces::chosen(input, &end, &there) } else { Some(end) };
+    let Some(end) = end else { return false };
     let Owner::Workload(name) = end.owner else { return false };
     let fabric = input.fabric;
     let ways = ways::of_subnet(fabric, &fabric.subnets[&fabric.workloads[name].subnet]);
