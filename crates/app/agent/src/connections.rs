@@ -52,11 +52,13 @@ fn comes_in(uplink: &Uplink, own: &BTreeSet<IpAddr>, flow: &Flow) -> bool {
         let TupleDetail::Ports { destination: port, .. } = flow.original.detail else {
             return true;
         };
-        return uplink.published.contains(&(flow.original.protocol, port, called, called_port));
+        let is_published =
+            uplink.published.contains(&(flow.original.protocol, port, called, called_port));
+        return is_published && uplink.lets_in(source, called);
     }
     let is_inside = |address: &IpAddr| uplink.inside.iter().any(|prefix| prefix.contains(address));
     let is_from_outside = source.is_ipv6() && !is_inside(&source) && is_inside(&destination);
-    !is_from_outside || uplink.takes_v6.iter().any(|prefix| prefix.contains(&destination))
+    !is_from_outside || uplink.lets_in(source, destination)
 }
 
 /// Who is called and on which port: what is published is called by another address, and answered from

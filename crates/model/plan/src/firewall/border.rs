@@ -39,6 +39,14 @@ pub struct Uplink {
     pub published: Vec<(u8, u16, IpAddr, u16)>,
 }
 
+impl Uplink {
+    /// Whether a connection may begin outside, as the kernel is told.
+    pub fn lets_in(&self, outside: IpAddr, to: IpAddr) -> bool {
+        let holds = |entry: &&Entry| entry.outside.contains(&outside) && entry.to.contains(&to);
+        self.entries.iter().find(holds).is_some_and(|entry| entry.lets_in)
+    }
+}
+
 /// Whether connections may begin outside, by both ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {

@@ -133,6 +133,26 @@ pub(super) const CASES: &[Case] = &[
         ],
     ),
     packets(
+        "a route to the internet gateway may be for some addresses alone: they are called, and call",
+        INTERNET,
+        &[
+            "scoped > internet tcp/80: passes translated",
+            "scoped > internet udp/53 ipv6: passes as it is",
+            "internet by right/8445 > scoped tcp/80: passes",
+            "internet > scoped udp/53 ipv6: passes",
+        ],
+    ),
+    packets(
+        "whom a longer route leads elsewhere does not call by the internet gateway",
+        INTERNET,
+        &[
+            "elsewhere > internet tcp/80: stopped at route",
+            "elsewhere > internet udp/53 ipv6: passes as it is",
+            "internet by right/8446 > elsewhere tcp/80: stopped at route",
+            "internet > elsewhere tcp/80 ipv6: stopped at route",
+        ],
+    ),
+    packets(
         "network ACLs say what comes in over IPv6, too",
         INTERNET,
         &["internet > guarded tcp/443 ipv6: stopped at acl-ingress"],
