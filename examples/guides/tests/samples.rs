@@ -8,7 +8,8 @@ use netloom::network::{
     SecurityGroup, Service, ServicePort, Source, Subnet, VirtualNetwork, Workload,
 };
 use netloom::vpn::{
-    ContainerPeerInfo, WireGuardManager, WireGuardPeer, generate_private_key, public_key,
+    ContainerPeerInfo, NetworkPolicy, PolicyAction, PolicyPort, PolicySelector, WireGuardManager,
+    WireGuardPeer, generate_private_key, public_key,
 };
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -322,6 +323,23 @@ fn bolt_wireguard() {
     });
 }
 
+/// A container of the frontend, and a key for it.
+fn container(
+    id: &str,
+    last: u8,
+    policies: Vec<NetworkPolicy>,
+) -> (ContainerPeerInfo, WireGuardPeer) {
+    let info = ContainerPeerInfo {
+        container_id: id.to_owned(),
+        namespace: "frontend".to_owned(),
+        assigned_ip: [10, 244, 1, last].into(),
+        labels: Default::default(),
+        policies,
+    };
+    let key = public_key(&generate_private_key().unwrap()).unwrap();
+    (info, WireGuardPeer { public_key: key, ..WireGuardPeer::default() })
+}
+
 #[test]
 fn gquic_wireguard() {
     with_control("gquic", |socket| async move {
@@ -334,32 +352,52 @@ fn gquic_wireguard() {
         assert_eq!(peer.security_groups, ["container-abc123-policy", "containers-default"]);
         // Another one of a namespace that is known already.
         let manager = WireGuardManager::new(Config::unix(&socket), "alpha");
-        let info = ContainerPeerInfo {
-            container_id: "second".to_owned(),
-            namespace: "frontend".to_owned(),
-            assigned_ip: "10.244.1.101".parse().unwrap(),
-            labels: Default::default(),
-            policies: Vec::new(),
+        let (second, key) = container("second", 101, Vec::new());
+        manager.add_container_peer("containers", second, key).await.unwrap();
+        // One whose policy names addresses that it may call.
+        let block = Some("10.244.1.96/28".to_owned());
+        let only = NetworkPolicy {
+            name: "only-out".to_owned(),
+            from: Vec::new(),
+            to: vec![PolicySelector { ip_block: block, ..PolicySelector::default() }],
+            ports: vec![PolicyPort { port: 8080, protocol: "TCP".to_owned() }],
+            action: PolicyAction::Allow,
         };
-        let key = public_key(&generate_private_key().unwrap()).unwrap();
-        let second = WireGuardPeer { public_key: key, ..WireGuardPeer::default() };
-        manager.add_container_peer("containers", info, second).await.unwrap();
+        let (third, key) = container("third", 102, vec![only]);
+        manager.add_container_peer("containers", third, key).await.unwrap();
         // The policy decides: the frontend's containers at one port, and nobody else.
         let more = "
 workloads:
   front: { node: alpha, subnet: containers, security_groups: [containers-frontend, out], attach: { serve: { tcp: 9 } } }
   other: { node: alpha, subnet: containers, security_groups: [out], attach: { serve: { tcp: 9 } } }
+  wide: { node: alpha, subnet: containers, address: 10.244.1.120, security_groups: [wide], attach: { serve: { tcp: 8080 } } }
 security_groups:
   out: { egress: [{ to: all }] }
+  wide: { ingress: [{ from: all }] }
 tests:
   - { from: front, to: container-abc123, port: 8080/tcp, expect: allow }
   - { from: second, to: container-abc123, port: 8080/tcp, expect: allow }
   - { from: front, to: container-abc123, port: 8081/tcp, expect: deny }
   - { from: other, to: container-abc123, port: 8080/tcp, expect: deny }
+  - { from: third, to: container-abc123, port: 8080/tcp, expect: allow }
+  - { from: third, to: wide, port: 8080/tcp, expect: deny }
+  - { from: front, to: wide, port: 8080/tcp, expect: allow }
 ";
-        let path = "clusterdb.yaml".to_owned();
-        let texts = BTreeMap::from([(path.clone(), format!("{FILE}{more}"))]);
-        let apply = Apply { sources: Sources { roots: vec![path], texts }, ..Apply::default() };
-        client.apply(&apply).await.unwrap();
+        let apply = |more: &str| {
+            let path = "clusterdb.yaml".to_owned();
+            let texts = BTreeMap::from([(path.clone(), format!("{FILE}{more}"))]);
+            Apply { sources: Sources { roots: vec![path], texts }, ..Apply::default() }
+        };
+        client.apply(&apply(more)).await.unwrap();
+        // Its labels are the workload's: a promise about who has them is a promise about it.
+        for label in ["app: web-server", "container: container-abc123", "namespace: default"] {
+            let to = format!("{{ labels: {{ {label}, version: v1.0 }} }}");
+            let of = |expect| {
+                format!("{more}  - {{ from: other, to: {to}, port: 8080/tcp, expect: {expect} }}\n")
+            };
+            let error = client.apply(&apply(&of("allow"))).await.unwrap_err().to_string();
+            assert!(error.contains("do not hold"), "{label}: {error}");
+            client.apply(&apply(&of("deny"))).await.unwrap();
+        }
     });
 }

@@ -164,3 +164,88 @@ fn label(text: &str) -> String {
     let label: String = text.chars().map(plain).take(40).collect();
     label.trim_matches('-').to_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is declared for a container with one policy, changed by `change`.
+    fn with(change: impl FnOnce(&mut NetworkPolicy)) -> Result<Container, NetworkError> {
+        let frontend = HashMap::from([("name".to_owned(), "frontend".to_owned())]);
+        let mut policy = NetworkPolicy {
+            name: "p".to_owned(),
+            from: vec![PolicySelector {
+                namespace_selector: Some(frontend),
+                ..PolicySelector::default()
+            }],
+            to: Vec::new(),
+            ports: vec![PolicyPort { port: 8080, protocol: "TCP".to_owned() }],
+            action: PolicyAction::Allow,
+        };
+        change(&mut policy);
+        let info = ContainerPeerInfo {
+            container_id: "Box_1".to_owned(),
+            namespace: "default".to_owned(),
+            assigned_ip: [10, 0, 0, 9].into(),
+            labels: HashMap::from([("app".to_owned(), "web".to_owned())]),
+            policies: vec![policy],
+        };
+        declaration("alpha", "wg0", &info, &WireGuardPeer::new("", "KEY"))
+    }
+
+    fn labelled(label: &str) -> Option<HashMap<String, String>> {
+        Some(HashMap::from([(label.to_owned(), "x".to_owned())]))
+    }
+
+    #[test]
+    fn a_container_is_a_workload_with_its_labels_and_a_group_of_its_policies() {
+        let made = with(|policy| {
+            policy.to = vec![PolicySelector {
+                ip_block: Some("10.1.0.0/16".to_owned()),
+                ..PolicySelector::default()
+            }];
+        });
+        let made = made.unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!((made.name.as_str(), made.namespaces.len()), ("box-1", 2));
+        let workload = &made.objects["workloads"]["box-1"];
+        assert_eq!(workload["address"], json!(["10.0.0.9"]));
+        let labels = json!({ "app": "web", "container": "Box_1", "namespace": "default" });
+        assert_eq!(workload["labels"], labels);
+        assert_eq!(workload["security_groups"], json!(["wg0-default", "box-1-policy"]));
+        let rule =
+            |key: &str, other: Value| json!({ "protocol": "tcp", "ports": 8080, key: other });
+        assert_eq!(
+            made.objects["security_groups"]["box-1-policy"],
+            json!({
+                "ingress": [rule("from", json!({ "security_group": "wg0-frontend" }))],
+                "egress": [rule("to", json!("10.1.0.0/16"))],
+            })
+        );
+    }
+
+    #[test]
+    fn what_there_is_no_word_for_yet_is_refused_with_what_to_do_instead() {
+        let of_pods = |pods: Option<HashMap<String, String>>| PolicySelector {
+            pod_selector: pods,
+            ..PolicySelector::default()
+        };
+        let denying = with(|policy| policy.action = PolicyAction::Deny);
+        let by_pods = with(|policy| policy.to = vec![of_pods(labelled("app"))]);
+        let by_both = with(|policy| policy.from[0].pod_selector = labelled("app"));
+        let by_label = with(|policy| policy.from[0].namespace_selector = labelled("team"));
+        let by_more = with(|policy| {
+            let names = policy.from[0].namespace_selector.get_or_insert_default();
+            names.insert("team".to_owned(), "x".to_owned());
+        });
+        for (refused, word) in [
+            (denying, "name what may pass"),
+            (by_pods, "name a namespace by its `name`"),
+            (by_both, "name a namespace by its `name`"),
+            (by_label, "name a namespace by its `name`"),
+            (by_more, "name a namespace by its `name`"),
+        ] {
+            let error = refused.err().map(|error| error.to_string()).unwrap_or_default();
+            assert!(error.contains(word), "{word}: {error}");
+        }
+    }
+}
