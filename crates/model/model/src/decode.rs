@@ -1,5 +1,6 @@
 //! The tree into declared objects: every key known, every value of its type, all errors collected.
 
+mod address;
 mod fields;
 mod findings;
 mod lab;
