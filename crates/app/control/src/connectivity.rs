@@ -5,6 +5,7 @@ use netloom_api::{FlowTried, TestConnectivity};
 use netloom_model::Fabric;
 use netloom_model::diagnostic::nearest;
 use netloom_model::fabric::{Attach, Name, Party, Protocol, ServeKind};
+use netloom_model::special::Special;
 use netloom_plan::reach::{self, Answer, Flow, Step, Unanswerable};
 use netloom_resource::trial::{FLOWS_MAX, Seen, Trial};
 use std::collections::BTreeSet;
@@ -113,6 +114,9 @@ fn obstacle(step: &Step) -> String {
 }
 
 fn party(fabric: &Fabric, name: &str) -> Result<Party, Refusal> {
+    if let Some(what) = Special::named(name) {
+        return refusal(format!("{name} is {}", what.words()), &what.solution());
+    }
     let Some(party) = fabric.party(name) else {
         let names = fabric.workloads.keys().chain(fabric.nodes.keys()).map(String::as_str);
         let near = nearest(name, names).map(|near| format!("; did you mean `{near}`?"));

@@ -11,6 +11,7 @@ mod publish;
 mod quotas;
 mod references;
 mod rules;
+mod special;
 mod stock_peers;
 mod usage;
 mod ways;
@@ -31,6 +32,7 @@ pub(crate) fn check(mut declared: Declared, first: &str, decoder: &mut Decoder) 
     references::check(&declared, decoder);
     zones::check(&declared, decoder);
     prefixes::check(&declared, decoder);
+    special::check(&declared, decoder);
     addresses::check(&declared, decoder);
     hosts::check(&declared, decoder);
     attachments::check(&declared, decoder);

@@ -52,6 +52,8 @@ pub mod code {
     pub const EXHAUSTED: Code = Code("N0306");
     /// A prefix length that cannot be used here.
     pub const PREFIX_LENGTH: Code = Code("N0307");
+    /// An address or prefix that Linux leads to nobody: loopback, multicast, link-local.
+    pub const SPECIAL_ADDRESS: Code = Code("N0308");
     /// Two things on one port.
     pub const PORT_TAKEN: Code = Code("N0401");
     /// A combination that contradicts itself.

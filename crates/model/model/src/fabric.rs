@@ -1,6 +1,7 @@
 //! The checked fabric: every name resolves, every prefix is well formed, every object knows its line.
 
 use crate::span::Span;
+use crate::special::Special;
 use ipnet::IpNet;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -481,7 +482,8 @@ impl Fabric {
         &self.subnets[&workload.subnet].network
     }
 
-    /// The end of a flow that `name` means: a workload, a node, `internet`, or an address.
+    /// The end of a flow that `name` means: a workload, a node, `internet`, or an address that is none of
+    /// those that Linux leads to nobody ([`Special`]).
     pub fn party(&self, name: &str) -> Option<Party> {
         if self.workloads.contains_key(name) {
             return Some(Party::Workload(name.to_owned()));
@@ -492,7 +494,8 @@ impl Fabric {
         if name == "internet" {
             return Some(Party::Internet);
         }
-        name.parse().ok().map(Party::Address)
+        let address = name.parse().ok().filter(|address| Special::of(*address).is_none());
+        address.map(Party::Address)
     }
 
     /// The workloads that a service names, with their names.

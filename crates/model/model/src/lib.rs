@@ -16,6 +16,7 @@ pub mod fuzz;
 pub mod lease;
 pub mod load;
 pub mod span;
+pub mod special;
 pub mod tree;
 
 pub use diagnostic::{Diagnostic, Severity};

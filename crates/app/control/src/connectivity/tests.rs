@@ -150,3 +150,18 @@ fn what_cannot_be_tried_is_refused_with_its_cure() {
         assert!(!Question::new(world, &asked("web", "10.1.1.9", &["443"])).unwrap().is_outside);
     });
 }
+
+#[test]
+fn an_address_that_nobody_has_is_refused_with_the_reason() {
+    with_world(|world| {
+        for (to, message, solution) in [
+            ("127.0.0.1", "loopback", "name the workload"),
+            ("ff02::1", "multicast", "name one workload"),
+            ("::ffff:10.1.1.4", "IPv4 written as IPv6", "write 10.1.1.4"),
+        ] {
+            let refused = Question::new(world, &asked("web", to, &["80/tcp"])).unwrap_err();
+            assert!(refused.message.contains(message), "{refused:?}");
+            assert!(refused.solution.contains(solution), "{refused:?}");
+        }
+    });
+}

@@ -2,6 +2,7 @@
 
 use super::{At, Decoder};
 use crate::diagnostic::{Diagnostic, code};
+use crate::special::Special;
 use crate::tree::{Tree, Value};
 use ipnet::IpNet;
 use std::net::IpAddr;
@@ -42,6 +43,20 @@ impl Decoder {
             return None;
         }
         Some(At { value: prefix, span: tree.span.clone() })
+    }
+
+    /// An address that a flow can come from or go to.
+    pub(super) fn end_of_flow(&mut self, tree: &Tree) -> Option<At<IpAddr>> {
+        let address = self.address(tree)?;
+        let Some(special) = Special::of(address.value) else { return Some(address) };
+        self.error(
+            code::SPECIAL_ADDRESS,
+            &tree.span,
+            format!("`{}` is no end of a flow", address.value),
+            format!("it is {}", special.words()),
+            special.solution(),
+        );
+        None
     }
 
     /// An IPv4 address that is written as one of IPv6.

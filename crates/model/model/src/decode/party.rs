@@ -37,7 +37,7 @@ impl Decoder {
         let Value::Map(_) = &tree.value else {
             let value = self.text(tree, "a name is needed")?.to_owned();
             if value.parse::<IpAddr>().is_ok() {
-                self.address(tree)?;
+                self.end_of_flow(tree)?;
             }
             return Some(Parties::One(At { value, span: tree.span.clone() }));
         };
