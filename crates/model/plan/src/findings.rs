@@ -4,7 +4,8 @@
 //! ```text
 //! Fabric ─ rules   ─► group and ACL rules that others cover
 //!        ├ answers ─► ACLs that let packets through, and their answers not
-//!        ├ routes  ─► routes and published ports that nothing comes through
+//!        ├ routes  ─► routes that nothing comes through
+//!        ├ published ─► ports that nobody outside can call
 //!        ├ loops   ─► routes that lead in a circle
 //!        ├ egress  ─► subnets that may call the internet and cannot
 //!        ├ zones   ─► tiers in one zone
@@ -15,6 +16,7 @@
 mod answers;
 mod egress;
 mod loops;
+mod published;
 mod resolvers;
 mod routes;
 mod rules;
@@ -29,6 +31,7 @@ pub fn findings(fabric: &Fabric) -> Vec<Diagnostic> {
     let mut found = rules::find(fabric);
     found.extend(answers::find(fabric));
     found.extend(routes::find(fabric));
+    found.extend(published::find(fabric));
     found.extend(loops::find(fabric));
     found.extend(egress::find(fabric));
     found.extend(zones::find(fabric));

@@ -233,6 +233,62 @@ route_tables:
 }
 
 #[test]
+fn a_published_port_that_an_acl_or_the_groups_keep_shut_is_told() {
+    let fabric = load(
+        r#"subnets:
+  web: { network: app, cidr: 10.0.1.0/24, public: true, network_acl: edge }
+internet_gateways: { out: { network: app } }
+network_acls:
+  edge:
+    network: app
+    ingress:
+      - { rule: 10, action: allow, protocol: tcp, ports: [80, 443], from: 0.0.0.0/0 }
+      - { rule: 20, action: allow, protocol: udp, ports: 53, from: 10.0.0.0/16 }
+      - { rule: 30, action: deny, protocol: tcp, ports: 20-25, from: 0.0.0.0/0 }
+    egress: [{ rule: 10, action: allow, protocol: all, to: 0.0.0.0/0 }]
+security_groups:
+  all: { ingress: [{ from: all, protocol: all }] }
+  home: { ingress: [{ from: 10.0.0.0/16 }, { protocol: tcp, ports: 80, from: 198.51.100.0/24 }] }
+workloads:
+  open: { node: alpha, subnet: web, security_groups: [all], publish: [80, { port: 8443, to: 443 }], attach: { serve: { tcp: 80 } } }
+  acl: { node: alpha, subnet: web, security_groups: [all], publish: [{ port: 2222, to: 22 }, { port: 5353, to: 53, protocol: udp }], attach: { serve: { tcp: 22 } } }
+  group: { node: alpha, subnet: web, security_groups: [home], publish: [{ port: 8080, to: 80 }, { port: 9443, to: 443 }], attach: { serve: { tcp: 80 } } }
+"#,
+    );
+    let found = findings(&fabric);
+    let found: Vec<_> = found.iter().filter(|one| one.code.0 == "N0909").collect();
+    let messages: Vec<&str> = found.iter().map(|one| one.message.as_str()).collect();
+    assert_eq!(
+        messages,
+        [
+            "`acl` publishes port 2222 (22/tcp), and nobody outside can call it",
+            "`acl` publishes port 5353 (53/udp), and nobody outside can call it",
+            "`group` publishes port 9443 (443/tcp), and nobody outside can call it",
+        ]
+    );
+    for (found, cause, solution) in [
+        (
+            found[0],
+            "rule 30 denies it",
+            "{ rule: 25, action: allow, protocol: tcp, ports: 22, from: 0.0.0.0/0 }",
+        ),
+        (
+            found[1],
+            "no rule allows it",
+            "action: allow, protocol: udp, ports: 53, from: 0.0.0.0/0 }",
+        ),
+        (
+            found[2],
+            "no rule of its security groups",
+            "ingress of `home`: { protocol: tcp, ports: 443, from: 0.0.0.0/0 }",
+        ),
+    ] {
+        assert!(found.cause.contains(cause), "{found:?}");
+        assert!(found.solution.contains(solution), "{found:?}");
+    }
+}
+
+#[test]
 fn a_peering_that_only_one_side_leads_to_is_told() {
     let told_of = |tables: &str| {
         let fabric = load(&format!(

@@ -1,14 +1,12 @@
-//! Routes that lead nowhere, peerings that only one side leads to, and published ports that nobody outside can call.
+//! Routes that lead nowhere, and peerings that only one side leads to.
 
 use super::{Words, warning};
 use crate::ways;
 use ipnet::IpNet;
 use netloom_model::Diagnostic;
 use netloom_model::diagnostic::code;
-use netloom_model::fabric::{
-    Fabric, GatewayKind, Name, NextHop, Peering, Route, RouteTable, Workload,
-};
-use std::collections::{BTreeMap, BTreeSet};
+use netloom_model::fabric::{Fabric, Name, NextHop, Peering, Route, RouteTable};
+use std::collections::BTreeSet;
 
 pub(super) fn find(fabric: &Fabric) -> Vec<Diagnostic> {
     let mut found = Vec::new();
@@ -24,14 +22,6 @@ pub(super) fn find(fabric: &Fabric) -> Vec<Diagnostic> {
         }
     }
     found.extend(fabric.peerings.iter().filter_map(|(name, one)| one_sided(fabric, name, one)));
-    let mut known = BTreeMap::new();
-    for (name, workload) in &fabric.workloads {
-        let Some(first) = workload.publish.first() else { continue };
-        let subnet = &workload.subnet;
-        if !*known.entry(subnet).or_insert_with(|| comes_in(fabric, subnet)) {
-            found.push(unheard(name, workload, first.port));
-        }
-    }
     found
 }
 
@@ -141,26 +131,4 @@ fn by_workload(fabric: &Fabric, name: &Name, to: IpNet) -> Option<Why> {
     let family = if ipv6 { "IPv6" } else { "IPv4" };
     let cause = format!("`{name}` has no address of {family}: its subnet has no such prefix");
     Some((cause, format!("give `{}` a prefix of {family}", workload.subnet)))
-}
-
-/// Whether a subnet can be called from outside.
-fn comes_in(fabric: &Fabric, subnet: &Name) -> bool {
-    let Some(subnet) = fabric.subnets.get(subnet) else { return false };
-    ways::of_subnet(fabric, subnet).iter().any(|way| match &way.via {
-        NextHop::Gateway(gateway) => {
-            let gateway = fabric.gateways.get(gateway);
-            gateway.is_some_and(|gateway| gateway.kind == GatewayKind::Internet)
-        }
-        NextHop::Peering(_) | NextHop::Node(_) | NextHop::Workload(_) | NextHop::Blackhole => false,
-    })
-}
-
-/// A port that is published where nothing comes in.
-fn unheard(name: &Name, workload: &Workload, port: u16) -> Diagnostic {
-    let words = Words {
-        message: format!("`{name}` publishes port {port}, and nobody outside can call it"),
-        cause: format!("`{}` has no route to an internet gateway", workload.subnet),
-        solution: "put it into a public subnet of a network with an internet gateway".to_owned(),
-    };
-    warning(code::NOWHERE, &workload.span, words)
 }
