@@ -431,6 +431,13 @@ impl Workload {
         self.attach == Attach::Host
     }
 
+    /// What it publishes that a port means: one of its own, or else one as it is called outside.
+    pub fn published(&self, protocol: Protocol, port: u16) -> Option<&Published> {
+        let mut own = self.publish.iter().filter(|one| one.protocol == protocol);
+        let outer = own.clone().find(|one| one.port == port);
+        own.find(|one| one.to == port).or(outer)
+    }
+
     /// The stock peer that it is, if it is one.
     pub fn stock_peer(&self) -> Option<&StockPeer> {
         match &self.attach {

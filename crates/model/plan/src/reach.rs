@@ -12,6 +12,7 @@ mod name;
 mod openings;
 mod outside;
 mod permission;
+mod published;
 mod reserved;
 mod steps;
 
@@ -30,7 +31,7 @@ pub struct Flow {
     pub to: Party,
     /// TCP, UDP or ICMP (`All` is asked as ICMP).
     pub protocol: Protocol,
-    /// Destination port of TCP and UDP.
+    /// Destination port of TCP and UDP: the receiver's own, or from outside the one that it is published as.
     pub port: Option<u16>,
 }
 
@@ -216,7 +217,8 @@ fn peer_before<'a>(input: &PlanInput<'a>, address: IpAddr) -> Option<&'a Name> {
 }
 
 fn answer(input: &PlanInput<'_>, flow: &Flow, source: &End<'_>, to: &End<'_>) -> Answer {
-    let mut walk = steps::Walk::new(input, flow, source, to);
+    let flow = published::as_received(input, flow, source, to);
+    let mut walk = steps::Walk::new(input, &flow, source, to);
     walk.run();
     Answer { source: source.address, destination: to.address, steps: walk.steps }
 }

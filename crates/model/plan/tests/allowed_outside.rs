@@ -10,6 +10,7 @@ use netloom_policy::packet_set::transport;
 use netloom_policy::words;
 use netloom_testkit::random_fabric::{self, Dice, Size};
 use netloom_testkit::random_networks;
+use std::net::IpAddr;
 
 /// The internet, addresses there, one that a table leads nowhere, those behind the nodes and peers of random
 /// fabrics, and those of networks that nobody has.
@@ -47,6 +48,13 @@ fn publishing(seed: u64) -> Fabric {
     netloom_testkit::fabric(&lines.collect::<String>())
 }
 
+/// The port of who is called that a caller outside means, who has it as the gateway does.
+fn own(fabric: &Fabric, to: &Party, source: IpAddr, protocol: Protocol, port: u16) -> u16 {
+    let Party::Workload(name) = to else { return port };
+    let published = fabric.workloads[name].published(protocol, port);
+    published.filter(|_| source.is_ipv4()).map_or(port, |one| one.to)
+}
+
 /// How many flows pass, of those that the set and the single answers are asked about.
 fn agrees(fabric: &Fabric, seed: u64) -> usize {
     let world = Assumed::of(fabric);
@@ -73,6 +81,7 @@ fn agrees(fabric: &Fabric, seed: u64) -> usize {
                         (set.source, set.destination),
                         "{seed}: {flow:?}"
                     );
+                    let port = port.map(|port| own(fabric, to, answer.source, protocol, port));
                     let number = match protocol {
                         Protocol::Tcp => transport(6, port.unwrap()),
                         Protocol::Udp => transport(17, port.unwrap()),

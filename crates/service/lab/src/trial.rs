@@ -3,7 +3,7 @@
 use crate::protocol::{Report, TestReport};
 use crate::underlay::INTERNET_ADDRESS;
 use netloom_model::Fabric;
-use netloom_model::fabric::{Attach, Expectation, NextHop, Party, PolicyTest, Protocol, Published};
+use netloom_model::fabric::{Attach, Expectation, NextHop, Party, PolicyTest, Protocol};
 use netloom_plan::input::PlanInput;
 use netloom_plan::reach::{self, Answer, Flow};
 use netloom_plan::ways;
@@ -48,9 +48,7 @@ fn published_at(input: &PlanInput<'_>, test: &PolicyTest, to: IpAddr) -> Option<
     let (Party::Internet, Party::Workload(name)) = (&test.from, &test.to) else { return None };
     let fabric = input.fabric;
     let workload = fabric.workloads.get(name).filter(|_| to.is_ipv4())?;
-    let mut published = workload.publish.iter();
-    let is_asked = |one: &&Published| one.protocol == test.protocol && Some(one.to) == test.port;
-    let port = published.find(is_asked)?.port;
+    let port = workload.published(test.protocol, test.port?)?.port;
     let ways = ways::of_subnet(fabric, fabric.subnets.get(&workload.subnet)?);
     let NextHop::Gateway(gateway) = &ways::longest(&ways, INTERNET_ADDRESS.into())?.via else {
         return None;

@@ -1,13 +1,12 @@
 //! The steps of a flow that leaves the fabric, or comes from outside: routes, gateways, what is behind nodes.
 
+use super::StepKind;
 use super::beyond::origin;
 use super::steps::{Place, Walk};
-use super::{Owner, StepKind};
 use crate::ways::{self, Way};
 use crate::{outer_v6, peers};
-use netloom_model::fabric::{Gateway, GatewayKind, Name, NextHop, Protocol, Published};
-use netloom_policy::packet_set::transport;
-use netloom_policy::{Direction, IntervalSet};
+use netloom_model::fabric::{Gateway, GatewayKind, Name, NextHop};
+use netloom_policy::Direction;
 use std::net::IpAddr;
 
 impl<'a> Walk<'a> {
@@ -208,7 +207,8 @@ impl<'a> Walk<'a> {
         network: &'a Name,
         (name, gateway): (&'a Name, &'a Gateway),
     ) {
-        let finding = format!("it comes in by the internet gateway `{name}`");
+        let outer = self.outer_port().unwrap_or_default();
+        let finding = format!("it comes in by the internet gateway `{name}`{outer}");
         self.pass(StepKind::Gateway, finding, Some(&gateway.span));
         if let Some(node) = gateway.nodes.first() {
             self.comes_back(node, network, StepKind::Gateway);
@@ -221,24 +221,6 @@ impl<'a> Walk<'a> {
         let remedy = "publish it, in a public subnet of a network with an internet gateway";
         let (stop, change) = ((StepKind::Route, finding), self.open_inwards(to));
         self.stop_unless(stop, Some(to.span), change, remedy);
-    }
-
-    fn is_published(&self) -> bool {
-        let number = self.transport_number(self.source.address);
-        self.flow.port.is_some() && self.published().contains(number)
-    }
-
-    /// What the receiver publishes, as it is called there.
-    pub(super) fn published(&self) -> IntervalSet {
-        let Owner::Workload(name) = self.to.owner else { return IntervalSet::EMPTY };
-        let workload = self.input.fabric.workloads.get(name).into_iter();
-        let number = |one: &Published| match one.protocol {
-            Protocol::Tcp => Some(transport(6, one.to)),
-            Protocol::Udp => Some(transport(17, one.to)),
-            Protocol::Icmp | Protocol::All => None,
-        };
-        let numbers = workload.flat_map(|workload| &workload.publish).filter_map(number);
-        numbers.map(|number| (number, number)).collect()
     }
 
     // === tunnels ===

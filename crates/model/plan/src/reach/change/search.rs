@@ -3,6 +3,7 @@
 use super::Change;
 use crate::input::PlanInput;
 use crate::membership::Memberships;
+use crate::reach::published::as_received;
 use crate::reach::steps::Walk;
 use crate::reach::{Answer, End, Flow, answer, interfaces};
 use netloom_model::fabric::{GroupRule, Peer, PortRange, Protocol};
@@ -62,7 +63,8 @@ pub fn to_close(
     destination: IpAddr,
 ) -> Option<Vec<Change>> {
     let ends = ends(input, flow, source, destination)?;
-    let walk = Walk::new(input, flow, &ends.0, &ends.1);
+    let received = as_received(input, flow, &ends.0, &ends.1);
+    let walk = Walk::new(input, &received, &ends.0, &ends.1);
     let sides = [Direction::Egress, Direction::Ingress].map(|direction| walk.letting(direction));
     let mut rules: Vec<_> = sides.into_iter().flatten().filter(|rules| !rules.is_empty()).collect();
     rules.sort_by_key(Vec::len);
