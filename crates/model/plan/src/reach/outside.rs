@@ -5,7 +5,7 @@ use super::beyond::origin;
 use super::steps::{Place, Walk};
 use crate::ways::{self, Way};
 use crate::{outer_v6, peers};
-use netloom_model::fabric::{Gateway, GatewayKind, Name, NextHop};
+use netloom_model::fabric::{Advertised, Gateway, GatewayKind, Name, NextHop};
 use netloom_policy::Direction;
 use std::net::IpAddr;
 
@@ -29,15 +29,18 @@ impl<'a> Walk<'a> {
 
     fn no_way_out(&mut self, from: &Place<'a>) {
         let (address, is_fabrics) = (self.to.address, self.is_fabrics(self.to.address));
-        let finding = match from.on_stack && !is_fabrics {
-            true => format!(
+        let finding = match (is_fabrics, from.on_stack) {
+            (true, _) => format!("{address} is in the fabric, and nobody's"),
+            (false, true) => format!(
                 "the fabric leads nothing of `{}`'s own stack to {address}: it calls that by the host's own links, if at all",
                 from.node
             ),
-            false => format!("{address} is in no network of the fabric, and no way leads out"),
+            (false, false) => {
+                format!("{address} is in no network of the fabric, and no way leads out")
+            }
         };
         let remedy = match is_fabrics {
-            true => "correct the address: it is in the fabric, and nobody's",
+            true => "correct the address, or give it to a workload",
             false => "call from a workload in a namespace of its own, by a gateway",
         };
         let change = self.open_outwards(from);
@@ -49,6 +52,12 @@ impl<'a> Walk<'a> {
         if from.on_stack {
             // A process there reaches it without the fabric, or not.
             return self.no_way_out(from);
+        }
+        let own = &self.input.fabric.networks[network];
+        if own.cidrs.iter().any(|cidr| cidr.contains(&self.to.address)) {
+            let finding = format!("{} is in `{network}`, and nobody's", self.to.address);
+            let remedy = "correct the address, or give it to a workload";
+            return self.stop(StepKind::Route, finding, Some(&own.span), remedy);
         }
         let ways = self.ways_of(from);
         let Some(way) = ways::longest(&ways, self.to.address) else {
@@ -217,6 +226,17 @@ impl<'a> Walk<'a> {
     }
 
     fn no_way_in(&mut self, to: &Place<'a>) {
+        let mut nodes = self.input.fabric.nodes.iter();
+        let leads = |prefix: &Advertised| prefix.reached_as().contains(&self.source.address);
+        if let Some((name, node)) = nodes.find(|(_, node)| node.advertise.iter().any(leads)) {
+            let finding = format!(
+                "{} is behind node `{name}`: what is there is called and answers, and begins nothing",
+                self.source.address
+            );
+            let remedy =
+                format!("let {} call it, or let a workload on `{name}` call for it", to.what);
+            return self.stop(StepKind::Route, finding, Some(&node.span), &remedy);
+        }
         let finding = format!("no way leads from outside to {}", to.what);
         let remedy = "publish it, in a public subnet of a network with an internet gateway";
         let (stop, change) = ((StepKind::Route, finding), self.open_inwards(to));
