@@ -1,13 +1,12 @@
 //! `netloom explain`: each step of a flow's way, and the line of the file that decides it.
 
+mod flow;
+
 use crate::{output, source};
-use anyhow::Context as _;
-use netloom_model::Fabric;
-use netloom_model::fabric::{Party, Protocol};
 use netloom_plan::assumed::Assumed;
 use netloom_plan::reach::allowed::{self, Allowed};
 use netloom_plan::reach::change::{Change, altering};
-use netloom_plan::reach::{self, Answer, Flow, Step, StepKind, Unanswerable};
+use netloom_plan::reach::{self, Answer, Step, StepKind, Unanswerable};
 use netloom_policy::words;
 use serde_json::json;
 use std::process::ExitCode;
@@ -17,8 +16,8 @@ use std::process::ExitCode;
 pub(crate) struct Explain {
     /// Who calls: a workload, a node, an address, or `internet`.
     from: String,
-    /// Who is called and how: `db-1:5432/tcp`, `cam-1:7777/udp`, `web-1:icmp`; without a port,
-    /// everything that may pass is listed.
+    /// Who is called and how: `db-1:5432/tcp`, `cam-1:7777/udp`, `web-1:icmp`, `db-1:NAME` with a name of
+    /// the file's `ports`; without a port, everything that may pass is listed.
     to: String,
     /// Files of the fabric.
     #[arg(short, long = "file", default_value = "netloom.yaml")]
@@ -33,11 +32,12 @@ pub(crate) fn run(arguments: &Explain) -> anyhow::Result<ExitCode> {
     let world = Assumed::of(&fabric);
     let input = world.input(&fabric);
     if let Some(to) = fabric.party(&arguments.to) {
-        let from = party(&fabric, &arguments.from)?;
+        let from = flow::party(&fabric, &arguments.from)?;
         let all = allowed::allowed(&input, &from, &to).map_err(|why| refused(why, arguments))?;
         return Ok(list(&all, arguments));
     }
-    let flow = parse_flow(&fabric, &arguments.from, &arguments.to)?;
+    flow::possible(&arguments.to)?;
+    let flow = flow::parse(&fabric, &arguments.from, &arguments.to)?;
     let answers = reach::reach(&input, &flow).map_err(|why| refused(why, arguments))?;
     let changes = answers.iter().map(|answer| altering(&input, &flow, answer));
     let told: Vec<_> = answers.iter().zip(changes).collect();
@@ -92,38 +92,6 @@ fn listed(all: &[Allowed], arguments: &Explain) -> String {
 fn allowed_json(pair: &Allowed) -> serde_json::Value {
     json!({ "source": pair.source, "destination": pair.destination,
             "allowed": words::words(&pair.transports), "obstacle": pair.obstacle })
-}
-
-/// The flow that two arguments mean.
-pub(crate) fn parse_flow(fabric: &Fabric, from: &str, to: &str) -> anyhow::Result<Flow> {
-    let (to, port) = to
-        .rsplit_once(':')
-        .context("the target needs a port: db-1:5432/tcp, cam-1:7777/udp or web-1:icmp")?;
-    let to = to.trim_start_matches('[').trim_end_matches(']');
-    let (number, protocol) = match port.split_once('/') {
-        Some((number, "udp")) => (number, Protocol::Udp),
-        Some((number, "tcp")) => (number, Protocol::Tcp),
-        None if port == "icmp" => ("", Protocol::Icmp),
-        None => (port, Protocol::Tcp),
-        Some((_, other)) => anyhow::bail!("`{other}` is not a protocol: use tcp, udp or icmp"),
-    };
-    let port = match protocol {
-        Protocol::Icmp | Protocol::All => None,
-        Protocol::Tcp | Protocol::Udp => Some(
-            number.parse().with_context(|| format!("`{number}` is not a port from 1 to 65535"))?,
-        ),
-    };
-    Ok(Flow { from: party(fabric, from)?, to: party(fabric, to)?, protocol, port })
-}
-
-fn party(fabric: &Fabric, name: &str) -> anyhow::Result<Party> {
-    fabric.party(name).with_context(|| {
-        let names = fabric.workloads.keys().chain(fabric.nodes.keys()).map(String::as_str);
-        match netloom_model::diagnostic::nearest(name, names) {
-            Some(near) => format!("there is no workload or node `{name}`; did you mean `{near}`?"),
-            None => format!("there is no workload or node `{name}`, and it is no address"),
-        }
-    })
 }
 
 fn word(kind: StepKind) -> &'static str {

@@ -122,11 +122,26 @@ pub(crate) fn connect(arguments: &Connect) -> anyhow::Result<ExitCode> {
         .rsplit_once(':')
         .context("the target needs a port: HOST:PORT, such as db-1:5432 or [fd00::1]:80")?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    let port = port.parse().with_context(|| format!("`{port}` is not a port from 1 to 65535"))?;
+    let port = self::port(host, port)?;
     let transport = if arguments.udp { Transport::Udp } else { Transport::Tcp };
     let report = netloom_probe::connect(host, port, transport, arguments.timeout)?;
     output::print(&shown(&report, &report.to_json(), arguments.json));
     Ok(done(report.is_reached()))
+}
+
+/// The port of a target; the protocol is named by an option.
+fn port(host: &str, text: &str) -> anyhow::Result<u16> {
+    match text.split_once('/') {
+        Some((number, "udp")) => {
+            anyhow::bail!("the protocol is an option here: write {host}:{number} --udp")
+        }
+        Some((number, "tcp")) => {
+            anyhow::bail!("TCP is meant without a word: write {host}:{number}")
+        }
+        _ => {}
+    }
+    let number = text.parse().ok().filter(|port| *port != 0);
+    number.with_context(|| format!("`{text}` is not a port: write a number from 1 to 65535"))
 }
 
 pub(crate) fn lookup(arguments: &Lookup) -> anyhow::Result<ExitCode> {
@@ -164,4 +179,23 @@ fn duration(text: &str) -> Result<Duration, String> {
     let millis: f64 = number.parse().map_err(|_| "write it like 500ms or 3s".to_owned())?;
     Duration::try_from_secs_f64(millis * factor / 1000.0)
         .map_err(|_| "write it like 500ms or 3s".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_port_is_told_with_what_to_write() {
+        assert_eq!(port("db", "5432").unwrap(), 5432);
+        for (text, told) in [
+            ("5353/udp", "write db:5353 --udp"),
+            ("80/tcp", "write db:80"),
+            ("http", "`http` is not a port: write a number"),
+            ("0", "`0` is not a port"),
+        ] {
+            let error = format!("{:#}", port("db", text).unwrap_err());
+            assert!(error.contains(told) && !error.contains("digit"), "{error}");
+        }
+    }
 }

@@ -20,7 +20,7 @@ fn told(from: &str, to: &str) -> (String, serde_json::Value) {
     let fabric = netloom_testkit::fabric(FABRIC);
     let world = Assumed::of(&fabric);
     let input = world.input(&fabric);
-    let flow = parse_flow(&fabric, from, to).unwrap();
+    let flow = flow::parse(&fabric, from, to).unwrap();
     let answers = reach::reach(&input, &flow).unwrap();
     let answer = &answers[0];
     let changes = altering(&input, &flow, answer);
@@ -88,12 +88,64 @@ fn everything_that_may_pass_is_listed_for_the_internet_too() {
     let list = |from: &str, to: &str| {
         let (from, to) = (from.to_owned(), to.to_owned());
         let arguments = Explain { from, to, files: Vec::new(), json: false };
-        let [from, to] = [&arguments.from, &arguments.to].map(|name| party(&fabric, name).unwrap());
+        let [from, to] =
+            [&arguments.from, &arguments.to].map(|name| flow::party(&fabric, name).unwrap());
         let all = allowed::allowed(&world.input(&fabric), &from, &to).unwrap();
         listed(&all, &arguments)
     };
     assert!(list("web-1", "internet").ends_with("-> internet (203.0.113.1): tcp\n"));
     assert!(list("internet", "lb-1").ends_with(": tcp 443\n"));
     assert!(list("internet", "web-1").contains(": nothing: no way leads from outside to `web-1`"));
-    assert!(list("node-1", "internet").contains(": nothing: 2001:db8::1 is in no network"));
+    assert!(list("node-1", "internet").contains(": nothing: the fabric leads nothing of"));
+}
+
+/// Why a question is refused.
+fn refusal(to: &str) -> String {
+    let fabric = netloom_testkit::fabric(&format!(
+        "{FABRIC}ports: {{ web: {{ port: 80, protocol: tcp }} }}\n"
+    ));
+    format!("{:#}", flow::parse(&fabric, "a", to).unwrap_err())
+}
+
+#[test]
+fn an_address_that_nobody_has_is_refused_with_the_reason() {
+    for (to, reason) in [
+        ("127.0.0.1:80", "127.0.0.1 is loopback"),
+        ("0.0.0.0:80", "0.0.0.0 is no address"),
+        ("224.0.0.1:80/udp", "224.0.0.1 is multicast"),
+        ("255.255.255.255:80", "255.255.255.255 is the broadcast address"),
+        ("[::1]:80", "::1 is loopback"),
+        ("[ff02::1]:80", "ff02::1 is multicast"),
+        ("[fe80::1]:icmp", "fe80::1 is link-local"),
+        ("[::ffff:10.0.2.4]:8080", "which packets never carry; write 10.0.2.4"),
+    ] {
+        let text = refusal(to);
+        assert!(text.contains(reason), "{to}: {text}");
+    }
+    assert!(flow::possible("::1").is_err() && flow::possible("d").is_ok());
+    let fabric = netloom_testkit::fabric(FABRIC);
+    assert!(flow::party(&fabric, "127.0.0.1").is_err());
+    assert!(flow::party(&fabric, "169.254.169.254").is_ok());
+}
+
+#[test]
+fn a_port_is_a_number_or_a_name_of_the_file_and_icmp_has_none() {
+    for (to, reason) in [
+        ("d:8080/icmp", "icmp has no ports: write d:icmp"),
+        ("d/icmp", "without a port: write d:icmp"),
+        ("d:0", "`0` is not a port"),
+        ("d:70000/udp", "`70000/udp` is not a port"),
+        (
+            "d:http",
+            "`http` is not a port: write a number from 1 to 65535 as in d:443/tcp; or a name of the file's `ports`, such as web",
+        ),
+        ("d:80/sctp", "`sctp` is not a protocol"),
+    ] {
+        let text = refusal(to);
+        assert!(text.contains(reason) && !text.contains("digit"), "{to}: {text}");
+    }
+    let ports = "ports: { web: { port: 80, protocol: tcp } }\n";
+    let fabric = netloom_testkit::fabric(&format!("{FABRIC}{ports}"));
+    let [named, number] = ["d:web", "d:80/tcp"].map(|to| flow::parse(&fabric, "a", to).unwrap());
+    assert_eq!(named, number);
 }

@@ -4,7 +4,7 @@ use crate::connect::milliseconds;
 use crate::refusal::Refusal;
 use serde_json::{Value, json};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 /// What came of one request.
@@ -130,7 +130,11 @@ impl fmt::Display for PingReport {
             Some(
                 Refusal::Timeout | Refusal::Unreachable | Refusal::Prohibited | Refusal::Refused,
             ) if received == 0 => {
-                write!(f, "\n  which step says no: `netloom explain FROM {}/icmp`", self.host)
+                let host = match self.host.parse::<Ipv6Addr>() {
+                    Ok(address) => format!("[{address}]"),
+                    Err(_) => self.host.clone(),
+                };
+                write!(f, "\n  which step says no: `netloom explain FROM {host}:icmp`")
             }
             _ => Ok(()),
         }
@@ -204,8 +208,10 @@ mod tests {
         );
         assert_eq!(some.to_json()["round_trip_ms"]["average"], 15.0);
         let none = report(vec![lost]);
-        assert!(none.to_string().ends_with("`netloom explain FROM web-1/icmp`"), "{none}");
+        assert!(none.to_string().ends_with("`netloom explain FROM web-1:icmp`"), "{none}");
         assert_eq!(none.to_json()["round_trip_ms"], Value::Null);
+        let six = PingReport { host: "fd00::1".to_owned(), ..none };
+        assert!(six.to_string().ends_with("`netloom explain FROM [fd00::1]:icmp`"), "{six}");
     }
 
     #[test]
