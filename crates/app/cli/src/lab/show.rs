@@ -126,22 +126,37 @@ pub(super) fn next_steps(report: &Report, files: &[String]) -> String {
     )
 }
 
-/// A sender, what it can run with success, and the same as a question: the first test over TCP whose sender finds
-/// the other end by itself, else a workload's call of itself.
+/// A sender, what it can run with success, and the same as a question: the first test over TCP, or else by another
+/// protocol, whose sender finds the other end by itself; else a workload's call of itself.
 fn to_try(report: &Report) -> Option<(&str, String, String)> {
-    let tests = report.tests.iter().filter(|test| test.expected && test.arrived);
-    let mut found = tests.filter_map(|test| {
-        let (from, rest) = test.what.split_once(" -> ")?;
-        let (to, flow) = rest.split_once(' ')?;
-        let (port, _) = flow.split_once("/tcp")?;
-        let target = format!("{}:{port}", target(report, from, to)?);
-        Some((from, format!("connect {target}"), target))
-    });
-    found.next().or_else(|| {
+    let passing = || report.tests.iter().filter(|test| test.expected && test.arrived);
+    let is_tcp = |test: &&TestReport| test.what.ends_with("/tcp");
+    let all = passing().filter(is_tcp).chain(passing().filter(|test| !is_tcp(test)));
+    let tested = all.filter_map(|test| tested(report, test)).next();
+    tested.or_else(|| {
         let mut inside = report.workloads.iter().filter(|(_, one)| one.resolv_conf.is_some());
         let (name, _) = inside.find(|(_, one)| !one.namespace.is_empty())?;
         Some((name, format!("ping {name}"), format!("{name}:icmp")))
     })
+}
+
+/// The same of one test.
+fn tested<'a>(report: &Report, test: &'a TestReport) -> Option<(&'a str, String, String)> {
+    let (from, rest) = test.what.split_once(" -> ")?;
+    let (to, flow) = rest.split_once(' ')?;
+    let target = target(report, from, to)?;
+    let (probe, asked) = match flow.split_once('/') {
+        Some((port, "tcp")) => (format!("connect {target}:{port}"), format!("{target}:{port}")),
+        Some((port, "udp")) => {
+            (format!("connect {target}:{port} --udp"), format!("{target}:{port}/udp"))
+        }
+        _ if flow == "icmp" => {
+            let host = target.trim_start_matches('[').trim_end_matches(']');
+            (format!("ping {host}"), format!("{target}:icmp"))
+        }
+        _ => return None,
+    };
+    Some((from, probe, asked))
 }
 
 /// How a sender that commands can be run in names another end: by address where no resolver of its own knows it.
@@ -212,6 +227,9 @@ mod tests {
             tried(&["web -> 203.0.113.9 443/tcp"]),
             "web connect 203.0.113.9:443 203.0.113.9:443"
         );
-        assert_eq!(tried(&["db -> web icmp", internet]), "db ping db db:icmp");
+        assert_eq!(tried(&["db -> web icmp", internet]), "db ping web web:icmp");
+        let udp = "db -> web 53/udp";
+        assert_eq!(tried(&[udp, "web -> db 80/tcp"]), "web connect db:80 db:80");
+        assert_eq!(tried(&[udp]), "db connect web:53 --udp web:53/udp");
     }
 }
