@@ -82,6 +82,7 @@ fn network_addresses(plan: &NodePlan, namespace: &Namespace) -> BTreeSet<IpAddr>
 mod tests {
     use super::*;
     use netloom_model::lease::{self, Leases};
+    use netloom_plan::firewall::Entry;
     use netloom_plan::input::{Directory, PlanInput};
     use netloom_plan::membership::Memberships;
     use netloom_sys::conntrack::Tuple;
@@ -169,7 +170,13 @@ mod tests {
         assert!(!judged(&plan, &flow(outside, inside)));
         assert!(judged(&plan, &flow(inside, outside)), "it began inside");
         let uplink = plan.networks.get_mut("app").unwrap().uplink.as_mut().unwrap();
-        uplink.takes_v6.push("fd00:1::/64".parse().unwrap());
+        let [elsewhere, all, to] =
+            ["2001:db8:9::/48", "::/0", "fd00:1::/64"].map(|prefix| prefix.parse().unwrap());
+        uplink.entries.extend([
+            Entry { outside: elsewhere, to, lets_in: false },
+            Entry { outside: all, to, lets_in: true },
+        ]);
         assert!(judged(&plan, &flow(outside, inside)));
+        assert!(!judged(&plan, &flow(("2001:db8:9::1", 40_000), inside)), "led elsewhere");
     }
 }

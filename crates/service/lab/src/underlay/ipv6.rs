@@ -6,7 +6,7 @@ use super::{Underlay, internet, router};
 use ipnet::{IpNet, Ipv6Net};
 use netloom_model::Fabric;
 use netloom_model::fabric::{GatewayKind, Name, NextHop};
-use netloom_plan::ways::Ways;
+use netloom_plan::ways::{self, Ways};
 use netloom_state::Namespace;
 use netloom_state::host::{Address, LinkEnd};
 use std::collections::BTreeMap;
@@ -64,12 +64,14 @@ pub(super) fn add(underlay: &mut Underlay, fabric: &Fabric) {
 }
 
 /// The prefixes of subnets that leave the fabric as they are, and the node that whoever is outside sends
-/// packets for them to: the first one of their gateway. Of equal prefixes the first subnet's, by name.
+/// packets for them to: the first one of the gateway by which they call the host that stands for the internet, or
+/// call anybody outside. Of equal prefixes the first subnet's, by name.
 fn leaving(fabric: &Fabric) -> BTreeMap<IpNet, Name> {
     let mut leaving = BTreeMap::new();
     for subnet in fabric.subnets.values() {
         let ways = Ways::of(fabric, &subnet.network).of_subnet(subnet);
-        let gateway = ways.iter().find_map(|way| match &way.via {
+        let taken = ways::longest(&ways, INTERNET_ADDRESS_V6.into());
+        let gateway = taken.into_iter().chain(&ways).find_map(|way| match &way.via {
             NextHop::Gateway(name) if way.to.addr().is_ipv6() => {
                 let gateway = fabric.gateways.get(name)?;
                 (gateway.kind != GatewayKind::Nat).then_some(gateway)

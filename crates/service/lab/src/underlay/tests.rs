@@ -90,7 +90,11 @@ internet_gateways:
 nat_gateways: { nat: { network: net, nodes: [spare] } }
 route_tables:
   out: { network: net, routes: [{ to: \"::/0\", via: { internet_gateway: out } }] }
+  mixed:
+    network: net
+    routes: [{ to: \"::/0\", via: { internet_gateway: out } }, { to: \"2001:db8::/64\", via: { internet_gateway: both } }]
 subnets:
+  mixed: { network: net, cidr: [10.1.4.0/24, \"fd00:1:0:4::/64\"], route_table: mixed }
   open: { network: net, cidr: [10.1.1.0/24, \"fd00:1:0:1::/64\"], public: true }
   quiet: { network: net, cidr: [10.1.2.0/24, \"fd00:1:0:2::/64\"], route_table: out }
   inner: { network: net, cidr: [10.1.3.0/24, \"fd00:1:0:3::/64\"], nat_gateway: nat }
@@ -104,6 +108,8 @@ nodes: { edge: { region: here }, spare: { region: here }, pi: { region: home } }
     let found = ways_to(&underlay, "fd00:1:0:2::/64", "home");
     assert_eq!(found, [some("r-home"), some("n-pi")]);
     assert_eq!(ways_to(&underlay, "fd00:1:0:3::/64", "here"), [None, None]);
+    let found = ways_to(&underlay, "fd00:1:0:4::/64", "here");
+    assert_eq!(found, [some("r-here"), some("n-edge")], "by the longest way to who is outside");
     // Every node has an address there, and every place a way out.
     for (name, offset) in [("edge", 10), ("spare", 11)] {
         let own = format!("2001:2::{offset:x}/128").parse().unwrap();

@@ -234,7 +234,7 @@ pub(super) const CASES: &[Case] = &[
         ADDRESSES,
         &[
             "internet by right/8443 > shop tcp/443: passes",
-            "internet by right/443 > shop tcp/8443: stopped at gateway",
+            "internet by right/8080 > shop tcp/8080: stopped at gateway",
         ],
     )
     .instead("what it publishes is called at the gateway's node: few sites have a public address for each workload"),
