@@ -15,9 +15,11 @@ mod host;
 mod program;
 mod sets;
 mod stock;
+mod uplink;
 
-pub use border::{Border, CompiledAcls, Entry, SubnetAcl, Uplink};
+pub use border::{Border, CompiledAcls, SubnetAcl};
 pub use host::{Door, OwnStack, host_table, host_table_name};
+pub use uplink::{Entry, Uplink};
 
 use netloom_policy::interval::address_number;
 use netloom_policy::table::Members;
@@ -214,7 +216,7 @@ fn input(border: &Border) -> Chain {
             .map(|link| Program::new().incoming(link).count_and_drop(drop_reason::INPUT_DENIED)),
     );
     let by_stack = border.uplink.iter().filter_map(|uplink| uplink.by_stack.as_ref());
-    let forwarded = by_stack.map(|link| border::not_from_stack(link));
+    let forwarded = by_stack.map(|link| uplink::not_from_stack(link));
     rules.extend(forwarded.map(|program| program.count_and_drop(drop_reason::INPUT_DENIED)));
     rules.extend([
         Program::new().protocol(17).destination_port(53).accept(),
@@ -244,7 +246,7 @@ fn forward(tunnel: &str, border: &Border, (has_acls, has_stock): (bool, bool)) -
         // What begins in the middle belongs to a connection that policy has ended.
         Program::new().protocol(6).not_a_first_segment().count_and_drop(drop_reason::INVALID),
     ]);
-    rules.extend(border::uplink_rules(tunnel, border, has_stock));
+    rules.extend(uplink::uplink_rules(tunnel, border, has_stock));
     rules.extend([
         Program::new().jump("egress"),
         Program::new().jump("ingress"),
