@@ -27,7 +27,7 @@ pub use network::{
     Connect, Disconnect, Gateway, MakeNetwork, Member, Network, Peering, Route, RouteTable, Rule,
     RuleSet, Subnet,
 };
-pub use object::{Declare, DeclareAll, Withdraw};
+pub use object::{Declare, DeclareAll, Object, Objects, Withdraw};
 pub use peer::{Peer, SetPeerKey};
 pub use status::{ControlMember, Node, Status, Workload};
 

@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 pub struct Network {
     /// Its name.
     pub name: String,
+    /// Who it is, whatever is changed of it.
+    #[serde(default)]
+    pub uid: String,
     /// Its prefixes.
     pub cidrs: Vec<String>,
     /// Its DNS domain.
@@ -59,6 +62,9 @@ pub struct Network {
 /// A workload of a network.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Member {
+    /// Who it is, whatever is changed of it.
+    #[serde(default)]
+    pub uid: String,
     /// Its node.
     pub node: String,
     /// Its addresses.

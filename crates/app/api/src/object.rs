@@ -4,6 +4,24 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// `GET /v1/objects`: all that is declared and has a name.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Objects {
+    /// The revision in force.
+    pub revision: u64,
+    /// Objects by section and name. Gateways are in one section, whatever their kind.
+    pub objects: BTreeMap<String, BTreeMap<String, Object>>,
+}
+
+/// Who an object is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Object {
+    /// A UUID that it keeps while it is changed or renamed. One that is removed and declared again is another.
+    pub uid: String,
+    /// The revision that made it; 0 where that was before objects had uids.
+    pub since: u64,
+}
+
 /// `POST /v1/objects/SECTION/NAME`: declares a network, a subnet, a security group, a node, a workload, a service,
 /// a route table, a gateway, a peering, a prefix list, a network ACL or a service port.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

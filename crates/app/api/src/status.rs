@@ -39,6 +39,9 @@ pub struct ControlMember {
 /// How a node is.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Node {
+    /// Who it is, whatever is changed of it; empty where it is not declared.
+    #[serde(default)]
+    pub uid: String,
     /// `connected`, `away`, `waiting` (for approval), `revoked`, `not joined`, `undeclared`.
     pub state: String,
     /// Its region.
@@ -76,6 +79,9 @@ pub struct Node {
 /// How a workload is.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Workload {
+    /// Who it is, whatever is changed of it.
+    #[serde(default)]
+    pub uid: String,
     /// Its node.
     pub node: String,
     /// Its network.

@@ -125,6 +125,8 @@ fn schemas_have_the_fields_that_are_sent_and_taken() {
     check::<api::Node>("Node", false, known);
     check::<api::NodeChange>("NodeChange", false, known);
     check::<api::NodeRefusal>("NodeRefusal", false, known);
+    check::<api::Object>("Object", false, known);
+    check::<api::Objects>("Objects", false, known);
     check::<api::Peer>("Peer", false, known);
     check::<api::Plan>("Plan", true, known);
     check::<api::Proposed>("Proposed", false, known);
@@ -170,5 +172,18 @@ fn every_reference_leads_somewhere() {
     for reference in found {
         let pointer = reference.strip_prefix('#').unwrap();
         assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+    }
+}
+
+/// Longest description of a schema, in characters.
+const DESCRIPTION_CHARS_MAX: usize = 300;
+
+#[test]
+fn every_schema_is_described_in_a_sentence_or_two() {
+    let document = document();
+    for (name, schema) in document["components"]["schemas"].as_object().unwrap() {
+        let text = schema["description"].as_str().unwrap_or_else(|| panic!("{name} has none"));
+        let is_prose = !text.contains("pub ") && !text.contains("//") && text.ends_with('.');
+        assert!(is_prose && text.len() <= DESCRIPTION_CHARS_MAX, "{name}: {text}");
     }
 }

@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Revoke(host::NodeName),
     /// Forget a node; it may join again.
     Remove(host::NodeName),
+    /// List all that is declared, with who each object is.
+    Objects(host::Objects),
     /// List, make, connect and disconnect networks while they run.
     #[command(subcommand)]
     Network(host::NetworkCommand),
@@ -124,6 +126,7 @@ pub(crate) fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Approve(arguments) => host::approve(&arguments),
         Command::Revoke(arguments) => host::revoke(&arguments),
         Command::Remove(arguments) => host::remove(&arguments),
+        Command::Objects(arguments) => host::objects(&arguments),
         Command::Network(command) => host::network(&command),
         Command::Vpn(command) => host::vpn(&command),
         Command::Ports(arguments) => host::ports(&arguments),

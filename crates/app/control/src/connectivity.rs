@@ -4,7 +4,7 @@ use crate::world::World;
 use netloom_api::{FlowTried, TestConnectivity};
 use netloom_model::Fabric;
 use netloom_model::diagnostic::nearest;
-use netloom_model::fabric::{Attach, Name, Party, Protocol, ServeKind};
+use netloom_model::fabric::{Attach, Name, NoTransport, Party, Protocol, ServeKind, Transport};
 use netloom_model::special::Special;
 use netloom_plan::reach::{self, Answer, Flow, Step, Unanswerable};
 use netloom_resource::trial::{FLOWS_MAX, Seen, Trial};
@@ -25,9 +25,6 @@ pub(crate) struct Question {
 
 /// The address of the host that stands for the internet in labs (TEST-NET-3, RFC 5737).
 const INTERNET_OF_LABS: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 1);
-
-/// A protocol, and the port of those that have ports.
-type Transport = (Protocol, Option<u16>);
 
 /// Why nothing is tried, and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -171,7 +168,11 @@ fn sender(fabric: &Fabric, from: &Party) -> Result<Name, Refusal> {
 /// What is tried: what is named, or an echo request and what the other end is known to serve.
 fn transports(fabric: &Fabric, to: &Party, named: &[String]) -> Result<Vec<Transport>, Refusal> {
     if !named.is_empty() {
-        return named.iter().map(|text| transport(fabric, text)).collect();
+        let read = |text: &String| {
+            let known = fabric.transport(text);
+            known.map_err(|NoTransport { message, solution }| Refusal { message, solution })
+        };
+        return named.iter().map(read).collect();
     }
     let mut all = BTreeSet::new();
     if let Party::Workload(name) = to {
@@ -187,27 +188,6 @@ fn transports(fabric: &Fabric, to: &Party, named: &[String]) -> Result<Vec<Trans
     }
     all.insert((Protocol::Icmp, None));
     Ok(all.into_iter().collect())
-}
-
-/// `5432/tcp`, `53/udp`, `443`, `icmp`, or a name of the service port table.
-fn transport(fabric: &Fabric, text: &str) -> Result<Transport, Refusal> {
-    if let Some(port) = fabric.ports.get(text) {
-        return Ok((port.protocol, Some(port.port)));
-    }
-    let (number, protocol) = match text.split_once('/') {
-        Some((number, "udp")) => (number, Protocol::Udp),
-        Some((number, "tcp")) => (number, Protocol::Tcp),
-        None if text == "icmp" => return Ok((Protocol::Icmp, None)),
-        None => (text, Protocol::Tcp),
-        Some(_) => ("", Protocol::Tcp),
-    };
-    match number.parse() {
-        Ok(port) if port != 0 => Ok((protocol, Some(port))),
-        _ => refusal(
-            format!("`{text}` does not name a port and its protocol"),
-            "write 5432/tcp, 53/udp, icmp, or a name of the service port table (`netloom ports`)",
-        ),
-    }
 }
 
 fn words((protocol, port): Transport) -> String {

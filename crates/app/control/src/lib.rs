@@ -31,6 +31,8 @@ pub mod record;
 pub mod server;
 pub mod session;
 pub mod store_place;
+mod uid;
 pub mod world;
 
 pub use http::Role;
+pub use uid::Uid;

@@ -1,6 +1,7 @@
 //! What a change would do, and what it writes: decided without touching anything.
 
 mod addresses;
+mod objects;
 
 use crate::declared::Declared;
 use crate::record::{CURRENT, Current, RevisionRecord, revision_name};
@@ -154,6 +155,7 @@ pub fn changes(world: &World, proposal: &Proposal, origin: &Origin, now_ms: u64)
         put(CURRENT.to_owned(), to_bytes(&Current { revision: number })),
     ];
     changes.extend(addresses::changes(world, proposal, now_ms));
+    changes.extend(objects::changes(world, &proposal.accepted.fabric, number));
     changes
 }
 

@@ -7,12 +7,14 @@
 //! | `revision/NNNNNNNNNN` | [`RevisionRecord`] |
 //! | `lease/WORKLOAD` | [`LeaseRecord`] |
 //! | `resting/NETWORK/ADDRESS` | [`RestRecord`] |
+//! | `object/SECTION/NAME` | [`ObjectRecord`] |
 //! | `node/NAME` | [`NodeRecord`] |
 //! | `member/NAME` | [`MemberRecord`] of the member of control on that node |
 //! | `token/ID`, `access/ID` | what admits nodes, and what admits people and programs |
 //!
 //! What nodes report of themselves never comes here: a heartbeat is not worth a commit.
 
+use netloom_model::fabric::ObjectKind;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 
@@ -43,6 +45,16 @@ pub fn lease_name(workload: &str) -> String {
 /// Name of an address's rest.
 pub fn rest_name(network: &str, address: IpAddr) -> String {
     format!("resting/{network}/{address}")
+}
+
+/// Name of an object's record.
+pub fn object_name(kind: ObjectKind, name: &str) -> String {
+    format!("object/{}", object_key(kind, name))
+}
+
+/// What tells an object from all others that are declared with it: `SECTION/NAME`.
+pub(crate) fn object_key(kind: ObjectKind, name: &str) -> String {
+    format!("{}/{name}", kind.section())
 }
 
 /// Name of a node's record.
@@ -131,6 +143,17 @@ netloom_cbor::record! {
         /// The workload that had it, and gets it again if it comes back. Former versions neither wrote
         /// nor read it: what they put to rest is nobody's.
         1 => pub owner: Option<String> [max NAME_BYTES_MAX],
+    }
+}
+
+netloom_cbor::record! {
+    /// Who an object is. What was declared before there were such records has none.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct ObjectRecord {
+        /// Its uid, which no other object of any fabric has or had.
+        0 => pub uid: [u8; 16],
+        /// The revision that made it.
+        1 => pub since: u64,
     }
 }
 

@@ -1,61 +1,28 @@
 //! All that control knows at one commit of the store, in memory.
 
+mod error;
 mod input;
 mod table;
 
+pub use error::WorldError;
 pub use table::{Shared, Table};
 
 use crate::declared::Declared;
 use crate::read::{directory, directory_entry, optional, records, required, resting};
 use crate::record::{
-    CURRENT, Current, FABRIC, FabricRecord, LeaseRecord, MemberRecord, NodeRecord, RestRecord,
-    RevisionRecord, Standing, revision_name,
+    CURRENT, Current, FABRIC, FabricRecord, LeaseRecord, MemberRecord, NodeRecord, ObjectRecord,
+    RestRecord, RevisionRecord, Standing, revision_name,
 };
-use netloom_cbor::DecodeError;
-use netloom_control_protocol::{ResourceError, ResourceKey};
+use netloom_control_protocol::ResourceKey;
 use netloom_model::Fabric;
 use netloom_model::lease::Leases;
 use netloom_plan::input::Directory;
 use netloom_plan::membership::Memberships;
 use netloom_resource::{Kind, Topic, Whole};
-use netloom_store::{Snapshot, StoreError};
+use netloom_store::Snapshot;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use table::changed_table;
-
-/// Why the store's content cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum WorldError {
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// A record is damaged.
-    #[error("the store's record {name} cannot be read: {error}; restore the store from a copy")]
-    Record {
-        /// Its name.
-        name: String,
-        /// What is wrong.
-        error: DecodeError,
-    },
-    /// A record is missing.
-    #[error("the store has no record {name}; it is not the store of a fabric, or not all of it")]
-    Missing {
-        /// Its name.
-        name: String,
-    },
-    /// What was accepted once is refused now.
-    #[error("revision {revision} cannot be loaded any more:\n{findings}")]
-    Revision {
-        /// Its number.
-        revision: u64,
-        /// What is wrong with it.
-        findings: String,
-    },
-    /// Something is too large to be sent.
-    #[error(transparent)]
-    Resource(#[from] ResourceError),
-}
 
 /// A revision, and what follows from it alone.
 #[derive(Debug)]
@@ -96,6 +63,8 @@ pub struct World {
     pub leases: Arc<Leases>,
     /// Until when addresses rest.
     pub rests: Arc<BTreeMap<String, RestRecord>>,
+    /// Who objects are, by section and name.
+    pub objects: Arc<BTreeMap<String, ObjectRecord>>,
     /// Nodes that have joined.
     pub nodes: imbl::OrdMap<String, Arc<NodeRecord>>,
     /// Keys and endpoints of those that take part.
@@ -137,6 +106,7 @@ impl World {
         let accepted = Arc::new(accept(snapshot, revision)?);
         let leases = records::<LeaseRecord>(snapshot, "lease/")?;
         let rests = records::<RestRecord>(snapshot, "resting/")?;
+        let objects = records::<ObjectRecord>(snapshot, "object/")?;
         let nodes = records::<NodeRecord>(snapshot, "node/")?;
         let directory = directory(&nodes);
         let members = records::<MemberRecord>(snapshot, "member/")?;
@@ -152,6 +122,7 @@ impl World {
             accepted,
             leases: Arc::new(leases),
             rests: Arc::new(rests),
+            objects: Arc::new(objects),
             nodes: nodes.into_iter().map(|(name, node)| (name, Arc::new(node))).collect(),
             directory: Arc::new(directory),
             control: endpoints(&members),
@@ -198,6 +169,8 @@ impl World {
                 workloads.insert(workload.to_owned());
             } else if let Some(rest) = name.strip_prefix("resting/") {
                 change(Arc::make_mut(&mut after.rests), rest, optional(snapshot, &name)?);
+            } else if let Some(object) = name.strip_prefix("object/") {
+                change(Arc::make_mut(&mut after.objects), object, optional(snapshot, &name)?);
             } else if let Some(member) = name.strip_prefix("member/") {
                 change(Arc::make_mut(&mut after.members), member, optional(snapshot, &name)?);
             }

@@ -10,6 +10,7 @@ mod prefixes;
 mod publish;
 mod quotas;
 mod references;
+mod renamed;
 mod rules;
 mod special;
 mod stock_peers;
@@ -39,6 +40,7 @@ pub(crate) fn check(mut declared: Declared, first: &str, decoder: &mut Decoder) 
     stock_peers::check(&declared, decoder);
     ways::check(&declared, decoder);
     publish::check(&declared, decoder);
+    renamed::check(&declared, decoder);
     quotas::check(&declared, decoder);
     usage::check(&declared, decoder);
     if decoder.errors() > 0 { None } else { build::fabric(declared) }

@@ -9,17 +9,21 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 mod network_acl;
+mod object;
 mod quotas;
 mod routing;
 mod stock;
+mod transport;
 
 pub use network_acl::{ACL_NUMBER_MAX, AclRule, NetworkAcl};
+pub use object::ObjectKind;
 pub use quotas::Quotas;
 pub use routing::{
     Advertised, Gateway, GatewayKind, NextHop, Peering, PeeringStatus, PrefixList, Route,
     RouteTable,
 };
 pub use stock::{Reserved, StockPeer};
+pub use transport::{NoTransport, Transport};
 
 /// The name of an object: a DNS label (RFC 1123 §2.1), lower case.
 pub type Name = String;
@@ -176,6 +180,8 @@ pub enum Role {
 pub struct Workload {
     /// Where it is declared.
     pub span: Span,
+    /// The name that it had before, if it was renamed.
+    pub was: Option<Name>,
     /// Node it runs on.
     pub node: Name,
     /// Subnet that its addresses come from.

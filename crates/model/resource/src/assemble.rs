@@ -161,6 +161,7 @@ impl Assembly {
     fn workload(&mut self, name: Name, form: WorkloadForm) {
         let workload = Workload {
             span: unknown_place(),
+            was: None,
             node: form.node,
             subnet: form.subnet,
             addresses: Vec::new(),

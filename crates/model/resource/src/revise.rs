@@ -138,6 +138,7 @@ impl Slice {
             && self.fabric.subnets.contains_key(&form.subnet);
         let workload = Workload {
             span: unknown_place(),
+            was: None,
             node: form.node,
             subnet: form.subnet,
             addresses: Vec::new(),

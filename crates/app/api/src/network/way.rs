@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 /// A subnet of a network.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Subnet {
+    /// Who it is, whatever is changed of it.
+    #[serde(default)]
+    pub uid: String,
     /// Its prefixes.
     pub cidrs: Vec<String>,
     /// Its zone.
@@ -27,6 +30,9 @@ pub struct Subnet {
 /// A route table. The network's own prefixes are local in every one, and not listed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RouteTable {
+    /// Who it is, whatever is changed of it.
+    #[serde(default)]
+    pub uid: String,
     /// Its routes.
     pub routes: Vec<Route>,
     /// Tags.
@@ -49,6 +55,9 @@ pub struct Route {
 /// A gateway to the internet.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Gateway {
+    /// Who it is, whatever is changed of it.
+    #[serde(default)]
+    pub uid: String,
     /// `nat`, `internet` or `egress only`.
     pub kind: String,
     /// Its nodes, of which the first one that is alive is used.
@@ -62,6 +71,9 @@ pub struct Gateway {
 /// A peering.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Peering {
+    /// Who it is, whatever is changed of it.
+    #[serde(default)]
+    pub uid: String,
     /// The two networks, the one that asked first.
     pub networks: [String; 2],
     /// `active` (packets pass), `pending`, `rejected` or `deleted`.
@@ -77,6 +89,9 @@ pub struct Peering {
 /// The rules of a network ACL or a security group.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RuleSet {
+    /// Who it is, whatever is changed of it.
+    #[serde(default)]
+    pub uid: String,
     /// For what comes in.
     pub ingress: Vec<Rule>,
     /// For what goes out.

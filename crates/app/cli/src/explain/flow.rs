@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use netloom_model::Fabric;
-use netloom_model::fabric::{Party, Protocol};
+use netloom_model::fabric::Party;
 use netloom_model::special::Special;
 use netloom_plan::reach::Flow;
 
@@ -13,38 +13,11 @@ pub(super) fn parse(fabric: &Fabric, from: &str, to: &str) -> anyhow::Result<Flo
         None => "the target needs a port: db-1:5432/tcp, cam-1:7777/udp or web-1:icmp".to_owned(),
     })?;
     let name = name.trim_start_matches('[').trim_end_matches(']');
-    let (protocol, port) = transport(fabric, name, port)?;
+    let (protocol, port) = fabric
+        .transport(port)
+        .map_err(|why| anyhow::anyhow!("{name}:{port}: {}; {}", why.message, why.solution))?;
     Ok(Flow { from: party(fabric, from)?, to: party(fabric, name)?, protocol, port })
 }
-
-/// `5432/tcp`, `53/udp`, `443`, `icmp`, or a name of the service port table.
-fn transport(fabric: &Fabric, to: &str, text: &str) -> anyhow::Result<(Protocol, Option<u16>)> {
-    if let Some(port) = fabric.ports.get(text) {
-        return Ok((port.protocol, Some(port.port)));
-    }
-    let (number, protocol) = match text.split_once('/') {
-        Some((number, "udp")) => (number, Protocol::Udp),
-        Some((number, "tcp")) => (number, Protocol::Tcp),
-        None if text == "icmp" => return Ok((Protocol::Icmp, None)),
-        None => (text, Protocol::Tcp),
-        Some((_, "icmp")) => anyhow::bail!("icmp has no ports: write {to}:icmp"),
-        Some((_, other)) => anyhow::bail!("`{other}` is not a protocol: use tcp, udp or icmp"),
-    };
-    if let Some(port) = number.parse().ok().filter(|port| *port != 0) {
-        return Ok((protocol, Some(port)));
-    }
-    let known: Vec<&str> = fabric.ports.keys().map(String::as_str).take(KNOWN_MAX).collect();
-    let known = match &known[..] {
-        [] => "the file names none under `ports`".to_owned(),
-        known => format!("or a name of the file's `ports`, such as {}", known.join(", ")),
-    };
-    anyhow::bail!(
-        "`{text}` is not a port: write a number from 1 to 65535 as in {to}:443/tcp; {known}"
-    )
-}
-
-/// How many names of ports are listed.
-const KNOWN_MAX: usize = 5;
 
 /// Whom an argument means.
 pub(super) fn party(fabric: &Fabric, name: &str) -> anyhow::Result<Party> {

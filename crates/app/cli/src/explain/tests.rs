@@ -131,13 +131,13 @@ fn an_address_that_nobody_has_is_refused_with_the_reason() {
 #[test]
 fn a_port_is_a_number_or_a_name_of_the_file_and_icmp_has_none() {
     for (to, reason) in [
-        ("d:8080/icmp", "icmp has no ports: write d:icmp"),
+        ("d:8080/icmp", "d:8080/icmp: icmp has no ports; write icmp alone"),
         ("d/icmp", "without a port: write d:icmp"),
         ("d:0", "`0` is not a port"),
         ("d:70000/udp", "`70000/udp` is not a port"),
         (
             "d:http",
-            "`http` is not a port: write a number from 1 to 65535 as in d:443/tcp; or a name of the file's `ports`, such as web",
+            "`http` is not a port; write a number from 1 to 65535 as in 443/tcp, or icmp; or a name of the file's `ports`, such as web",
         ),
         ("d:80/sctp", "`sctp` is not a protocol"),
     ] {

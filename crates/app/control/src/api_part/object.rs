@@ -79,6 +79,10 @@ pub fn declare(
         _ => {}
     }
     let mut part = Part::read(text);
+    if let ("workloads", Some(Value::String(was))) = (section, object.get("was")) {
+        // A name is left with the one edit that takes another, so that nothing is lost between two.
+        part.section(section).remove(was);
+    }
     part.section(section).insert(name.to_owned(), Value::Object(object));
     Ok(part.write())
 }

@@ -196,3 +196,30 @@ fn a_route_table_is_of_the_network_that_its_gateways_are_of() {
         assert!(error.contains(expected) && error.contains("name its network"), "{error}");
     }
 }
+
+#[test]
+fn a_workload_is_renamed_by_declaring_what_it_was() {
+    let declaration = |more: Value| {
+        let mut one = serde_json::json!({ "node": "alpha", "subnet": "web", "security_groups": ["web"],
+            "attach": { "serve": { "tcp": 80 } } });
+        one.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        one
+    };
+    let place = |name| ("workloads", name);
+    let none = accepted(None);
+    let cache = declaration(serde_json::json!({}));
+    let text = declare(&none, None, place("cache"), &cache, false).unwrap();
+    let renamed = declaration(serde_json::json!({ "was": "cache" }));
+    let with = accepted(text.clone());
+    let after = declare(&with, text.as_deref(), place("store"), &renamed, false).unwrap();
+    let after = accepted(after);
+    assert!(!after.fabric.workloads.contains_key("cache"));
+    assert_eq!(with.fabric.renamed(&after.fabric), [("store", "cache")].into());
+    // What a file declares, only its owner can take another name for.
+    let renamed = declaration(serde_json::json!({ "was": "db" }));
+    let text = declare(&none, None, place("store"), &renamed, false).unwrap();
+    let roots = none.declared.roots.clone();
+    let declared = Declared { roots, texts: none.declared.texts.clone(), api: text };
+    let found = declared.load().diagnostics;
+    assert!(found.iter().any(|one| one.message == "`store` was `db`, which is declared too"));
+}

@@ -130,8 +130,8 @@ fn what_cannot_be_tried_is_refused_with_its_cure() {
             ("internet", "db", &["icmp"], "no node can send as somebody outside"),
             ("web", "internet", &["icmp"], "to the internet as a whole"),
             ("web", "web", &["icmp"], "cannot be called"),
-            ("web", "db", &["5432/sctp"], "does not name a port"),
-            ("web", "db", &["0/tcp"], "does not name a port"),
+            ("web", "db", &["5432/sctp"], "is not a protocol"),
+            ("web", "db", &["0/tcp"], "is not a port"),
             ("web", "six", &["80/tcp"], "no address of a common family"),
         ] {
             let refused = Question::new(world, &asked(from, to, flows)).unwrap_err();

@@ -6,7 +6,8 @@ use ipnet::IpNet;
 use netloom_api::{Gateway, Member, Network, Peering, Route, RouteTable, Rule, RuleSet, Subnet};
 use netloom_model::Fabric;
 use netloom_model::fabric::{
-    self, AclRule, GatewayKind, GroupRule, IcmpTypes, Name, NextHop, Peer, PortRange, Protocol,
+    self, AclRule, GatewayKind, GroupRule, IcmpTypes, Name, NextHop, ObjectKind, Peer, PortRange,
+    Protocol,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,7 @@ pub(super) fn network(world: &World, name: &str) -> Network {
     let subnets: BTreeMap<String, Subnet> = view.subnets().collect();
     Network {
         name: name.to_owned(),
+        uid: view.uid(ObjectKind::Network, name),
         cidrs: texts(&declared.cidrs),
         domain: declared.domain.clone(),
         owner: view.owner("networks", name),
@@ -49,6 +51,10 @@ impl<'a> View<'a> {
         if api_part::owns(api, section, name) { "api".to_owned() } else { "file".to_owned() }
     }
 
+    fn uid(self, kind: ObjectKind, name: &str) -> String {
+        self.world.uid(kind, name).to_string()
+    }
+
     fn workloads(self) -> impl Iterator<Item = (&'a Name, &'a fabric::Workload)> {
         let all = self.fabric.workloads.iter();
         all.filter(move |(_, one)| self.fabric.network_of(one) == self.name)
@@ -57,6 +63,7 @@ impl<'a> View<'a> {
     fn member(self, name: &str, one: &fabric::Workload) -> (String, Member) {
         let addresses = self.world.leases.workloads.get(name).into_iter().flatten();
         let member = Member {
+            uid: self.uid(ObjectKind::Workload, name),
             node: one.node.clone(),
             addresses: addresses.map(ToString::to_string).collect(),
             security_groups: one.security_groups.iter().cloned().collect(),
@@ -69,6 +76,7 @@ impl<'a> View<'a> {
         let own = self.fabric.subnets.iter().filter(move |(_, one)| one.network == self.name);
         own.map(move |(name, one)| {
             let subnet = Subnet {
+                uid: self.uid(ObjectKind::Subnet, name),
                 cidrs: texts(&one.cidrs),
                 zone: one.zone.clone(),
                 public: one.public,
@@ -86,6 +94,7 @@ impl<'a> View<'a> {
         let own = self.fabric.route_tables.iter().filter(move |(_, one)| one.network == self.name);
         own.map(move |(name, one)| {
             let table = RouteTable {
+                uid: self.uid(ObjectKind::RouteTable, name),
                 routes: one.routes.iter().map(route).collect(),
                 tags: one.tags.clone(),
                 owner: self.owner("route_tables", name),
@@ -102,6 +111,7 @@ impl<'a> View<'a> {
                 GatewayKind::EgressOnly => ("internet_gateways", "egress only"),
             };
             let gateway = Gateway {
+                uid: self.uid(ObjectKind::Gateway, name),
                 kind: kind.to_owned(),
                 nodes: one.nodes.clone(),
                 tags: one.tags.clone(),
@@ -118,6 +128,7 @@ impl<'a> View<'a> {
         own.map(move |(name, one)| {
             let routes = if one.has_own_routes { "auto" } else { "manual" };
             let peering = Peering {
+                uid: self.uid(ObjectKind::Peering, name),
                 networks: one.networks.clone(),
                 status: one.status.word().to_owned(),
                 routes: routes.to_owned(),
@@ -132,6 +143,7 @@ impl<'a> View<'a> {
         let own = self.fabric.network_acls.iter().filter(move |(_, one)| one.network == self.name);
         own.map(move |(name, one)| {
             let rules = RuleSet {
+                uid: self.uid(ObjectKind::NetworkAcl, name),
                 ingress: one.ingress.iter().map(acl_rule).collect(),
                 egress: one.egress.iter().map(acl_rule).collect(),
                 tags: one.tags.clone(),
@@ -151,6 +163,7 @@ impl<'a> View<'a> {
         });
         found.map(move |(name, one)| {
             let rules = RuleSet {
+                uid: self.uid(ObjectKind::SecurityGroup, name),
                 ingress: one.ingress.iter().map(group_rule).collect(),
                 egress: one.egress.iter().map(group_rule).collect(),
                 tags: one.tags.clone(),

@@ -1,4 +1,4 @@
-//! Networks, subnets and security groups, declared one by one.
+//! Objects: all that is declared, and those that are declared one by one.
 
 use super::answer::Body;
 use super::change::Terms;
@@ -7,7 +7,25 @@ use super::{Desk, Failure};
 use crate::api_part;
 use axum::Json;
 use axum::extract::{Path, State};
-use netloom_api::{Applied, Declare, DeclareAll, Withdraw};
+use netloom_api::{Applied, Declare, DeclareAll, Object, Objects, Withdraw};
+use netloom_model::fabric::ObjectKind;
+use std::collections::BTreeMap;
+
+pub(super) async fn list(State(desk): State<Desk>) -> Json<Objects> {
+    let world = desk.office.world();
+    let fabric = &world.accepted.fabric;
+    let object = |kind, name: &String| {
+        let since = world.object(kind, name).since;
+        (name.clone(), Object { uid: world.uid(kind, name).to_string(), since })
+    };
+    let of_kind = |kind: ObjectKind| {
+        let objects: BTreeMap<_, _> = fabric.names(kind).map(|name| object(kind, name)).collect();
+        (kind.section().to_owned(), objects)
+    };
+    let objects =
+        ObjectKind::ALL.into_iter().map(of_kind).filter(|(_, objects)| !objects.is_empty());
+    Json(Objects { revision: world.revision, objects: objects.collect() })
+}
 
 pub(super) async fn declare(
     State(desk): State<Desk>,

@@ -29,6 +29,7 @@ pub(super) fn all(routes: Routes) -> Routes {
         .get("/v1/peers", Role::Viewer, peers::list)
         .get("/v1/peers/{name}", Role::Viewer, peers::one)
         .post("/v1/peers/{name}/key", Role::Operator, peers::set_key)
+        .get("/v1/objects", Role::Viewer, objects::list)
         .post("/v1/objects", Role::Operator, objects::declare_all)
         .post("/v1/objects/{section}/{name}", Role::Operator, objects::declare)
         .post("/v1/objects/{section}/{name}/remove", Role::Operator, objects::withdraw)

@@ -11,6 +11,7 @@ use netloom_api::{
     Workload,
 };
 use netloom_control_protocol::Refusal;
+use netloom_model::fabric::ObjectKind;
 use netloom_model::lease::node_address;
 use netloom_resource::Kind;
 use std::collections::BTreeMap;
@@ -118,7 +119,9 @@ fn node(world: &World, name: &str, seen: &Observed, current: bool) -> Node {
         (_, Some(Standing::Approved)) => "away",
     };
     let error = seen.status.as_ref().and_then(|status| status["error"].as_str());
+    let uid = declared.map(|_| world.uid(ObjectKind::Node, name).to_string());
     Node {
+        uid: uid.unwrap_or_default(),
         state: state.to_owned(),
         region: declared.map(|node| node.region.clone()).unwrap_or_default(),
         address: Some(node_address(world.fabric_id(), name).to_string()),
@@ -143,6 +146,7 @@ fn workloads(world: &World, observed: &BTreeMap<String, Observed>) -> BTreeMap<S
         let text = |key: &str| Some(report?[key].as_str()?.to_owned());
         let addresses = world.leases.workloads.get(name).into_iter().flatten();
         let shown = Workload {
+            uid: world.uid(ObjectKind::Workload, name).to_string(),
             node: workload.node.clone(),
             network: network.clone(),
             addresses: addresses.map(ToString::to_string).collect(),

@@ -59,6 +59,14 @@ fn before(world: &World, fabric: &Fabric, now_ms: u64) -> Leases {
         let Some(of) = network(fabric, name) else { continue };
         addresses.retain(|one| !before.resting.contains(&(of.to_owned(), *one)));
     }
+    // Whoever knows a workload by its address finds it there, whatever it is called now.
+    for (new, was) in world.accepted.fabric.renamed(fabric) {
+        if let Some(addresses) = before.workloads.remove(was)
+            && network(&world.accepted.fabric, was) == network(fabric, new)
+        {
+            before.workloads.insert(new.to_owned(), addresses);
+        }
+    }
     for (name, address) in returning(world, fabric, &taken, now_ms) {
         before.workloads.entry(name.to_owned()).or_default().push(address);
     }

@@ -1,5 +1,7 @@
 //! What changes do to addresses, on a clock that the tests set.
 
+mod identities;
+
 use super::*;
 use crate::office::Office;
 use crate::record::{FabricRecord, RestRecord, rest_name};
@@ -34,6 +36,7 @@ impl Control {
         // Whoever reads all of it anew finds the same.
         let anew = World::read(&after, None, None).unwrap();
         assert_eq!((&anew.leases, &anew.rests), (&self.world.leases, &self.world.rests));
+        assert_eq!(anew.objects, self.world.objects);
         Ok(())
     }
 
@@ -47,7 +50,8 @@ impl Control {
 }
 
 /// A fabric with a network `n`, which has room for 11, a network `m` of the same prefixes, and
-/// workloads: `a`, or `a@m` in the other network, or `a=9` with an address of its own.
+/// workloads: `a`, or `a@m` in the other network, `a=9` with an address of its own, or `a<b` which was
+/// `b` before.
 fn declared(workloads: &str) -> Declared {
     let mut text =
         "version: 1\nfabric: shop\nregions: { here: {} }\nnodes: { alpha: { region: here } }\n\
@@ -59,6 +63,8 @@ fn declared(workloads: &str) -> Declared {
         text = text.replace("workloads: {}", "workloads:");
     }
     for workload in workloads.split_whitespace() {
+        let (workload, was) = workload.split_once('<').unwrap_or((workload, ""));
+        let was = if was.is_empty() { String::new() } else { format!("was: {was}, ") };
         let (workload, asked) = workload.split_once('=').unwrap_or((workload, ""));
         let (name, subnet) = workload.split_once('@').unwrap_or((workload, "n"));
         let asked = match asked {
@@ -66,7 +72,7 @@ fn declared(workloads: &str) -> Declared {
             last => format!("address: 10.0.0.{last}, "),
         };
         text.push_str(&format!(
-            "  {name}: {{ node: alpha, subnet: {subnet}, {asked}attach: {{ serve: {{ tcp: 80 }} }} }}\n"
+            "  {name}: {{ {was}node: alpha, subnet: {subnet}, {asked}attach: {{ serve: {{ tcp: 80 }} }} }}\n"
         ));
     }
     let texts = BTreeMap::from([("s.yaml".to_owned(), text)]);

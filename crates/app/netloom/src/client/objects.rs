@@ -1,7 +1,7 @@
 //! Objects of the fabric, declared one by one.
 
 use super::{Client, ClientError, escaped};
-use netloom_api::{Applied, Declare, DeclareAll, Peer, SetPeerKey, Withdraw};
+use netloom_api::{Applied, Declare, DeclareAll, Objects, Peer, SetPeerKey, Withdraw};
 
 impl Client {
     /// Declares an object of a section of the fabric's file: `networks`, `subnets`, `security_groups`, `nodes`, `workloads`,
@@ -18,6 +18,11 @@ impl Client {
     /// Declares several objects at once, all of them or none.
     pub async fn declare_all(&self, wanted: &DeclareAll) -> Result<Applied, ClientError> {
         self.post("/v1/objects", wanted).await
+    }
+
+    /// All objects that are declared, and who each is.
+    pub async fn objects(&self) -> Result<Objects, ClientError> {
+        self.get("/v1/objects").await
     }
 
     /// The stock WireGuard peers.

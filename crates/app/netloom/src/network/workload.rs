@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 pub struct Workload<'a> {
     /// Its name.
     pub name: &'a str,
+    /// What it was called before: it stays who it is, and keeps its addresses.
+    pub was: Option<&'a str>,
     /// Its node.
     pub node: &'a str,
     /// Its subnet.
@@ -73,6 +75,7 @@ impl<'a> Workload<'a> {
     pub fn new(name: &'a str, node: &'a str, subnet: &'a str, attach: Attach<'a>) -> Self {
         Self {
             name,
+            was: None,
             node,
             subnet,
             addresses: Vec::new(),
@@ -82,6 +85,13 @@ impl<'a> Workload<'a> {
             publish: Vec::new(),
             attach,
         }
+    }
+
+    /// Which has had another name until now: it is renamed, and keeps its addresses.
+    #[must_use]
+    pub fn renamed_from(mut self, name: &'a str) -> Self {
+        self.was = Some(name);
+        self
     }
 
     /// With an address that it asks for.
@@ -136,6 +146,9 @@ impl<'a> Workload<'a> {
             "labels": self.labels,
             "attach": self.attach.declared(),
         });
+        if let Some(was) = self.was {
+            object["was"] = json!(was);
+        }
         // What is left out keeps declarations readable in the history.
         if !self.addresses.is_empty() {
             object["address"] = json!(self.addresses);

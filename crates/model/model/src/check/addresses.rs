@@ -61,6 +61,7 @@ fn addressed(declared: &Declared) -> Fabric {
         }
         let workload = fabric::Workload {
             span: entry.span.clone(),
+            was: None,
             node: String::new(),
             subnet: subnet.value.clone(),
             addresses: entry.value.addresses.iter().map(|address| address.value).collect(),

@@ -98,6 +98,7 @@ fn node(span: Span, node: objects::Node) -> Option<fabric::Node> {
 fn workload(span: Span, workload: Workload) -> Option<fabric::Workload> {
     Some(fabric::Workload {
         span,
+        was: workload.was.map(|was| was.value),
         node: workload.node?.value,
         subnet: workload.subnet?.value,
         addresses: values(workload.addresses),

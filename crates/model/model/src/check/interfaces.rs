@@ -1,7 +1,7 @@
 //! Further interfaces of workloads, each as a workload of its own: `WORKLOAD-INTERFACE`.
 
-use crate::decode::Decoder;
 use crate::decode::workload::{Interface, Workload};
+use crate::decode::{At, Decoder};
 use crate::diagnostic::code;
 use crate::fabric::Attach;
 use crate::load::{Declared, Entry};
@@ -19,7 +19,7 @@ pub(super) fn expand(declared: &mut Declared, decoder: &mut Decoder) {
             let whole = format!("{name}-{}", interface.value);
             long_name(&whole, &interface.span, decoder);
             no_namespace(name, &entry.value, &interface.span, decoder);
-            let value = of(name, entry, wanted);
+            let value = of(name, entry, &interface.value, wanted);
             further.push((whole, Entry { value, span: interface.span, whole: entry.whole }));
         }
     }
@@ -38,8 +38,11 @@ pub(super) fn expand(declared: &mut Declared, decoder: &mut Decoder) {
     }
 }
 
-fn of(name: &str, entry: &Entry<Workload>, interface: Interface) -> Workload {
+fn of(name: &str, entry: &Entry<Workload>, own: &str, interface: Interface) -> Workload {
+    let was = entry.value.was.as_ref();
     Workload {
+        was: was
+            .map(|At { value, span }| At { value: format!("{value}-{own}"), span: span.clone() }),
         node: entry.value.node.clone(),
         subnet: interface.subnet,
         addresses: interface.addresses,

@@ -12,6 +12,8 @@ use std::net::IpAddr;
 /// A workload as declared.
 #[derive(Clone, Debug, Default)]
 pub struct Workload {
+    /// The name that it had before.
+    pub was: Option<At<String>>,
     /// Node.
     pub node: Option<At<String>>,
     /// Subnet.
@@ -50,7 +52,8 @@ const FORMS: [&str; 6] = ["container", "process", "host", "netns", "serve", "wir
 impl Decoder {
     /// A workload.
     pub fn workload(&mut self, tree: &Tree) -> Option<Workload> {
-        const KEYS: [&str; 9] = [
+        const KEYS: [&str; 10] = [
+            "was",
             "node",
             "subnet",
             "address",
@@ -62,6 +65,7 @@ impl Decoder {
             "attach",
         ];
         let fields = self.fields(tree, "a workload", &KEYS)?;
+        let was = fields.optional_reference("was", self);
         let node = fields.reference("node", self);
         let subnet = fields.reference("subnet", self);
         let addresses = match fields.optional("address") {
@@ -77,6 +81,7 @@ impl Decoder {
         let attach = fields.required("attach", self).and_then(|t| self.attach(t));
         let (attach, endpoint) = attach.map_or((None, None), |(form, at)| (Some(form), at));
         Some(Workload {
+            was,
             advertise,
             endpoint,
             node,
