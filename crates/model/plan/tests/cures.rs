@@ -26,11 +26,16 @@ workloads:
 
 /// The step that stops a flow.
 fn obstacle(from: &str, to: &str) -> Step {
-    let fabric = netloom_testkit::fabric(FABRIC);
+    way(FABRIC, from, to).into_iter().find(|step| !step.passes).unwrap()
+}
+
+/// The steps of a flow in a fabric.
+fn way(text: &str, from: &str, to: &str) -> Vec<Step> {
+    let fabric = netloom_testkit::fabric(text);
     let world = Assumed::of(&fabric);
     let [from, to] = [from, to].map(|name| fabric.party(name).unwrap());
     let flow = Flow { from, to, protocol: Protocol::Tcp, port: Some(80) };
-    reach(&world.input(&fabric), &flow).unwrap()[0].obstacle().unwrap().clone()
+    reach(&world.input(&fabric), &flow).unwrap()[0].steps.clone()
 }
 
 #[test]
@@ -54,4 +59,42 @@ fn what_is_behind_a_node_begins_nothing_and_no_gateway_would_help() {
         assert!(step.change.is_none(), "{step:?}");
         assert!(step.remedy.unwrap().contains("a workload on `pi`"));
     }
+}
+
+#[test]
+fn answers_of_which_some_ports_are_denied_are_told_with_those_ports() {
+    let acl = |answers: &str| {
+        let more = format!(
+            "network_acls:\n  a: {{ network: app, ingress: [{{ rule: 100, action: allow, protocol: tcp, \
+             ports: 80, from: all }}], egress: [{{ rule: 100, action: allow, protocol: tcp, \
+             ports: {answers}, to: all }}] }}\n"
+        );
+        let bound = FABRIC.replace("10.0.2.0/24 }", "10.0.2.0/24, network_acl: a }");
+        way(&format!("{bound}{more}"), "web", "own").pop().unwrap().finding
+    };
+    let whole = acl("1024-65535");
+    assert!(whole.contains("lets answers to ports 32768-60999 leave"), "{whole}");
+    let none = acl("443");
+    assert!(none.contains("does not let answers to ports 32768-60999 leave"), "{none}");
+    let some = acl("32768-50000");
+    assert!(some.contains("answers to ports 50001-60999, where calls come from too"), "{some}");
+    let gap = acl("[32768-40000, 40002-60999]");
+    assert!(gap.contains("answers to ports 40001, where calls come from too"), "{gap}");
+}
+
+#[test]
+fn a_gateway_on_several_nodes_is_told_with_those_that_may_have_taken_over() {
+    let more = "nat_gateways: { nat: { network: ops, nodes: [edge, spare] } }\n";
+    let more = format!(
+        "{more}route_tables: {{ far: {{ network: ops, routes: [{{ to: 0.0.0.0/0, via: {{ nat_gateway: nat }} }}] }} }}\n"
+    );
+    let nodes = "  pi: { region: home, advertise: [192.168.4.0/24] }\n";
+    let spare = format!("{nodes}  spare: {{ region: west, roles: [gateway] }}\n");
+    let text = FABRIC.replace(nodes, &spare);
+    let text = text.replace("10.1.1.0/24 }", "10.1.1.0/24, route_table: far }");
+    let steps = way(&format!("{text}{more}"), "far", "internet");
+    let told = steps.iter().any(|step| {
+        step.finding.contains("at node `edge` (or `spare`, where it has not answered since)")
+    });
+    assert!(told, "{steps:#?}");
 }

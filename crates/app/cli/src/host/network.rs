@@ -1,5 +1,6 @@
 //! `netloom network`: networks listed, made, connected and disconnected while they run.
 
+mod absent;
 mod shown;
 
 use super::changes::result;
@@ -226,7 +227,13 @@ fn connected(connect: &Connect) -> anyhow::Result<ExitCode> {
         wait_ms: WAIT_MS,
         keep_refused: connect.keep_refused,
     };
-    done(&wait_for(client.connect(&connect.network, &wanted))?)
+    let applied = wait_for(client.connect(&connect.network, &wanted))?;
+    let code = done(&applied)?;
+    if applied.rolled_back_to.is_none() {
+        let seen = wait_for(absent::told(&client, &status.workloads))?;
+        seen.iter().for_each(|line| output::print(line));
+    }
+    Ok(code)
 }
 
 fn done(applied: &api::Applied) -> anyhow::Result<ExitCode> {

@@ -11,6 +11,9 @@ use netloom_policy::packet_set::transport;
 use netloom_policy::{Direction, IntervalSet};
 use std::net::IpAddr;
 
+/// Most ranges of ports that a finding lists.
+const RANGES_MAX: usize = 4;
+
 /// A subnet whose border a packet crosses, and the ACL there.
 struct Border<'a> {
     subnet: &'a Name,
@@ -48,10 +51,7 @@ impl<'a> Walk<'a> {
         let rules = border.rules(direction);
         let denied = answers.difference(&passing(rules, other));
         let packet = match self.flow.protocol {
-            Protocol::Tcp | Protocol::Udp => {
-                let (first, last) = CLIENT_PORTS;
-                format!("answers to ports {first}-{last}")
-            }
+            Protocol::Tcp | Protocol::Udp => answers_to_ports(&answers, &denied),
             Protocol::Icmp | Protocol::All => "answers".to_owned(),
         };
         let asked =
@@ -223,6 +223,27 @@ fn free_number(rules: &[AclRule], before: u16) -> Option<u16> {
     let last = earlier.max().unwrap_or(0);
     let number = last + (before - last) / 2;
     (number != last).then_some(number)
+}
+
+/// Which answers are asked about: all, or those that are denied where others pass. Clients choose their
+/// ports themselves, so a flow of which some have no answer is one that fails now and then.
+fn answers_to_ports(answers: &IntervalSet, denied: &IntervalSet) -> String {
+    let port = |number: u128| number & u128::from(u16::MAX);
+    let range = |&(first, last): &(u128, u128)| match (port(first), port(last)) {
+        (first, last) if first == last => first.to_string(),
+        (first, last) => format!("{first}-{last}"),
+    };
+    let listed = |set: &IntervalSet| {
+        let ranges = set.ranges();
+        let shown: Vec<String> = ranges.iter().take(RANGES_MAX).map(range).collect();
+        let more = if ranges.len() > RANGES_MAX { " and others" } else { "" };
+        format!("{}{more}", shown.join(", "))
+    };
+    if denied.is_empty() || denied == answers {
+        return format!("answers to ports {}", listed(answers));
+    }
+    let client = "where calls come from too, beside those whose answers pass,";
+    format!("answers to ports {}, {client}", listed(denied))
 }
 
 fn echo_reply(ipv6: bool) -> IntervalSet {

@@ -138,7 +138,7 @@ impl<'a> Walk<'a> {
         self.tunnel_to(from, node, &gateway.network);
         self.unless_stopped(|walk| {
             let how = if address.is_ipv6() { "as it is" } else { "by the node's own address" };
-            let finding = format!("it leaves at node `{node}`, {how}");
+            let finding = format!("it leaves at node `{node}`{}, {how}", others(from, gateway));
             walk.pass(StepKind::Gateway, finding, Some(&gateway.span));
         });
         self.unless_stopped(|walk| walk.comes_back(node, &gateway.network, StepKind::Answer));
@@ -288,4 +288,13 @@ fn kind_word(kind: GatewayKind) -> &'static str {
         GatewayKind::Internet => "internet gateway",
         GatewayKind::EgressOnly => "egress-only gateway",
     }
+}
+
+/// Nodes that packets of a place may leave at too: who has taken over keeps them.
+fn others(from: &Place<'_>, gateway: &Gateway) -> String {
+    let others: Vec<_> = gateway.nodes.iter().skip(1).map(|node| format!("`{node}`")).collect();
+    if others.is_empty() || gateway.nodes.contains(from.node) {
+        return String::new();
+    }
+    format!(" (or {}, where it has not answered since)", others.join(" or "))
 }

@@ -35,6 +35,9 @@ impl Scene<'_> {
                 expect(&said, "denied")?;
             }
         }
+        let mistyped = ["network", "connect", LAB, "no-such-container"];
+        expect(&control.succeed(&mistyped)?, "is not there yet")?;
+        control.succeed(&["network", "disconnect", LAB, "no-such-container"])?;
         // It is in use, so that it stays.
         expect(&control.fail(&["network", "rm", LAB])?, LAB)?;
         for (member, _) in &members {
