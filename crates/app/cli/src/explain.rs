@@ -2,8 +2,8 @@
 
 mod flow;
 
-use crate::{output, source};
-use netloom_plan::assumed::Assumed;
+use crate::host::{self, Host, Known};
+use crate::output;
 use netloom_plan::reach::allowed::{self, Allowed};
 use netloom_plan::reach::change::{Change, altering};
 use netloom_plan::reach::{self, Answer, Step, StepKind, Unanswerable};
@@ -19,17 +19,19 @@ pub(crate) struct Explain {
     /// Who is called and how: `db-1:5432/tcp`, `cam-1:7777/udp`, `web-1:icmp`, `db-1:NAME` with a name of
     /// the file's `ports`; without a port, everything that may pass is listed.
     to: String,
-    /// Files of the fabric.
-    #[arg(short, long = "file", default_value = "netloom.yaml")]
+    /// Files of the fabric; if none are named, `netloom.yaml` in this folder, or else what is in force, as
+    /// control on this host says.
+    #[arg(short, long = "file")]
     files: Vec<String>,
+    #[command(flatten)]
+    host: Host,
     /// Print the steps as JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub(crate) fn run(arguments: &Explain) -> anyhow::Result<ExitCode> {
-    let fabric = source::fabric(&arguments.files)?;
-    let world = Assumed::of(&fabric);
+    let Known { fabric, world } = host::known(&arguments.host, &arguments.files)?;
     let input = world.input(&fabric);
     if let Some(to) = fabric.party(&arguments.to) {
         let from = flow::party(&fabric, &arguments.from)?;

@@ -1,8 +1,8 @@
 //! `netloom network matrix`: who reaches whom, drawn with a letter for each thing that passes.
 
-use crate::{output, source};
+use crate::host::{self, Host, Known};
+use crate::output;
 use netloom_model::fabric::Name;
-use netloom_plan::assumed::Assumed;
 use netloom_plan::reach::matrix::{self, Cell, Class, Kind, OTHERS_MAX};
 use netloom_policy::{IntervalSet, words};
 use serde_json::json;
@@ -12,9 +12,11 @@ use std::process::ExitCode;
 /// Shows who reaches whom.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Matrix {
-    /// Files of the fabric.
-    #[arg(default_value = "netloom.yaml")]
+    /// Files of the fabric; if none are named, `netloom.yaml` in this folder, or else what is in force, as
+    /// control on this host says.
     files: Vec<String>,
+    #[command(flatten)]
+    host: Host,
     /// Only workloads of this network, and what they reach or are reached by.
     #[arg(long)]
     network: Option<Name>,
@@ -29,8 +31,7 @@ const COLUMNS_MAX: usize = 40;
 const NAMED_MAX: usize = 3;
 
 pub(crate) fn run(arguments: &Matrix) -> anyhow::Result<ExitCode> {
-    let fabric = source::fabric(&arguments.files)?;
-    let world = Assumed::of(&fabric);
+    let Known { fabric, world } = host::known(&arguments.host, &arguments.files)?;
     let mut found = matrix::matrix(&world.input(&fabric));
     if let Some(network) = &arguments.network {
         anyhow::ensure!(
@@ -194,6 +195,7 @@ fn as_json(found: &matrix::Matrix) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use netloom_plan::assumed::Assumed;
 
     #[test]
     fn a_matrix_has_a_sign_for_each_thing_that_passes() {

@@ -1,6 +1,17 @@
 //! What is printed of flows: all changes that open one, and what closes one.
 
 use super::*;
+use netloom_plan::assumed::Assumed;
+
+/// A question as it is typed.
+fn asked(from: &str, to: &str) -> Explain {
+    #[derive(clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        asked: Explain,
+    }
+    <Line as clap::Parser>::parse_from(["explain", from, to]).asked
+}
 
 const FABRIC: &str = "version: 1\nfabric: f\nregions: { r: { zones: [a] } }\n\
     nodes: { n: { region: r }, m: { region: r } }\n\
@@ -24,8 +35,7 @@ fn told(from: &str, to: &str) -> (String, serde_json::Value) {
     let answers = reach::reach(&input, &flow).unwrap();
     let answer = &answers[0];
     let changes = altering(&input, &flow, answer);
-    let arguments =
-        Explain { from: from.to_owned(), to: to.to_owned(), files: Vec::new(), json: false };
+    let arguments = asked(from, to);
     (render(answer, changes.as_deref(), &arguments), answer_json(answer, changes.as_deref()))
 }
 
@@ -87,7 +97,7 @@ fn everything_that_may_pass_is_listed_for_the_internet_too() {
     let world = Assumed::of(&fabric);
     let list = |from: &str, to: &str| {
         let (from, to) = (from.to_owned(), to.to_owned());
-        let arguments = Explain { from, to, files: Vec::new(), json: false };
+        let arguments = asked(&from, &to);
         let [from, to] =
             [&arguments.from, &arguments.to].map(|name| flow::party(&fabric, name).unwrap());
         let all = allowed::allowed(&world.input(&fabric), &from, &to).unwrap();

@@ -2,7 +2,7 @@
 
 use super::doctor::sockets::{Held, Sockets, is_daemon};
 use super::place::{Host, Place};
-use super::{status, wait_for};
+use super::{in_force, status};
 use crate::{output, source};
 use anyhow::Context as _;
 use netloom_model::fabric::{Fabric, Name, Protocol};
@@ -57,16 +57,7 @@ impl Asked {
         if !self.files.is_empty() {
             return source::fabric(&self.files);
         }
-        let client = self.host.chosen()?.client();
-        let history = wait_for(client.history(1)).context("name the fabric's files")?;
-        let newest = history.first().context("nothing is in force yet; name the fabric's files")?;
-        let sources = wait_for(client.revision(newest.number))?.sources;
-        let sources = sources.context("control does not say what is in force")?;
-        let loaded = netloom_model::load(&sources.roots, |name| {
-            let text = sources.texts.get(name);
-            text.map(|text| text.clone().into_bytes()).ok_or_else(|| "is not there".to_owned())
-        });
-        loaded.fabric.context("what is in force cannot be read by this version; name the files")
+        Ok(in_force::in_force(&self.host).context("name the fabric's files")?.fabric)
     }
 }
 

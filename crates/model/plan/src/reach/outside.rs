@@ -264,8 +264,8 @@ impl<'a> Walk<'a> {
         let back = peers::endpoint(self.input, to, from);
         match (forth, back) {
             (Some(endpoint), _) => {
-                let finding =
-                    format!("WireGuard of `{network}` from `{from}` to `{to}` at {endpoint}");
+                let at = crate::assumed::at(endpoint);
+                let finding = format!("WireGuard of `{network}` from `{from}` to `{to}`{at}");
                 self.pass(StepKind::Tunnel, finding, None);
             }
             (None, Some(_)) => {

@@ -2,6 +2,7 @@
 
 use super::change::Change;
 use super::{End, Flow, Owner, Step, StepKind};
+use crate::assumed::at;
 use crate::input::PlanInput;
 use crate::peers;
 use netloom_model::fabric::{Name, StockPeer};
@@ -231,14 +232,16 @@ impl<'a> Walk<'a> {
         let back = peers::endpoint(self.input, to.node, from.node);
         match (forth, back) {
             (Some(endpoint), _) => {
-                let finding =
-                    format!("WireGuard from `{}` to `{}` at {endpoint}", from.node, to.node);
+                let at = at(endpoint);
+                let finding = format!("WireGuard from `{}` to `{}`{at}", from.node, to.node);
                 self.pass(StepKind::Tunnel, finding, None);
             }
             (None, Some(endpoint)) => {
                 let finding = format!(
-                    "WireGuard, kept open by `{}`, which calls `{}` at {endpoint}",
-                    to.node, from.node
+                    "WireGuard, kept open by `{}`, which calls `{}`{}",
+                    to.node,
+                    from.node,
+                    at(endpoint)
                 );
                 self.pass(StepKind::Tunnel, finding, None);
             }
