@@ -7,7 +7,7 @@ mod revisions;
 use crate::declared::Declared;
 use crate::feeds::{Feeds, Sign};
 use crate::observed::Observed;
-use crate::proposal::{self, Effects, Origin, Proposal};
+use crate::proposal::{self, Effects, Origin, Proposal, Uids, uids_at};
 use crate::questions::Questions;
 use crate::reached::Revisions;
 use crate::record::{CURRENT, Current, FABRIC, FabricRecord, RevisionRecord, revision_name};
@@ -164,7 +164,7 @@ impl Office {
     /// It cannot be accepted.
     pub fn plan(&self, declared: Declared) -> Result<(u64, Proposal, Effects), OfficeError> {
         let world = self.world();
-        let proposal = self.propose(&world, declared, now_ms())?;
+        let proposal = self.propose(&world, declared, None, now_ms())?;
         let effects = proposal::effects(&world, &proposal);
         Ok((world.revision, proposal, effects))
     }
@@ -173,10 +173,11 @@ impl Office {
         &self,
         world: &World,
         declared: Declared,
+        back: Option<&Uids>,
         now: u64,
     ) -> Result<Proposal, OfficeError> {
         let mut remembered = self.remembered.lock().unwrap_or_else(PoisonError::into_inner);
-        proposal::propose(world, declared, &mut remembered, now).map_err(OfficeError::Refused)
+        proposal::propose(world, declared, &mut remembered, back, now).map_err(OfficeError::Refused)
     }
 
     /// Makes what is declared the next revision. With `expected`, only if that revision is in force.
@@ -202,7 +203,9 @@ impl Office {
             let declared = declare(&world.accepted.declared);
             let changed = declared != world.accepted.declared;
             let now = now_ms();
-            let proposal = self.propose(&world, declared, now)?;
+            let back = origin.rollback_of.map(|number| uids_at(&snapshot, &world, number));
+            let back = back.transpose()?;
+            let proposal = self.propose(&world, declared, back.as_ref(), now)?;
             if !changed {
                 let (revision, effects) = (world.revision, Effects::default());
                 return Ok(Applied { revision, base: revision, proposal, effects, changed });

@@ -2,12 +2,14 @@
 
 mod addresses;
 mod objects;
+mod renamed;
 
 use crate::declared::Declared;
 use crate::record::{CURRENT, Current, RevisionRecord, revision_name};
 use crate::world::{Accepted, World};
 use netloom_cbor::to_bytes;
 use netloom_change::{Flows, NODES_MAX, NodeChange, Operations};
+use netloom_model::fabric::Name;
 use netloom_model::lease::Leases;
 use netloom_model::tree::Remembered;
 use netloom_model::{Diagnostic, Severity};
@@ -17,6 +19,9 @@ use netloom_resource::Whole;
 use netloom_store::Change;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+
+pub use renamed::Uids;
+pub(crate) use renamed::uids_at;
 
 /// How long a released address rests, in milliseconds: whoever still knows it must not reach
 /// somebody else.
@@ -52,6 +57,8 @@ pub struct Proposal {
     pub warnings: Vec<Diagnostic>,
     /// Addresses as they would be.
     pub leases: Leases,
+    /// Workloads that are called otherwise: their names now by those from then on.
+    pub renamed: BTreeMap<Name, Name>,
     /// How many tests the file has; all hold.
     pub tests: usize,
 }
@@ -80,7 +87,7 @@ pub struct Origin {
 }
 
 /// What would change if `declared` were in force, of which what is `remembered` is not parsed again.
-/// `now_ms` is milliseconds since 1970.
+/// `now_ms` is milliseconds since 1970; `back` has the uids of the revision that is gone back to, if one is.
 ///
 /// # Errors
 /// It cannot be accepted.
@@ -88,6 +95,7 @@ pub fn propose(
     world: &World,
     declared: Declared,
     remembered: &mut Remembered,
+    back: Option<&Uids>,
     now_ms: u64,
 ) -> Result<Proposal, Refused> {
     let mut loaded = declared.load_edited(remembered);
@@ -97,7 +105,8 @@ pub fn propose(
     if fabric.name != world.identity.name {
         return Err(Refused::OtherFabric { found: fabric.name, own: world.identity.name.clone() });
     }
-    let leases = match addresses::assigned(world, &fabric, now_ms) {
+    let renamed = renamed::of(world, &fabric, back);
+    let leases = match addresses::assigned(world, &fabric, &renamed, now_ms) {
         Ok(leases) => leases,
         Err(exhausted) => {
             let findings = loaded.diagnostics.into_iter().chain(exhausted).collect();
@@ -114,9 +123,12 @@ pub fn propose(
     let mut warnings: Vec<Diagnostic> =
         found.filter(|found| found.severity == Severity::Warning).collect();
     warnings.extend(netloom_plan::findings::findings(&fabric));
+    if back.is_none() {
+        warnings.extend(renamed::nobodies(&world.accepted.fabric, &fabric, &renamed));
+    }
     let accepted = Arc::new(Accepted::new(declared, fabric));
     let tests = accepted.fabric.tests.len();
-    Ok(Proposal { accepted, warnings, leases, tests })
+    Ok(Proposal { accepted, warnings, leases, renamed, tests })
 }
 
 /// What a proposal does to `world`, which it was made for.
@@ -155,7 +167,7 @@ pub fn changes(world: &World, proposal: &Proposal, origin: &Origin, now_ms: u64)
         put(CURRENT.to_owned(), to_bytes(&Current { revision: number })),
     ];
     changes.extend(addresses::changes(world, proposal, now_ms));
-    changes.extend(objects::changes(world, &proposal.accepted.fabric, number));
+    changes.extend(objects::changes(world, proposal, number));
     changes
 }
 

@@ -8,6 +8,7 @@
 //! | `lease/WORKLOAD` | [`LeaseRecord`] |
 //! | `resting/NETWORK/ADDRESS` | [`RestRecord`] |
 //! | `object/SECTION/NAME` | [`ObjectRecord`] |
+//! | `former/WORKLOAD/NNNNNNNNNN` | [`FormerRecord`] of a name that a revision took from it |
 //! | `node/NAME` | [`NodeRecord`] |
 //! | `member/NAME` | [`MemberRecord`] of the member of control on that node |
 //! | `token/ID`, `access/ID` | what admits nodes, and what admits people and programs |
@@ -50,6 +51,14 @@ pub fn rest_name(network: &str, address: IpAddr) -> String {
 /// Name of an object's record.
 pub fn object_name(kind: ObjectKind, name: &str) -> String {
     format!("object/{}", object_key(kind, name))
+}
+
+/// Where former names of workloads are.
+pub(crate) const FORMER: &str = "former/";
+
+/// Name of the record of a name that a revision took from a workload.
+pub fn former_name(workload: &str, until: u64) -> String {
+    format!("{FORMER}{workload}/{until:010}")
 }
 
 /// What tells an object from all others that are declared with it: `SECTION/NAME`.
@@ -154,6 +163,28 @@ netloom_cbor::record! {
         0 => pub uid: [u8; 16],
         /// The revision that made it.
         1 => pub since: u64,
+        /// The revision that gave it its name, where it had another one before.
+        2 => pub named: Option<u64>,
+    }
+}
+
+impl ObjectRecord {
+    /// The revision from which it has its name.
+    pub fn named(&self) -> u64 {
+        self.named.unwrap_or(self.since)
+    }
+}
+
+netloom_cbor::record! {
+    /// Who had a name that it has no more, since it was renamed.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct FormerRecord {
+        /// Its uid.
+        0 => pub uid: [u8; 16],
+        /// The revision from which it had the name.
+        1 => pub since: u64,
+        /// The revision from which it had another.
+        2 => pub until: u64,
     }
 }
 

@@ -41,7 +41,11 @@ impl fmt::Debug for Uid {
 
 /// The record of an object that a revision makes.
 pub(crate) fn record(world: &World, key: &str, revision: u64) -> ObjectRecord {
-    ObjectRecord { uid: Uid::made(world.fabric_id(), key, revision).0, since: revision }
+    ObjectRecord {
+        uid: Uid::made(world.fabric_id(), key, revision).0,
+        since: revision,
+        named: None,
+    }
 }
 
 impl World {

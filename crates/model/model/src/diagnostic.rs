@@ -102,6 +102,8 @@ pub mod code {
     pub const ROUTING_LOOP: Code = Code("N0914");
     /// Warning: a resolver of a network is inside of the fabric, and a node does not reach it.
     pub const RESOLVER_UNREACHED: Code = Code("N0915");
+    /// Warning: a new workload that was nobody who is in force.
+    pub const WAS_NOBODY: Code = Code("N0916");
 }
 
 /// How bad a finding is.

@@ -7,7 +7,7 @@ use ipnet::IpNet;
 use netloom_base::WallTime;
 use netloom_cbor::to_bytes;
 use netloom_model::diagnostic::code;
-use netloom_model::fabric::Subnet;
+use netloom_model::fabric::{Name, Subnet};
 use netloom_model::lease::{self, Leases, Unassigned};
 use netloom_model::{Diagnostic, Fabric};
 use netloom_pki::utc;
@@ -26,9 +26,10 @@ const NAMED_MAX: usize = 5;
 pub(super) fn assigned(
     world: &World,
     fabric: &Fabric,
+    renamed: &BTreeMap<Name, Name>,
     now_ms: u64,
 ) -> Result<Leases, Vec<Diagnostic>> {
-    let (leases, refused) = lease::assign(fabric, &before(world, fabric, now_ms));
+    let (leases, refused) = lease::assign(fabric, &before(world, fabric, renamed, now_ms));
     // What is wrong with an address that a workload asks for, the checks of the file have found:
     // that does not depend on what others have.
     let mut lacking: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -46,7 +47,7 @@ pub(super) fn assigned(
 
 /// What workloads have, and what nobody else may be given: what rests, and what somebody has now, since
 /// it rests as soon as it is given up.
-fn before(world: &World, fabric: &Fabric, now_ms: u64) -> Leases {
+fn before(world: &World, fabric: &Fabric, renamed: &BTreeMap<Name, Name>, now_ms: u64) -> Leases {
     let mut before = Leases::clone(&world.leases);
     before.resting.retain(|(network, address)| {
         let rest = world.rests.get(&format!("{network}/{address}"));
@@ -59,14 +60,18 @@ fn before(world: &World, fabric: &Fabric, now_ms: u64) -> Leases {
         let Some(of) = network(fabric, name) else { continue };
         addresses.retain(|one| !before.resting.contains(&(of.to_owned(), *one)));
     }
-    // Whoever knows a workload by its address finds it there, whatever it is called now.
-    for (new, was) in world.accepted.fabric.renamed(fabric) {
-        if let Some(addresses) = before.workloads.remove(was)
-            && network(&world.accepted.fabric, was) == network(fabric, new)
-        {
-            before.workloads.insert(new.to_owned(), addresses);
-        }
-    }
+    // Whoever knows a workload by its address finds it there, whatever it is called now. Names may go round.
+    let stays =
+        |(new, was): &(&Name, &Name)| network(&world.accepted.fabric, was) == network(fabric, new);
+    let kept: Vec<(Name, Vec<IpAddr>)> = renamed
+        .iter()
+        .filter(stays)
+        .filter_map(|(new, was)| Some((new.clone(), world.leases.workloads.get(was)?.clone())))
+        .collect();
+    renamed.iter().flat_map(|(new, was)| [new, was]).for_each(|name| {
+        before.workloads.remove(name);
+    });
+    before.workloads.extend(kept);
     for (name, address) in returning(world, fabric, &taken, now_ms) {
         before.workloads.entry(name.to_owned()).or_default().push(address);
     }

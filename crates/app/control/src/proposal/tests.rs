@@ -25,7 +25,7 @@ impl Control {
     }
 
     fn propose(&mut self, workloads: &str, now_ms: u64) -> Result<Proposal, Refused> {
-        propose(&self.world, declared(workloads), &mut self.remembered, now_ms)
+        propose(&self.world, declared(workloads), &mut self.remembered, None, now_ms)
     }
 
     fn apply(&mut self, workloads: &str, now_ms: u64) -> Result<(), Refused> {

@@ -108,3 +108,87 @@ fn what_a_version_without_uids_has_made_is_known_by_its_name_until_it_is_made_an
     control.apply("a c", 3_000).unwrap();
     assert_ne!(control.uid("a"), a);
 }
+
+/// Who is called what, at which address.
+fn people(office: &Office) -> BTreeMap<String, (Uid, IpAddr)> {
+    let world = office.world();
+    let one = |name: &String| {
+        let uid = world.uid(ObjectKind::Workload, name);
+        (name.clone(), (uid, world.leases.workloads[name][0]))
+    };
+    world.accepted.fabric.workloads.keys().map(one).collect()
+}
+
+/// Control with what it has declared one after the other, and who was there after the first.
+fn office_after(changes: &[&str]) -> (Office, BTreeMap<String, (Uid, IpAddr)>) {
+    let store = Store::open(MemoryBackend::new()).unwrap();
+    let identity = FabricRecord { id: [7; 16], name: "shop".to_owned(), made_ms: 0 };
+    Office::found(&store, &identity).unwrap();
+    let sign = Box::new(|_: &[u8]| [0; 64]);
+    let office = Office::open(store, sign, Box::new(|_| {})).unwrap();
+    let apply = |workloads: &str| {
+        office.apply(|_| declared(workloads), &Origin::default(), None).unwrap();
+    };
+    apply(changes[0]);
+    let first = people(&office);
+    changes[1..].iter().for_each(|workloads| apply(workloads));
+    (office, first)
+}
+
+#[test]
+fn a_rollback_calls_everyone_as_they_were_called_then() {
+    for changes in [
+        // A chain, with and without what it was left in the file.
+        &["a b", "a c<b", "a d<c"][..],
+        &["a b", "a c<b", "a c"],
+        &["a b", "a c<b", "a d<c", "a d"],
+        // Two who have changed names.
+        &["a b", "t<a b", "t a<b", "b<t a"],
+        &["a b", "t<a b", "t a<b"],
+        // Somebody else has the name meanwhile.
+        &["a b", "a c<b", "a b c"],
+        &["a b", "a c<b", "a b=9 c", "a b=9 d<c"],
+    ] {
+        let (office, first) = office_after(changes);
+        let before = people(&office);
+        office.rollback(1, &Origin::default(), None).unwrap();
+        assert_eq!(people(&office), first, "{changes:?}");
+        // And forth again: who has been there all the time is who it was.
+        office.rollback(changes.len() as u64, &Origin::default(), None).unwrap();
+        let after = people(&office);
+        let stayed = |(_, one): &(&String, &(Uid, IpAddr))| first.values().any(|was| was == *one);
+        for (name, one) in before.iter().filter(stayed) {
+            assert_eq!(&after[name], one, "{changes:?}");
+        }
+        let uids: BTreeSet<Uid> = after.values().map(|one| one.0).collect();
+        assert_eq!(uids.len(), after.len(), "{changes:?}");
+    }
+}
+
+#[test]
+fn who_is_no_more_does_not_come_back_by_a_rollback_and_takes_nobody_elses_uid() {
+    let (office, first) = office_after(&["a b", "a c<b", "a", "a b"]);
+    office.rollback(1, &Origin::default(), None).unwrap();
+    let now = people(&office);
+    assert_eq!(now["a"], first["a"]);
+    assert_ne!(now["b"].0, first["b"].0);
+}
+
+#[test]
+fn a_mistyped_former_name_is_told() {
+    let mut control = Control::new();
+    let told = |control: &mut Control, workloads: &str| {
+        let warnings = control.propose(workloads, 0).unwrap().warnings;
+        let told = warnings.into_iter().filter(|found| found.code.0 == "N0916");
+        told.map(|found| format!("{}; {}", found.message, found.solution)).collect::<Vec<_>>()
+    };
+    assert_eq!(told(&mut control, "web cache<cash"), [""; 0], "a fabric that begins");
+    control.apply("front cache", 0).unwrap();
+    assert_eq!(
+        told(&mut control, "web<fronnt cache"),
+        ["`web` was `fronnt`, whom nobody knows; did you mean `front`? Else leave `was` out"]
+    );
+    assert_eq!(told(&mut control, "web<front cache"), [""; 0]);
+    control.apply("web<front cache", 0).unwrap();
+    assert_eq!(told(&mut control, "web<front cache"), [""; 0], "it may be left in the file");
+}
