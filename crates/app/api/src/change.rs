@@ -17,7 +17,11 @@ pub struct Sources {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Plan {
     /// What would be declared.
+    #[serde(default)]
     pub sources: Sources,
+    /// The revision that would be gone back to, instead of those.
+    #[serde(default)]
+    pub rollback_to: Option<u64>,
 }
 
 /// `POST /v1/apply`.
@@ -47,6 +51,9 @@ pub struct Apply {
 pub struct Rollback {
     /// The revision to go back to.
     pub revision: u64,
+    /// Only if this revision is in force.
+    #[serde(default)]
+    pub expected_revision: Option<u64>,
     /// Why.
     #[serde(default)]
     pub message: String,
@@ -71,15 +78,32 @@ pub struct Proposed {
     /// Nodes beyond those, which were too many to plan.
     #[serde(default)]
     pub nodes_not_planned: usize,
+    /// Workloads that are called otherwise.
+    #[serde(default)]
+    pub renamed: Vec<Rename>,
     /// Flows that open or close.
     pub flows: Vec<Flow>,
     /// Pairs of ends that were too many to compare.
     #[serde(default)]
     pub flows_not_compared: usize,
-    /// How many tests the file has; all hold.
+    /// How many tests the file has.
     pub tests: usize,
+    /// Those of them that would not hold, which a plan tells of, and for which an apply is refused.
+    #[serde(default)]
+    pub broken_tests: Vec<Finding>,
     /// Warnings.
     pub warnings: Vec<Finding>,
+}
+
+/// A workload that is called otherwise, and stays who it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rename {
+    /// Its name until now.
+    pub from: String,
+    /// Its name from then on.
+    pub to: String,
+    /// Its addresses from then on: those that it had, unless it moves to another network or asks for others.
+    pub addresses: Vec<String>,
 }
 
 /// What changes on one node.

@@ -16,7 +16,8 @@ mod status;
 
 pub use access::{Access, AccessMade, MakeAccess, Me};
 pub use change::{
-    Applied, Apply, Flow, NodeChange, NodeRefusal, Plan, Proposed, Revision, Rollback, Sources,
+    Applied, Apply, Flow, NodeChange, NodeRefusal, Plan, Proposed, Rename, Revision, Rollback,
+    Sources,
 };
 pub use connectivity::{
     Connectivity, FlowTried, Matrix, MatrixCell, MatrixClass, TestConnectivity,

@@ -130,6 +130,7 @@ fn schemas_have_the_fields_that_are_sent_and_taken() {
     check::<api::Peer>("Peer", false, known);
     check::<api::Plan>("Plan", true, known);
     check::<api::Proposed>("Proposed", false, known);
+    check::<api::Rename>("Rename", false, known);
     check::<api::Revision>("Revision", false, known);
     check::<api::Rollback>("Rollback", true, known);
     check::<api::SetPeerKey>("SetPeerKey", true, known);

@@ -158,13 +158,22 @@ impl Office {
 
     // === declared state ===
 
-    /// What would change.
+    /// What would change. With `back_to`, by going back to that revision instead.
     ///
     /// # Errors
     /// It cannot be accepted.
-    pub fn plan(&self, declared: Declared) -> Result<(u64, Proposal, Effects), OfficeError> {
-        let world = self.world();
-        let proposal = self.propose(&world, declared, None, now_ms())?;
+    pub fn plan(
+        &self,
+        declared: Declared,
+        back_to: Option<u64>,
+    ) -> Result<(u64, Proposal, Effects), OfficeError> {
+        let snapshot = self.store.snapshot()?;
+        let world = self.advance_to(&snapshot, None)?;
+        let (declared, back) = match back_to {
+            Some(number) => (self.declared_at(number)?, Some(uids_at(&snapshot, &world, number)?)),
+            None => (declared, None),
+        };
+        let proposal = self.propose(&world, declared, back.as_ref(), now_ms())?;
         let effects = proposal::effects(&world, &proposal);
         Ok((world.revision, proposal, effects))
     }
@@ -205,7 +214,8 @@ impl Office {
             let now = now_ms();
             let back = origin.rollback_of.map(|number| uids_at(&snapshot, &world, number));
             let back = back.transpose()?;
-            let proposal = self.propose(&world, declared, back.as_ref(), now)?;
+            let proposal = self.propose(&world, declared, back.as_ref(), now)?.kept();
+            let proposal = proposal.map_err(OfficeError::Refused)?;
             if !changed {
                 let (revision, effects) = (world.revision, Effects::default());
                 return Ok(Applied { revision, base: revision, proposal, effects, changed });

@@ -59,8 +59,10 @@ pub struct Proposal {
     pub leases: Leases,
     /// Workloads that are called otherwise: their names now by those from then on.
     pub renamed: BTreeMap<Name, Name>,
-    /// How many tests the file has; all hold.
+    /// How many tests the file has.
     pub tests: usize,
+    /// Those of them that do not hold.
+    pub broken: Vec<Broken>,
 }
 
 /// What a proposal does to nodes and flows. It decides nothing, so an apply finds it out while the
@@ -113,12 +115,10 @@ pub fn propose(
             return Err(Refused::Errors { findings, sources: loaded.sources });
         }
     };
-    if !fabric.tests.is_empty() {
-        let broken = promises::broken(&fabric, &Assumed::with(&fabric, leases.clone()));
-        if !broken.is_empty() {
-            return Err(Refused::BrokenTests(broken));
-        }
-    }
+    let broken = match fabric.tests.is_empty() {
+        true => Vec::new(),
+        false => promises::broken(&fabric, &Assumed::with(&fabric, leases.clone())),
+    };
     let found = loaded.diagnostics.into_iter();
     let mut warnings: Vec<Diagnostic> =
         found.filter(|found| found.severity == Severity::Warning).collect();
@@ -128,7 +128,17 @@ pub fn propose(
     }
     let accepted = Arc::new(Accepted::new(declared, fabric));
     let tests = accepted.fabric.tests.len();
-    Ok(Proposal { accepted, warnings, leases, renamed, tests })
+    Ok(Proposal { accepted, warnings, leases, renamed, tests, broken })
+}
+
+impl Proposal {
+    /// The same, if it may be made: its own tests hold.
+    ///
+    /// # Errors
+    /// They do not.
+    pub fn kept(self) -> Result<Self, Refused> {
+        if self.broken.is_empty() { Ok(self) } else { Err(Refused::BrokenTests(self.broken)) }
+    }
 }
 
 /// What a proposal does to `world`, which it was made for.

@@ -79,6 +79,12 @@ pub(crate) struct Rollback {
     host: Host,
     /// The revision to go back to.
     revision: u64,
+    /// Show what it would change, as `plan` does, and change nothing.
+    #[arg(long)]
+    plan: bool,
+    /// Only if this revision is in force still, as when the plan was made.
+    #[arg(long, value_name = "REVISION")]
+    expect: Option<u64>,
     /// Why, for the history.
     #[arg(short, long, default_value = "")]
     message: String,
@@ -124,18 +130,25 @@ fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
 pub(crate) fn plan(arguments: &Plan) -> anyhow::Result<ExitCode> {
     let (fabric, sources) = sources(&arguments.host, &arguments.files)?;
     let client = arguments.host.place(&fabric.name).client();
-    let proposed = wait_for(client.plan(&api::Plan { sources }))?;
-    if arguments.json {
-        json(&proposed)?;
+    let proposed = wait_for(client.plan(&api::Plan { sources, rollback_to: None }))?;
+    let files = arguments.files.join(" ");
+    told(&proposed, &format!("apply --expect {} {files}", proposed.base_revision), arguments.json)
+}
+
+/// Shows a plan, and the command that makes it so; a failure where that would be refused.
+fn told(proposed: &api::Proposed, command: &str, as_json: bool) -> anyhow::Result<ExitCode> {
+    let is_refused = !proposed.broken_tests.is_empty();
+    if as_json {
+        json(proposed)?;
     } else {
-        output::print(&shown(&proposed));
+        let next = match is_refused {
+            true => "it would be refused: change the policy, or the tests".to_owned(),
+            false => format!("to make it so: netloom {command}"),
+        };
         let base = proposed.base_revision;
-        output::print(&format!(
-            "compared with revision {base}; to make it so: netloom apply --expect {base} {}\n",
-            arguments.files.join(" ")
-        ));
+        output::print(&format!("{}compared with revision {base}; {next}\n", shown(proposed)));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if is_refused { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
 pub(crate) fn apply(arguments: &Apply) -> anyhow::Result<ExitCode> {
@@ -159,8 +172,16 @@ pub(crate) fn apply(arguments: &Apply) -> anyhow::Result<ExitCode> {
 
 pub(crate) fn rollback(arguments: &Rollback) -> anyhow::Result<ExitCode> {
     let client = arguments.host.chosen()?.client();
+    let revision = arguments.revision;
+    if arguments.plan {
+        let plan = api::Plan { rollback_to: Some(revision), ..api::Plan::default() };
+        let proposed = wait_for(client.plan(&plan))?;
+        let command = format!("rollback {revision} --expect {}", proposed.base_revision);
+        return told(&proposed, &command, arguments.json);
+    }
     let rollback = api::Rollback {
-        revision: arguments.revision,
+        revision,
+        expected_revision: arguments.expect,
         message: arguments.message.clone(),
         author: author(),
         wait_ms: arguments.wait * 1000,

@@ -10,6 +10,7 @@ use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use netloom_api::{Error, Finding};
 use netloom_model::{Diagnostic, Severity, diagnostic};
+use netloom_plan::promises::Broken;
 use netloom_store::CommitError;
 use serde::de::DeserializeOwned;
 
@@ -127,14 +128,7 @@ fn refusal(refused: &Refused) -> Failure {
             "tests of the file do not hold: nothing was changed".clone_into(&mut error.message);
             "change the policy, or the tests".clone_into(&mut error.solution);
             for test in broken {
-                error.findings.push(Finding {
-                    severity: "error".to_owned(),
-                    file: test.span.file.to_string(),
-                    line: test.span.line,
-                    column: test.span.column,
-                    message: test.text.clone(),
-                    ..Finding::default()
-                });
+                error.findings.push(self::broken(test));
                 error.rendered.push_str(&format!("{}\n", test.text));
             }
         }
@@ -144,6 +138,18 @@ fn refusal(refused: &Refused) -> Failure {
         }
     }
     Failure { code: StatusCode::UNPROCESSABLE_ENTITY, error }
+}
+
+/// A test that does not hold.
+pub(crate) fn broken(test: &Broken) -> Finding {
+    Finding {
+        severity: "error".to_owned(),
+        file: test.span.file.to_string(),
+        line: test.span.line,
+        column: test.span.column,
+        message: test.text.clone(),
+        ..Finding::default()
+    }
 }
 
 pub(crate) fn finding(found: &Diagnostic) -> Finding {

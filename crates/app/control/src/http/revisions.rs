@@ -22,8 +22,11 @@ pub(super) async fn plan(
     Body(plan): Body<Plan>,
 ) -> Result<Json<Proposed>, Failure> {
     blocking(move || {
-        let (revision, proposal, effects) =
-            desk.office.plan(declared(&desk.office, plan.sources))?;
+        let declared = declared(&desk.office, plan.sources);
+        let (revision, proposal, effects) = match plan.rollback_to {
+            Some(0) => Err(OfficeError::BeforeAll)?,
+            back_to => desk.office.plan(declared, back_to)?,
+        };
         Ok::<_, OfficeError>(Json(view::proposed(revision, &proposal, &effects)))
     })
     .await
@@ -56,12 +59,12 @@ pub(super) async fn rollback(
     State(desk): State<Desk>,
     Body(rollback): Body<Rollback>,
 ) -> Result<Json<Applied>, Failure> {
-    let Rollback { revision, message, author, wait_ms, keep_refused } = rollback;
+    let Rollback { revision, expected_revision, message, author, wait_ms, keep_refused } = rollback;
     let origin = Origin { author: author.clone(), message, rollback_of: None };
     let make = move |office: &Office| match revision {
         // Only what nodes refuse at once goes back to nothing.
         0 => Err(OfficeError::BeforeAll),
-        _ => office.rollback(revision, &origin, None),
+        _ => office.rollback(revision, &origin, expected_revision),
     };
     change(&desk, Terms { author, wait_ms, keep_refused }, make).await
 }

@@ -1,14 +1,14 @@
 //! What is inside, as the API shows it.
 
-use super::answer::finding;
+use super::answer::{broken, finding};
 use crate::observed::Observed;
 use crate::office::Office;
 use crate::proposal::{Effects, Proposal};
 use crate::record::{MemberRecord, RevisionRecord, Standing};
 use crate::world::World;
 use netloom_api::{
-    ControlMember, Flow, Node, NodeChange, NodeRefusal, Proposed, Revision, Sources, Status,
-    Workload,
+    ControlMember, Flow, Node, NodeChange, NodeRefusal, Proposed, Rename, Revision, Sources,
+    Status, Workload,
 };
 use netloom_control_protocol::Refusal;
 use netloom_model::fabric::ObjectKind;
@@ -30,13 +30,20 @@ pub(super) fn proposed(base_revision: u64, proposal: &Proposal, effects: &Effect
         opened: change.opened.clone(),
         closed: change.closed.clone(),
     };
+    let renamed = |(new, was): (&String, &String)| Rename {
+        from: was.clone(),
+        to: new.clone(),
+        addresses: proposal.leases.workloads[new].iter().map(ToString::to_string).collect(),
+    };
     Proposed {
         base_revision,
         nodes: effects.nodes.iter().map(|(name, one)| (name.clone(), node(one))).collect(),
         nodes_not_planned: effects.not_planned,
         flows: effects.flows.changes.iter().map(flow).collect(),
         flows_not_compared: effects.flows.not_compared,
+        renamed: proposal.renamed.iter().map(renamed).collect(),
         tests: proposal.tests,
+        broken_tests: proposal.broken.iter().map(broken).collect(),
         warnings: proposal.warnings.iter().map(finding).collect(),
     }
 }

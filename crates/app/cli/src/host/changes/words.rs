@@ -55,6 +55,9 @@ pub(in crate::host) fn shown(proposed: &Proposed) -> String {
             finding.message, finding.file, finding.line, finding.solution
         ));
     }
+    for api::Rename { from, to, addresses } in &proposed.renamed {
+        text.push_str(&format!("renames {from} to {to}, at {}\n", addresses.join(" and ")));
+    }
     if proposed.nodes.is_empty() {
         text.push_str("nothing changes on any node\n");
     }
@@ -96,7 +99,11 @@ pub(in crate::host) fn shown(proposed: &Proposed) -> String {
         text.push_str(&format!("  … {} pairs not compared\n", proposed.flows_not_compared));
     }
     if proposed.tests > 0 {
-        text.push_str(&format!("{0} of {0} tests of the file hold\n", proposed.tests));
+        let holding = proposed.tests.saturating_sub(proposed.broken_tests.len());
+        text.push_str(&format!("{holding} of {} tests of the file hold\n", proposed.tests));
+    }
+    for broken in &proposed.broken_tests {
+        text.push_str(&format!("{} {}\n", output::mark(false), broken.message));
     }
     text
 }

@@ -212,3 +212,38 @@ fn a_change_goes_back_to_what_it_was_made_from_and_not_to_what_was_there_when_it
         assert!(world.accepted.fabric.networks.is_empty());
     });
 }
+
+#[test]
+fn a_plan_tells_of_tests_that_would_not_hold_and_of_what_a_rollback_would_do() {
+    with_desk(|desk, _| async move {
+        let text = |name: &str, was: &str, expect: &str| {
+            format!(
+                "networks: {{ n: {{ cidr: 10.0.0.0/16 }} }}\nsubnets: {{ n: {{ network: n, cidr: 10.0.1.0/24 }} }}\n\
+                 workloads: {{ {name}: {{ {was}node: alpha, subnet: n, attach: {{ serve: {{ tcp: 80 }} }} }} }}\n\
+                 tests: [{{ from: alpha, to: {name}, port: 80/tcp, expect: {expect} }}]\n"
+            )
+        };
+        declare(&desk.office, &text("a", "", "deny"));
+        declare(&desk.office, &text("b", "was: a, ", "deny"));
+        assert_eq!(desk.office.world().accepted.fabric.workloads.keys().collect::<Vec<_>>(), ["b"]);
+        let router = router(&desk, Door::Local);
+        let sources =
+            json!({ "roots": ["s.yaml"], "texts": { "s.yaml": file(&text("b", "", "allow")) } });
+        let body = json!({ "sources": sources }).to_string();
+        let (code, said) = ask(&router, "POST", "/v1/plan", None, &body).await;
+        assert_eq!(code, 200, "{said}");
+        let said: Value = serde_json::from_str(&said).unwrap();
+        assert!(said["broken_tests"][0]["message"].as_str().unwrap().contains("should"), "{said}");
+        assert_eq!(said["tests"], 1);
+        let (code, said) = ask(&router, "POST", "/v1/plan", None, "{\"rollback_to\":1}").await;
+        assert_eq!(code, 200, "{said}");
+        let said: Value = serde_json::from_str(&said).unwrap();
+        let back = json!([{ "from": "b", "to": "a", "addresses": ["10.0.1.4"] }]);
+        assert_eq!((&said["renamed"], &said["base_revision"]), (&back, &json!(2)));
+        let (code, said) = ask(&router, "POST", "/v1/plan", None, "{\"rollback_to\":9}").await;
+        assert_eq!(code, 404, "{said}");
+        let late = "{\"revision\":1,\"expected_revision\":1}";
+        let (code, said) = ask(&router, "POST", "/v1/rollback", None, late).await;
+        assert_eq!((code, desk.office.world().revision), (409, 2), "{said}");
+    });
+}
