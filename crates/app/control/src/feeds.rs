@@ -55,14 +55,15 @@ impl Feeds {
         Self { sign, feeds: BTreeMap::new(), followers: BTreeMap::new(), by_topic }
     }
 
-    /// The feed of a node, made if it is the first time. None for who is not to have any.
+    /// The feed of a node, made if it is the first time. Nothing is in it for a node that takes part no more
+    /// or not yet, so that it gives up what it holds; strangers have none.
     pub fn of(&mut self, world: &World, node: &str, now_ms: u64) -> Option<&Feed> {
-        if !world.is_member(node) {
+        if !world.nodes.contains_key(node) {
             self.forget(node);
             return None;
         }
         if !self.feeds.contains_key(node) {
-            let topics = world.accepted.topics.get(node).cloned().unwrap_or_default();
+            let topics = topics_of(world, node).cloned().unwrap_or_default();
             let set = self.wanted(&topics);
             let fabric = world.identity.id;
             let feed = Feed::new(fabric, node, set, world.version, now_ms, &self.sign);
@@ -77,7 +78,7 @@ impl Feeds {
     /// Goes from one world to the next; gives the nodes that have something to fetch.
     pub fn advance(&mut self, before: &World, after: &World) -> BTreeSet<String> {
         let gone: Vec<String> =
-            self.feeds.keys().filter(|node| !after.is_member(node)).cloned().collect();
+            self.feeds.keys().filter(|node| !after.nodes.contains_key(*node)).cloned().collect();
         gone.iter().for_each(|node| self.forget(node));
         let mut concerned = BTreeSet::new();
         for (key, old, new) in differences(&before.table, &after.table) {
@@ -101,22 +102,25 @@ impl Feeds {
     /// Nodes whose topics are others now: what they shall have is looked up as a whole.
     fn follow_otherwise(&mut self, before: &World, after: &World) -> BTreeSet<String> {
         let mut concerned = BTreeSet::new();
-        if Arc::ptr_eq(&before.accepted, &after.accepted) {
+        let same = Arc::ptr_eq(&before.accepted, &after.accepted);
+        if same && before.nodes.ptr_eq(&after.nodes) {
             return concerned;
         }
-        let (old, new) = (&before.accepted.topics, &after.accepted.topics);
-        let moved: Vec<String> =
-            self.feeds.keys().filter(|node| old.get(*node) != new.get(*node)).cloned().collect();
+        let others = |node: &&String| topics_of(before, node) != topics_of(after, node);
+        let standing = |node: &&String| before.is_member(node) != after.is_member(node);
+        let looked_at = self.feeds.keys().filter(|node| !same || standing(node));
+        let moved: Vec<String> = looked_at.filter(others).cloned().collect();
         for node in moved {
-            for topic in old.get(&node).into_iter().flatten() {
+            for topic in topics_of(before, &node).into_iter().flatten() {
                 if let Some(followers) = self.followers.get_mut(topic) {
                     followers.remove(&node);
                 }
             }
-            for topic in new.get(&node).into_iter().flatten() {
+            let topics = topics_of(after, &node).cloned().unwrap_or_default();
+            for topic in &topics {
                 self.followers.entry(topic.clone()).or_default().insert(node.clone());
             }
-            let target = self.wanted(&new.get(&node).cloned().unwrap_or_default());
+            let target = self.wanted(&topics);
             if let Some(feed) = self.feeds.get_mut(&node) {
                 feed.want(&target, after.version);
                 concerned.insert(node);
@@ -230,6 +234,11 @@ impl NodeFeed {
         self.pending = upserts.chain(removals.into_iter().map(|key| (key, None))).collect();
         self.change(version);
     }
+}
+
+/// What a node follows, if it takes part.
+fn topics_of<'a>(world: &'a World, node: &str) -> Option<&'a BTreeSet<Topic>> {
+    world.accepted.topics.get(node).filter(|_| world.is_member(node))
 }
 
 /// Keys whose resources differ, with what they were and are. What the tables share is not looked at.

@@ -7,7 +7,7 @@ use crate::record::Standing;
 use netloom_base::{Seed, Time};
 use netloom_cbor::{from_bytes, to_bytes};
 use netloom_control_protocol::{
-    Call, ControlConfig, ControlEvent, ControlSession, FailureCode, Timing, Versions,
+    Call, ControlConfig, ControlEvent, ControlSession, Digest, FailureCode, Feed, Timing, Versions,
 };
 use netloom_resource::call::{Answer, Call as NodeCall, FEATURE_CIPHERS};
 use netloom_resource::trial::FEATURE_TRIALS;
@@ -66,6 +66,7 @@ pub async fn serve<S>(
         node,
         from,
         is_expired,
+        held: None,
         office,
         desk,
         questions,
@@ -156,6 +157,8 @@ struct Session {
     node: String,
     from: Option<SocketAddr>,
     is_expired: bool,
+    /// What it holds, as it has said.
+    held: Option<Digest>,
     office: Arc<Office>,
     desk: Arc<dyn NodeDesk>,
     /// Where questions to the node come from.
@@ -182,9 +185,19 @@ impl Session {
         }
         let (now, node) = (self.now(), self.node.clone());
         let office = Arc::clone(&self.office);
-        if office.with_feed(&node, |feed| self.machine.publish(now, feed)).is_none() {
+        let publish = |feed: &Feed| {
+            self.machine.publish(now, feed);
+            feed.digest()
+        };
+        let wanted = office.with_feed(&node, publish);
+        if self.is_out(wanted) {
             self.shut_out(now);
         }
+    }
+
+    /// Whether the node has nothing more to hear than that it takes no part: it has given up what it held.
+    fn is_out(&self, wanted: Option<Digest>) -> bool {
+        wanted.is_none() || (self.held == wanted && !self.office.world().is_member(&self.node))
     }
 
     fn shut_out(&mut self, now: Time) {
@@ -217,15 +230,20 @@ impl Session {
                         node.applied = hello.revision;
                     });
                     let (office, node) = (Arc::clone(&self.office), self.node.clone());
-                    let accepted = office
-                        .with_feed(&node, |feed| self.machine.accept(now, now_ms(), feed).is_ok());
-                    if accepted != Some(true) {
+                    let accept = |feed: &Feed| {
+                        let accepted = self.machine.accept(now, now_ms(), feed);
+                        accepted.is_ok().then(|| feed.digest())
+                    };
+                    let wanted = office.with_feed(&node, accept).flatten();
+                    self.held = Some(hello.digest);
+                    if self.is_out(wanted) {
                         self.shut_out(now);
                     } else if hello.features.contains(FEATURE_TRIALS) {
                         self.office.questions().open(&self.node, self.questions.clone());
                     }
                 }
                 ControlEvent::Applied { revision, digest, refused, .. } => {
+                    self.held = Some(digest);
                     self.office.observe(&self.node, |node| {
                         node.held = Some(digest);
                         node.applied = revision;
@@ -302,3 +320,5 @@ mod tests {
 mod expired_tests;
 #[cfg(test)]
 mod question_tests;
+#[cfg(test)]
+mod undeclared_tests;
