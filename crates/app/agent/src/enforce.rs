@@ -36,6 +36,7 @@ impl Agent {
         seen: Seen,
     ) -> anyhow::Result<()> {
         NodeTunnels::check(&plan, keys)?;
+        self.stays_connected(&plan)?;
         self.executor.adopt_tables(&plan.host)?;
         let mut applied = Applied::default();
         if seen == Seen::Planned && plan.host == self.plan.host {

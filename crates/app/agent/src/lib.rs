@@ -35,6 +35,7 @@ mod status;
 mod translation;
 mod trial;
 mod tunnels;
+mod underlay;
 mod workloads;
 
 pub use agent::{Options, remove, remove_fabric, run};

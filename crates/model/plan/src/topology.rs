@@ -118,8 +118,17 @@ impl<'a> Topology<'a> {
 /// No prefix of the fabric is ever looked for on the ground: on the node's own stack all of them
 /// end here, also those of networks that the node takes no part in.
 pub(crate) fn host_stops(input: &PlanInput<'_>, node: &str) -> Vec<Route> {
-    let networks = input.fabric.networks.values();
-    let mut prefixes: Vec<IpNet> = networks.flat_map(|network| network.cidrs.clone()).collect();
+    let networks = &input.fabric.networks;
+    let joined: Vec<IpNet> = input
+        .stack_networks_of(node)
+        .iter()
+        .filter_map(|name| networks.get(name))
+        .flat_map(|network| network.cidrs.iter().copied())
+        .collect();
+    // What the stack has in a network is its own there, though another network has the same addresses.
+    let is_inside = |prefix: &IpNet| joined.iter().any(|of| of.contains(prefix) && of != prefix);
+    let all = networks.values().flat_map(|network| network.cidrs.iter().copied());
+    let mut prefixes: Vec<IpNet> = all.filter(|prefix| !is_inside(prefix)).collect();
     prefixes.push(network::node_prefix(input, node));
     // What is behind stock peers is the fabric's where the stack has a way there.
     let reached = input.stack_networks_of(node).iter().filter(|network| {

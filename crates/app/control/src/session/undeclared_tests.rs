@@ -36,7 +36,7 @@ async fn held(
                 AgentEvent::Delta(delta) => {
                     machine.acknowledge(Time::ZERO, delta.sequence, Vec::new()).unwrap();
                     counts.push(machine.held().len());
-                    if counts.len() == 1 && machine.held().len() > 0 {
+                    if counts.len() == 1 && !machine.held().is_empty() {
                         withdraw(office);
                         changed.send(1).unwrap();
                     }

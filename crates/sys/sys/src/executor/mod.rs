@@ -11,10 +11,13 @@ pub use error::{Cause, ExecuteError, ObserveError};
 use crate::conntrack::{self, Flow, Tracking};
 use crate::namespace::{NamespaceError, NamespaceHandle, NamespaceRegistry};
 use crate::nft::{self, Counter};
+use crate::route;
 use crate::tunnel::{TunnelDevice, TunnelPreference};
+use ipnet::IpNet;
 use netloom_state::{ALIAS_PREFIX, HostState, LinkEnd, Namespace, Operation};
 use space::Space;
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// The one that changes a host. It is made in the namespace that [`Namespace::Host`] means.
@@ -129,6 +132,15 @@ impl Executor {
                 && self.exists(namespace)
                 && self.space(namespace).is_ok_and(|space| space.differs_from(&state.sysctls))
         })
+    }
+
+    /// The destination of the route by which packets to an address leave a namespace, whoever has made it.
+    pub fn destination_towards(
+        &mut self,
+        namespace: &Namespace,
+        to: IpAddr,
+    ) -> Result<Option<IpNet>, Cause> {
+        Ok(route::destination_towards(self.space(namespace)?.route(), to)?)
     }
 
     /// The netlink ports by which the kernel tells others of what this executor does.

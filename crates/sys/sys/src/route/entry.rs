@@ -18,9 +18,12 @@ const RTA_PRIORITY: u16 = 6;
 const RTA_PREFSRC: u16 = 7;
 const RTA_TABLE: u16 = 15;
 const RTA_VIA: u16 = 18;
+/// Tell of the route that matches, not of what follows from it for one address.
+const RTM_F_FIB_MATCH: u32 = 0x2000;
 /// `RT_TABLE_MAIN`.
 const TABLE_MAIN: u32 = 254;
 const RTN_UNICAST: u8 = 1;
+const RTN_LOCAL: u8 = 2;
 const RTN_BLACKHOLE: u8 = 6;
 const RTN_UNREACHABLE: u8 = 7;
 const RT_SCOPE_UNIVERSE: u8 = 0;
@@ -191,10 +194,30 @@ pub fn link_towards(
     socket: &mut NetlinkSocket,
     to: IpAddr,
 ) -> Result<Option<LinkIndex>, NetlinkError> {
+    Ok(towards(socket, to, 0)?.and_then(|route| route.link))
+}
+
+/// The destination of the route that packets to an address take, whoever has made it; none if there is
+/// no way. A kernel that does not tell gives the address itself.
+pub fn destination_towards(
+    socket: &mut NetlinkSocket,
+    to: IpAddr,
+) -> Result<Option<IpNet>, NetlinkError> {
+    let route = towards(socket, to, RTM_F_FIB_MATCH)?;
+    let way = route.filter(|route| matches!(route.kind, RTN_UNICAST | RTN_LOCAL));
+    Ok(way.map(|route| route.destination))
+}
+
+fn towards(
+    socket: &mut NetlinkSocket,
+    to: IpAddr,
+    flags: u32,
+) -> Result<Option<ObservedRoute>, NetlinkError> {
     let mut message = Message::new(RTM_GETROUTE, 0);
     let mut header = [0u8; RTMSG_BYTES];
     header[0] = family(to.is_ipv6());
     header[1] = if to.is_ipv6() { 128 } else { 32 };
+    header[8..].copy_from_slice(&flags.to_ne_bytes());
     message.fixed(&header).bytes(RTA_DST, &octets(to));
     match socket.request(&mut message) {
         Err(error) if matches!(error.errno(), Some(libc::ENETUNREACH | libc::EHOSTUNREACH)) => {
@@ -202,7 +225,7 @@ pub fn link_towards(
         }
         Err(error) => Err(error),
         Ok(replies) => match replies.first() {
-            Some(reply) => Ok(parse(&reply.payload)?.and_then(|route| route.link)),
+            Some(reply) => Ok(parse(&reply.payload)?),
             None => Ok(None),
         },
     }

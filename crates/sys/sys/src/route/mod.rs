@@ -8,7 +8,8 @@ mod rule;
 
 pub use address::{ObservedAddress, add_address, delete_address, dump_addresses};
 pub use entry::{
-    ObservedRoute, add_route, delete_route, dump_foreign_routes, dump_routes, link_towards,
+    ObservedRoute, add_route, delete_route, destination_towards, dump_foreign_routes, dump_routes,
+    link_towards,
 };
 pub use link::{
     ObservedLink, configure_link, create_veth, delete_link, dump_links, find_link, netns_id,

@@ -20,7 +20,9 @@ pub(in crate::host) fn result(applied: &Applied) -> String {
         ("does not hold it yet; `netloom status` tells why", &applied.behind),
         ("is away, and fetches it when it is back", &applied.away),
     ] {
-        for node in nodes {
+        // Who refuses it has what it could put in force of it, which is told below.
+        let refuses = |node: &&String| applied.refused.iter().any(|refused| refused.node == **node);
+        for node in nodes.iter().filter(|node| !refuses(node)) {
             let good = std::ptr::eq(nodes, &applied.applied);
             text.push_str(&format!("{} {node} {what}\n", output::mark(good)));
         }

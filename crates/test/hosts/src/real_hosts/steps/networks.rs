@@ -11,6 +11,9 @@ impl Scene<'_> {
     /// there, and are taken out again; what they had before goes on.
     pub(super) fn networks(&self) -> Step {
         let control = self.control();
+        // One that holds where the hosts call each other would leave no way back.
+        let cut = ["network", "create", LAB, "--cidr", "192.0.2.0/28"];
+        expect(&control.fail(&cut)?, "would cut it off")?;
         expect(&control.fail(&["network", "connect", LAB, "blue-3"])?, LAB)?;
         control.succeed(&["network", "create", LAB, "--cidr", "10.7.0.0/24"])?;
         let mut members = vec![("host-3", "8080/tcp"), ("blue-3", "8080/tcp")];
