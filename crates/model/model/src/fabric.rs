@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+mod icmp;
 mod network_acl;
 mod object;
 mod quotas;
@@ -15,6 +16,7 @@ mod routing;
 mod stock;
 mod transport;
 
+pub use icmp::{ICMP_NAMES, IcmpName};
 pub use network_acl::{ACL_NUMBER_MAX, AclRule, NetworkAcl};
 pub use object::ObjectKind;
 pub use quotas::Quotas;

@@ -238,14 +238,7 @@ fn ports(range: PortRange) -> String {
 /// As `icmp 8`, all codes of a type; as `icmp 3/4`, one of them; as `icmp 0-255`, several types.
 fn types(range: IcmpTypes) -> String {
     let family = if range.ipv6 { "icmpv6" } else { "icmp" };
-    let [(first, from), (last, to)] =
-        [range.first, range.last].map(|number| (number >> 8, number & 0xff));
-    match (first == last, from, to) {
-        (true, 0, 0xff) => format!("{family} {first}"),
-        (true, from, to) if from == to => format!("{family} {first}/{from}"),
-        (false, 0, 0xff) => format!("{family} {first}-{last}"),
-        _ => format!("{family} {first}/{from}-{last}/{to}"),
-    }
+    format!("{family} {}", range.numbers())
 }
 
 #[cfg(test)]

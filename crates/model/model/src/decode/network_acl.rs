@@ -4,7 +4,7 @@ use super::policy::Peer;
 use super::scalar::port_range;
 use super::{At, Decoder};
 use crate::diagnostic::code;
-use crate::fabric::{ACL_NUMBER_MAX, IcmpTypes, PortRange, Protocol};
+use crate::fabric::{ACL_NUMBER_MAX, ICMP_NAMES, IcmpTypes, PortRange, Protocol};
 use crate::span::Span;
 use crate::tree::Tree;
 use std::collections::BTreeMap;
@@ -60,19 +60,6 @@ pub struct ServicePort {
     /// Whether it is called from outside.
     pub is_public: bool,
 }
-
-/// Names of ICMP's types, as `nft` has them, with their numbers on IPv4 and IPv6.
-const ICMP_NAMES: [(&str, Option<u8>, Option<u8>); 9] = [
-    ("echo-reply", Some(0), Some(129)),
-    ("echo-request", Some(8), Some(128)),
-    ("destination-unreachable", Some(3), Some(1)),
-    ("packet-too-big", None, Some(2)),
-    ("redirect", Some(5), Some(137)),
-    ("time-exceeded", Some(11), Some(3)),
-    ("parameter-problem", Some(12), Some(4)),
-    ("timestamp-request", Some(13), None),
-    ("timestamp-reply", Some(14), None),
-];
 
 impl Decoder {
     /// A network ACL.
@@ -203,17 +190,11 @@ impl Decoder {
 }
 
 fn icmp_types(text: &str, ipv6: bool) -> Option<Vec<IcmpTypes>> {
-    let whole = |ipv6, number: u8| {
-        let first = u16::from(number) << 8;
-        IcmpTypes { ipv6, first, last: first | 0xff }
-    };
-    if let Some((_, v4, v6)) = ICMP_NAMES.iter().find(|(name, ..)| *name == text) {
-        let v4 = v4.filter(|_| !ipv6).map(|number| whole(false, number));
-        let v6 = v6.map(|number| whole(true, number));
-        return Some(v4.into_iter().chain(v6).collect());
+    if let Some(named) = ICMP_NAMES.iter().find(|named| named.name == text) {
+        return Some(named.v4.filter(|_| !ipv6).into_iter().chain(named.v6).collect());
     }
     match text.split_once('/') {
-        None => Some(vec![whole(ipv6, text.parse().ok()?)]),
+        None => Some(vec![IcmpTypes::whole(ipv6, text.parse().ok()?)]),
         Some((kind, code)) => {
             let (kind, code): (u8, u8) = (kind.parse().ok()?, code.parse().ok()?);
             let number = u16::from(kind) << 8 | u16::from(code);
@@ -235,6 +216,7 @@ mod tests {
         assert_eq!(icmp_types("echo-request", true).unwrap(), [v6]);
         let needed = IcmpTypes { ipv6: false, first: 0x304, last: 0x304 };
         assert_eq!(icmp_types("3/4", false).unwrap(), [needed]);
+        assert_eq!(icmp_types("fragmentation-needed", false).unwrap(), [needed]);
         for bad in ["", "256", "3/256", "echo", "-1"] {
             assert_eq!(icmp_types(bad, false), None, "{bad}");
         }
