@@ -81,7 +81,8 @@ impl<'a> Outer<'a> {
 
 /// Reports each pair that overlaps once, at the later one. Sorting makes this fast for many.
 fn overlaps(prefixes: &[(&str, &At<IpNet>)], what: &str, decoder: &mut Decoder) {
-    let mut sorted: Vec<&(&str, &At<IpNet>)> = prefixes.iter().collect();
+    let mut sorted: Vec<&(&str, &At<IpNet>)> =
+        prefixes.iter().filter(|(_, prefix)| !is_everything(prefix)).collect();
     sorted.sort_by_key(|(_, prefix)| (prefix.value.addr(), prefix.value.prefix_len()));
     let mut enclosing: Vec<&(&str, &At<IpNet>)> = Vec::new();
     for entry in sorted {
@@ -103,9 +104,14 @@ fn overlaps(prefixes: &[(&str, &At<IpNet>)], what: &str, decoder: &mut Decoder) 
     }
 }
 
+/// It is refused for its length; that it overlaps all others and is inside of none only follows from that.
+fn is_everything(prefix: &At<IpNet>) -> bool {
+    prefix.value.prefix_len() == 0
+}
+
 /// All that is in a network's prefixes is local: nothing would be left to route to.
 fn not_everything(prefix: &At<IpNet>, decoder: &mut Decoder) {
-    if prefix.value.prefix_len() == 0 {
+    if is_everything(prefix) {
         decoder.error(
             code::PREFIX_LENGTH,
             &prefix.span,
@@ -137,7 +143,7 @@ fn length(prefix: &At<IpNet>, decoder: &mut Decoder) {
 }
 
 fn inside(prefix: &At<IpNet>, network: &Outer<'_>, name: &str, decoder: &mut Decoder) {
-    if network.contains(prefix.value) {
+    if is_everything(prefix) || network.contains(prefix.value) {
         return;
     }
     let listed = network.all.iter().take(LISTED_MAX).map(|prefix| prefix.value.to_string());

@@ -31,18 +31,26 @@ impl Decoder {
             return None;
         }
         if prefix != prefix.trunc() {
-            let mut found = Diagnostic::error(
-                code::HOST_BITS,
-                &tree.span,
-                format!("`{text}` has bits set after its first {}", prefix.prefix_len()),
-                "a prefix names a whole range, and its address is the first of it",
-                "write the first address of the range, or a longer prefix",
-            );
-            found.did_you_mean = Some(prefix.trunc().to_string());
-            self.push(found);
+            self.host_bits(tree, text, prefix);
             return None;
         }
         Some(At { value: prefix, span: tree.span.clone() })
+    }
+
+    fn host_bits(&mut self, tree: &Tree, text: &str, prefix: IpNet) {
+        let (solution, meant) = match prefix.prefix_len() {
+            // Every address is hardly what an address in it means.
+            0 => ("write the length of the range that is meant", classful(prefix)),
+            _ => ("write the first address of the range, or a longer prefix", Some(prefix.trunc())),
+        };
+        let found = Diagnostic::error(
+            code::HOST_BITS,
+            &tree.span,
+            format!("`{text}` has bits set after its first {}", prefix.prefix_len()),
+            "a prefix names a whole range, and its address is the first of it",
+            solution,
+        );
+        self.push(found.meaning(meant.map(|meant| meant.to_string())));
     }
 
     /// An address that a flow can come from or go to.
@@ -133,6 +141,13 @@ fn mapped_prefix(prefix: IpNet) -> Option<Option<String>> {
     let v4 = v6.addr().to_ipv4_mapped()?;
     let length = v6.prefix_len().checked_sub(MAPPED_BITS)?;
     Some(IpNet::new(v4.into(), length).ok().map(|v4| v4.to_string()))
+}
+
+/// The range that an IPv4 address with zeros at its end is the first of: `10.0.0.0/8`.
+fn classful(prefix: IpNet) -> Option<IpNet> {
+    let IpNet::V4(v4) = prefix else { return None };
+    let zeros = u8::try_from(v4.addr().to_bits().trailing_zeros()).unwrap_or(32);
+    IpNet::new(v4.addr().into(), 32 - zeros / 8 * 8).ok()
 }
 
 /// What a text means without the zone of its address.
