@@ -19,7 +19,8 @@ impl Decoder {
                 bad_prefix_cause(text),
                 "write it as ADDRESS/LENGTH, such as 10.0.0.0/16 or fd00:10::/48",
             );
-            let whole = text.parse::<IpAddr>().ok().map(|ip| IpNet::from(ip).to_string());
+            let whole = text.parse::<IpAddr>().ok();
+            let whole = whole.map(|ip| IpNet::from(ip.to_canonical()).to_string());
             let whole = whole.or_else(|| without_zone(text));
             let meant = || without_zeros(text).filter(|meant| prefix(meant).is_some());
             found.did_you_mean = whole.or_else(meant);
@@ -41,7 +42,10 @@ impl Decoder {
         let (solution, meant) = match prefix.prefix_len() {
             // Every address is hardly what an address in it means.
             0 => ("write the length of the range that is meant", classful(prefix)),
-            _ => ("write the first address of the range, or a longer prefix", Some(prefix.trunc())),
+            _ => {
+                let meant = mapped_with_its_own_length(prefix).unwrap_or(prefix).trunc();
+                ("write the first address of the range, or a longer prefix", Some(meant))
+            }
         };
         let found = Diagnostic::error(
             code::HOST_BITS,
@@ -141,6 +145,12 @@ fn mapped_prefix(prefix: IpNet) -> Option<Option<String>> {
     let v4 = v6.addr().to_ipv4_mapped()?;
     let length = v6.prefix_len().checked_sub(MAPPED_BITS)?;
     Some(IpNet::new(v4.into(), length).ok().map(|v4| v4.to_string()))
+}
+
+/// `::ffff:10.0.0.0/8`: an address of IPv4 written as IPv6, with the length that it has as IPv4.
+fn mapped_with_its_own_length(prefix: IpNet) -> Option<IpNet> {
+    let IpNet::V6(v6) = prefix else { return None };
+    IpNet::new(v6.addr().to_ipv4_mapped()?.into(), v6.prefix_len()).ok()
 }
 
 /// The range that an IPv4 address with zeros at its end is the first of: `10.0.0.0/8`.

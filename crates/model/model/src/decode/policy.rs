@@ -59,6 +59,9 @@ pub struct PolicyTest {
     pub expect: Option<Expectation>,
 }
 
+/// What people call all addresses elsewhere.
+const EVERYBODY: [&str; 6] = ["internet", "any", "anywhere", "everyone", "everybody", "world"];
+
 impl Decoder {
     /// A security group.
     pub fn security_group(&mut self, tree: &Tree) -> Option<SecurityGroup> {
@@ -138,9 +141,11 @@ impl Decoder {
                     &tree.span,
                     format!("`{text}` is not a prefix"),
                     "a single word other than `all` is read as a prefix",
-                    "write a group as { security_group: NAME }",
+                    "write `all` or [0.0.0.0/0, \"::/0\"] for everybody, and a group as { security_group: NAME }",
                 );
-                let guess = self.guess(text, ["all"]);
+                let everybody = EVERYBODY.contains(&&*text.to_ascii_lowercase());
+                let guess =
+                    everybody.then(|| "all".to_owned()).or_else(|| self.guess(text, ["all"]));
                 let group = format!("{{ security_group: {text} }}");
                 self.push(found.meaning(guess.or(Some(group))));
                 None
