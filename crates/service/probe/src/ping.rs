@@ -11,7 +11,8 @@ use netloom_sys::poll::{Interest, PollSet};
 use netloom_sys::process;
 use std::collections::BTreeMap;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
@@ -31,7 +32,7 @@ pub struct PingOptions {
     pub interval: Duration,
     /// For how long a reply is waited for.
     pub timeout: Duration,
-    /// The version of IP; the one that the system prefers if `None`.
+    /// The version of IP; both, the one that the system prefers first, if `None`.
     pub family: Option<Family>,
 }
 
@@ -63,51 +64,105 @@ pub enum PingError {
     Wait(#[source] io::Error),
 }
 
-/// Pings a host's first address. `on_echo` is told of each request when its fate is known.
+/// Pings a host's addresses, families taking turns, until one answers its first request; the last one gets
+/// all requests in any case. `on_echo` is told of each request to the address that is reported when its fate
+/// is known.
 pub fn ping(
     options: &PingOptions,
     on_echo: &mut dyn FnMut(&Echo),
 ) -> Result<PingReport, PingError> {
     let addresses = resolve(&options.host, 0, options.family)?;
-    let address = addresses[0].ip();
-    let mut token = [0; TOKEN_BYTES];
-    process::random(&mut token).map_err(PingError::Wait)?;
-    let socket = EchoSocket::open(address.is_ipv6(), u16::from_be_bytes([token[0], token[1]]))?;
-    let mut pinger = Pinger {
-        socket,
-        address,
-        token,
-        timeout: options.timeout,
-        waiting: BTreeMap::new(),
-        echoes: Vec::new(),
-        on_echo,
-    };
-    let start = Instant::now();
-    for sequence in 1..=options.count {
-        pinger.wait_until(start + options.interval * u32::from(sequence - 1))?;
-        pinger.send(sequence);
+    let addresses: Vec<IpAddr> = addresses.iter().map(SocketAddr::ip).collect();
+    ping_one_of(&addresses, options, on_echo)
+}
+
+fn ping_one_of(
+    addresses: &[IpAddr],
+    options: &PingOptions,
+    on_echo: &mut dyn FnMut(&Echo),
+) -> Result<PingReport, PingError> {
+    let (last, others) = addresses.split_last().expect("a host that is resolved has an address");
+    let mut unanswered = Vec::new();
+    for address in others.iter().filter(|_| options.count > 0) {
+        let mut first = Vec::new();
+        let mut pinger = Pinger::new(*address, options)?;
+        pinger.run(1..=1, &mut |echo| first.push(echo.clone()))?;
+        if let [Echo { outcome: EchoOutcome::Failed(refusal), .. }] = &first[..] {
+            unanswered.push((*address, refusal.clone()));
+            continue;
+        }
+        first.iter().for_each(&mut *on_echo);
+        pinger.run(2..=options.count, on_echo)?;
+        return Ok(pinger.report(options, unanswered));
     }
-    while let Some(expiry) = pinger.next_expiry() {
-        pinger.step(expiry)?;
-    }
-    let mut echoes = pinger.echoes;
-    echoes.sort_by_key(|echo| echo.sequence);
-    Ok(PingReport { host: options.host.clone(), address, echoes })
+    let mut pinger = Pinger::new(*last, options)?;
+    pinger.run(1..=options.count, on_echo)?;
+    Ok(pinger.report(options, unanswered))
 }
 
 /// Requests under way.
-struct Pinger<'a> {
+struct Pinger {
     socket: EchoSocket,
     address: IpAddr,
     token: [u8; TOKEN_BYTES],
+    start: Instant,
+    interval: Duration,
     timeout: Duration,
     /// When each request that is not answered yet was sent.
     waiting: BTreeMap<u16, Instant>,
     echoes: Vec<Echo>,
-    on_echo: &'a mut dyn FnMut(&Echo),
+    /// How many of these have been told.
+    told: usize,
 }
 
-impl Pinger<'_> {
+impl Pinger {
+    fn new(address: IpAddr, options: &PingOptions) -> Result<Self, PingError> {
+        let mut token = [0; TOKEN_BYTES];
+        process::random(&mut token).map_err(PingError::Wait)?;
+        let socket = EchoSocket::open(address.is_ipv6(), u16::from_be_bytes([token[0], token[1]]))?;
+        Ok(Self {
+            socket,
+            address,
+            token,
+            start: Instant::now(),
+            interval: options.interval,
+            timeout: options.timeout,
+            waiting: BTreeMap::new(),
+            echoes: Vec::new(),
+            told: 0,
+        })
+    }
+
+    /// Sends requests, each at its time, and waits until the fate of all is known.
+    fn run(
+        &mut self,
+        sequences: RangeInclusive<u16>,
+        on_echo: &mut dyn FnMut(&Echo),
+    ) -> Result<(), PingError> {
+        for sequence in sequences {
+            self.wait_until(self.start + self.interval * u32::from(sequence - 1), on_echo)?;
+            self.send(sequence);
+            self.tell(on_echo);
+        }
+        while let Some(expiry) = self.next_expiry() {
+            self.step(expiry)?;
+            self.tell(on_echo);
+        }
+        Ok(())
+    }
+
+    /// Tells of the requests whose fate is known since it was told of some last.
+    fn tell(&mut self, on_echo: &mut dyn FnMut(&Echo)) {
+        self.echoes[self.told..].iter().for_each(on_echo);
+        self.told = self.echoes.len();
+    }
+
+    fn report(self, options: &PingOptions, unanswered: Vec<(IpAddr, Refusal)>) -> PingReport {
+        let (address, mut echoes) = (self.address, self.echoes);
+        echoes.sort_by_key(|echo| echo.sequence);
+        PingReport { host: options.host.clone(), address, echoes, unanswered }
+    }
+
     fn send(&mut self, sequence: u16) {
         let mut payload = self.token.to_vec();
         payload.resize(PAYLOAD_BYTES, 0);
@@ -126,10 +181,15 @@ impl Pinger<'_> {
     }
 
     /// Takes what comes in until a time.
-    fn wait_until(&mut self, until: Instant) -> Result<(), PingError> {
+    fn wait_until(
+        &mut self,
+        until: Instant,
+        on_echo: &mut dyn FnMut(&Echo),
+    ) -> Result<(), PingError> {
         while Instant::now() < until {
             let expiry = self.next_expiry();
             self.step(expiry.map_or(until, |expiry| expiry.min(until)))?;
+            self.tell(on_echo);
         }
         Ok(())
     }
@@ -185,7 +245,44 @@ impl Pinger<'_> {
     fn settle(&mut self, sequence: u16, outcome: impl FnOnce(Duration) -> EchoOutcome) {
         let Some(sent) = self.waiting.remove(&sequence) else { return };
         let echo = Echo { sequence, outcome: outcome(sent.elapsed()) };
-        (self.on_echo)(&echo);
         self.echoes.push(echo);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_next_address_is_tried_where_one_does_not_answer() {
+        // A multicast address that nobody has joined: nobody replies, on any host.
+        let silent = IpAddr::from([224, 0, 0, 213]);
+        let answering = IpAddr::from([127, 0, 0, 1]);
+        let options = PingOptions {
+            count: 3,
+            interval: Duration::from_millis(20),
+            timeout: Duration::from_millis(500),
+            ..PingOptions::new("both")
+        };
+        for (addresses, unanswered, reached) in [
+            (vec![silent, answering, silent], vec![silent], true),
+            (vec![answering, silent], vec![], true),
+            (vec![silent, silent], vec![silent], false),
+        ] {
+            let mut seen = Vec::new();
+            let told = ping_one_of(&addresses, &options, &mut |echo| seen.push(echo.clone()));
+            let report = match told {
+                Ok(report) => report,
+                // Without the right to ping.
+                Err(PingError::Socket(_)) => return,
+                Err(error) => panic!("{error}"),
+            };
+            assert_eq!(report.is_reached(), reached, "{report}");
+            assert_eq!(report.address, if reached { answering } else { silent });
+            assert_eq!((seen.len(), report.echoes.len()), (3, 3), "{report}");
+            let tried: Vec<IpAddr> =
+                report.unanswered.iter().map(|(address, _)| *address).collect();
+            assert_eq!(tried, unanswered, "{report}");
+        }
     }
 }

@@ -39,6 +39,8 @@ pub struct PingReport {
     pub address: IpAddr,
     /// One for each request, by number.
     pub echoes: Vec<Echo>,
+    /// Addresses that were tried before it, and why each was left for the next.
+    pub unanswered: Vec<(IpAddr, Refusal)>,
 }
 
 /// Times there and back.
@@ -96,6 +98,7 @@ impl PingReport {
             "received": self.received(),
             "loss": self.loss(),
             "round_trip_ms": round_trip,
+            "unanswered": self.unanswered.iter().map(unanswered).collect::<Vec<_>>(),
             "echoes": self.echoes.iter().map(Echo::to_json).collect::<Vec<_>>(),
         })
     }
@@ -125,6 +128,9 @@ impl fmt::Display for PingReport {
         if let Some(times) = self.round_trip() {
             let [min, average, max] = [times.min, times.average, times.max].map(milliseconds);
             write!(f, ", {min:.2}/{average:.2}/{max:.2} ms (min/average/max)")?;
+        }
+        for (address, refusal) in &self.unanswered {
+            write!(f, "\n  {address} did not answer: {}", meaning(refusal))?;
         }
         match self.first_refusal() {
             Some(
@@ -171,6 +177,14 @@ impl fmt::Display for Echo {
     }
 }
 
+fn unanswered((address, refusal): &(IpAddr, Refusal)) -> Value {
+    json!({
+        "address": address.to_string(),
+        "outcome": refusal.word(),
+        "why": meaning(refusal),
+    })
+}
+
 /// What a refusal means for an echo, which has no port.
 fn meaning(refusal: &Refusal) -> String {
     match refusal {
@@ -191,6 +205,7 @@ mod tests {
             host: "web-1".into(),
             address: [10, 0, 1, 10].into(),
             echoes: echoes.collect(),
+            unanswered: Vec::new(),
         }
     }
 
@@ -212,6 +227,20 @@ mod tests {
         assert_eq!(none.to_json()["round_trip_ms"], Value::Null);
         let six = PingReport { host: "fd00::1".to_owned(), ..none };
         assert!(six.to_string().ends_with("`netloom explain FROM [fd00::1]:icmp`"), "{six}");
+    }
+
+    #[test]
+    fn addresses_that_did_not_answer_are_told() {
+        let six: IpAddr = "fd00::1".parse().unwrap();
+        let elapsed = Duration::from_millis(1);
+        let replied = EchoOutcome::Replied { source: [10, 0, 1, 10].into(), elapsed };
+        let report =
+            PingReport { unanswered: vec![(six, Refusal::Unreachable)], ..report(vec![replied]) };
+        let text = report.to_string();
+        assert!(text.starts_with("web-1 (10.0.1.10): 1 sent, 1 received"), "{text}");
+        assert!(text.contains("\n  fd00::1 did not answer: "), "{text}");
+        assert_eq!(report.to_json()["unanswered"][0]["address"], "fd00::1");
+        assert_eq!(report.to_json()["unanswered"][0]["outcome"], "unreachable");
     }
 
     #[test]
