@@ -73,17 +73,24 @@ pub fn make_network(
     let mut part = Part::read(text);
     let network = json!({ "cidr": cidrs, "dns": { "domain": domain } });
     part.section("networks").insert(name.clone(), network);
-    let subnets: Vec<String> = cidrs.iter().map(|cidr| first_subnet(cidr)).collect();
-    part.section("subnets").insert(name.clone(), json!({ "network": name, "cidr": subnets }));
+    // Without a subnet where a prefix cannot be one of a network: the check refuses that, and says so once.
+    if let Some(subnets) = cidrs.iter().map(|cidr| first_subnet(cidr)).collect::<Option<Vec<_>>>() {
+        part.section("subnets").insert(name.clone(), json!({ "network": name, "cidr": subnets }));
+    }
     Ok(part.write())
 }
 
-/// All of an IPv4 prefix, and the first /64 of an IPv6 prefix, since subnets of IPv6 are /64.
-/// What is no prefix stays as it is, and the check says so.
-fn first_subnet(cidr: &str) -> String {
-    match cidr.parse() {
-        Ok(IpNet::V6(prefix)) if prefix.prefix_len() < 64 => format!("{}/64", prefix.network()),
-        _ => cidr.to_owned(),
+/// All of an IPv4 prefix, and the first /64 of an IPv6 prefix, since subnets of IPv6 are /64; nothing of what
+/// no network can have.
+fn first_subnet(cidr: &str) -> Option<String> {
+    let prefix: IpNet = cidr.parse().ok()?;
+    if prefix != prefix.trunc() || prefix.prefix_len() == 0 {
+        return None;
+    }
+    match prefix {
+        IpNet::V6(v6) if v6.addr().to_ipv4_mapped().is_some() => None,
+        IpNet::V6(v6) if v6.prefix_len() < 64 => Some(format!("{}/64", v6.network())),
+        IpNet::V4(_) | IpNet::V6(_) => Some(cidr.to_owned()),
     }
 }
 

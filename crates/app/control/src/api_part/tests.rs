@@ -223,3 +223,18 @@ fn a_workload_is_renamed_by_declaring_what_it_was() {
     let found = declared.load().diagnostics;
     assert!(found.iter().any(|one| one.message == "`store` was `db`, which is declared too"));
 }
+
+#[test]
+fn what_is_wrong_with_a_prefix_of_a_made_network_is_told_once() {
+    let none = accepted(None);
+    for cidr in
+        ["10.7.0.1/16", "fd00:7::1/48", "10.7.0.0", "10.0.0.0/0", "::/0", "::ffff:10.7.0.0/112"]
+    {
+        let make =
+            MakeNetwork { name: "new".into(), cidrs: vec![cidr.into()], ..MakeNetwork::default() };
+        let api = make_network(&none, None, &make).unwrap();
+        let found = Declared { api, ..none.declared.clone() }.load().diagnostics;
+        let errors: Vec<&str> = found.iter().map(|one| one.message.as_str()).collect();
+        assert!(errors.len() == 1 && errors[0].contains(cidr), "{cidr}: {errors:?}");
+    }
+}
