@@ -35,9 +35,17 @@ pub(crate) fn diff(arguments: &Diff) -> anyhow::Result<ExitCode> {
         let found = found.iter().map(|(name, text)| json!({ "file": name, "diff": text }));
         output::print(&format!("{:#}\n", serde_json::Value::Array(found.collect())));
     } else {
-        found.iter().for_each(|(_, text)| output::print(text));
+        output::print(&shown(arguments.from, arguments.to, &found));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The diffs; where there is none, that both revisions declare the same.
+fn shown(from: u64, to: u64, found: &[(String, String)]) -> String {
+    if found.is_empty() {
+        return format!("revisions {from} and {to} declare the same\n");
+    }
+    found.iter().map(|(_, text)| text.as_str()).collect()
 }
 
 /// Files that differ, each with its unified diff.
@@ -71,5 +79,14 @@ mod tests {
         let found = between(&sources("1\n2\n", "same\n"), &sources("1\n3\n", "same\n"));
         assert_eq!(found.len(), 1);
         assert!(found[0].1.contains("-2\n+3\n"), "{}", found[0].1);
+        assert_eq!(shown(1, 2, &found), found[0].1);
+    }
+
+    #[test]
+    fn revisions_without_a_difference_are_said_to_declare_the_same() {
+        let same =
+            Sources { roots: Vec::new(), texts: [("a".to_owned(), "1\n".to_owned())].into() };
+        let found = between(&same, &same);
+        assert_eq!(shown(3, 7, &found), "revisions 3 and 7 declare the same\n");
     }
 }
