@@ -25,9 +25,9 @@ pub(crate) struct Ping {
 /// Connects to a port.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Connect {
-    /// HOST:PORT; IPv6 addresses in brackets.
+    /// HOST:PORT, HOST:PORT/tcp or HOST:PORT/udp; IPv6 addresses in brackets.
     target: String,
-    /// Send a datagram and wait for its echo, instead of making a connection.
+    /// Send a datagram and wait for its echo, instead of making a connection; the same as PORT/udp.
     #[arg(long)]
     udp: bool,
     /// How long to wait.
@@ -122,26 +122,30 @@ pub(crate) fn connect(arguments: &Connect) -> anyhow::Result<ExitCode> {
         .rsplit_once(':')
         .context("the target needs a port: HOST:PORT, such as db-1:5432 or [fd00::1]:80")?;
     let host = host.trim_start_matches('[').trim_end_matches(']');
-    let port = self::port(host, port)?;
-    let transport = if arguments.udp { Transport::Udp } else { Transport::Tcp };
+    let (port, transport) = self::port(port, arguments.udp)?;
     let report = netloom_probe::connect(host, port, transport, arguments.timeout)?;
     output::print(&shown(&report, &report.to_json(), arguments.json));
     Ok(done(report.is_reached()))
 }
 
-/// The port of a target; the protocol is named by an option.
-fn port(host: &str, text: &str) -> anyhow::Result<u16> {
-    match text.split_once('/') {
-        Some((number, "udp")) => {
-            anyhow::bail!("the protocol is an option here: write {host}:{number} --udp")
-        }
+/// The port of a target, and its protocol: written behind it as for `netloom explain`, or by the option.
+fn port(text: &str, udp: bool) -> anyhow::Result<(u16, Transport)> {
+    let (number, transport) = match text.split_once('/') {
+        Some((number, "udp")) => (number, Transport::Udp),
         Some((number, "tcp")) => {
-            anyhow::bail!("TCP is meant without a word: write {host}:{number}")
+            anyhow::ensure!(!udp, "{text} and --udp contradict each other: leave one of them out");
+            (number, Transport::Tcp)
         }
-        _ => {}
-    }
-    let number = text.parse().ok().filter(|port| *port != 0);
-    number.with_context(|| format!("`{text}` is not a port: write a number from 1 to 65535"))
+        Some((_, other)) => {
+            anyhow::bail!("`{other}` is not tcp or udp; `netloom ping` is for icmp")
+        }
+        None if text == "icmp" => anyhow::bail!("icmp has no ports: use `netloom ping`"),
+        None => (text, if udp { Transport::Udp } else { Transport::Tcp }),
+    };
+    let port = number.parse().ok().filter(|port| *port != 0);
+    let port =
+        port.with_context(|| format!("`{number}` is not a port: write a number from 1 to 65535"))?;
+    Ok((port, transport))
 }
 
 pub(crate) fn lookup(arguments: &Lookup) -> anyhow::Result<ExitCode> {
@@ -186,15 +190,29 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_port_is_told_with_what_to_write() {
-        assert_eq!(port("db", "5432").unwrap(), 5432);
-        for (text, told) in [
-            ("5353/udp", "write db:5353 --udp"),
-            ("80/tcp", "write db:80"),
-            ("http", "`http` is not a port: write a number"),
-            ("0", "`0` is not a port"),
+    fn a_port_has_its_protocol_behind_it_or_by_the_option() {
+        for (text, udp, expected) in [
+            ("5432", false, (5432, Transport::Tcp)),
+            ("5432/tcp", false, (5432, Transport::Tcp)),
+            ("53", true, (53, Transport::Udp)),
+            ("53/udp", false, (53, Transport::Udp)),
+            ("53/udp", true, (53, Transport::Udp)),
         ] {
-            let error = format!("{:#}", port("db", text).unwrap_err());
+            assert_eq!(port(text, udp).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_port_is_told_with_what_to_write() {
+        for (text, udp, told) in [
+            ("80/tcp", true, "80/tcp and --udp contradict each other"),
+            ("80/sctp", false, "`sctp` is not tcp or udp"),
+            ("icmp", false, "use `netloom ping`"),
+            ("http", false, "`http` is not a port: write a number"),
+            ("http/udp", false, "`http` is not a port"),
+            ("0", false, "`0` is not a port"),
+        ] {
+            let error = format!("{:#}", port(text, udp).unwrap_err());
             assert!(error.contains(told) && !error.contains("digit"), "{error}");
         }
     }
