@@ -1,6 +1,7 @@
 //! `netloom check`: everything that is wrong with a fabric's files, at once.
 
 use crate::{output, source};
+use netloom_model::words::counted;
 use netloom_model::{Diagnostic, Fabric, Loaded, Severity};
 use netloom_plan::assumed::Assumed;
 use netloom_plan::findings;
@@ -32,8 +33,10 @@ pub(crate) fn run(arguments: &Check) -> ExitCode {
         broken.iter().for_each(|promise| output::print(&format!("{}\n", promise.text)));
         let tests = loaded.fabric.as_ref().map_or(0, |fabric| fabric.tests.len());
         output::print(&format!(
-            "{errors} errors, {warnings} warnings; {} of {tests} tests hold\n",
-            tests - broken.len()
+            "{}, {}; {}\n",
+            counted(errors, "error"),
+            counted(warnings, "warning"),
+            output::holding(tests - broken.len(), tests)
         ));
     }
     if errors == 0 && broken.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }

@@ -3,6 +3,7 @@
 use crate::output;
 use anyhow::{Context as _, ensure};
 use netloom_import::{Account, Import, Imported, Kind, Outcome, Source};
+use netloom_model::words::counted;
 use netloom_model::{Loaded, Severity, diagnostic};
 use serde_json::json;
 use std::io::{Read as _, Write as _};
@@ -153,7 +154,11 @@ fn faults(loaded: &Loaded) -> String {
         return String::new();
     }
     let found = diagnostic::render(&errors, &loaded.sources);
-    format!("{found}the file has {} errors; mend them before it is used\n", errors.len())
+    let (count, them) = match errors.len() {
+        1 => (counted(1, "error"), "it"),
+        more => (counted(more, "error"), "them"),
+    };
+    format!("{found}the file has {count}; mend {them} before it is used\n")
 }
 
 fn as_json(imported: &Imported, loaded: &Loaded) -> String {

@@ -1,5 +1,6 @@
 //! Writing to the terminal: a reader that has gone away ends the program quietly, not with a panic.
 
+use netloom_model::words::counted;
 use std::io::{IsTerminal as _, Write as _};
 
 /// Writes to standard output.
@@ -40,6 +41,12 @@ pub(crate) fn mark(good: bool) -> &'static str {
     }
 }
 
+/// How many of a file's tests hold.
+pub(crate) fn holding(holding: usize, all: usize) -> String {
+    let hold = if all == 1 { "holds" } else { "hold" };
+    format!("{holding} of {} {hold}", counted(all, "test"))
+}
+
 /// Columns as wide as their widest cell; the last one is not filled up.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
@@ -63,6 +70,12 @@ pub(crate) fn table(rows: &[Vec<String>]) -> String {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn one_test_holds_and_several_hold() {
+        assert_eq!(super::holding(1, 1), "1 of 1 test holds");
+        assert_eq!(super::holding(1, 2), "1 of 2 tests hold");
+    }
+
     #[test]
     fn a_cause_is_told_once() {
         let inner = std::io::Error::other("the disk is full");

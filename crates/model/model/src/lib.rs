@@ -18,6 +18,7 @@ pub mod load;
 pub mod span;
 pub mod special;
 pub mod tree;
+pub mod words;
 
 pub use diagnostic::{Diagnostic, Severity};
 pub use fabric::Fabric;

@@ -11,6 +11,7 @@ use crate::{LabError, sources};
 use netloom_model::Fabric;
 use netloom_model::fabric::Name;
 use netloom_model::lease::Leases;
+use netloom_model::words::counted;
 use netloom_plan::membership::Memberships;
 use netloom_state::{Namespace, diff};
 use netloom_sys::clock::monotonic_now;
@@ -58,10 +59,10 @@ impl Lab {
     ) -> Result<Report, LabError> {
         let (fabric, underlay) = self.planned(sources)?;
         asker.tell(format!(
-            "ground: {} regions, {} nodes, {} emulated links",
-            fabric.regions.len(),
-            fabric.nodes.len(),
-            underlay.links.len()
+            "ground: {}, {}, {}",
+            counted(fabric.regions.len(), "region"),
+            counted(fabric.nodes.len(), "node"),
+            counted(underlay.links.len(), "emulated link")
         ))?;
         if self.control.is_none() {
             self.lay_ground(&underlay)?;

@@ -11,6 +11,7 @@ use anyhow::Context as _;
 use netloom::api::{self, Applied, Sources};
 use netloom_model::Fabric;
 use netloom_model::load::API_FILE;
+use netloom_model::words::counted;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -231,7 +232,7 @@ fn listed(revisions: &[api::Revision]) -> String {
             Some(number) => format!("(back to {number}) {}", one.message),
             None => one.message.clone(),
         };
-        let workloads = format!("{} workloads", one.workloads);
+        let workloads = counted(one.workloads, "workload");
         vec![one.number.to_string(), utc(one.time_ms), one.author.clone(), workloads, message]
     };
     let rows: Vec<Vec<String>> = revisions.iter().map(row).collect();

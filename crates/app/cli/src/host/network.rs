@@ -11,6 +11,7 @@ use crate::matrix::{self, Matrix};
 use crate::output;
 use crate::plan_cidr::{self, PlanCidr};
 use netloom::api;
+use netloom_model::words::counted;
 use std::process::ExitCode;
 
 /// Longest wait for the nodes, in milliseconds.
@@ -247,8 +248,8 @@ fn row(network: &api::Network) -> Vec<String> {
         network.name.clone(),
         network.cidrs.join(" "),
         network.domain.clone(),
-        format!("{} nodes", network.nodes.len()),
-        format!("{} workloads", network.workloads.len()),
+        counted(network.nodes.len(), "node"),
+        counted(network.workloads.len(), "workload"),
         network.owner.clone(),
     ]
 }

@@ -1,7 +1,8 @@
 //! A lab's report for people.
 
-use crate::output::{mark, table};
+use crate::output::{holding, mark, table};
 use netloom_lab::protocol::{Report, TestReport};
+use netloom_model::words::counted;
 use std::net::IpAddr;
 
 /// Nodes and workloads; tests too, if they were run.
@@ -59,12 +60,14 @@ pub(super) fn tests(report: &Report) -> String {
         text.push_str(&line(test));
     }
     let (right, all) = report.names;
-    text.push_str(&format!("  {} {right} of {all} names resolve\n", mark(right == all)));
+    let names = counted(all, "name");
+    let resolve = if all == 1 { "resolves" } else { "resolve" };
+    text.push_str(&format!("  {} {right} of {names} {resolve}\n", mark(right == all)));
     for error in &report.name_errors {
         text.push_str(&format!("      {error}\n"));
     }
-    let holding = report.tests.iter().filter(|test| test.holds()).count();
-    text.push_str(&format!("  {holding} of {} tests hold\n", report.tests.len()));
+    let held = report.tests.iter().filter(|test| test.holds()).count();
+    text.push_str(&format!("  {}\n", holding(held, report.tests.len())));
     text
 }
 
@@ -90,7 +93,7 @@ fn line(test: &TestReport) -> String {
 pub(super) fn operations(report: &Report) -> String {
     let mut text = String::from("\nchanges\n");
     for (node, operations) in &report.operations {
-        text.push_str(&format!("  {node}: {} operations\n", operations.len()));
+        text.push_str(&format!("  {node}: {}\n", counted(operations.len(), "operation")));
         for operation in operations {
             text.push_str(&format!("    {operation}\n"));
         }

@@ -172,7 +172,7 @@ fn machines_come_and_go_and_control_stays_where_it_is() {
     let text = home.succeed(&["lab", "apply", &home.write("changed.yaml", &changed)]);
     assert!(text.contains("2 of 2 tests hold"), "{text}");
     let text = home.succeed(&["lab", "apply", &file]);
-    assert!(text.contains("1 of 1 tests hold"), "{text}");
+    assert!(text.contains("1 of 1 test holds"), "{text}");
     assert!(home.status()["nodes"]["three"].is_null());
     let unseated = TINY.replace("one: { region: here }, ", "").replace("node: one", "node: two");
     let error = home.fail(&["lab", "apply", &home.write("unseated.yaml", &unseated)]);

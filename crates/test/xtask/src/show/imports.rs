@@ -184,10 +184,15 @@ pub(super) fn quiet(user: &User, arguments: &[&str]) -> anyhow::Result<Output> {
     Ok(output)
 }
 
-/// The numbers of `N of M tests hold`.
+/// The numbers of `N of M tests hold`, or of `N of 1 test holds`.
 pub(super) fn holding(output: &Output) -> Option<(usize, usize)> {
     let text = String::from_utf8_lossy(&output.stdout);
-    let line = text.lines().find_map(|line| line.trim().strip_suffix(" tests hold"))?;
+    let numbers = |line: &str| {
+        let line = line.trim();
+        let rest = line.strip_suffix(" tests hold").or_else(|| line.strip_suffix(" test holds"))?;
+        Some(rest.to_owned())
+    };
+    let line = text.lines().find_map(numbers)?;
     let (some, all) = line.rsplit("; ").next()?.split_once(" of ")?;
     Some((some.parse().ok()?, all.parse().ok()?))
 }

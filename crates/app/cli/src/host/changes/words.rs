@@ -2,6 +2,7 @@
 
 use crate::output;
 use netloom::api::{self, Applied, Proposed};
+use netloom_model::words::counted;
 
 /// Most operations that are shown of one node.
 const OPERATIONS_SHOWN_MAX: usize = 20;
@@ -70,7 +71,7 @@ pub(in crate::host) fn shown(proposed: &Proposed) -> String {
         }
         if change.operations.len() > OPERATIONS_SHOWN_MAX {
             let more = change.operations.len() - OPERATIONS_SHOWN_MAX;
-            text.push_str(&format!("  … and {more} more operations\n"));
+            text.push_str(&format!("  … and {}\n", counted(more, "more operation")));
         }
         for (sign, what, names) in [
             ("+", "starts workload", &change.started),
@@ -84,7 +85,7 @@ pub(in crate::host) fn shown(proposed: &Proposed) -> String {
         }
     }
     if proposed.nodes_not_planned > 0 {
-        text.push_str(&format!("… and {} more nodes\n", proposed.nodes_not_planned));
+        text.push_str(&format!("… and {}\n", counted(proposed.nodes_not_planned, "more node")));
     }
     if !proposed.flows.is_empty() {
         text.push_str("flows\n");
@@ -98,11 +99,16 @@ pub(in crate::host) fn shown(proposed: &Proposed) -> String {
         }
     }
     if proposed.flows_not_compared > 0 {
-        text.push_str(&format!("  … {} pairs not compared\n", proposed.flows_not_compared));
+        text.push_str(&format!(
+            "  … {} not compared\n",
+            counted(proposed.flows_not_compared, "pair")
+        ));
     }
     if proposed.tests > 0 {
         let holding = proposed.tests.saturating_sub(proposed.broken_tests.len());
-        text.push_str(&format!("{holding} of {} tests of the file hold\n", proposed.tests));
+        let tests = counted(proposed.tests, "test");
+        let hold = if proposed.tests == 1 { "holds" } else { "hold" };
+        text.push_str(&format!("{holding} of {tests} of the file {hold}\n"));
     }
     for broken in &proposed.broken_tests {
         text.push_str(&format!("{} {}\n", output::mark(false), broken.message));

@@ -1,6 +1,7 @@
 //! What the doctor says: each finding with cause, solution, and the command that mends it.
 
 use crate::output;
+use netloom_model::words::counted;
 use serde::Serialize;
 
 /// How bad a finding is.
@@ -91,6 +92,6 @@ pub(super) fn shown(findings: &[Finding]) -> String {
     }
     let count = |severity| findings.iter().filter(|found| found.severity == severity).count();
     let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-    text.push_str(&format!("{errors} errors, {warnings} warnings\n"));
+    text.push_str(&format!("{}, {}\n", counted(errors, "error"), counted(warnings, "warning")));
     text
 }

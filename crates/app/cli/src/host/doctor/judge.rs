@@ -38,7 +38,10 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
 fn facilities(facts: &Facts, findings: &mut Vec<Finding>) {
     let missing: Vec<_> = facts.facilities.iter().filter(|one| one.missing.is_some()).collect();
     if !facts.is_root && !missing.is_empty() {
-        let what = format!("{} facilities cannot be tried", missing.len());
+        let what = match missing.len() {
+            1 => "1 facility cannot be tried".to_owned(),
+            more => format!("{more} facilities cannot be tried"),
+        };
         findings.push(
             Finding::warning("kernel", what)
                 .because("trying them takes namespaces, which are root's to make here")

@@ -75,6 +75,7 @@ fn routes(facts: &Facts, findings: &mut Vec<Finding>) {
         Some(differences) if differences.is_empty() => {
             let mended = match facts.mended {
                 0 => String::new(),
+                1 => "; something was mended once, see netloom status".to_owned(),
                 times => format!("; {times} times something was mended, see netloom status"),
             };
             findings

@@ -397,7 +397,7 @@ fn without_root_what_cannot_be_tried_is_no_error() {
     let kernel: Vec<_> = findings.iter().filter(|found| found.check == "kernel").collect();
     assert_eq!(kernel.len(), 1);
     assert_eq!(kernel[0].severity, Severity::Warning);
-    assert!(kernel[0].what.contains("1 facilities cannot be tried"), "{kernel:?}");
+    assert!(kernel[0].what.contains("1 facility cannot be tried"), "{kernel:?}");
 }
 
 #[test]

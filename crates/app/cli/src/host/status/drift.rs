@@ -4,6 +4,7 @@ use super::super::time::utc;
 use crate::output;
 use netloom::api;
 use netloom_agent::protocol::DriftStatus;
+use netloom_model::words::counted;
 
 /// Events of drift that are shown of each node.
 const DRIFT_SHOWN_MAX: usize = 3;
@@ -26,7 +27,8 @@ pub(super) fn of_node(node: &str, drift: &DriftStatus) -> String {
     if drift.count == 0 {
         return String::new();
     }
-    let mut text = format!("  {node}: {} times something was not as planned\n", drift.count);
+    let times = counted(drift.count, "time");
+    let mut text = format!("  {node}: {times} something was not as planned\n");
     let first = drift.events.len().saturating_sub(DRIFT_SHOWN_MAX);
     for event in &drift.events[first..] {
         let by: Vec<String> = event.by.iter().map(ToString::to_string).collect();

@@ -8,6 +8,7 @@ use anyhow::{Context as _, bail, ensure};
 use netloom::api::DeclareAll;
 use netloom_agent::joined::JoinedFacts;
 use netloom_model::tree::{self, Tree, Value};
+use netloom_model::words::counted;
 use netloom_pki::write_secret_file;
 use netloom_wg_quick::{File, Finding, Import, Imported, KeyFile, Severity, parse};
 use serde_json::Map;
@@ -153,8 +154,9 @@ fn read(reading: &Reading, path: &Path) -> anyhow::Result<Imported> {
     let errors = findings.iter().filter(|found| found.severity == Severity::Error).count();
     ensure!(
         errors == 0,
-        "{} cannot be imported: {errors} errors; nothing was written",
-        path.display()
+        "{} cannot be imported: {}; nothing was written",
+        path.display(),
+        counted(errors, "error")
     );
     Ok(imported)
 }

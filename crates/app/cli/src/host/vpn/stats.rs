@@ -5,6 +5,7 @@ use crate::host::place::{Host, Place};
 use crate::host::status::of_agent;
 use crate::output;
 use netloom_agent::protocol::{Batches, PeerStatus, Status};
+use netloom_model::words::counted;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
@@ -106,7 +107,7 @@ fn text(status: &Status, before: Option<(&Status, Duration)>) -> String {
 
 fn peer_row(name: &str, now: &PeerStatus, old: Option<(&PeerStatus, Duration)>) -> Vec<String> {
     let handshakes = match now.handshake_age_s {
-        Some(age) => format!("{} handshakes, {age} s ago", now.handshakes),
+        Some(age) => format!("{}, {age} s ago", counted(now.handshakes, "handshake")),
         None => "no handshake".to_owned(),
     };
     let rate = |bytes: u64, before: Option<u64>| {
