@@ -3,9 +3,12 @@
 use crate::{output, source};
 use anyhow::Context as _;
 use ipnet::IpNet;
+use netloom_model::Severity;
 use netloom_model::fabric::Fabric;
+use netloom_model::words::counted;
 use netloom_plan::address_plan::{self, Plan, Tier, Wanted};
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 /// Proposes subnets; nothing is changed.
@@ -52,10 +55,12 @@ pub(crate) fn run(arguments: &PlanCidr) -> anyhow::Result<ExitCode> {
     if let Some(fabric) = &fabric {
         names_are_free(fabric, &plan)?;
     }
+    let sections = sections(arguments, &wanted, &plan);
+    passes(&arguments.files, &wanted.zones, &sections)?;
     output::print(&if arguments.json {
         as_json(&plan)
     } else if arguments.yaml {
-        as_yaml(arguments, &wanted, &plan)
+        format!("# Its zones are declared with a region: {}\n{sections}", wanted.zones.join(", "))
     } else {
         as_table(&wanted, &plan)
     });
@@ -86,6 +91,10 @@ fn wanted(arguments: &PlanCidr, fabric: Option<&Fabric>) -> anyhow::Result<Wante
         let subnets = fabric.subnets.values().filter(|subnet| subnet.network == *name);
         taken.extend(subnets.flat_map(|subnet| subnet.cidrs.iter().copied()));
         declared_zones = zones_of(fabric, name);
+        anyhow::ensure!(
+            !declared_zones.is_empty(),
+            "the network `{name}` can be in no zone, and each subnet of a plan is in one: add `zones: [a]` to its region"
+        );
     }
     Ok(Wanted {
         prefixes,
@@ -95,15 +104,16 @@ fn wanted(arguments: &PlanCidr, fabric: Option<&Fabric>) -> anyhow::Result<Wante
     })
 }
 
-/// The zones that a network's subnets may be in.
+/// The zones that a network's subnets may be in: its own, or those of its region, or of any.
 fn zones_of(fabric: &Fabric, network: &str) -> Vec<String> {
     let Some(network) = fabric.networks.get(network) else { return Vec::new() };
-    let region = network.region.as_ref().and_then(|region| fabric.regions.get(region));
-    let zones = match region {
-        Some(region) if network.zones.is_empty() => &region.zones,
-        Some(_) | None => &network.zones,
-    };
-    zones.iter().cloned().collect()
+    if !network.zones.is_empty() {
+        return network.zones.iter().cloned().collect();
+    }
+    let of = |name: &&String| network.region.as_ref().is_none_or(|region| region == *name);
+    let regions = fabric.regions.iter().filter(|(name, _)| of(name));
+    let zones: BTreeSet<&String> = regions.flat_map(|(_, region)| &region.zones).collect();
+    zones.into_iter().cloned().collect()
 }
 
 fn zones(arguments: &PlanCidr, declared: Vec<String>) -> anyhow::Result<Vec<String>> {
@@ -111,11 +121,23 @@ fn zones(arguments: &PlanCidr, declared: Vec<String>) -> anyhow::Result<Vec<Stri
         [] if declared.is_empty() => 1,
         [] => declared.len(),
         [count] if count.parse::<usize>().is_ok() => count.parse()?,
-        names => return Ok(names.to_vec()),
+        names => {
+            let unknown = |name: &&String| !declared.is_empty() && !declared.contains(name);
+            if let Some(name) = names.iter().find(unknown) {
+                let all = declared.join(", ");
+                anyhow::bail!("the network has no zone `{name}`: its zones are {all}");
+            }
+            return Ok(names.to_vec());
+        }
     };
     if !declared.is_empty() {
         let there = declared.len();
-        anyhow::ensure!(count <= there, "the network has {there} zones: {}", declared.join(", "));
+        anyhow::ensure!(
+            count <= there,
+            "the network has {}: {}",
+            counted(there, "zone"),
+            declared.join(", ")
+        );
         return Ok(declared.into_iter().take(count).collect());
     }
     anyhow::ensure!(count <= ZONES_MAX, "at most {ZONES_MAX} zones can be counted; name them");
@@ -126,9 +148,9 @@ fn tiers(arguments: &PlanCidr) -> anyhow::Result<Vec<Tier>> {
     let (tiers, hosts) = (&arguments.tiers, &arguments.hosts);
     anyhow::ensure!(
         hosts.len() <= 1 || hosts.len() == tiers.len(),
-        "{} numbers of hosts for {} tiers: give one for all, or one for each",
-        hosts.len(),
-        tiers.len()
+        "{} of hosts for {}: give one for all, or one for each",
+        counted(hosts.len(), "number"),
+        counted(tiers.len(), "tier")
     );
     let of = |index: usize| hosts.get(index).or_else(|| hosts.first()).copied();
     let tier = |(index, name): (usize, &String)| Tier { name: name.clone(), hosts: of(index) };
@@ -160,19 +182,32 @@ fn as_json(plan: &Plan) -> String {
     format!("{:#}\n", json!({ "subnets": subnets, "free": texts(&plan.free) }))
 }
 
-fn as_yaml(arguments: &PlanCidr, wanted: &Wanted, plan: &Plan) -> String {
+/// What is proposed, as sections of a file.
+fn sections(arguments: &PlanCidr, wanted: &Wanted, plan: &Plan) -> String {
     let network = &arguments.network;
-    let mut text = String::new();
-    if arguments.files.is_empty() {
-        let cidrs: Vec<String> =
-            wanted.prefixes.iter().map(|prefix| format!("\"{prefix}\"")).collect();
-        text = format!("networks:\n  {network}: {{ cidr: [{}] }}\n", cidrs.join(", "));
-    }
-    format!(
-        "# Its zones are declared with a region: {}\n{text}{}",
-        wanted.zones.join(", "),
-        plan.yaml(network)
-    )
+    let own = if arguments.files.is_empty() { wanted.yaml(network) } else { String::new() };
+    format!("{own}{}", plan.yaml(network))
+}
+
+/// Refuses what `netloom check` would, beside the files or with a region of its own.
+fn passes(files: &[String], zones: &[String], sections: &str) -> anyhow::Result<()> {
+    const PLANNED: &str = "(planned)";
+    let head = match files {
+        [] => format!(
+            "version: 1\nfabric: planned\nregions: {{ planned: {{ zones: [{}] }} }}\n",
+            zones.iter().map(|zone| address_plan::scalar(zone)).collect::<Vec<_>>().join(", ")
+        ),
+        _ => String::new(),
+    };
+    let all: Vec<String> = files.iter().cloned().chain([PLANNED.to_owned()]).collect();
+    let loaded = netloom_model::load(&all, |path| match path {
+        PLANNED => Ok(format!("{head}{sections}").into_bytes()),
+        path => source::from_disk(path),
+    });
+    let error = loaded.diagnostics.iter().find(|found| found.severity == Severity::Error);
+    error.map_or(Ok(()), |found| {
+        anyhow::bail!("{}: {}; {}", found.message, found.cause, found.solution)
+    })
 }
 
 fn as_table(wanted: &Wanted, plan: &Plan) -> String {
@@ -195,7 +230,10 @@ fn as_table(wanted: &Wanted, plan: &Plan) -> String {
         text.push_str(&format!("  free: {}\n", listed(&v4)));
     }
     if let Some(largest) = v6.iter().min_by_key(|prefix| prefix.prefix_len()) {
-        text.push_str(&format!("  free of IPv6: {} parts, the largest is {largest}\n", v6.len()));
+        text.push_str(&format!(
+            "  free of IPv6: {}, the largest is {largest}\n",
+            counted(v6.len(), "part")
+        ));
     }
     text
 }
@@ -246,5 +284,41 @@ subnets: { s: { network: n, cidr: 10.0.0.0/20 } }\n",
         assert_eq!(hosts("--hosts 20"), [Some(20), Some(20)]);
         assert_eq!(hosts("--hosts 20,30"), [Some(20), Some(30)]);
         assert!(asked("10.0.0.0/16 --tiers a,b --hosts 1,2,3", None).is_err());
+    }
+
+    #[test]
+    fn what_is_proposed_passes_the_check_or_is_refused_with_cause_and_solution() {
+        let proposed = |line: &str| -> anyhow::Result<()> {
+            let parsed = Line::try_parse_from(std::iter::once("plan-cidr").chain(line.split(' ')))?;
+            let wanted = wanted(&parsed.arguments, None)?;
+            let plan = address_plan::plan(&wanted)?;
+            passes(&[], &wanted.zones, &sections(&parsed.arguments, &wanted, &plan))
+        };
+        for good in [
+            "10.0.0.0/24 --zones 16",
+            "10.0.0.0/16 --zones 1",
+            "10.0.0.0/16 --zones no,1 --tiers null,0x1",
+            "10.0.0.0/16 --ipv6 fd00:10::/48 --zones 3",
+            "--ipv6 fd00:10::/56 --zones 4 --tiers public,data",
+        ] {
+            assert!(proposed(good).is_ok(), "{good}: {:#}", proposed(good).unwrap_err());
+        }
+        for (bad, why) in [
+            ("10.0.0.0/24 --zones 17", "do not fit"),
+            ("fd00:10::/65 --zones 1", "1 subnet of /64 for `public` does not fit"),
+            ("0.0.0.0/0 --zones 1", "cannot be a network"),
+            ("10.0.0.0/16 10.0.0.0/17", "overlaps"),
+            ("127.0.0.0/8", "127.0.0.0/8"),
+            ("10.0.0.0/16 --network App", "`App`"),
+        ] {
+            let refused = format!("{:#}", proposed(bad).unwrap_err());
+            assert!(refused.contains(why) && refused.contains("; "), "{bad}: {refused}");
+        }
+        let fabric = netloom_testkit::fabric(
+            "version: 1\nfabric: f\nregions: { r: { zones: [z] } }\nnetworks: { n: { cidr: 10.0.0.0/16 } }\n",
+        );
+        assert_eq!(asked("--network n", Some(&fabric)).unwrap().zones, ["z"]);
+        let unknown = asked("--network n --zones x,y", Some(&fabric)).unwrap_err();
+        assert!(unknown.to_string().contains("no zone `x`"), "{unknown}");
     }
 }

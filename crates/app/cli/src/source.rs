@@ -15,7 +15,8 @@ pub(crate) fn load(files: &[String]) -> Loaded {
     netloom_model::load(files, from_disk)
 }
 
-fn from_disk(path: &str) -> Result<Vec<u8>, String> {
+/// A file's bytes.
+pub(crate) fn from_disk(path: &str) -> Result<Vec<u8>, String> {
     let limit = netloom_model::tree::FILE_BYTES_MAX as u64 + 1;
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(|error| error.to_string())?;

@@ -4,19 +4,23 @@
 //! Wanted { prefixes, taken, zones, tiers } ─► free space ─ tier by tier ─► Plan { subnets, free }
 //! ```
 //! Invariants: subnets are aligned, inside the prefixes, and disjoint from each other and from what is
-//! taken; a tier's zones lie side by side where that fits, so that one prefix names them in a rule; the
+//! taken; the check of a file refuses none of them; a tier's zones lie side by side where that fits, so that one prefix names them in a rule; the
 //! same wish gives the same plan.
 
 mod draw;
+mod error;
+mod section;
 mod space;
 #[cfg(test)]
 mod tests;
+
+pub use error::Unplannable;
+pub use section::scalar;
 
 use ipnet::IpNet;
 use netloom_model::fabric::Name;
 use space::Space;
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 /// What is asked for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,45 +64,6 @@ pub struct Plan {
     pub free: Vec<IpNet>,
 }
 
-/// Why there is no plan.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unplannable {
-    /// Nothing to plan.
-    #[error("there is no {0}: name at least one")]
-    Nothing(&'static str),
-    /// A name that is there twice.
-    #[error("`{0}` is named twice: each subnet needs a name of its own")]
-    Twice(Name),
-    /// A name that cannot be one.
-    #[error("`{0}` cannot be a part of a name: use a-z, 0-9 and -")]
-    BadName(Name),
-    /// More hosts than any subnet holds.
-    #[error("{hosts} workloads for `{tier}`: a subnet holds at most 16777211 (a /8)")]
-    TooManyHosts {
-        /// The tier.
-        tier: Name,
-        /// How many.
-        hosts: u64,
-    },
-    /// Too little is free.
-    #[error(
-        "{count} subnets of /{length} for `{tier}` do not fit: {free} addresses are free beside the larger tiers, the largest \
-         part is {largest}; ask for fewer hosts, zones or tiers, or add a prefix to the network"
-    )]
-    Full {
-        /// The tier for which there is no room.
-        tier: Name,
-        /// How many subnets it needs.
-        count: usize,
-        /// Their length.
-        length: u8,
-        /// How many addresses are free where it was looked.
-        free: u128,
-        /// The largest free part, or `none`.
-        largest: String,
-    },
-}
-
 /// Addresses that a subnet keeps for itself.
 const RESERVED: u64 = 5;
 /// The largest and smallest IPv4 subnet, in bits of the host's part: /8 and /29.
@@ -120,6 +85,7 @@ pub fn plan(wanted: &Wanted) -> Result<Plan, Unplannable> {
     if v4.is_empty() && v6.is_empty() {
         return Err(Unplannable::Nothing("prefix"));
     }
+    disjoint(&wanted.prefixes)?;
     let mut plan = Plan::default();
     for tier in &wanted.tiers {
         for zone in &wanted.zones {
@@ -138,7 +104,24 @@ pub fn plan(wanted: &Wanted) -> Result<Plan, Unplannable> {
         let (given, left) = side_by_side(wanted, &space, &bits)?;
         plan.add(given, &left);
     }
+    section::loads(wanted, &plan)?;
     Ok(plan)
+}
+
+fn disjoint(prefixes: &[IpNet]) -> Result<(), Unplannable> {
+    for (index, one) in prefixes.iter().enumerate() {
+        let overlaps = |other: &&IpNet| other.contains(one) || one.contains(*other);
+        if let Some(other) = prefixes[..index].iter().find(overlaps) {
+            return Err(Unplannable::Refused {
+                message: format!("{one} overlaps {other}"),
+                cause:
+                    "prefixes of one network must be disjoint, or an address would belong to two"
+                        .into(),
+                solution: "leave one of the two out".into(),
+            });
+        }
+    }
+    Ok(())
 }
 
 impl Plan {
@@ -147,25 +130,6 @@ impl Plan {
             subnet.cidrs.push(cidr);
         }
         self.free.extend(left.prefixes());
-    }
-
-    /// The plan as the sections of a file.
-    pub fn yaml(&self, network: &str) -> String {
-        let mut text = "subnets:\n".to_owned();
-        for subnet in &self.subnets {
-            let cidrs: Vec<String> =
-                subnet.cidrs.iter().map(|cidr| format!("\"{cidr}\"")).collect();
-            let public = if subnet.tier == "public" { ", public: true" } else { "" };
-            let Planned { tier, zone, .. } = subnet;
-            // Writing to a String cannot fail.
-            let _ = writeln!(
-                text,
-                "  {}: {{ network: {network}, cidr: [{}], zone: {zone}{public}, tags: {{ tier: {tier} }} }}",
-                subnet.name(),
-                cidrs.join(", ")
-            );
-        }
-        text
     }
 }
 

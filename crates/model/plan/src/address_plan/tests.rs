@@ -172,14 +172,69 @@ proptest! {
     }
 
     #[test]
-    fn what_is_planned_loads(asked in wish()) {
-        let Ok(found) = plan(&asked) else { return Ok(()) };
-        let cidrs: Vec<String> = asked.prefixes.iter().map(|one| format!("\"{one}\"")).collect();
+    fn what_is_planned_loads(
+        mut asked in wish(),
+        prefixes in prop::collection::vec(any_prefix(), 0..3),
+        names in prop::sample::subsequence(vec!["public", "null", "true", "1", "0x1", "a-b", "7e1"], 0..4),
+    ) {
+        let asked_before = asked.prefixes.clone();
+        if !prefixes.is_empty() {
+            asked.prefixes = prefixes;
+        }
+        for (tier, name) in asked.tiers.iter_mut().zip(&names) {
+            tier.name = (*name).to_owned();
+        }
+        for (zone, name) in asked.zones.iter_mut().zip(names.iter().rev()) {
+            *zone = (*name).to_owned();
+        }
+        // What has room is refused for its prefixes alone.
+        let is_sound = asked.prefixes.iter().all(|prefix| asked_before.contains(prefix));
+        let found = match plan(&asked) {
+            Ok(found) => found,
+            Err(refused) => {
+                let is_refused = matches!(refused, Unplannable::Refused { .. });
+                prop_assert!(!(is_sound && is_refused), "{}", refused);
+                return Ok(());
+            }
+        };
         let text = format!(
-            "version: 1\nfabric: f\nregions: {{ r: {{ zones: [{}] }} }}\nnetworks: {{ n: {{ cidr: [{}] }} }}\n{}",
-            asked.zones.join(", "), cidrs.join(", "), found.yaml("n")
+            "version: 1\nfabric: f\nregions: {{ r: {{ zones: [{}] }} }}\n{}{}",
+            asked.zones.iter().map(|zone| scalar(zone)).collect::<Vec<_>>().join(", "),
+            asked.yaml("n"),
+            found.yaml("n")
         );
         let loaded = netloom_model::load(&["f.yaml".to_owned()], |_| Ok(text.clone().into_bytes()));
         prop_assert!(loaded.fabric.is_some(), "{}\n{:?}", text, loaded.diagnostics);
+    }
+}
+
+/// A prefix of any length anywhere, mostly where networks are.
+fn any_prefix() -> impl Strategy<Value = IpNet> {
+    let v4 = (prop_oneof![Just(10u8), any::<u8>()], any::<[u8; 3]>(), 0u8..=32);
+    let v4 = v4.prop_map(|(first, [a, b, c], length)| {
+        IpNet::new(std::net::Ipv4Addr::new(first, a, b, c).into(), length)
+    });
+    let v6 = (prop_oneof![Just(0xfd00u16), any::<u16>()], any::<u128>(), 0u8..=128);
+    let v6 = v6.prop_map(|(first, rest, length)| {
+        let address = std::net::Ipv6Addr::from(u128::from(first) << 112 | rest >> 16);
+        IpNet::new(address.into(), length)
+    });
+    prop_oneof![v4, v6].prop_map(|prefix| prefix.unwrap().trunc())
+}
+
+#[test]
+fn what_the_check_refuses_is_not_planned() {
+    for (prefixes, why) in [
+        (vec!["0.0.0.0/0"], "0.0.0.0/0 cannot be a network: every address would be local"),
+        (vec!["::/0"], "::/0 cannot be a network"),
+        (vec!["10.0.0.0/16", "10.0.0.0/17"], "10.0.0.0/17 overlaps 10.0.0.0/16"),
+        (vec!["127.0.0.0/8"], "127.0.0.0/8"),
+    ] {
+        let refused = plan(&wanted(&prefixes, &["a"], &TIERS)).unwrap_err();
+        assert!(matches!(refused, Unplannable::Refused { .. }), "{refused}");
+        assert!(
+            refused.to_string().starts_with(why) || refused.to_string().contains(why),
+            "{refused}"
+        );
     }
 }
