@@ -15,7 +15,7 @@ const SOURCE_BYTES_MAX: u64 = (16 << 20) + 1;
 
 /// Makes a fabric's file of files of others: Docker Compose, Bolt, VPC and firewall files, programs
 /// with peerings, and what `aws ec2 describe-…` prints. Several files make one fabric. What became
-/// of each key is told: it means the same (exact), nearly (approximated), or nothing (refused).
+/// of each key is told: it means the same (exact), nearly (approximated), or nothing (refused), or that it has no meaning here (irrelevant).
 /// Nothing of a file is run. The end is a success if a file was made that loads, whatever was refused.
 #[derive(Debug, clap::Args)]
 pub(crate) struct ImportFiles {
@@ -112,7 +112,8 @@ fn load(yaml: &str) -> Loaded {
 
 /// The account as columns: place, key, outcome, words.
 fn table(account: &Account, brief: bool) -> String {
-    let shown = |outcome: Outcome| !brief || outcome != Outcome::Exact;
+    let shown =
+        |outcome: Outcome| !brief || !matches!(outcome, Outcome::Exact | Outcome::Irrelevant);
     let head = ["where", "key", "outcome", "how, or why"].map(str::to_owned).to_vec();
     let entries = account.entries.iter().filter(|entry| shown(entry.outcome));
     let rows: Vec<Vec<String>> = [head]
@@ -133,9 +134,10 @@ fn summary(imported: &Imported) -> String {
     let kinds: Vec<String> =
         imported.kinds.iter().map(|(file, kind)| format!("{file}: {}\n", kind.what())).collect();
     format!(
-        "{}{} exact, {} approximated, {} refused; {} added\n",
+        "{}{} exact, {} irrelevant, {} approximated, {} refused; {} added\n",
         kinds.concat(),
         count(Outcome::Exact),
+        count(Outcome::Irrelevant),
         count(Outcome::Approximated),
         count(Outcome::Refused),
         count(Outcome::Added),
@@ -194,6 +196,7 @@ fn as_json(imported: &Imported, loaded: &Loaded) -> String {
             "exact": count(Outcome::Exact),
             "approximated": count(Outcome::Approximated),
             "refused": count(Outcome::Refused),
+            "irrelevant": count(Outcome::Irrelevant),
             "added": count(Outcome::Added),
         },
         "errors": errors,

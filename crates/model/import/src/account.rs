@@ -14,6 +14,8 @@ pub enum Outcome {
     Approximated,
     /// Nothing was made of it; the words say why.
     Refused,
+    /// It means nothing in a fabric, such as an id, an owner or a time; nothing is lost without it.
+    Irrelevant,
     /// Not of the sources: what a fabric needs, and they do not say.
     Added,
 }
@@ -24,6 +26,7 @@ impl fmt::Display for Outcome {
             Self::Exact => "exact",
             Self::Approximated => "approximated",
             Self::Refused => "refused",
+            Self::Irrelevant => "irrelevant",
             Self::Added => "added",
         })
     }

@@ -64,11 +64,12 @@ pub(crate) fn import(desk: &mut Desk, roots: &[At<'_>]) {
     aws.network_acls();
     for root in roots {
         aws.desk.refuse_keys(*root, &ELSEWHERE);
+        aws.desk.irrelevant_keys(*root, &ANSWER);
     }
 }
 
 /// Lists that are told by their keys and not imported.
-const ELSEWHERE: [(&str, &str); 12] = [
+const ELSEWHERE: [(&str, &str); 11] = [
     ("NextToken", "there is more than this page: print all of it (without --no-paginate)"),
     (
         "Reservations",
@@ -86,8 +87,10 @@ const ELSEWHERE: [(&str, &str); 12] = [
     ("CustomerGateways", VPN),
     ("Addresses", "the internet sees the address of the node that is the gateway"),
     ("SecurityGroupRules", "give what `aws ec2 describe-security-groups` prints: rules are in it"),
-    ("ResponseMetadata", "told of the request, not of the network"),
 ];
+/// What is told of the request, not of the network.
+const ANSWER: [(&str, &str); 1] =
+    [("ResponseMetadata", "it tells of the request, not of the network")];
 const TRANSIT: &str = "transit gateways join many networks and are not part of the network model: \
                        declare a peering for each pair that is to reach each other";
 const VPN: &str = "IPsec is not part of the network model: attach the other end as a stock WireGuard \
@@ -203,7 +206,12 @@ impl<'s> Aws<'_, 's> {
         }
     }
 
-    /// Keys that mean nothing for a fabric.
+    /// Keys that mean nothing for a fabric, so that nothing is lost.
+    fn irrelevant(&mut self, at: At<'_>, keys: &[(&str, &'static str)]) {
+        self.desk.irrelevant_keys(at, keys);
+    }
+
+    /// Keys of which nothing is made.
     fn refuse(&mut self, at: At<'_>, keys: &[(&str, &'static str)]) {
         self.desk.refuse_keys(at, keys);
     }

@@ -36,6 +36,16 @@ impl Desk {
         self.ledger.mark(at, Outcome::Refused, why.into());
     }
 
+    /// Keys without which nothing is lost.
+    pub(crate) fn irrelevant_keys(&mut self, at: At<'_>, reasons: &[(&str, &'static str)]) {
+        for (key, why) in reasons {
+            if let Some(value) = at.get(key) {
+                let words = format!("means nothing here: {why}");
+                self.ledger.mark_all(value, Outcome::Irrelevant, words.into());
+            }
+        }
+    }
+
     /// A value and all in it, whatever was said of it before.
     pub(crate) fn refuse_all(&mut self, at: At<'_>, why: impl Into<Cow<'static, str>>) {
         // That it is of the wrong type has been said, and is why all else is missing.

@@ -5,7 +5,7 @@
 //!                             draft ─ complete, tests ─► YAML     ledger ─ settle ─► account
 //! ```
 //! Invariants: nothing here reads files or runs what it reads; every key and item of a source is in
-//! the account exactly once, as exact, approximated or refused, because what no importer has taken is
+//! the account exactly once, as exact, approximated, refused or irrelevant, because what no importer has taken is
 //! refused when the ledger is settled; the values of secrets are in neither.
 #![forbid(unsafe_code)]
 

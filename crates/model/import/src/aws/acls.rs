@@ -13,7 +13,7 @@ impl Aws<'_, '_> {
         for at in self.all("NetworkAcls") {
             let Some(name) = self.own_name(at, "NetworkAclId") else { continue };
             let Some(network) = self.network_of(at) else { continue };
-            self.refuse(at, &[("OwnerId", OWNER)]);
+            self.irrelevant(at, &[("OwnerId", OWNER)]);
             let mut made = NetworkAcl { network: network.clone(), ..NetworkAcl::default() };
             for item in self.desk.items_of(at, "Entries") {
                 let is_egress = item.text_of("Egress") == Some("true");
@@ -56,7 +56,7 @@ impl Aws<'_, '_> {
             return;
         };
         subnet.network_acl = Some(acl.to_owned());
-        self.refuse(at, &[("NetworkAclAssociationId", "an association has no name here")]);
+        self.irrelevant(at, &[("NetworkAclAssociationId", "an association has no name here")]);
         for key in ["NetworkAclId", "SubnetId"] {
             if let Some(value) = at.get(key) {
                 self.desk.exact(value, "the subnet's `network_acl`");

@@ -24,7 +24,8 @@ impl Aws<'_, '_> {
                 self.desk.refuse_all(at, "it has no `DhcpOptionsId`");
                 continue;
             };
-            self.refuse(at, &[("OwnerId", OWNER), ("Tags", "options have no tags of their own")]);
+            self.irrelevant(at, &[("OwnerId", OWNER)]);
+            self.refuse(at, &[("Tags", "options have no tags of their own")]);
             let mut names = Names::default();
             for item in self.desk.items_of(at, "DhcpConfigurations") {
                 self.option(item, &mut names);

@@ -4,11 +4,13 @@ use super::{Aws, OWNER};
 use crate::document::At;
 use crate::draft::Gateway;
 
-const NAT_REFUSED: [(&str, &str); 7] = [
+const NAT_IRRELEVANT: [(&str, &str); 4] = [
     ("CreateTime", "when it was made does not matter"),
     ("DeleteTime", "when it was removed does not matter"),
-    ("FailureCode", "told of a gateway that failed"),
-    ("FailureMessage", "told of a gateway that failed"),
+    ("FailureCode", "it is told of a gateway that failed"),
+    ("FailureMessage", "it is told of a gateway that failed"),
+];
+const NAT_REFUSED: [(&str, &str); 3] = [
     ("ProvisionedBandwidth", "what a host can carry is not declared"),
     ("AutoProvisionZones", "which nodes carry it is said by `nodes`"),
     ("AttachedAppliances", "appliances of AWS are not part of a fabric"),
@@ -53,7 +55,7 @@ impl Aws<'_, '_> {
                 .refuse_all(at, "its network has such a gateway already, and one of a kind is all");
             return;
         }
-        self.refuse(at, &[("OwnerId", OWNER)]);
+        self.irrelevant(at, &[("OwnerId", OWNER)]);
         let made = Gateway { network, egress_only, tags: self.tags(at) };
         self.desk.draft.internet_gateways.insert(name, made);
     }
@@ -66,6 +68,7 @@ impl Aws<'_, '_> {
                 continue;
             }
             let Some(network) = self.network_of(at) else { continue };
+            self.irrelevant(at, &NAT_IRRELEVANT);
             self.refuse(at, &NAT_REFUSED);
             if let Some(kind) = at.get("ConnectivityType") {
                 match kind.text() {

@@ -4,7 +4,7 @@ use super::{ARN, Aws, OWNER};
 use crate::document::At;
 use crate::draft::{Group, Protocol, Rule, Side};
 
-const PAIR_REFUSED: [(&str, &str); 5] = [
+const PAIR_IRRELEVANT: [(&str, &str); 5] = [
     ("UserId", OWNER),
     ("GroupName", "the group is known by its id"),
     ("VpcId", "groups are not bound to a network"),
@@ -17,7 +17,7 @@ impl Aws<'_, '_> {
     pub(super) fn security_groups(&mut self) {
         for at in self.all("SecurityGroups") {
             let Some(name) = self.own_name(at, "GroupId") else { continue };
-            self.refuse(at, &[("OwnerId", OWNER), ("SecurityGroupArn", ARN)]);
+            self.irrelevant(at, &[("OwnerId", OWNER), ("SecurityGroupArn", ARN)]);
             if let Some(called) = at.get("GroupName") {
                 self.desk.exact(called, format!("the group `{name}`"));
             }
@@ -101,7 +101,7 @@ impl Aws<'_, '_> {
         if let Some(id) = at.get("GroupId") {
             self.desk.exact(id, format!("members of the group `{group}`"));
         }
-        self.refuse(at, &PAIR_REFUSED);
+        self.irrelevant(at, &PAIR_IRRELEVANT);
         Some((Side::Group(group), self.note(at)))
     }
 

@@ -4,12 +4,12 @@ use super::{ARN, Aws, OWNER};
 use crate::document::At;
 use crate::draft::PrefixList;
 
-const REFUSED: [(&str, &str); 5] = [
+const IRRELEVANT: [(&str, &str); 5] = [
     ("OwnerId", OWNER),
     ("PrefixListArn", ARN),
     ("Version", "versions are those of the whole file: `netloom history`"),
     ("AddressFamily", "an entry's family is that of its prefix"),
-    ("StateMessage", "what is told of it while it changes"),
+    ("StateMessage", "it is told while the list changes"),
 ];
 
 impl Aws<'_, '_> {
@@ -27,7 +27,7 @@ impl Aws<'_, '_> {
             if !self.lives(at, "State", &living) {
                 continue;
             }
-            self.refuse(at, &REFUSED);
+            self.irrelevant(at, &IRRELEVANT);
             let mut made = PrefixList::default();
             if let Some(called) = at.get("PrefixListName") {
                 self.desk.exact(called, format!("the list's name, as `{name}`"));

@@ -27,7 +27,7 @@ impl Aws<'_, '_> {
             }
             let status = self.status(at);
             let expires = "a request does not expire here: `status` says what it is";
-            self.refuse(at, &[("ExpirationTime", expires)]);
+            self.irrelevant(at, &[("ExpirationTime", expires)]);
             let made = Peering {
                 networks: [first, second],
                 status,
@@ -64,7 +64,8 @@ impl Aws<'_, '_> {
         // A network of all addresses would have no outside, and is none.
         cidrs.retain(|cidr| cidr.prefix_len() > 0);
         let options = "groups and names of a peered network are known to the other side always";
-        self.refuse(at, &[("OwnerId", OWNER), ("PeeringOptions", options)]);
+        self.irrelevant(at, &[("OwnerId", OWNER)]);
+        self.refuse(at, &[("PeeringOptions", options)]);
         let text = id.text()?;
         let region = at.get("Region").and_then(|region| Some((region, region.text()?)));
         let known = self.referred(at, "VpcId");

@@ -1,7 +1,8 @@
 //! Which subnets are public: those that give out public addresses, and whose table leads to the internet.
 
 use super::Aws;
-use crate::draft::{RouteTable, Side, Subnet, Via};
+use crate::draft::{Route, RouteTable, Side, Subnet, Via};
+use std::net::IpAddr;
 
 impl Aws<'_, '_> {
     /// Says of each subnet whether it is public, when the tables are known. `public` gives a subnet
@@ -18,11 +19,10 @@ impl Aws<'_, '_> {
             }
             let own = subnet.route_table.as_ref();
             let main = || draft.networks.get(&subnet.network)?.route_table.as_ref();
-            let table = own.or_else(main).and_then(|table| draft.route_tables.get(table));
-            let is_public = table.is_none_or(|table| self.leads_out(table, subnet));
-            if !is_public {
-                let how = "not `public`: its route table does not lead to an internet gateway, and \
-                           says alone where packets go";
+            let table =
+                own.or_else(main).and_then(|name| Some((name, draft.route_tables.get(name)?)));
+            if let Some(lack) = table.and_then(|(name, table)| lack(name, table, subnet)) {
+                let how = format!("not `public`, which would open what is closed: {lack}");
                 self.desk.approximated(key, how);
                 continue;
             }
@@ -34,21 +34,25 @@ impl Aws<'_, '_> {
             }
         }
     }
+}
 
-    /// Whether a table has a default route for each family of a subnet, by an internet gateway for IPv4.
-    fn leads_out(&self, table: &RouteTable, subnet: &Subnet) -> bool {
-        let default = |ipv6: bool| {
-            table.routes.iter().find(|route| match &route.to {
-                Side::Cidr(prefix) => prefix.prefix_len() == 0 && prefix.addr().is_ipv6() == ipv6,
-                Side::All | Side::Group(_) | Side::PrefixList(_) => false,
-            })
-        };
-        subnet.cidrs.iter().all(|cidr| {
-            match (default(cidr.addr().is_ipv6()), cidr.addr().is_ipv6()) {
-                (Some(route), false) => matches!(&route.via, Via::InternetGateway(_)),
-                (route, true) => route.is_some(),
-                (None, false) => false,
-            }
+/// What a table lacks to lead a subnet to the internet: a default route for each of its families, by an
+/// internet gateway for IPv4.
+fn lack(name: &str, table: &RouteTable, subnet: &Subnet) -> Option<String> {
+    let default = |ipv6: bool| {
+        table.routes.iter().find(|route| match &route.to {
+            Side::Cidr(prefix) => prefix.prefix_len() == 0 && prefix.addr().is_ipv6() == ipv6,
+            Side::All | Side::Group(_) | Side::PrefixList(_) => false,
         })
-    }
+    };
+    subnet.cidrs.iter().find_map(|cidr| match (default(cidr.addr().is_ipv6()), cidr.addr()) {
+        (Some(Route { via: Via::InternetGateway(_), .. }), _) | (Some(_), IpAddr::V6(_)) => None,
+        (Some(_), IpAddr::V4(_)) => Some(format!(
+            "0.0.0.0/0 leads elsewhere than to an internet gateway in its route table `{name}`"
+        )),
+        (None, IpAddr::V4(_)) => Some(format!(
+            "its route table `{name}` has no route of 0.0.0.0/0 to an internet gateway"
+        )),
+        (None, IpAddr::V6(_)) => Some(format!("its route table `{name}` has no route of ::/0")),
+    })
 }

@@ -35,7 +35,7 @@ impl Aws<'_, '_> {
         for at in self.all("RouteTables") {
             let Some(name) = self.own_name(at, "RouteTableId") else { continue };
             let Some(network) = self.network_of(at) else { continue };
-            self.refuse(at, &[("OwnerId", OWNER)]);
+            self.irrelevant(at, &[("OwnerId", OWNER)]);
             for item in self.desk.items_of(at, "PropagatingVgws") {
                 let why = "routes of AWS's own VPN; a stock WireGuard peer `advertise`s what is behind it";
                 self.desk.refuse_all(item, why);
@@ -61,7 +61,7 @@ impl Aws<'_, '_> {
             return;
         }
         let named = "an association has no name here";
-        self.refuse(at, &[("RouteTableAssociationId", named)]);
+        self.irrelevant(at, &[("RouteTableAssociationId", named)]);
         let is_main = at.text_of("Main") == Some("true");
         let subnet = self.referred(at, "SubnetId");
         if let (true, Some(made)) = (is_main, self.desk.draft.networks.get_mut(network)) {
@@ -123,7 +123,7 @@ impl Aws<'_, '_> {
         }
         let origin = "whether people or the system made a route does not matter";
         let owner = "whose an instance is does not matter";
-        self.refuse(at, &[("Origin", origin), ("InstanceOwnerId", owner)]);
+        self.irrelevant(at, &[("Origin", origin), ("InstanceOwnerId", owner)]);
         routes
     }
 

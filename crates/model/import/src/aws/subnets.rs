@@ -5,11 +5,13 @@ use crate::draft::Subnet;
 use ipnet::IpNet;
 
 const LAUNCH: &str = "how addresses and names are given to instances; workloads have both always";
-const REFUSED: [(&str, &str); 13] = [
+const IRRELEVANT: [(&str, &str); 4] = [
     ("OwnerId", OWNER),
     ("SubnetArn", ARN),
     ("AvailabilityZoneId", "the zone is known by its name"),
-    ("AvailableIpAddressCount", "counted anew whenever addresses are given out"),
+    ("AvailableIpAddressCount", "it is counted anew whenever addresses are given out"),
+];
+const REFUSED: [(&str, &str); 9] = [
     ("DefaultForAz", "no subnet is the default one: each workload names its own"),
     ("MapCustomerOwnedIpOnLaunch", LAUNCH),
     ("CustomerOwnedIpv4Pool", LAUNCH),
@@ -46,6 +48,7 @@ impl Aws<'_, '_> {
                 );
                 continue;
             }
+            self.irrelevant(at, &IRRELEVANT);
             self.refuse(at, &REFUSED);
             let mut made = Subnet { network: network.clone(), cidrs, ..Subnet::default() };
             if let Some(zone) = self.desk.take(at, "AvailabilityZone", "the subnet's `zone`") {

@@ -5,8 +5,7 @@ use crate::document::At;
 use crate::draft::Network;
 use ipnet::IpNet;
 
-const REFUSED: [(&str, &str); 4] = [
-    ("OwnerId", OWNER),
+const REFUSED: [(&str, &str); 3] = [
     ("InstanceTenancy", "on which machines instances run is not part of a network"),
     ("IsDefault", "no network is the default one: each subnet names its own"),
     ("BlockPublicAccessStates", "what is public is said by gateways, routes and groups"),
@@ -30,6 +29,7 @@ impl Aws<'_, '_> {
                 self.desk.refuse_all(at, "a network needs a prefix, and none stands here");
                 continue;
             }
+            self.irrelevant(at, &[("OwnerId", OWNER)]);
             self.refuse(at, &REFUSED);
             let region = self.region_of(at);
             let made =
@@ -67,7 +67,7 @@ impl Aws<'_, '_> {
                 (None, _) => {}
             }
             let pool = "whose pool a prefix is of does not matter within a fabric";
-            self.refuse(
+            self.irrelevant(
                 item,
                 &[
                     ("AssociationId", "an association has no name here"),

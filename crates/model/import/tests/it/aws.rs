@@ -195,8 +195,26 @@ fn public_addresses_without_a_route_to_the_internet_make_no_public_subnet() {
     sources[3] = tables;
     let imported = import(&sources);
     assert!(!imported.yaml.contains("public: true"), "{}", imported.yaml);
-    assert!(words(&imported, "Subnets[0].MapPublicIpOnLaunch").starts_with("not `public`"));
+    let why = words(&imported, "Subnets[0].MapPublicIpOnLaunch");
+    assert!(why.starts_with("not `public`") && why.contains("its route table `"), "{why}");
+    assert!(why.contains("0.0.0.0/0"), "{why}");
     // Without any table, the subnet's own word is all there is.
     sources.remove(3);
     assert!(import(&sources).yaml.contains("public: true"));
+}
+
+#[test]
+fn what_means_nothing_in_a_fabric_is_not_told_as_refused() {
+    let imported = import(&sources());
+    for path in [
+        "Vpcs[0].OwnerId",
+        "Subnets[0].SubnetArn",
+        "Subnets[0].AvailableIpAddressCount",
+        "Subnets[0].AvailabilityZoneId",
+        "NatGateways[0].CreateTime",
+    ] {
+        assert_eq!(outcome(&imported, path), Outcome::Irrelevant, "{path}");
+        assert!(words(&imported, path).starts_with("means nothing here: "), "{path}");
+    }
+    assert_eq!(outcome(&imported, "NextToken"), Outcome::Refused, "what is lost is told so");
 }

@@ -60,8 +60,8 @@ struct Source {
 /// What became of a source.
 #[derive(Default)]
 struct Outcome {
-    /// Exact, approximated, refused, added.
-    counts: [u64; 4],
+    /// Exact, approximated, refused, irrelevant, added.
+    counts: [u64; 5],
     audit: Audit,
     loads: bool,
     /// Tests that hold, and all of them: as the engine says, and on packets.
@@ -145,7 +145,7 @@ fn shown(source: &Source, user: &User, options: &Options) -> anyhow::Result<Outc
     let imported = quiet(user, &arguments)?;
     let value: serde_json::Value = serde_json::from_slice(&imported.stdout).unwrap_or_default();
     let Some(yaml) = value["yaml"].as_str() else { return Ok(outcome) };
-    outcome.counts = ["exact", "approximated", "refused", "added"]
+    outcome.counts = ["exact", "approximated", "refused", "irrelevant", "added"]
         .map(|name| value["counts"][name].as_u64().unwrap_or(0));
     let entries = value["account"].as_array().map_or(&[][..], Vec::as_slice);
     for file in &source.files {
@@ -209,14 +209,14 @@ fn table(sources: &[Source], outcomes: &[Outcome]) -> String {
         Some((some, all)) => format!("{some} of {all}"),
         None => "-".to_owned(),
     };
-    let head = "keys  exact  approximated  refused  added  tests checked  on packets";
+    let head = "keys  exact  approximated  refused  irrelevant  added  tests checked  on packets";
     let width = sources.iter().map(|source| source.name.len()).max().unwrap_or(0);
     let mut table = format!("\n{:<width$}  {head}\n", "source");
     for (source, outcome) in sources.iter().zip(outcomes) {
-        let [exact, approximated, refused, added] = outcome.counts;
+        let [exact, approximated, refused, irrelevant, added] = outcome.counts;
         let (checked, tried) = (of(outcome.checked), of(outcome.tried));
         table.push_str(&format!(
-            "{:<width$}  {:>4}  {exact:>5}  {approximated:>12}  {refused:>7}  {added:>5}  {checked:>13}  {tried:>10}\n",
+            "{:<width$}  {:>4}  {exact:>5}  {approximated:>12}  {refused:>7}  {irrelevant:>10}  {added:>5}  {checked:>13}  {tried:>10}\n",
             source.name, outcome.audit.keys,
         ));
     }
