@@ -26,6 +26,7 @@ const TELLING: &[(&str, &[&str])] = &[
     ("apply", &["CHANGED", "--wait", "0"]),
     ("status", &[]),
     ("nodes", &[]),
+    ("objects", &[]),
     ("history", &[]),
     ("history", &["1"]),
     ("diff", &["1", "2"]),
