@@ -228,12 +228,14 @@ pub(crate) fn history(arguments: &History) -> anyhow::Result<ExitCode> {
 /// Revisions, a line each.
 fn listed(revisions: &[api::Revision]) -> String {
     let row = |one: &api::Revision| {
+        // What others have written is shown on one line, and does nothing to the terminal.
+        let plain = |text: &str| text.replace(char::is_control, " ");
         let message = match one.rollback_of {
-            Some(number) => format!("(back to {number}) {}", one.message),
-            None => one.message.clone(),
+            Some(number) => format!("(back to {number}) {}", plain(&one.message)),
+            None => plain(&one.message),
         };
         let workloads = counted(one.workloads, "workload");
-        vec![one.number.to_string(), utc(one.time_ms), one.author.clone(), workloads, message]
+        vec![one.number.to_string(), utc(one.time_ms), plain(&one.author), workloads, message]
     };
     let rows: Vec<Vec<String>> = revisions.iter().map(row).collect();
     output::table(&rows)

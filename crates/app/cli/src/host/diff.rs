@@ -48,19 +48,27 @@ fn shown(from: u64, to: u64, found: &[(String, String)]) -> String {
     found.iter().map(|(_, text)| text.as_str()).collect()
 }
 
-/// Files that differ, each with its unified diff.
+/// Files that differ, each with its unified diff. A single file that has another name now is the same one.
 fn between(from: &Sources, to: &Sources) -> Vec<(String, String)> {
+    let moved = match (&from.roots[..], &to.roots[..]) {
+        ([was], [is]) if !to.texts.contains_key(was) && !from.texts.contains_key(is) => {
+            Some((was, is))
+        }
+        _ => None,
+    };
     let mut names: Vec<&String> = from.texts.keys().chain(to.texts.keys()).collect();
+    names.retain(|name| moved.is_none_or(|(was, _)| *name != was));
     names.sort();
     names.dedup();
     let of =
         |sources: &Sources, name: &String| sources.texts.get(name).cloned().unwrap_or_default();
     let mut found = Vec::new();
     for name in names {
-        let (before, after) = (of(from, name), of(to, name));
+        let was = moved.filter(|(_, is)| *is == name).map_or(name, |(was, _)| was);
+        let (before, after) = (of(from, was), of(to, name));
         if before != after {
             let lines = similar::TextDiff::from_lines(&before, &after);
-            found.push((name.clone(), lines.unified_diff().header(name, name).to_string()));
+            found.push((name.clone(), lines.unified_diff().header(was, name).to_string()));
         }
     }
     found
@@ -88,5 +96,19 @@ mod tests {
             Sources { roots: Vec::new(), texts: [("a".to_owned(), "1\n".to_owned())].into() };
         let found = between(&same, &same);
         assert_eq!(shown(3, 7, &found), "revisions 3 and 7 declare the same\n");
+    }
+
+    #[test]
+    fn a_file_that_was_moved_is_compared_with_what_it_was() {
+        let sources = |name: &str, text: &str| Sources {
+            roots: vec![name.to_owned()],
+            texts: [(name.to_owned(), text.to_owned())].into(),
+        };
+        let found = between(&sources("/a.yaml", "1\n2\n"), &sources("/b.yaml", "1\n3\n"));
+        let [(name, text)] = &found[..] else { panic!("one file, one diff: {found:?}") };
+        assert_eq!(name, "/b.yaml");
+        assert!(text.starts_with("--- /a.yaml\n+++ /b.yaml\n"), "{text}");
+        assert!(text.contains(" 1\n-2\n+3\n"), "{text}");
+        assert!(between(&sources("/a.yaml", "1\n"), &sources("/b.yaml", "1\n")).is_empty());
     }
 }

@@ -71,7 +71,7 @@ pub(crate) fn down(arguments: &Down) -> anyhow::Result<ExitCode> {
     leave_control(&place)?;
     super::install::remove(&place, Path::new(UNITS))?;
     for operation in halt(&place)? {
-        output::print(&format!("- {operation}\n"));
+        output::print(&format!("{operation}\n"));
     }
     remove_folder(&place.state())?;
     // Stay if other fabrics, or others, have something there.

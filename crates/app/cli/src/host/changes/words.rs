@@ -67,17 +67,23 @@ pub(in crate::host) fn shown(proposed: &Proposed) -> String {
     for (name, change) in &proposed.nodes {
         text.push_str(&format!("{name}\n"));
         for operation in change.operations.iter().take(OPERATIONS_SHOWN_MAX) {
-            text.push_str(&format!("  ~ {operation}\n"));
+            text.push_str(&format!("  {operation}\n"));
         }
         if change.operations.len() > OPERATIONS_SHOWN_MAX {
             let more = change.operations.len() - OPERATIONS_SHOWN_MAX;
             text.push_str(&format!("  … and {}\n", counted(more, "more operation")));
         }
+        let (started, stopped) = (&change.started, &change.stopped);
+        let only = |names: &[String], others: &[String]| {
+            names.iter().filter(|name| !others.contains(name)).cloned().collect::<Vec<_>>()
+        };
+        let again = started.iter().filter(|name| stopped.contains(name)).cloned().collect();
         for (sign, what, names) in [
-            ("+", "starts workload", &change.started),
-            ("-", "stops workload", &change.stopped),
-            ("~", "peer", &change.peers),
-            ("~", "names of network", &change.names),
+            ("+", "starts workload", only(started, stopped)),
+            ("-", "stops workload", only(stopped, started)),
+            ("~", "restarts workload", again),
+            ("~", "peer", change.peers.clone()),
+            ("~", "names of network", change.names.clone()),
         ] {
             if !names.is_empty() {
                 text.push_str(&format!("  {sign} {what} {}\n", names.join(", ")));
@@ -114,4 +120,42 @@ pub(in crate::host) fn shown(proposed: &Proposed) -> String {
         text.push_str(&format!("{} {}\n", output::mark(false), broken.message));
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use netloom::api::NodeChange;
+
+    #[test]
+    fn what_starts_anew_is_told_once_and_operations_keep_their_signs() {
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let change = NodeChange {
+            operations: names(&["+ route host: x", "- link host/y"]),
+            started: names(&["web", "new"]),
+            stopped: names(&["web", "old"]),
+            ..NodeChange::default()
+        };
+        let nodes = [("beta".to_owned(), change)].into();
+        let text = shown(&Proposed { nodes, ..Proposed::default() });
+        let lines: Vec<&str> = text.lines().collect();
+        let wanted = [
+            "beta",
+            "  + route host: x",
+            "  - link host/y",
+            "  + starts workload new",
+            "  - stops workload old",
+            "  ~ restarts workload web",
+        ];
+        assert_eq!(lines, wanted);
+    }
+
+    #[test]
+    fn who_refuses_a_change_does_not_hold_it() {
+        let refused = api::NodeRefusal { node: "b".to_owned(), ..api::NodeRefusal::default() };
+        let applied = vec!["a".to_owned(), "b".to_owned()];
+        let text = result(&Applied { applied, refused: vec![refused], ..Applied::default() });
+        assert!(text.contains("a holds it") && !text.contains("b holds it"), "{text}");
+        assert!(text.contains("b refuses"), "{text}");
+    }
 }
