@@ -133,7 +133,8 @@ function proposal(proposed) {
   const counts = nodes.reduce((sum, [, one]) => sum + one.operations.length, 0);
   const opened = proposed.flows.filter((flow) => flow.opened.length > 0).length;
   const closed = proposed.flows.filter((flow) => flow.closed.length > 0).length;
-  const tests = proposed.tests > 0 && `${proposed.tests} of ${proposed.tests} tests of the file hold`;
+  const broken = proposed.broken_tests;
+  const tests = proposed.tests > 0 && `${proposed.tests - broken.length} of ${proposed.tests} tests of the file hold`;
   const nothing = nodes.length === 0 && proposed.flows.length === 0;
   return [
     h("p", { class: nothing ? "fine" : "" },
@@ -141,7 +142,10 @@ function proposal(proposed) {
         ? `Nothing would change: revision ${proposed.base_revision} says the same. `
         : `Compared with revision ${proposed.base_revision}: ${plural(counts, "operation")} on ${plural(nodes.length, "node")}, ${plural(opened, "flow opens", "flows open")}, ${plural(closed, "flow closes", "flows close")}. `,
       tests && h("span", { class: "quiet" }, tests)),
+    broken.length > 0 && h("p", { class: "error" }, "It would be refused: change the policy, or the tests"),
+    findings(broken),
     findings(proposed.warnings),
+    proposed.renamed.map(({ from, to, addresses }) => h("p", {}, `renames ${from} to ${to}, at ${addresses.join(" and ")}`)),
     proposed.flows.length > 0 && h("h3", {}, "Flows"),
     proposed.flows.length > 0 && h("ul", { class: "flows" }, proposed.flows.map(flow)),
     proposed.flows_not_compared > 0 && h("p", { class: "quiet" }, `${plural(proposed.flows_not_compared, "pair")} not compared`),
@@ -162,9 +166,11 @@ function node([name, change]) {
   const kinds = { "+": "plus", "-": "minus" };
   const list = (items) =>
     h("ol", { class: "operations" }, items.map((one) => h("li", { class: kinds[one[0]] ?? "same" }, one)));
+  const only = (names, others) => names.filter((name) => !others.includes(name));
   const about = [
-    ["starts", "plus", change.started],
-    ["stops", "minus", change.stopped],
+    ["starts", "plus", only(change.started, change.stopped)],
+    ["stops", "minus", only(change.stopped, change.started)],
+    ["restarts", "same", change.started.filter((name) => change.stopped.includes(name))],
     ["peers", "same", change.peers],
     ["names of", "same", change.names],
   ];
@@ -177,6 +183,7 @@ function node([name, change]) {
 
 /** The way on: a button for operators, the command for others. */
 function apply(proposed, planned) {
+  if (proposed.broken_tests.length > 0) return null;
   if (role !== "operator" && role !== "admin") {
     const command = `netloom apply --expect ${proposed.base_revision} FILE`;
     return h("p", { class: "quiet way" }, "To make it so, on control's host: ", h("code", {}, command));

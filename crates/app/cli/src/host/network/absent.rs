@@ -2,6 +2,7 @@
 
 use netloom::api::Workload;
 use netloom::{Client, ClientError};
+use netloom_model::diagnostic::nearest;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -18,19 +19,21 @@ pub(super) async fn told(
         let mut now = client.status().await?.workloads;
         now.retain(|name, _| !before.contains_key(name));
         if now.values().all(|workload| workload.state != "unknown") {
-            return Ok(lines(&now));
+            return Ok(lines(before, &now));
         }
         tokio::time::sleep(LOOK).await;
     }
     Ok(Vec::new())
 }
 
-fn lines(new: &BTreeMap<String, Workload>) -> Vec<String> {
+fn lines(before: &BTreeMap<String, Workload>, new: &BTreeMap<String, Workload>) -> Vec<String> {
     let absent = new.iter().filter(|(_, workload)| workload.state == "absent");
     let line = |(name, workload): (&String, &Workload)| {
         let why = workload.detail.as_deref().unwrap_or("nobody says why");
+        let near = nearest(name, before.keys().map(String::as_str));
+        let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
         format!(
-            "{name} is not there yet: {why}; it is brought in as soon as it is, or taken back by \
+            "{name} is not there yet: {why}{near}; it is brought in as soon as it is, or taken back by \
              `netloom network disconnect {} {name}`\n",
             workload.network
         )
@@ -50,10 +53,11 @@ mod tests {
             detail: Some("the container engine knows no container `wbe`".to_owned()),
             ..Workload::default()
         };
-        let new = [("wbe", of("absent")), ("web", of("attached"))];
-        let new = new.map(|(name, workload)| (name.to_owned(), workload)).into();
-        let told = lines(&new);
+        let named = |name: &str, state| (name.to_owned(), of(state));
+        let new = [named("wbe", "absent"), named("box", "attached")].into();
+        let told = lines(&[named("web", "attached")].into(), &new);
         assert_eq!(told.len(), 1);
+        assert!(told[0].contains("did you mean `web`?"), "{}", told[0]);
         assert!(told[0].starts_with("wbe is not there yet: the container engine knows no"));
         assert!(told[0].ends_with("`netloom network disconnect app wbe`\n"));
     }
