@@ -10,6 +10,7 @@ mod down;
 mod in_force;
 mod install;
 mod join;
+mod membership;
 mod network;
 mod nodes;
 mod objects;

@@ -36,6 +36,9 @@ pub enum ClientError {
         /// Why.
         source: std::io::Error,
     },
+    /// Control is not here, as who made the client knows.
+    #[error("{0}")]
+    Absent(String),
     /// The connection broke, or what came is not HTTP.
     #[error("the connection to control at {place} broke: {text}")]
     Broken {
@@ -63,6 +66,7 @@ enum Place {
 #[derive(Clone, Debug)]
 pub struct Client {
     place: Place,
+    absence: Option<String>,
 }
 
 /// Folder of what runs on a host: `NETLOOM_RUN`, or `/run/netloom`.
@@ -73,7 +77,7 @@ pub fn default_run() -> PathBuf {
 impl Client {
     /// Control on this host, by its Unix socket; whoever may open that is an admin.
     pub fn unix(socket: impl Into<PathBuf>) -> Self {
-        Self { place: Place::Unix(socket.into()) }
+        Self { place: Place::Unix(socket.into()), absence: None }
     }
 
     /// Control of a fabric on this host, as its admin.
@@ -83,7 +87,15 @@ impl Client {
 
     /// Control over HTTP at `host:port`, with an access token.
     pub fn http(authority: impl Into<String>, access: Option<String>) -> Self {
-        Self { place: Place::Tcp { authority: authority.into(), access } }
+        Self { place: Place::Tcp { authority: authority.into(), access }, absence: None }
+    }
+
+    /// Why control does not answer here, where that is known before it is asked: requests fail with
+    /// [`ClientError::Absent`] then, if it does not answer indeed.
+    #[must_use]
+    pub fn with_absence(mut self, why: Option<String>) -> Self {
+        self.absence = why;
+        self
     }
 
     /// How the fabric is.
@@ -198,7 +210,12 @@ impl Client {
         path: &str,
         body: Vec<u8>,
     ) -> Result<T, ClientError> {
-        let unreachable = |place: String| move |source| ClientError::Unreachable { place, source };
+        let unreachable = |place: String| {
+            |source| match self.absence.clone() {
+                Some(why) => ClientError::Absent(why),
+                None => ClientError::Unreachable { place, source },
+            }
+        };
         let answered = match &self.place {
             Place::Unix(socket) => {
                 let place = socket.display().to_string();

@@ -1,5 +1,6 @@
 //! `netloom join TOKEN`: makes this host a node of a fabric.
 
+pub(super) use super::membership::own_node;
 use super::place::{Host, Place};
 use super::seat::Seat;
 use super::{supervise, wait_for};
@@ -257,12 +258,6 @@ pub(super) fn wait_until_heard(place: &Place) -> anyhow::Result<()> {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-}
-
-/// The node that this host is, if it has joined.
-pub(super) fn own_node(place: &Place) -> Option<String> {
-    let text = std::fs::read_to_string(place.node().join(JOINED)).ok()?;
-    Some(serde_json::from_str::<JoinedFacts>(&text).ok()?.node)
 }
 
 /// This host's name, up to the first dot.

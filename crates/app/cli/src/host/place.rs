@@ -7,6 +7,7 @@
 //! RUN/FABRIC             sockets, namespaces, the supervisor's process id   gone after a reboot
 //! ```
 
+use super::membership;
 use anyhow::{Context as _, bail};
 use netloom::Client;
 use netloom_sys::unix_socket;
@@ -99,6 +100,12 @@ impl Host {
 }
 
 impl Place {
+    /// The arguments of commands about it, where its folders are not those that everybody has.
+    pub(crate) fn words(&self) -> String {
+        let (state, run) = (self.state_root.clone(), self.run_root.clone());
+        Host { state, run, fabric: None }.words()
+    }
+
     pub(crate) fn state(&self) -> PathBuf {
         self.state_root.join(&self.fabric)
     }
@@ -150,7 +157,8 @@ impl Place {
 
     /// Control's API on this host.
     pub(crate) fn client(&self) -> Client {
-        Client::unix(self.control_socket())
+        let why = if self.has_control() { None } else { membership::absence_of_control(self) };
+        Client::unix(self.control_socket()).with_absence(why)
     }
 
     /// Whether control answers here.

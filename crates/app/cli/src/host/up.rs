@@ -3,7 +3,7 @@
 use super::changes::{result, sources};
 use super::place::{Host, Place};
 use super::seat::Seat;
-use super::{access, author, daemons, join, supervise, wait_for};
+use super::{access, author, daemons, join, membership, supervise, wait_for};
 use crate::output;
 use anyhow::{Context as _, bail, ensure};
 use netloom::api;
@@ -57,6 +57,7 @@ pub(crate) fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
          root: netloom lab up {}",
         arguments.files.join(" ")
     );
+    membership::refuse_second_fabric(&place)?;
     place.make()?;
     if let Some(etcd) = etcd(arguments)? {
         netloom_control::store_place::keep_etcd(&place.control(), &etcd)?;

@@ -1,0 +1,64 @@
+//! What this host is in a fabric: a node, a member of control, both; and why control does not answer here.
+
+use super::place::Place;
+use anyhow::bail;
+use netloom_agent::joined::{JOINED, JoinedFacts};
+
+/// What the node that this host is was told when it joined.
+pub(super) fn joined(place: &Place) -> Option<JoinedFacts> {
+    let text = std::fs::read_to_string(place.node().join(JOINED)).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+/// The node that this host is, if it has joined.
+pub(super) fn own_node(place: &Place) -> Option<String> {
+    joined(place).map(|facts| facts.node)
+}
+
+/// Whether this host has what a member of control needs.
+fn keeps_control(place: &Place) -> bool {
+    // The certificate of the authority comes last.
+    place.control().join("ca.crt").exists()
+}
+
+/// Refuses to begin a fabric where this host is a node of one of that name: commands would ask the
+/// new one from then on, while the node goes on to belong to the other.
+///
+/// # Errors
+/// This host is such a node.
+pub(super) fn refuse_second_fabric(place: &Place) -> anyhow::Result<()> {
+    if keeps_control(place) || !place.node().join(JOINED).exists() {
+        return Ok(());
+    }
+    let (fabric, words) = (&place.fabric, place.words());
+    match joined(place) {
+        Some(facts) => bail!(
+            "this host is node `{}` of fabric `{fabric}` already, whose control is at {}; apply the file \
+             there (`netloom apply FILE`), or leave that fabric first: netloom down{words}",
+            facts.node,
+            facts.control.join(", ")
+        ),
+        None => bail!(
+            "this host is a node of a fabric `{fabric}` already, and {} is damaged; leave that fabric \
+             first: netloom down{words}",
+            place.node().join(JOINED).display()
+        ),
+    }
+}
+
+/// Why control does not answer on this host, and what to do, where that can be seen.
+pub(super) fn absence_of_control(place: &Place) -> Option<String> {
+    if keeps_control(place) {
+        return None;
+    }
+    let facts = joined(place)?;
+    Some(format!(
+        "this host is node `{}` of fabric `{}`, and control is at {}; run the command on that host",
+        facts.node,
+        place.fabric,
+        facts.control.join(", ")
+    ))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,78 @@
+use super::*;
+use crate::host::wait_for;
+use std::fs;
+use std::path::PathBuf;
+
+/// A host's folders, removed in the end.
+struct Folders(PathBuf);
+
+impl Folders {
+    fn new(name: &str) -> Self {
+        let folder =
+            std::env::temp_dir().join(format!("netloom-membership-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        Self(folder)
+    }
+
+    fn place(&self, fabric: &str) -> Place {
+        let (state_root, run_root) = (self.0.join("state"), self.0.join("run"));
+        Place { fabric: fabric.to_owned(), state_root, run_root }
+    }
+
+    /// Node `beta` of fabric `shop`, which runs.
+    fn node(&self) -> Place {
+        let place = self.place("shop");
+        fs::create_dir_all(place.node()).unwrap();
+        fs::create_dir_all(place.run()).unwrap();
+        let facts = r#"{ "fabric": "shop", "fabric_id": "0a", "node": "beta", "signing_key": "",
+                         "control": ["192.0.2.1:7766"], "listen_port": 51820 }"#;
+        fs::write(place.node().join(JOINED), facts).unwrap();
+        place
+    }
+
+    /// The same host, as a member of control too.
+    fn member(&self) -> Place {
+        let place = self.node();
+        fs::create_dir_all(place.control()).unwrap();
+        fs::write(place.control().join("ca.crt"), "").unwrap();
+        place
+    }
+}
+
+impl Drop for Folders {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_node_begins_no_second_fabric_of_the_name() {
+    let folders = Folders::new("second");
+    assert!(refuse_second_fabric(&folders.place("shop")).is_ok(), "a new host begins one");
+    let place = folders.node();
+    let words = refuse_second_fabric(&place).unwrap_err().to_string();
+    for part in ["node `beta` of fabric `shop`", "192.0.2.1:7766", "netloom down --state"] {
+        assert!(words.contains(part), "{words}");
+    }
+    assert!(
+        refuse_second_fabric(&folders.place("bank")).is_ok(),
+        "one of another name is no second"
+    );
+    fs::write(place.node().join(JOINED), "{").unwrap();
+    let words = refuse_second_fabric(&place).unwrap_err().to_string();
+    assert!(words.contains("damaged") && words.contains("netloom down"), "{words}");
+    let place = folders.member();
+    assert!(refuse_second_fabric(&place).is_ok(), "control's own node goes on");
+}
+
+#[test]
+fn a_node_without_control_says_where_control_is() {
+    let folders = Folders::new("where");
+    let error = wait_for(folders.node().client().status()).unwrap_err().to_string();
+    assert!(
+        error.contains("control is at 192.0.2.1:7766; run the command on that host"),
+        "{error}"
+    );
+    let error = wait_for(folders.member().client().status()).unwrap_err().to_string();
+    assert!(error.contains("is control up?"), "{error}");
+}
