@@ -128,16 +128,9 @@ fn halt(place: &Place) -> anyhow::Result<Vec<String>> {
     Ok(removed)
 }
 
-/// Ends daemons of the fabric whose supervisor was killed. They are known by their arguments.
+/// Ends daemons of the fabric whose supervisor was killed.
 fn end_strays(place: &Place) -> anyhow::Result<()> {
-    for entry in std::fs::read_dir("/proc").context("cannot read /proc")?.flatten() {
-        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
-            continue;
-        };
-        let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        if !is_daemon(&command, place) {
-            continue;
-        }
+    for (id, _) in daemons(place)? {
         let Ok(process) = PidFd::open(id) else { continue };
         let _ = process.signal(SIGKILL);
         let mut set = PollSet::new();
@@ -145,6 +138,28 @@ fn end_strays(place: &Place) -> anyhow::Result<()> {
         let _ = set.wait(Some(KILL_TIMEOUT));
     }
     Ok(())
+}
+
+/// Processes of the fabric's daemon that is called `name`. They are known by their arguments.
+pub(super) fn processes(place: &Place, name: &str) -> anyhow::Result<Vec<u32>> {
+    let mut found = daemons(place)?;
+    found.retain(|(_, command)| command.split(|byte| *byte == 0).nth(1) == Some(name.as_bytes()));
+    Ok(found.into_iter().map(|(id, _)| id).collect())
+}
+
+/// Processes of the fabric's daemons, each with its command line.
+fn daemons(place: &Place) -> anyhow::Result<Vec<(u32, Vec<u8>)>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").context("cannot read /proc")?.flatten() {
+        let Some(id) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        if is_daemon(&command, place) {
+            found.push((id, command));
+        }
+    }
+    Ok(found)
 }
 
 /// Whether a command line is one of this fabric's daemons, as the supervisor starts them.

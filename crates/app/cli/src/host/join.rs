@@ -3,7 +3,8 @@
 pub(super) use super::membership::own_node;
 use super::place::{Host, Place};
 use super::seat::Seat;
-use super::{supervise, wait_for};
+use super::started::Started;
+use super::{membership, supervise, wait_for};
 use crate::output;
 use anyhow::{Context as _, bail};
 use base64::Engine as _;
@@ -59,8 +60,10 @@ pub(crate) fn join(arguments: &Join) -> anyhow::Result<ExitCode> {
         Some(name) => name,
         None => host_name()?,
     };
+    let before = membership::joined(&place);
     let joined = enrol(&place, &token, &name, arguments.port)?;
-    output::print(&format!("{name} has joined {}\n", joined.fabric));
+    let again = if before.is_some() { " again" } else { "" };
+    output::print(&format!("{name} has joined {}{again}\n", joined.fabric));
     if let Some(member) = &joined.member {
         let authority = BASE64.decode(&joined.ca).context("control's authority makes no sense")?;
         netloom_control::keys::make_folder(&place.control())?;
@@ -70,7 +73,7 @@ pub(crate) fn join(arguments: &Join) -> anyhow::Result<ExitCode> {
     if arguments.no_start {
         return Ok(ExitCode::SUCCESS);
     }
-    let started = supervise::start(&place)?;
+    let started = start(&place, before.is_some())?;
     if joined.member.is_some() {
         started.wait_for_control()?;
         output::print("this host is a member of control now\n");
@@ -91,6 +94,16 @@ pub(crate) fn join(arguments: &Join) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Starts what this host has; an agent that runs already knows only what was said when it had joined
+/// before.
+fn start(place: &Place, again: bool) -> anyhow::Result<Started<'_>> {
+    let started = Started::now(place);
+    if !(again && supervise::restart_node(place)?) {
+        supervise::start(place)?;
+    }
+    Ok(started)
+}
+
 /// Joins with a token, and keeps what the node needs. A node that has joined already with the same
 /// key asks again, which does no harm.
 pub(super) fn enrol(
@@ -99,6 +112,7 @@ pub(super) fn enrol(
     name: &str,
     listen_port: u16,
 ) -> anyhow::Result<Joined> {
+    membership::refuse_other_node(place, &token.fabric.to_string(), name)?;
     place.make()?;
     let folder = place.node();
     std::fs::create_dir_all(&folder)

@@ -46,6 +46,33 @@ pub(super) fn refuse_second_fabric(place: &Place) -> anyhow::Result<()> {
     }
 }
 
+/// Refuses to join where this host is another node already: its agent would go on as the one, with
+/// the identity of the other.
+///
+/// # Errors
+/// This host has another name there, or is of another fabric that has the same name.
+pub(super) fn refuse_other_node(place: &Place, fabric_id: &str, name: &str) -> anyhow::Result<()> {
+    // What is damaged is written anew.
+    let Some(own) = joined(place) else { return Ok(()) };
+    let (fabric, words) = (&place.fabric, place.words());
+    if own.fabric_id != fabric_id {
+        bail!(
+            "this host is node `{}` of another fabric that is called `{fabric}` too (its id is {}, the \
+             token's {fabric_id}); leave that one first: netloom down{words}",
+            own.node,
+            own.fabric_id
+        );
+    }
+    if own.node != name {
+        bail!(
+            "this host is node `{}` of fabric `{fabric}` already, and would be `{name}`; leave the fabric \
+             first: netloom down{words}",
+            own.node
+        );
+    }
+    Ok(())
+}
+
 /// Why control does not answer on this host, and what to do, where that can be seen.
 pub(super) fn absence_of_control(place: &Place) -> Option<String> {
     if keeps_control(place) {

@@ -98,6 +98,31 @@ pub(super) fn end(place: &Place) -> anyhow::Result<bool> {
     Ok(true)
 }
 
+/// Ends the node's agent where a supervisor runs, which starts it again: with what was written for it
+/// meanwhile. Gives whether one does.
+pub(super) fn restart_node(place: &Place) -> anyhow::Result<bool> {
+    if running(place).is_none() {
+        return Ok(false);
+    }
+    for id in super::down::processes(place, "node")? {
+        // One that has ended since is what is wanted.
+        if let Ok(process) = PidFd::open(id) {
+            stop(&process);
+        }
+    }
+    Ok(true)
+}
+
+/// Ends a process, which may take its time.
+fn stop(process: &PidFd) {
+    let _ = process.signal(Signal::Terminate.number());
+    let mut set = PollSet::new();
+    set.add(process.as_fd(), Interest::Read);
+    if !set.wait(Some(STOP_TIMEOUT)).is_ok_and(|ready| ready > 0) {
+        let _ = process.signal(SIGKILL);
+    }
+}
+
 /// Starts a supervisor that outlives this command, unless there is one.
 pub(super) fn start(place: &Place) -> anyhow::Result<Started<'_>> {
     let started = Started::now(place);
@@ -199,12 +224,7 @@ impl Daemon {
     fn stop(&mut self) {
         let Some(mut child) = self.child.take() else { return };
         if let Ok(process) = PidFd::open(child.id()) {
-            let _ = process.signal(Signal::Terminate.number());
-            let mut set = PollSet::new();
-            set.add(process.as_fd(), Interest::Read);
-            if !set.wait(Some(STOP_TIMEOUT)).is_ok_and(|ready| ready > 0) {
-                let _ = process.signal(SIGKILL);
-            }
+            stop(&process);
         }
         let _ = child.wait();
     }

@@ -76,3 +76,18 @@ fn a_node_without_control_says_where_control_is() {
     let error = wait_for(folders.member().client().status()).unwrap_err().to_string();
     assert!(error.contains("is control up?"), "{error}");
 }
+
+#[test]
+fn a_host_joins_as_no_second_node() {
+    let folders = Folders::new("other");
+    assert!(refuse_other_node(&folders.place("shop"), "0a", "beta").is_ok(), "a new host joins");
+    let place = folders.node();
+    assert!(refuse_other_node(&place, "0a", "beta").is_ok(), "a node may ask again");
+    for (fabric_id, name, cause) in [
+        ("0a", "gamma", "would be `gamma`"),
+        ("0b", "beta", "another fabric that is called `shop`"),
+    ] {
+        let words = refuse_other_node(&place, fabric_id, name).unwrap_err().to_string();
+        assert!(words.contains(cause) && words.contains("netloom down --state"), "{words}");
+    }
+}
