@@ -74,7 +74,7 @@ impl From<OfficeError> for Failure {
         let (message, solution) = text.split_once("; ").unwrap_or((&text, ""));
         match &error {
             OfficeError::Refused(refused) => refusal(refused),
-            OfficeError::Moved { .. } | OfficeError::BeforeAll => {
+            OfficeError::Moved { .. } | OfficeError::BeforeAll | OfficeError::Revoked { .. } => {
                 Self::new(StatusCode::CONFLICT, message, solution)
             }
             OfficeError::NoRevision { .. } | OfficeError::NoNode { .. } => {

@@ -26,19 +26,19 @@ pub(super) async fn approve(
     State(desk): State<Desk>,
     Path(name): Path<String>,
 ) -> Result<Json<Status>, Failure> {
-    stand(desk, name, Standing::Approved).await
+    blocking(move || {
+        desk.office.approve_node(&name)?;
+        Ok::<_, OfficeError>(Json(view::status(&desk.office)))
+    })
+    .await
 }
 
 pub(super) async fn revoke(
     State(desk): State<Desk>,
     Path(name): Path<String>,
 ) -> Result<Json<Status>, Failure> {
-    stand(desk, name, Standing::Revoked).await
-}
-
-async fn stand(desk: Desk, name: String, standing: Standing) -> Result<Json<Status>, Failure> {
     blocking(move || {
-        desk.office.change_node(&name, |record| record.standing = standing)?;
+        desk.office.change_node(&name, |record| record.standing = Standing::Revoked)?;
         Ok::<_, OfficeError>(Json(view::status(&desk.office)))
     })
     .await
@@ -98,3 +98,6 @@ pub(super) async fn join(
     let binding = binding.map(|Extension(Binding(binding))| binding);
     blocking(move || desk.admission.join(&desk.office, &join, binding).map(Json)).await
 }
+
+#[cfg(test)]
+mod tests;

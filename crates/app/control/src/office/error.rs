@@ -43,6 +43,15 @@ pub enum OfficeError {
         /// The name that was asked for.
         name: String,
     },
+    /// The node was shut out for good.
+    #[error(
+        "node `{name}` was revoked, and its key stays so; forget it with `netloom remove {name}`, then let it \
+         join with a new token"
+    )]
+    Revoked {
+        /// The node.
+        name: String,
+    },
     /// The store's content cannot be used.
     #[error(transparent)]
     World(#[from] WorldError),

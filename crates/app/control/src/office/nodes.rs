@@ -2,7 +2,7 @@
 
 use super::{ATTEMPTS_MAX, Inner, Office, OfficeError, now_ms, put};
 use crate::observed::Observed;
-use crate::record::{MemberRecord, NodeRecord, member_name, node_name};
+use crate::record::{MemberRecord, NodeRecord, Standing, member_name, node_name};
 use crate::world::World;
 use netloom_cbor::to_bytes;
 use netloom_control_protocol::{Digest, Feed};
@@ -80,6 +80,28 @@ impl Office {
                 return Ok(Vec::new());
             }
             Ok(vec![put(node_name(name), to_bytes(&changed))])
+        })
+    }
+
+    /// Lets a node take part that waits for it.
+    ///
+    /// # Errors
+    /// There is none, or it was revoked, or the store fails.
+    pub fn approve_node(&self, name: &str) -> Result<Arc<World>, OfficeError> {
+        self.update(|world, _| {
+            let name = name.to_owned();
+            let Some(record) = world.nodes.get(&name) else {
+                return Err(OfficeError::NoNode { name });
+            };
+            match record.standing {
+                Standing::Approved => Ok(Vec::new()),
+                Standing::Revoked => Err(OfficeError::Revoked { name }),
+                Standing::Waiting => {
+                    let mut approved = NodeRecord::clone(record);
+                    approved.standing = Standing::Approved;
+                    Ok(vec![put(node_name(&name), to_bytes(&approved))])
+                }
+            }
         })
     }
 
