@@ -6,11 +6,12 @@ use crate::host::place::Place;
 use crate::host::status::ask_agent;
 use netloom_agent::protocol::{Answer, Examination, NetworkStatus, Request};
 use netloom_probe::lookup;
+use netloom_state::ALIAS_PREFIX;
 use netloom_state::nft::{ChainKind, Hook};
 use netloom_sys::namespace::NamespaceHandle;
 use netloom_sys::netlink::{NetlinkSocket, Protocol};
 use netloom_sys::nft::{self, ForeignTable};
-use netloom_sys::route;
+use netloom_sys::route::{self, ObservedLink, ObservedRoute};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -18,6 +19,8 @@ use std::path::Path;
 /// Settings of the host's own stack that are judged.
 const SETTINGS: [&str; 3] =
     ["ipv4/ip_forward", "ipv4/conf/all/rp_filter", "ipv6/conf/all/disable_ipv6"];
+/// `RTPROT_KERNEL` (`linux/rtnetlink.h`): a route that follows from an address.
+const PROTOCOL_KERNEL: u8 = 2;
 /// `RTPROT_RA` (`linux/rtnetlink.h`): a route that a router has advertised.
 const PROTOCOL_ADVERTISED: u8 = 9;
 /// Port of DNS.
@@ -122,7 +125,11 @@ fn routes(socket: &mut NetlinkSocket, facts: &mut Facts) -> anyhow::Result<()> {
     let find = |index: u32| links.iter().find(|link| link.index == index);
     for ipv6 in [false, true] {
         for found in route::dump_foreign_routes(socket, ipv6)? {
-            let link = found.link.and_then(find).map_or_else(String::new, |link| link.name.clone());
+            let link = found.link.and_then(find);
+            if is_own(&found, link) {
+                continue;
+            }
+            let link = link.map_or_else(String::new, |link| link.name.clone());
             if found.protocol == PROTOCOL_ADVERTISED && found.destination.prefix_len() == 0 {
                 let key = format!("ipv6/conf/{link}/accept_ra");
                 facts.sysctls.extend(setting(&key).map(|value| (key, value)));
@@ -140,6 +147,12 @@ fn routes(socket: &mut NetlinkSocket, facts: &mut Facts) -> anyhow::Result<()> {
         facts.ways.push(Way { peer, endpoint, link });
     }
     Ok(())
+}
+
+/// Whether the kernel has made a route for an address that a node has put on its own link.
+fn is_own(route: &ObservedRoute, link: Option<&ObservedLink>) -> bool {
+    let alias = link.and_then(|link| link.alias.as_deref());
+    route.protocol == PROTOCOL_KERNEL && alias.is_some_and(|alias| alias.starts_with(ALIAS_PREFIX))
 }
 
 fn tables() -> anyhow::Result<Vec<ForeignTable>> {
@@ -163,4 +176,39 @@ fn dropping(tables: &[ForeignTable]) -> Vec<ForeignChain> {
         }
     }
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernels_route_for_an_address_of_ours_is_no_foreign_one() {
+        let route = |protocol| ObservedRoute {
+            protocol,
+            table: 254,
+            destination: "2001:db8:1::5/128".parse().unwrap(),
+            metric: 256,
+            kind: 1,
+            link: Some(7),
+            gateway: None,
+            source: None,
+        };
+        let link = |alias: Option<&str>| ObservedLink {
+            index: 7,
+            name: "host0".to_owned(),
+            kind: Some("veth".to_owned()),
+            alias: alias.map(ToOwned::to_owned),
+            mtu_bytes: 1420,
+            mac: None,
+            up: true,
+            peer_index: None,
+            peer_netns_id: None,
+        };
+        let ours = link(Some(&format!("{ALIAS_PREFIX}shop")));
+        assert!(is_own(&route(PROTOCOL_KERNEL), Some(&ours)));
+        assert!(!is_own(&route(4), Some(&ours)), "somebody has added it");
+        assert!(!is_own(&route(PROTOCOL_KERNEL), Some(&link(None))), "of a link of others");
+        assert!(!is_own(&route(PROTOCOL_KERNEL), None));
+    }
 }
