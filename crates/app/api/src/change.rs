@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 /// A fabric's files, as they were when the user gave them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Sources {
     /// The files that were named.
     pub roots: Vec<String>,
@@ -15,6 +16,7 @@ pub struct Sources {
 
 /// `POST /v1/plan`: what would change.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Plan {
     /// What would be declared.
     #[serde(default)]
@@ -26,6 +28,7 @@ pub struct Plan {
 
 /// `POST /v1/apply`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Apply {
     /// What is to be declared.
     pub sources: Sources,
@@ -48,6 +51,7 @@ pub struct Apply {
 
 /// `POST /v1/rollback`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Rollback {
     /// The revision to go back to.
     pub revision: u64,

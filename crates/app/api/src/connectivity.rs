@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// `POST /v1/connectivity`: sends real packets from a workload or a node, and compares.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TestConnectivity {
     /// Who sends: a workload or a node.
     pub from: String,

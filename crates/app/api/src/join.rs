@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 /// `POST /v1/tokens`: makes a join token.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct MakeToken {
     /// Only the node with this name may use it.
     #[serde(default)]
@@ -61,6 +62,7 @@ pub struct Token {
 
 /// `POST /v1/join`: asks to be admitted. Binary values are in base64.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Join {
     /// The node's name.
     pub node: String,

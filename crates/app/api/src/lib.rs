@@ -1,7 +1,8 @@
 //! What is said over control's HTTP API, version 1: JSON, the same for the command line, the SDK and the dashboard.
 //!
 //! Every path begins with [`PREFIX`]. An answer with a status of 400 and above is an [`Error`]. Fields
-//! may be added; none is renamed or removed within a version.
+//! may be added; none is renamed or removed within a version. A request with a field that it does not
+//! have is refused: what was meant by it would not be done.
 #![forbid(unsafe_code)]
 
 mod access;

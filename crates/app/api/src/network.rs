@@ -77,6 +77,7 @@ pub struct Member {
 
 /// `POST /v1/networks`: makes a network with one subnet.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct MakeNetwork {
     /// Its name.
     pub name: String,
@@ -96,6 +97,7 @@ pub struct MakeNetwork {
 
 /// `POST /v1/networks/NAME/connect`: brings a container or a foreign namespace into a network.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Connect {
     /// A workload that is a container or a foreign namespace, or the name of a container.
     pub workload: String,
@@ -121,6 +123,7 @@ pub struct Connect {
 
 /// `POST /v1/networks/NAME/disconnect`, `POST /v1/networks/NAME/remove`.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Disconnect {
     /// What was connected; empty where the network itself is removed.
     #[serde(default)]

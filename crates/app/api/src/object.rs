@@ -25,6 +25,7 @@ pub struct Object {
 /// `POST /v1/objects/SECTION/NAME`: declares a network, a subnet, a security group, a node, a workload, a service,
 /// a route table, a gateway, a peering, a prefix list, a network ACL or a service port.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Declare {
     /// The object, as it would stand in the fabric's file below its name. A network may name `zones`,
     /// which must be those of its region; a subnet may leave `network` out where its prefixes are in
@@ -46,6 +47,7 @@ pub struct Declare {
 
 /// `POST /v1/objects`: declares several objects at once, all of them or none.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct DeclareAll {
     /// The objects by section and name, each as [`Declare::declaration`].
     pub objects: BTreeMap<String, BTreeMap<String, Value>>,
@@ -65,6 +67,7 @@ pub struct DeclareAll {
 
 /// `POST /v1/objects/SECTION/NAME/remove`: takes such an object back.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Withdraw {
     /// Who asks.
     #[serde(default)]

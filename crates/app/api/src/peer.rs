@@ -5,6 +5,7 @@ use serde_json::Value;
 
 /// `POST /v1/peers/NAME/key`: gives a peer that was declared through the API another key.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct SetPeerKey {
     /// The public key in base64.
     pub public_key: String,

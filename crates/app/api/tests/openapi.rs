@@ -75,6 +75,13 @@ fn check<T: DeserializeOwned + Serialize + Default>(
         example.keys().cloned().collect()
     };
     assert_eq!(names(&schema["required"]), required, "required of {name}");
+    if is_request {
+        let mut more = serde_json::Map::clone(example);
+        more.insert("nod".to_owned(), Value::from("x"));
+        let refused = serde_json::from_value::<T>(more.into()).map(drop).unwrap_err().to_string();
+        assert!(refused.contains("unknown field `nod`"), "{name}: {refused}");
+        assert_eq!(schema["additionalProperties"], false, "what else {name} may have");
+    }
     for (field, value) in example {
         let kind = match value {
             Value::Null => "null",

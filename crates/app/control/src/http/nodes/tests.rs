@@ -26,3 +26,15 @@ fn a_revoked_node_is_not_approved() {
         assert_eq!(standing(), Standing::Revoked, "for good");
     });
 }
+
+#[test]
+fn a_request_with_a_field_that_is_not_known_is_refused_with_its_name() {
+    with_desk(|desk, _| async move {
+        let router = router(&desk, Door::Net);
+        let admin = token(&desk, "admin", 60).token;
+        let body = r#"{ "nod": "alpha" }"#;
+        let (code, said) = ask(&router, "POST", "/v1/tokens", Some(&admin), body).await;
+        assert!(code == 422 && said.contains("unknown field `nod`"), "{code} {said}");
+        assert!(desk.admission.tokens(&desk.office).unwrap().is_empty(), "none was made");
+    });
+}
