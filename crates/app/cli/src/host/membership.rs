@@ -73,10 +73,47 @@ pub(super) fn refuse_other_node(place: &Place, fabric_id: &str, name: &str) -> a
     Ok(())
 }
 
+/// Whether this host has a part of the fabric, and nothing of it runs since `netloom stop`, or since the
+/// host was restarted.
+pub(super) fn is_stopped(place: &Place) -> bool {
+    let is_kept = keeps_control(place) || place.node().join(JOINED).exists();
+    // What may not be seen does not count.
+    is_kept && matches!(place.run().try_exists(), Ok(false))
+}
+
+/// That it is so, in words, and what to do.
+pub(super) fn stopped_words(place: &Place) -> String {
+    let (fabric, words) = (&place.fabric, place.words());
+    format!("fabric `{fabric}` is stopped on this host; start it with: netloom start{words}")
+}
+
+/// Why the node's agent does not answer on this host, and what to do.
+pub(super) fn absence_of_agent(place: &Place) -> String {
+    if is_stopped(place) {
+        return stopped_words(place);
+    }
+    let log = place.state().join("log");
+    if keeps_control(place) || joined(place).is_some() {
+        return format!(
+            "neither control nor a node of `{}` runs here; {} tells why it ended, and this starts it: \
+             netloom start{}",
+            place.fabric,
+            log.display(),
+            place.words()
+        );
+    }
+    format!(
+        "neither control nor a node of `{}` runs here; `netloom up FILE` or `netloom join TOKEN` \
+         starts one, and {} tells why it ended",
+        place.fabric,
+        log.display()
+    )
+}
+
 /// Why control does not answer on this host, and what to do, where that can be seen.
 pub(super) fn absence_of_control(place: &Place) -> Option<String> {
     if keeps_control(place) {
-        return None;
+        return is_stopped(place).then(|| stopped_words(place));
     }
     let facts = joined(place)?;
     Some(format!(

@@ -4,7 +4,7 @@ mod drift;
 mod gateways;
 
 use super::place::{Host, Place};
-use super::wait_for;
+use super::{membership, wait_for};
 use crate::output;
 use anyhow::bail;
 use netloom::api;
@@ -61,12 +61,7 @@ pub(super) fn of_agent(place: &Place) -> anyhow::Result<netloom_agent::protocol:
 pub(super) fn ask_agent(place: &Place, request: &Request) -> anyhow::Result<Answer> {
     let socket = place.node().join("agent.sock");
     let Ok(mut stream) = netloom_sys::unix_socket::connect(&socket) else {
-        bail!(
-            "neither control nor a node of `{}` runs here; `netloom up FILE` or `netloom join TOKEN` \
-             starts one, and {} tells why it ended",
-            place.fabric,
-            place.state().join("log").display()
-        );
+        bail!(membership::absence_of_agent(place));
     };
     stream.set_read_timeout(Some(AGENT_TIMEOUT))?;
     let mut request = serde_json::to_string(request)?;

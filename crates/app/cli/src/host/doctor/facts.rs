@@ -10,6 +10,8 @@ pub(super) struct Facts {
     pub(super) is_root: bool,
     /// The arguments of this command that others need too.
     pub(super) host_arguments: String,
+    /// Whether nothing of the fabric runs here since it was stopped, or the host restarted.
+    pub(super) is_stopped: bool,
     pub(super) facilities: Vec<Facility>,
     pub(super) folders: Vec<Folder>,
     pub(super) daemons: Vec<Daemon>,

@@ -4,7 +4,7 @@ use super::facts::{Clock, Daemon, Facility, Facts, Folder, Holder, Member, Port,
 use super::sockets::Sockets;
 use super::{gather_network, sockets};
 use crate::host::place::Place;
-use crate::host::{status, up, wait_for};
+use crate::host::{membership, status, up, wait_for};
 use netloom_agent::reach::{Reach, Tried, try_control};
 use netloom_sys::facility::{self, Facility as Kind, Finding as Found};
 use netloom_sys::{disk, process, unix_socket};
@@ -18,11 +18,13 @@ const LAST_LINE_BYTES: usize = 300;
 /// Everything that can be seen of a fabric on this host.
 pub(super) fn gather(place: &Place, arguments: String) -> Facts {
     let sockets = Sockets::read();
+    let is_stopped = membership::is_stopped(place);
     let mut facts = Facts {
         is_root: process::effective_user() == 0,
         host_arguments: arguments,
         facilities: facilities(),
-        folders: folders(place),
+        is_stopped,
+        folders: folders(place, is_stopped),
         clock: Clock { now_ms: now_ms(), ..Clock::default() },
         ..Facts::default()
     };
@@ -70,13 +72,15 @@ fn command(facility: Kind) -> &'static str {
 }
 
 /// What is within these is closed by them.
-fn folders(place: &Place) -> Vec<Folder> {
+fn folders(place: &Place, is_stopped: bool) -> Vec<Folder> {
     let one = |path: &PathBuf| Folder {
         path: path.display().to_string(),
         mode: std::fs::metadata(path).ok().map(|found| found.permissions().mode() & 0o777),
         free_bytes: disk::free_bytes(path).ok(),
     };
-    [place.state(), place.run()].iter().map(one).collect()
+    // What is there only while it runs is not missed.
+    let run = Some(place.run()).filter(|_| !is_stopped);
+    [Some(place.state()), run].iter().flatten().map(one).collect()
 }
 
 fn daemons(place: &Place, facts: &mut Facts) {
@@ -134,6 +138,10 @@ fn control(place: &Place, sockets: &Sockets, facts: &mut Facts) {
     };
     facts.ports.push(port("tunnels", "udp", joined.listen_port, has_agent, sockets));
     facts.clock.certificate_ms = certificate_ms;
+    // Control that is stopped with the node is told of already.
+    if facts.is_stopped && place.control().exists() {
+        return;
+    }
     facts.members = members
         .into_iter()
         .map(|(endpoint, reach)| {

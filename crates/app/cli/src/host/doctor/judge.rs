@@ -1,6 +1,6 @@
 //! Judges what was seen: pure, so that every fault can be tried as a table.
 
-use super::facts::{Facts, Holder, Reached};
+use super::facts::{Facts, Holder, Port, Reached};
 use super::finding::Finding;
 use super::judge_network;
 use crate::host::time::utc;
@@ -113,6 +113,15 @@ fn folders(facts: &Facts, findings: &mut Vec<Finding>) {
 }
 
 fn daemons(facts: &Facts, findings: &mut Vec<Finding>) {
+    if facts.is_stopped {
+        findings.push(
+            Finding::error("daemons", "the fabric is stopped on this host")
+                .because("`netloom stop` has ended what ran here, or the host was restarted since")
+                .solved_by("start it again; `netloom install` lets it start with the host")
+                .with(format!("netloom start{}", facts.host_arguments)),
+        );
+        return;
+    }
     for daemon in &facts.daemons {
         findings.push(match daemon.runs {
             Some(true) => Finding::ok("daemons", format!("the {} answers", daemon.name)),
@@ -142,7 +151,9 @@ fn daemons(facts: &Facts, findings: &mut Vec<Finding>) {
 }
 
 fn ports(facts: &Facts, findings: &mut Vec<Finding>) {
-    for port in &facts.ports {
+    // Of what is stopped nothing is to be held.
+    let is_missed = |port: &&Port| !(facts.is_stopped && port.holder == Holder::Nobody);
+    for port in facts.ports.iter().filter(is_missed) {
         let name = format!("{} port {} of {}", port.protocol, port.number, port.what);
         findings.push(match &port.holder {
             Holder::Ours => Finding::ok("ports", format!("{name} is held by it")),

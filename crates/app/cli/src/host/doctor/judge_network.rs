@@ -64,6 +64,7 @@ fn names(facts: &Facts, findings: &mut Vec<Finding>) {
 
 fn routes(facts: &Facts, findings: &mut Vec<Finding>) {
     match &facts.differences {
+        None if facts.is_stopped => {}
         None => findings.push(
             Finding::warning("routes", "plan and kernel cannot be compared")
                 .because(

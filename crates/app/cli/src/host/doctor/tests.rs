@@ -19,6 +19,7 @@ fn healthy() -> Facts {
         Daemon { name: "agent", runs: Some(true), log: "/s/log".into(), last_line: String::new() };
     Facts {
         is_root: true,
+        is_stopped: false,
         host_arguments: " --fabric shop".into(),
         facilities: vec![Facility {
             name: "nf_tables".into(),
@@ -413,4 +414,21 @@ fn an_idle_peer_is_no_fault() {
 fn a_tunnel_adds_what_wireguard_over_udp_does() {
     assert_eq!(overhead_bytes("192.0.2.1:1".parse().unwrap()), 60);
     assert_eq!(overhead_bytes("[2001:db8::1]:1".parse().unwrap()), 80);
+}
+
+#[test]
+fn what_was_stopped_is_told_once() {
+    let mut facts = healthy();
+    facts.is_stopped = true;
+    facts.daemons[0].runs = Some(false);
+    facts.daemons[0].last_line = "it fell".into();
+    facts.ports[0].holder = Holder::Nobody;
+    (facts.link, facts.differences) = (None, None);
+    (facts.peers, facts.names) = (Vec::new(), Vec::new());
+    let findings = judge(&facts);
+    let wrong: Vec<_> = findings.iter().filter(|found| found.severity != Severity::Ok).collect();
+    let text = shown(&findings);
+    assert_eq!(wrong.len(), 1, "{text}");
+    assert!(text.contains("is stopped on this host") && !text.contains("it fell"), "{text}");
+    assert!(text.contains("netloom start --fabric shop"), "{text}");
 }

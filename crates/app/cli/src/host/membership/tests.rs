@@ -91,3 +91,19 @@ fn a_host_joins_as_no_second_node() {
         assert!(words.contains(cause) && words.contains("netloom down --state"), "{words}");
     }
 }
+
+#[test]
+fn what_was_stopped_is_to_be_started() {
+    let folders = Folders::new("stopped");
+    let place = folders.member();
+    let words = absence_of_agent(&place);
+    assert!(words.contains("tells why it ended") && words.contains("netloom start"), "{words}");
+    fs::remove_dir_all(place.run()).unwrap();
+    let error = wait_for(place.client().status()).unwrap_err().to_string();
+    for words in [absence_of_agent(&place), error] {
+        assert!(words.contains("is stopped on this host"), "{words}");
+        assert!(words.contains("netloom start --state"), "{words}");
+    }
+    let words = absence_of_agent(&folders.place("bank"));
+    assert!(words.contains("netloom up FILE"), "{words}");
+}
