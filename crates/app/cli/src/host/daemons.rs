@@ -69,7 +69,8 @@ impl Settings {
 }
 
 pub(crate) fn control(arguments: &Control) -> anyhow::Result<ExitCode> {
-    let place = arguments.host.chosen()?;
+    // It may begin here.
+    let place = arguments.host.named()?;
     place.make()?;
     let given = if arguments.dashboard_stdin { Some(standard_input()?) } else { None };
     if let Some(node) = &arguments.begin {

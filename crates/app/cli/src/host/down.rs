@@ -57,14 +57,15 @@ pub(crate) fn start(arguments: &Start) -> anyhow::Result<ExitCode> {
 }
 
 pub(crate) fn stop(arguments: &Stop) -> anyhow::Result<ExitCode> {
-    let place = arguments.host.chosen()?;
+    let place = arguments.host.named()?;
     halt(&place)?;
     output::print(&format!("fabric {} is stopped here\n", place.fabric));
     Ok(ExitCode::SUCCESS)
 }
 
 pub(crate) fn down(arguments: &Down) -> anyhow::Result<ExitCode> {
-    let place = arguments.host.chosen()?;
+    // The kernel may hold something of it still where its folders are gone.
+    let place = arguments.host.named()?;
     if place.control().exists() && !arguments.yes && !confirmed(&place)? {
         return Ok(ExitCode::FAILURE);
     }

@@ -1,6 +1,6 @@
 //! What this host is in a fabric: a node, a member of control, both; and why control does not answer here.
 
-use super::place::Place;
+use super::place::{Host, Place};
 use anyhow::bail;
 use netloom_agent::joined::{JOINED, JoinedFacts};
 
@@ -115,7 +115,22 @@ pub(super) fn absence_of_control(place: &Place) -> Option<String> {
     if keeps_control(place) {
         return is_stopped(place).then(|| stopped_words(place));
     }
-    let facts = joined(place)?;
+    let Some(facts) = joined(place) else {
+        // Fabrics that are asked for by name are known to be here: this one's name is from a file.
+        let found =
+            Host { state: place.state_root.clone(), run: place.run_root.clone(), fabric: None };
+        let found = found.fabrics();
+        let is_other = !found.is_empty() && !found.contains(&place.fabric);
+        return is_other.then(|| {
+            format!(
+                "this host has fabric `{}`, and the file is of `{}`; name that fabric's file, or run the \
+                 command on a host of control of `{}`",
+                found.join("`, `"),
+                place.fabric,
+                place.fabric
+            )
+        });
+    };
     Some(format!(
         "this host is node `{}` of fabric `{}`, and control is at {}; run the command on that host",
         facts.node,

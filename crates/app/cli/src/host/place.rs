@@ -8,7 +8,7 @@
 //! ```
 
 use super::membership;
-use anyhow::{Context as _, bail};
+use anyhow::{Context as _, bail, ensure};
 use netloom::Client;
 use netloom_sys::unix_socket;
 use std::path::{Path, PathBuf};
@@ -63,10 +63,17 @@ impl Host {
 
     /// The fabric that is meant: the named one, or the only one here.
     pub(crate) fn chosen(&self) -> anyhow::Result<Place> {
+        let mut found = self.fabrics();
         if let Some(fabric) = &self.fabric {
+            // Who may not look into the folders may ask nevertheless, and hears why not.
+            let may_look = !found.is_empty() || netloom_sys::process::effective_user() == 0;
+            let has = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
+            ensure!(
+                !may_look || found.contains(fabric),
+                "this host has no fabric `{fabric}`; it has {has}"
+            );
             return Ok(self.place(fabric));
         }
-        let mut found = self.fabrics();
         match found.len() {
             1 => Ok(self.place(&found.remove(0))),
             0 => bail!(
@@ -80,6 +87,11 @@ impl Host {
                 found.join(", ")
             ),
         }
+    }
+
+    /// The named fabric, whether or not it has a folder here, or else the only one.
+    pub(crate) fn named(&self) -> anyhow::Result<Place> {
+        self.fabric.as_ref().map_or_else(|| self.chosen(), |fabric| Ok(self.place(fabric)))
     }
 
     /// Names of fabrics that have a folder here.

@@ -44,7 +44,7 @@ struct Daemon {
 }
 
 pub(crate) fn supervise(arguments: &Supervise) -> anyhow::Result<ExitCode> {
-    let place = arguments.host.chosen()?;
+    let place = arguments.host.named()?;
     place.make()?;
     let signals = SignalFd::new(&[Signal::Interrupt, Signal::Terminate, Signal::Child])
         .context("cannot take signals")?;

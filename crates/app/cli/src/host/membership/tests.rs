@@ -107,3 +107,21 @@ fn what_was_stopped_is_to_be_started() {
     let words = absence_of_agent(&folders.place("bank"));
     assert!(words.contains("netloom up FILE"), "{words}");
 }
+
+#[test]
+fn a_fabric_that_is_not_here_is_told_by_its_name() {
+    let folders = Folders::new("names");
+    let shop = folders.member();
+    let file_of_another = folders.place("shopp");
+    let error = wait_for(file_of_another.client().status()).unwrap_err().to_string();
+    assert!(error.contains("this host has fabric `shop`, and the file is of `shopp`"), "{error}");
+    let named = |fabric: &str| Host {
+        state: shop.state_root.clone(),
+        run: shop.run_root.clone(),
+        fabric: Some(fabric.to_owned()),
+    };
+    assert_eq!(named("shop").chosen().unwrap().fabric, "shop");
+    let error = named("nope").chosen().unwrap_err().to_string();
+    assert!(error.contains("no fabric `nope`; it has shop"), "{error}");
+    assert_eq!(named("nope").named().unwrap().fabric, "nope", "where one may begin or be removed");
+}
