@@ -7,10 +7,14 @@ use super::{access, author, daemons, join, membership, supervise, wait_for};
 use crate::output;
 use anyhow::{Context as _, bail, ensure};
 use netloom::api;
+use netloom_agent::joined::JoinedFacts;
 use netloom_model::Fabric;
 use netloom_model::fabric::Role;
 use std::path::PathBuf;
 use std::process::ExitCode;
+
+/// UDP port of the tunnels, unless another is said.
+const PORT: u16 = 51820;
 
 /// Begins the fabric of the files with this host as control and node, or goes on with it.
 #[derive(Debug, clap::Args)]
@@ -38,9 +42,9 @@ pub(crate) struct Up {
     /// The key of that (PEM).
     #[arg(long, requires = "etcd_cert", value_name = "FILE")]
     etcd_key: Option<PathBuf>,
-    /// UDP port of the tunnels.
-    #[arg(long, default_value_t = 51820)]
-    port: u16,
+    /// UDP port of the tunnels; 51820 unless said.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
     /// Longest wait for the nodes, in seconds.
     #[arg(long, default_value_t = 30, value_name = "SECONDS")]
     wait: u64,
@@ -48,8 +52,13 @@ pub(crate) struct Up {
 
 pub(crate) fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
     let (fabric, sources) = sources(&arguments.host, &arguments.files)?;
-    let node = node_name(&fabric, arguments.name.as_deref())?;
     let place = arguments.host.place(&fabric.name);
+    let own = membership::joined(&place);
+    if let Some(own) = &own {
+        refuse_change(own, arguments.name.as_deref(), arguments.port)?;
+    }
+    let own = own.map(|own| own.node).filter(|own| fabric.nodes.contains_key(own));
+    let node = node_name(&fabric, arguments.name.as_ref().or(own.as_ref()).map(String::as_str))?;
     let is_new = !place.control().join("ca.crt").exists();
     ensure!(
         netloom_sys::process::effective_user() == 0,
@@ -77,12 +86,12 @@ pub(crate) fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
         author: author(),
         ..api::Apply::default()
     };
-    let proposed = wait_for(place.client().apply(&apply))?.proposed;
-    join::join_own_control(&place, &node, arguments.port)?;
+    let first = wait_for(place.client().apply(&apply))?;
+    join::join_own_control(&place, &node, arguments.port.unwrap_or(PORT))?;
     join::wait_until_heard(&place)?;
     // Nothing changes any more; it is waited for.
     apply.wait_ms = arguments.wait * 1000;
-    let applied = api::Applied { proposed, ..wait_for(place.client().apply(&apply))? };
+    let applied = told_together(first, wait_for(place.client().apply(&apply))?);
     output::print(&result(&applied));
     let status = wait_for(place.client().status())?;
     output::print(&format!("\n{}", super::status::shown(&status)));
@@ -92,6 +101,32 @@ pub(crate) fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
     output::print(&next_steps(&status, arguments));
     let good = applied.refused.is_empty() && applied.behind.is_empty();
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What one apply has changed and a second one has waited for, as one.
+fn told_together(first: api::Applied, second: api::Applied) -> api::Applied {
+    let changed = first.changed || second.changed;
+    api::Applied { proposed: first.proposed, changed, ..second }
+}
+
+/// Refuses a name and a port that the node which this host is does not have: it keeps those that it has
+/// joined with.
+fn refuse_change(own: &JoinedFacts, name: Option<&str>, port: Option<u16>) -> anyhow::Result<()> {
+    ensure!(
+        name.is_none_or(|name| name == own.node),
+        "this host is node `{}` of the fabric already, and keeps its name; leave --name out",
+        own.node
+    );
+    ensure!(
+        port.is_none_or(|port| port == own.listen_port),
+        "the tunnels of node `{}` listen on port {} since it has joined; leave --port out, or let it join \
+         again with the other one: netloom token create --node {}, then netloom join TOKEN --port {}",
+        own.node,
+        own.listen_port,
+        own.node,
+        port.unwrap_or(PORT)
+    );
+    Ok(())
 }
 
 /// The etcd that is named, if one is.
@@ -160,4 +195,40 @@ fn next_steps(status: &api::Status, arguments: &Up) -> String {
 /// Where control listens, as `up` was told.
 pub(super) fn read_settings(place: &Place) -> anyhow::Result<daemons::Settings> {
     daemons::Settings::read(&place.control()).context("control's settings")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_applied_just_now_is_not_said_to_be_in_force_already() {
+        let applied =
+            |changed, revision| api::Applied { changed, revision, ..api::Applied::default() };
+        let told = result(&told_together(applied(true, 42), applied(false, 42)));
+        assert!(told.contains("revision 42 is in force\n"), "{told}");
+        let told = result(&told_together(applied(false, 42), applied(false, 42)));
+        assert!(told.contains("revision 42 is in force already"), "{told}");
+    }
+
+    #[test]
+    fn a_node_keeps_its_name_and_its_port() {
+        let own = JoinedFacts {
+            fabric: "shop".into(),
+            fabric_id: "0a".into(),
+            node: "alpha".into(),
+            control: Vec::new(),
+            signing_key: String::new(),
+            listen_port: 51999,
+        };
+        assert!(refuse_change(&own, None, None).is_ok());
+        assert!(refuse_change(&own, Some("alpha"), Some(51999)).is_ok());
+        let words = refuse_change(&own, Some("beta"), None).unwrap_err().to_string();
+        assert!(words.contains("node `alpha`") && words.contains("--name"), "{words}");
+        let words = refuse_change(&own, None, Some(PORT)).unwrap_err().to_string();
+        assert!(
+            words.contains("51999") && words.contains("netloom join TOKEN --port 51820"),
+            "{words}"
+        );
+    }
 }
