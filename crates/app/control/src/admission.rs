@@ -3,6 +3,7 @@
 mod batch;
 mod error;
 mod members;
+mod order;
 mod tokens;
 
 use crate::keys::ControlKeys;

@@ -1,5 +1,7 @@
 //! `netloom join TOKEN`: makes this host a node of a fabric.
 
+mod ask;
+
 pub(super) use super::membership::own_node;
 use super::place::{Host, Place};
 use super::seat::Seat;
@@ -7,27 +9,18 @@ use super::started::Started;
 use super::{membership, supervise, wait_for};
 use crate::output;
 use anyhow::{Context as _, bail};
+use ask::{NotJoined, ask};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use netloom::api::{self, Joined};
-use netloom::{Client, ClientError};
 use netloom_agent::joined::{CA, CERTIFICATE, IDENTITY, JOINED, JoinedFacts, write_secret};
 use netloom_base::WallTime;
-use netloom_pki::identity::prove_possession;
-use netloom_pki::tls::{Trust, binding, client_config, control_server_name, explain};
-use netloom_pki::{Clock, SigningSecret, StoredKey, Token};
+use netloom_pki::{SigningSecret, StoredKey, Token};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::net::TcpStream;
-use tokio_rustls::TlsConnector;
 
-/// Longest wait for a connection to control.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait until the node has heard from control.
 const READY_TIMEOUT: Duration = Duration::from_secs(15);
-/// The API's name in the TLS handshake.
-const ALPN: &[u8] = b"http/1.1";
 
 /// Makes this host a node of the fabric that the token is of.
 #[derive(Debug, clap::Args)]
@@ -40,7 +33,7 @@ pub(crate) struct Join {
     #[arg(long)]
     name: Option<String>,
     /// UDP port of the tunnels.
-    #[arg(long, default_value_t = 51820)]
+    #[arg(long, default_value_t = 51820, value_parser = clap::value_parser!(u16).range(1..))]
     port: u16,
     /// Only join; something else starts the node, with `netloom node`.
     #[arg(long)]
@@ -161,95 +154,6 @@ pub(super) fn enrol(
     Ok(joined)
 }
 
-/// Why a node has not joined, and whether control may have admitted it nevertheless.
-struct NotJoined {
-    error: anyhow::Error,
-    may_be_admitted: bool,
-}
-
-/// Asks each member of control that the token names, until one answers.
-fn ask(token: &Token, name: &str, secret: &SigningSecret) -> Result<Joined, NotJoined> {
-    let (mut reasons, mut may_be_admitted) = (Vec::new(), false);
-    for endpoint in &token.endpoints {
-        match wait_for_any(ask_one(token, endpoint, name, secret)) {
-            Ok(joined) => return Ok(joined),
-            // It has answered: others would say the same.
-            Err(AskError::Refused(error)) => {
-                return Err(NotJoined { error: super::explained(error), may_be_admitted });
-            }
-            Err(AskError::Unreachable(why)) => reasons.push(format!("{endpoint}: {why}")),
-            Err(AskError::Lost(why)) => {
-                may_be_admitted = true;
-                reasons.push(format!("{endpoint}: {why}"));
-            }
-        }
-    }
-    let error = anyhow::anyhow!(
-        "control cannot be reached ({}); see that it is up and that this host has a way to it, or \
-         make a token with another --endpoint",
-        reasons.join("; ")
-    );
-    Err(NotJoined { error, may_be_admitted })
-}
-
-enum AskError {
-    Unreachable(String),
-    /// It was asked, and its answer did not come.
-    Lost(String),
-    Refused(ClientError),
-}
-
-fn wait_for_any<T>(work: impl Future<Output = Result<T, AskError>>) -> Result<T, AskError> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| AskError::Unreachable(error.to_string()))?;
-    runtime.block_on(work)
-}
-
-async fn ask_one(
-    token: &Token,
-    endpoint: &str,
-    name: &str,
-    secret: &SigningSecret,
-) -> Result<Joined, AskError> {
-    let unreachable = |why: String| AskError::Unreachable(why);
-    let clock = Clock::system();
-    clock.raise_floor(token.made());
-    let config = client_config(&Trust::Hash(token.authority), None, &[ALPN], &clock)
-        .map_err(|error| unreachable(error.to_string()))?;
-    let connect = async {
-        let stream = TcpStream::connect(endpoint).await?;
-        let name = control_server_name(token.fabric);
-        TlsConnector::from(Arc::new(config)).connect(name, stream).await
-    };
-    let stream = match tokio::time::timeout(CONNECT_TIMEOUT, connect).await {
-        Ok(Ok(stream)) => stream,
-        Ok(Err(error)) => {
-            let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-            let meaning = tls.and_then(explain);
-            let why =
-                meaning.map_or_else(|| error.to_string(), |meaning| format!("{error}; {meaning}"));
-            return Err(unreachable(why));
-        }
-        Err(_) => return Err(unreachable(format!("no answer in {} s", CONNECT_TIMEOUT.as_secs()))),
-    };
-    let session = binding(stream.get_ref().1)
-        .ok_or_else(|| unreachable("the connection cannot be told from others".to_owned()))?;
-    let proof = prove_possession(secret, token.fabric, name, &session);
-    let join = api::Join {
-        node: name.to_owned(),
-        fabric_id: token.fabric.to_string(),
-        secret: BASE64.encode(token.secret.as_bytes()),
-        key: BASE64.encode(secret.public().0),
-        proof: BASE64.encode(proof),
-    };
-    Client::join_over(stream, endpoint, &join).await.map_err(|error| match error {
-        refused @ ClientError::Refused(_) => AskError::Refused(refused),
-        other => AskError::Lost(other.to_string()),
-    })
-}
-
 /// Waits until the agent answers and has heard from control, or says why it has not.
 pub(super) fn wait_until_heard(place: &Place) -> anyhow::Result<()> {
     let deadline = Instant::now() + READY_TIMEOUT;
@@ -300,4 +204,21 @@ pub(super) fn join_own_control(place: &Place, name: &str, port: u16) -> anyhow::
     let token = Token::parse(&made.token, wall_now())?;
     enrol(place, &token, name, port)?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    #[test]
+    fn nobody_listens_on_port_0() {
+        #[derive(clap::Parser)]
+        struct Line {
+            #[command(flatten)]
+            join: super::Join,
+        }
+        let parse = |port| Line::try_parse_from(["join", "TOKEN", "--port", port]);
+        assert_eq!(parse("51999").map(|line| line.join.port).ok(), Some(51999));
+        assert!(parse("0").is_err());
+    }
 }

@@ -118,7 +118,11 @@ pub(crate) fn token(command: &TokenCommand) -> anyhow::Result<ExitCode> {
                 endpoints: create.endpoints.clone(),
                 control: create.control,
             };
-            let made = wait_for(create.host.chosen()?.client().make_token(&wanted))?;
+            let client = create.host.chosen()?.client();
+            let made = wait_for(client.make_token(&wanted))?;
+            if let Some(node) = &create.node {
+                output::error(&undeclared(&wait_for(client.status())?, node));
+            }
             if create.json {
                 output::print(&format!("{}\n", serde_json::to_string_pretty(&made)?));
                 return Ok(ExitCode::SUCCESS);
@@ -140,6 +144,17 @@ pub(crate) fn token(command: &TokenCommand) -> anyhow::Result<ExitCode> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What is to be known where a token's node is none that is declared: it may join before it is.
+fn undeclared(status: &api::Status, node: &str) -> String {
+    if status.nodes.get(node).is_some_and(|node| node.state != "undeclared") {
+        return String::new();
+    }
+    format!(
+        "warning: the fabric's file has no node `{node}`; add it under `nodes:`, then netloom apply, or it \
+         takes no part when it has joined\n"
+    )
 }
 
 fn list_tokens(tokens: &[api::Token], json: bool) -> anyhow::Result<()> {
@@ -191,7 +206,20 @@ fn show(status: &api::Status) -> anyhow::Result<ExitCode> {
 
 #[cfg(test)]
 mod tests {
-    use super::lifetime;
+    use super::{api, lifetime, undeclared};
+
+    #[test]
+    fn a_token_for_a_node_that_is_not_declared_is_warned_of() {
+        let node = |state: &str| api::Node { state: state.to_owned(), ..api::Node::default() };
+        let nodes = [("alpha", node("not joined")), ("beta", node("undeclared"))];
+        let nodes = nodes.map(|(name, node)| (name.to_owned(), node)).into();
+        let status = api::Status { nodes, ..api::Status::default() };
+        assert_eq!(undeclared(&status, "alpha"), "");
+        for name in ["beta", "alhpa"] {
+            let words = undeclared(&status, name);
+            assert!(words.contains(&format!("no node `{name}`")), "{words}");
+        }
+    }
 
     #[test]
     fn lifetimes_have_units() {

@@ -60,6 +60,9 @@ pub(crate) enum AdmissionError {
     /// The request makes no sense.
     #[error("{0}; use `netloom join`")]
     Invalid(String),
+    /// A token is ordered that nobody could join with.
+    #[error("{0}")]
+    Order(String),
     /// The store failed.
     #[error(transparent)]
     Office(#[from] OfficeError),

@@ -1,17 +1,14 @@
 //! Join tokens: made, listed, revoked.
 
 use super::{
-    Admission, AdmissionError, control_name, hex, read_token, token_name, waiting_name, wall_now,
+    Admission, AdmissionError, control_name, hex, order, read_token, token_name, waiting_name,
+    wall_now,
 };
 use crate::office::{Office, OfficeError, now_ms, put};
 use netloom_api::{MakeToken, Token as ShownToken, TokenMade};
 use netloom_cbor::to_bytes;
 use netloom_pki::{Token, TokenOrder, TokenRecord};
 use std::collections::BTreeMap;
-use std::time::Duration;
-
-/// How long a token is valid unless asked otherwise.
-const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 3600);
 
 impl Admission {
     pub(crate) fn make_token(
@@ -27,7 +24,7 @@ impl Admission {
                 return Err(AdmissionError::Invalid(text.to_owned()));
             }
         }
-        let lifetime = wanted.lifetime_s.map_or(TOKEN_LIFETIME, Duration::from_secs);
+        let lifetime = order::lifetime(wanted)?;
         let endpoints = if wanted.endpoints.is_empty() {
             self.endpoints(&office.world())
         } else {

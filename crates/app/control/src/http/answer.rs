@@ -97,7 +97,9 @@ impl From<AdmissionError> for Failure {
         let (message, solution) = text.split_once("; ").unwrap_or((&text, ""));
         match error {
             AdmissionError::Office(error) => error.into(),
-            AdmissionError::Invalid(_) => Self::new(StatusCode::BAD_REQUEST, message, solution),
+            AdmissionError::Invalid(_) | AdmissionError::Order(_) => {
+                Self::new(StatusCode::BAD_REQUEST, message, solution)
+            }
             _ => Self::new(StatusCode::FORBIDDEN, message, solution),
         }
     }
