@@ -2,9 +2,10 @@
 
 use super::place::{Host, Place};
 use super::up::read_settings;
-use super::{supervise, wait_for};
+use super::{membership, supervise, wait_for};
 use crate::output;
 use anyhow::Context as _;
+use netloom_agent::joined::JoinedFacts;
 use netloom_sys::poll::{Interest, PollSet};
 use netloom_sys::process::PidFd;
 use std::os::fd::AsFd as _;
@@ -69,7 +70,9 @@ pub(crate) fn down(arguments: &Down) -> anyhow::Result<ExitCode> {
     if place.control().exists() && !arguments.yes && !confirmed(&place)? {
         return Ok(ExitCode::FAILURE);
     }
-    leave_control(&place)?;
+    let left = membership::joined(&place);
+    let has_others = !place.control().exists();
+    let has_others = leave_control(&place)? || has_others;
     super::install::remove(&place, Path::new(UNITS))?;
     for operation in halt(&place)? {
         output::print(&format!("{operation}\n"));
@@ -78,12 +81,27 @@ pub(crate) fn down(arguments: &Down) -> anyhow::Result<ExitCode> {
     // Stay if other fabrics, or others, have something there.
     let _ = std::fs::remove_dir(&place.state_root);
     output::print(&format!("fabric {} is gone from this host\n", place.fabric));
+    if let Some(left) = left.filter(|_| has_others) {
+        output::print(&still_listed(&left));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-/// A member of control that goes tells the others; what it leaves in etcd is told to the user.
-fn leave_control(place: &Place) -> anyhow::Result<()> {
-    let Some(etcd) = netloom_control::store_place::etcd(&place.control())? else { return Ok(()) };
+/// What is left to do at control, which knows the node and its key still.
+fn still_listed(left: &JoinedFacts) -> String {
+    let (node, control) = (&left.node, left.control.join(", "));
+    format!(
+        "control at {control} still lists node `{node}`; there, `netloom remove {node}` forgets it, before a \
+         host can join as `{node}` again\n"
+    )
+}
+
+/// A member of control that goes tells the others; what it leaves in etcd is told to the user. Gives
+/// whether there are others.
+fn leave_control(place: &Place) -> anyhow::Result<bool> {
+    let Some(etcd) = netloom_control::store_place::etcd(&place.control())? else {
+        return Ok(false);
+    };
     let left =
         read_settings(place).and_then(|settings| wait_for(place.client().leave(&settings.member)));
     let others = match left {
@@ -103,7 +121,7 @@ fn leave_control(place: &Place) -> anyhow::Result<()> {
             etcd.endpoints.join(", ")
         ));
     }
-    Ok(())
+    Ok(others)
 }
 
 fn confirmed(place: &Place) -> anyhow::Result<bool> {
@@ -189,6 +207,22 @@ fn remove_folder(folder: &Path) -> anyhow::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_node_that_leaves_tells_what_control_still_knows() {
+        let left = JoinedFacts {
+            fabric: "shop".into(),
+            fabric_id: "0a".into(),
+            node: "beta".into(),
+            control: vec!["192.0.2.1:7766".into()],
+            signing_key: String::new(),
+            listen_port: 51820,
+        };
+        let words = still_listed(&left);
+        for part in ["control at 192.0.2.1:7766", "node `beta`", "`netloom remove beta`"] {
+            assert!(words.contains(part), "{words}");
+        }
+    }
 
     #[test]
     fn only_daemons_of_this_fabric_are_ended() {
