@@ -60,9 +60,9 @@ pub struct Token {
     pub expires_s: u64,
 }
 
-/// `POST /v1/join`: asks to be admitted. Binary values are in base64.
+/// `POST /v1/join`: asks to be admitted. Binary values are in base64. What a later version says more is
+/// passed over, so that its nodes join too.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Join {
     /// The node's name.
     pub node: String,

@@ -2,7 +2,8 @@
 //!
 //! Every path begins with [`PREFIX`]. An answer with a status of 400 and above is an [`Error`]. Fields
 //! may be added; none is renamed or removed within a version. A request with a field that it does not
-//! have is refused: what was meant by it would not be done.
+//! have is refused, since what was meant by it would not be done; but for [`Join`], by which nodes of later versions
+//! are admitted.
 #![forbid(unsafe_code)]
 
 mod access;

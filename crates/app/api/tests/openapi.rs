@@ -75,7 +75,8 @@ fn check<T: DeserializeOwned + Serialize + Default>(
         example.keys().cloned().collect()
     };
     assert_eq!(names(&schema["required"]), required, "required of {name}");
-    if is_request {
+    // Nodes of later versions join with what they say more.
+    if is_request && name != "Join" {
         let mut more = serde_json::Map::clone(example);
         more.insert("nod".to_owned(), Value::from("x"));
         let refused = serde_json::from_value::<T>(more.into()).map(drop).unwrap_err().to_string();

@@ -1,9 +1,10 @@
 //! One agent's session: its bytes through the machine, its events to the office.
 
+mod shut_out;
+
 use crate::observed::Observed;
 use crate::office::{Office, now_ms};
 use crate::questions::Question;
-use crate::record::Standing;
 use netloom_base::{Seed, Time};
 use netloom_cbor::{from_bytes, to_bytes};
 use netloom_control_protocol::{
@@ -11,6 +12,7 @@ use netloom_control_protocol::{
 };
 use netloom_resource::call::{Answer, Call as NodeCall, FEATURE_CIPHERS};
 use netloom_resource::trial::FEATURE_TRIALS;
+use shut_out::shut_out_words;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -123,31 +125,6 @@ fn machine(office: &Office, node: &str, seed: Seed) -> ControlSession {
         timing: Timing::default(),
     };
     ControlSession::new(config, seed, Time::ZERO)
-}
-
-/// Why a node gets nothing, and what the fabric's admin does about it.
-fn shut_out_words(node: &str, standing: Option<Standing>) -> (String, String) {
-    match standing {
-        Some(Standing::Waiting) => (
-            format!("node `{node}` waits for approval"),
-            format!("at control: netloom approve {node}"),
-        ),
-        Some(Standing::Revoked) => (
-            format!("node `{node}` was revoked"),
-            format!(
-                "if it shall take part again: `netloom remove {node}` at control, `netloom down` here, and join with a \
-                 new token"
-            ),
-        ),
-        Some(Standing::Approved) => (
-            format!("node `{node}` is not declared"),
-            "declare it in the fabric's file, and netloom apply".to_owned(),
-        ),
-        None => (
-            format!("node `{node}` is not known"),
-            "`netloom down` here, and join with a new token".to_owned(),
-        ),
-    }
 }
 
 struct Session {
@@ -297,23 +274,6 @@ impl Session {
 
 fn refused(cause: &str, solution: &str) -> Answer {
     Answer::Refused { cause: cause.to_owned(), solution: solution.to_owned() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_is_shut_out_is_told_its_own_cure() {
-        let said = |standing| {
-            let (text, solution) = shut_out_words("beta", standing);
-            format!("{text}; {solution}")
-        };
-        assert!(said(Some(Standing::Waiting)).contains("netloom approve beta"));
-        assert!(said(Some(Standing::Revoked)).contains("netloom remove beta"));
-        assert!(said(Some(Standing::Approved)).contains("not declared"));
-        assert!(said(None).contains("new token"));
-    }
 }
 
 #[cfg(test)]

@@ -2,9 +2,12 @@
 
 mod access;
 mod connectivity;
+mod error;
 mod nodes;
 mod objects;
 mod socket;
+
+pub use error::ClientError;
 
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Bytes;
@@ -23,37 +26,6 @@ use tokio::net::TcpStream;
 
 /// Longest answer that is read.
 const ANSWER_BYTES_MAX: usize = 256 << 20;
-
-/// Why a request was not done.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ClientError {
-    /// Control does not answer.
-    #[error("control does not answer at {place}: {source}")]
-    Unreachable {
-        /// Where it should.
-        place: String,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// Control is not here, as who made the client knows.
-    #[error("{0}")]
-    Absent(String),
-    /// The connection broke, or what came is not HTTP.
-    #[error("the connection to control at {place} broke: {text}")]
-    Broken {
-        /// Where.
-        place: String,
-        /// How.
-        text: String,
-    },
-    /// Control refuses.
-    #[error("{}", .0.message)]
-    Refused(Box<netloom_api::Error>),
-    /// What was answered is not what was expected.
-    #[error("control's answer makes no sense ({0}); update this program, or control")]
-    Answer(serde_json::Error),
-}
 
 /// Where control answers.
 #[derive(Clone, Debug)]

@@ -65,30 +65,7 @@ pub(in crate::host) fn shown(proposed: &Proposed) -> String {
         text.push_str("nothing changes on any node\n");
     }
     for (name, change) in &proposed.nodes {
-        text.push_str(&format!("{name}\n"));
-        for operation in change.operations.iter().take(OPERATIONS_SHOWN_MAX) {
-            text.push_str(&format!("  {operation}\n"));
-        }
-        if change.operations.len() > OPERATIONS_SHOWN_MAX {
-            let more = change.operations.len() - OPERATIONS_SHOWN_MAX;
-            text.push_str(&format!("  … and {}\n", counted(more, "more operation")));
-        }
-        let (started, stopped) = (&change.started, &change.stopped);
-        let only = |names: &[String], others: &[String]| {
-            names.iter().filter(|name| !others.contains(name)).cloned().collect::<Vec<_>>()
-        };
-        let again = started.iter().filter(|name| stopped.contains(name)).cloned().collect();
-        for (sign, what, names) in [
-            ("+", "starts workload", only(started, stopped)),
-            ("-", "stops workload", only(stopped, started)),
-            ("~", "restarts workload", again),
-            ("~", "peer", change.peers.clone()),
-            ("~", "names of network", change.names.clone()),
-        ] {
-            if !names.is_empty() {
-                text.push_str(&format!("  {sign} {what} {}\n", names.join(", ")));
-            }
-        }
+        text.push_str(&on_node(name, change));
     }
     if proposed.nodes_not_planned > 0 {
         text.push_str(&format!("… and {}\n", counted(proposed.nodes_not_planned, "more node")));
@@ -118,6 +95,35 @@ pub(in crate::host) fn shown(proposed: &Proposed) -> String {
     }
     for broken in &proposed.broken_tests {
         text.push_str(&format!("{} {}\n", output::mark(false), broken.message));
+    }
+    text
+}
+
+/// What changes on a node, in words.
+fn on_node(name: &str, change: &api::NodeChange) -> String {
+    let mut text = format!("{name}\n");
+    for operation in change.operations.iter().take(OPERATIONS_SHOWN_MAX) {
+        text.push_str(&format!("  {operation}\n"));
+    }
+    if change.operations.len() > OPERATIONS_SHOWN_MAX {
+        let more = change.operations.len() - OPERATIONS_SHOWN_MAX;
+        text.push_str(&format!("  … and {}\n", counted(more, "more operation")));
+    }
+    let (started, stopped) = (&change.started, &change.stopped);
+    let only = |names: &[String], others: &[String]| {
+        names.iter().filter(|name| !others.contains(name)).cloned().collect::<Vec<_>>()
+    };
+    let again = started.iter().filter(|name| stopped.contains(name)).cloned().collect();
+    for (sign, what, names) in [
+        ("+", "starts workload", only(started, stopped)),
+        ("-", "stops workload", only(stopped, started)),
+        ("~", "restarts workload", again),
+        ("~", "peer", change.peers.clone()),
+        ("~", "names of network", change.names.clone()),
+    ] {
+        if !names.is_empty() {
+            text.push_str(&format!("  {sign} {what} {}\n", names.join(", ")));
+        }
     }
     text
 }

@@ -1,3 +1,5 @@
+//! A host is a node of one fabric by one name, until it is told otherwise.
+
 use super::*;
 use crate::host::wait_for;
 use std::fs;

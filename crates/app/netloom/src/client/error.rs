@@ -1,0 +1,32 @@
+//! Why a request to control was not done.
+
+/// Why a request was not done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// Control does not answer.
+    #[error("control does not answer at {place}: {source}")]
+    Unreachable {
+        /// Where it should.
+        place: String,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Control is not here, as who made the client knows.
+    #[error("{0}")]
+    Absent(String),
+    /// The connection broke, or what came is not HTTP.
+    #[error("the connection to control at {place} broke: {text}")]
+    Broken {
+        /// Where.
+        place: String,
+        /// How.
+        text: String,
+    },
+    /// Control refuses.
+    #[error("{}", .0.message)]
+    Refused(Box<netloom_api::Error>),
+    /// What was answered is not what was expected.
+    #[error("control's answer makes no sense ({0}); update this program, or control")]
+    Answer(serde_json::Error),
+}
