@@ -122,9 +122,9 @@ impl Session {
                 }
             }
             while let Some(frame) = self.machine.poll_transmit() {
-                writer.write_all(&frame).await.map_err(|error| error.to_string())?;
+                writer.write_all(&frame).await.map_err(|error| tls::explained(&error))?;
             }
-            writer.flush().await.map_err(|error| error.to_string())?;
+            writer.flush().await.map_err(|error| tls::explained(&error))?;
             if let Some(why) = self.ended.take() {
                 return Err(why);
             }
@@ -137,7 +137,7 @@ impl Session {
                         let now = self.now();
                         self.machine.handle_input(now, &buffer[..count]);
                     }
-                    Err(error) => return Err(error.to_string()),
+                    Err(error) => return Err(tls::explained(&error)),
                 },
                 command = ends.commands.recv() => match command {
                     // The session goes on; the next one may be with another member.

@@ -119,11 +119,34 @@ pub(crate) async fn connect(
     Ok((stream, local))
 }
 
-/// A failed handshake, with what to do where that can be said.
-fn explained(error: &std::io::Error) -> String {
+/// A failed handshake or session, with what to do where that can be said.
+pub(super) fn explained(error: &std::io::Error) -> String {
+    if error.kind() == std::io::ErrorKind::UnexpectedEof {
+        // The library tells of TLS here, and where its documentation is.
+        return "control has closed the connection without a word, as when it is killed".to_owned();
+    }
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
     match tls.and_then(explain) {
         Some(meaning) => format!("{error}; {meaning}"),
         None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::explained;
+    use std::io::{Error, ErrorKind};
+
+    #[test]
+    fn an_end_without_a_word_is_told_in_words() {
+        let text =
+            "peer closed connection without sending TLS close_notify: https://docs.rs/rustls";
+        let told = explained(&Error::new(ErrorKind::UnexpectedEof, text));
+        assert!(
+            told.contains("control has closed the connection") && !told.contains("docs.rs"),
+            "{told}"
+        );
+        let told = explained(&Error::from(ErrorKind::ConnectionReset));
+        assert_eq!(told, "connection reset");
     }
 }

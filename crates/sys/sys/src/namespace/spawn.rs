@@ -19,25 +19,25 @@ const RESOLV_CONF: &std::ffi::CStr = c"/etc/resolv.conf";
 #[non_exhaustive]
 pub enum SpawnError {
     /// The program could not be executed.
-    #[error("cannot run {program}: {source}; check its path and permissions")]
+    #[error("cannot run {program}: {why}; check its path and permissions")]
     Execute {
         /// The program.
         program: String,
-        /// Why.
-        source: io::Error,
+        /// Why. It is in the text, so that it is no source: who prints all sources told it twice.
+        why: io::Error,
     },
     /// User namespaces are refused.
     #[error(transparent)]
     UserNamespace(UserNamespaceRefusal),
     /// A step between fork and exec failed.
-    #[error("cannot {step} for {program}: {source}{remedy}")]
+    #[error("cannot {step} for {program}: {why}{remedy}")]
     Prepare {
         /// The program.
         program: String,
         /// What was being done.
         step: &'static str,
-        /// Why.
-        source: io::Error,
+        /// Why, as with `Execute`.
+        why: io::Error,
         /// What to do.
         remedy: &'static str,
     },
@@ -244,7 +244,7 @@ fn failed(program: &str, error: io::Error) -> SpawnError {
     const PRIVILEGE: &str = "; run as root, or use the rootless lab";
     let (step, source) = Step::decode(error);
     let program = program.to_owned();
-    let Some(step) = step else { return SpawnError::Execute { program, source } };
+    let Some(step) = step else { return SpawnError::Execute { program, why: source } };
     let (step, remedy) = match step {
         Step::UserNamespace | Step::UserMap => {
             return SpawnError::UserNamespace(UserNamespaceRefusal::explain(source));
@@ -264,5 +264,19 @@ fn failed(program: &str, error: io::Error) -> SpawnError {
             ("replace /etc/resolv.conf", "; that file and the new one must exist (touch them)")
         }
     };
-    SpawnError::Prepare { program, step, source, remedy }
+    SpawnError::Prepare { program, step, why: source, remedy }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::error::Error as _;
+
+    #[test]
+    fn why_a_program_is_not_run_is_told_once() {
+        let error = failed("/nope/x", io::Error::from_raw_os_error(libc::ENOENT));
+        let text = error.to_string();
+        assert!(text.starts_with("cannot run /nope/x: No such file or directory"), "{text}");
+        assert!(error.source().is_none(), "its text has it");
+    }
 }
