@@ -24,7 +24,10 @@ fn settled(desk: &Desk) -> Terms {
 async fn ask_refused(desk: &Desk, method: &str, path: &str, mut body: Value) -> Value {
     let before = desk.office.world().revision;
     answer(desk, None);
-    body["wait_ms"] = 20_000.into();
+    // How long a new network is waited for is not for the request to say.
+    if path != "/v1/networks" {
+        body["wait_ms"] = 20_000.into();
+    }
     let (asked, body) = (router(desk, Door::Local), body.to_string());
     let asked = ask(&asked, method, path, None, &body);
     let mut published = desk.published.clone();
