@@ -112,7 +112,9 @@ impl Machine {
         loop {
             let state = self.run(&["systemctl", "is-system-running"]);
             let said = state.unwrap_or_else(|said| said);
-            if said.contains("running") || said.contains("degraded") {
+            // Of a failure, the command's own words stand before what it printed.
+            let printed = said.trim_end();
+            if printed.ends_with("running") || printed.ends_with("degraded") {
                 return Ok(());
             }
             ensure!(start.elapsed() < BOOT_TIMEOUT, "systemd does not come up: {said}");
