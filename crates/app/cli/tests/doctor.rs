@@ -221,6 +221,12 @@ fn planted_faults_are_found_by_name(folder: &Path) {
     host.succeed(&["stop"]);
     let thief = UdpSocket::bind(("0.0.0.0", port)).unwrap();
     let faults = host.faults();
+    has(&faults, "daemons", "error", "the fabric is stopped on this host", "netloom start");
+    // As it is after daemons have died, which leave their folder behind.
+    let run = host.folder.join("run/solo");
+    std::fs::create_dir_all(&run).unwrap();
+    std::fs::set_permissions(&run, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let faults = host.faults();
     has(&faults, "daemons", "error", "the agent does not answer", "netloom start");
     has(&faults, "daemons", "error", "the control does not answer", "netloom start");
     has(&faults, "control", "error", "does not answer", "netloom connect");
