@@ -127,6 +127,19 @@ fn machine(office: &Office, node: &str, seed: Seed) -> ControlSession {
     ControlSession::new(config, seed, Time::ZERO)
 }
 
+/// What a node shall hold.
+#[derive(Clone, Copy)]
+struct Wanted {
+    digest: Digest,
+    is_nothing: bool,
+}
+
+impl Wanted {
+    fn of(feed: &Feed) -> Self {
+        Self { digest: feed.digest(), is_nothing: feed.set().is_empty() }
+    }
+}
+
 struct Session {
     number: u64,
     machine: ControlSession,
@@ -164,7 +177,7 @@ impl Session {
         let office = Arc::clone(&self.office);
         let publish = |feed: &Feed| {
             self.machine.publish(now, feed);
-            feed.digest()
+            Wanted::of(feed)
         };
         let wanted = office.with_feed(&node, publish);
         if self.is_out(wanted) {
@@ -173,8 +186,14 @@ impl Session {
     }
 
     /// Whether the node has nothing more to hear than that it takes no part: it has given up what it held.
-    fn is_out(&self, wanted: Option<Digest>) -> bool {
-        wanted.is_none() || (self.held == wanted && !self.office.world().is_member(&self.node))
+    /// This is asked of every session whenever anything is published, so the office is not asked of those
+    /// that have something to hold.
+    fn is_out(&self, wanted: Option<Wanted>) -> bool {
+        wanted.is_none_or(|wanted| {
+            wanted.is_nothing
+                && self.held == Some(wanted.digest)
+                && !self.office.world().is_member(&self.node)
+        })
     }
 
     fn shut_out(&mut self, now: Time) {
@@ -209,7 +228,7 @@ impl Session {
                     let (office, node) = (Arc::clone(&self.office), self.node.clone());
                     let accept = |feed: &Feed| {
                         let accepted = self.machine.accept(now, now_ms(), feed);
-                        accepted.is_ok().then(|| feed.digest())
+                        accepted.is_ok().then(|| Wanted::of(feed))
                     };
                     let wanted = office.with_feed(&node, accept).flatten();
                     self.held = Some(hello.digest);
