@@ -79,8 +79,11 @@ pub fn declare(
         _ => {}
     }
     let mut part = Part::read(text);
-    if let ("workloads", Some(Value::String(was))) = (section, object.get("was")) {
-        // A name is left with the one edit that takes another, so that nothing is lost between two.
+    if let ("workloads", Some(Value::String(was))) = (section, object.get("was"))
+        && !exists(fabric, section, name)
+    {
+        // A name is left with the one edit that takes another, so that nothing is lost between two. Later on
+        // it may be somebody else's.
         part.section(section).remove(was);
     }
     part.section(section).insert(name.to_owned(), Value::Object(object));

@@ -215,6 +215,17 @@ fn a_workload_is_renamed_by_declaring_what_it_was() {
     let after = accepted(after);
     assert!(!after.fabric.workloads.contains_key("cache"));
     assert_eq!(with.fabric.renamed(&after.fabric), [("store", "cache")].into());
+    // Declared again as it stands, it does not take away who has the former name since.
+    let both = declare(&after, after.declared.api.as_deref(), place("cache"), &cache, false);
+    let both = both.unwrap().unwrap();
+    let again = declare(
+        &after,
+        Some(&both),
+        place("store"),
+        &declaration(serde_json::json!({ "was": "cache" })),
+        true,
+    );
+    assert!(owns(again.unwrap().as_deref(), "workloads", "cache"));
     // What a file declares, only its owner can take another name for.
     let renamed = declaration(serde_json::json!({ "was": "db" }));
     let text = declare(&none, None, place("store"), &renamed, false).unwrap();
