@@ -3,7 +3,7 @@
 //! ```no_run
 //! # async fn example(sources: netloom::api::Sources) -> Result<(), netloom::ClientError> {
 //! let client = netloom::Client::local("shop"); // on the host of control, as root
-//! let proposed = client.plan(&netloom::api::Plan { sources }).await?;
+//! let proposed = client.plan(&netloom::api::Plan { sources, ..Default::default() }).await?;
 //! println!("{} flows open or close", proposed.flows.len());
 //! # Ok(())
 //! # }
