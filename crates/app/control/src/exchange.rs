@@ -85,6 +85,7 @@ impl Said {
             software: self.software,
             held: self.held,
             applied: self.applied,
+            refused_since: vec![self.applied; self.refused.len()],
             refused: self.refused,
             status: self.status.and_then(|status| serde_json::from_slice(&status.0).ok()),
             ..Observed::default()

@@ -22,6 +22,8 @@ pub struct Observed {
     pub applied: u64,
     /// What it could not put in force.
     pub refused: Vec<Refusal>,
+    /// The first commit with which it has said so, for each of these: what came later is not to blame.
+    pub refused_since: Vec<u64>,
     /// Its own report.
     pub status: Option<Value>,
     /// Number of the last change of any of this, among the changes of all nodes.
@@ -29,6 +31,26 @@ pub struct Observed {
 }
 
 impl Observed {
+    /// It says what it refuses of a commit.
+    pub fn refuse(&mut self, commit: u64, refused: Vec<Refusal>) {
+        self.refused_since = self.since(commit, &refused);
+        self.refused = refused;
+    }
+
+    /// Since which commit it refuses what it refuses with this one.
+    fn since(&self, commit: u64, refused: &[Refusal]) -> Vec<u64> {
+        let known: Vec<(&Refusal, &u64)> = self.refused.iter().zip(&self.refused_since).collect();
+        let since = |one: &Refusal| {
+            known.iter().find(|(known, _)| *known == one).map_or(commit, |(_, since)| **since)
+        };
+        refused.iter().map(since).collect()
+    }
+
+    /// The same node, as another member has heard of it before.
+    pub fn follow(&mut self, former: &Self) {
+        self.refused_since = former.since(self.applied, &self.refused);
+    }
+
     /// Whether this says more of the node as it is now than what another member of control has heard.
     /// A node is connected to one of them; for a while after it has changed over, two believe that.
     pub fn is_newer_than(&self, other: &Self) -> bool {

@@ -35,6 +35,8 @@ pub struct Applied {
     pub revision: u64,
     /// The revision that it was made from: the same where nothing has changed.
     pub base: u64,
+    /// The commit by which it was made, or that in force where nothing has changed.
+    pub version: u64,
     /// What was declared.
     pub proposal: Proposal,
     /// What that does.
@@ -198,8 +200,9 @@ impl Office {
             let proposal = self.propose(&world, declared, back.as_ref(), now)?.kept();
             let proposal = proposal.map_err(OfficeError::Refused)?;
             if !changed {
-                let (revision, effects) = (world.revision, Effects::default());
-                return Ok(Applied { revision, base: revision, proposal, effects, changed });
+                let (revision, effects) = (world.revision, Effects::of_nothing(&proposal));
+                let (base, version) = (revision, world.version);
+                return Ok(Applied { revision, base, version, proposal, effects, changed });
             }
             let changes = proposal::changes(&world, &proposal, origin, now);
             let commits = self.commits();
@@ -211,8 +214,8 @@ impl Office {
                     // What is told of the change must not keep nodes from putting it in force.
                     self.wait_for_nodes(NODES_FIRST);
                     let effects = proposal::effects(&world, &proposal);
-                    let base = world.revision;
-                    return Ok(Applied { revision, base, proposal, effects, changed });
+                    let (base, version) = (world.revision, after.version());
+                    return Ok(Applied { revision, base, version, proposal, effects, changed });
                 }
                 Err(CommitError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),

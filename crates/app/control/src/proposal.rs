@@ -7,6 +7,7 @@ mod renamed;
 use crate::declared::Declared;
 use crate::record::{CURRENT, Current, RevisionRecord, revision_name};
 use crate::world::{Accepted, World};
+use addresses::Assigned;
 use netloom_cbor::to_bytes;
 use netloom_change::{Flows, NODES_MAX, NodeChange, Operations};
 use netloom_model::fabric::Name;
@@ -17,7 +18,7 @@ use netloom_plan::assumed::Assumed;
 use netloom_plan::promises::{self, Broken};
 use netloom_resource::Whole;
 use netloom_store::Change;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 pub use renamed::Uids;
@@ -53,10 +54,12 @@ pub enum Refused {
 pub struct Proposal {
     /// What would be declared, checked.
     pub accepted: Arc<Accepted>,
-    /// Warnings.
+    /// Warnings of what is read; those of what it means are among its [`Effects`].
     pub warnings: Vec<Diagnostic>,
     /// Addresses as they would be.
     pub leases: Leases,
+    /// Networks, before and after the change, in which they may be others than before.
+    readdressed: BTreeSet<Name>,
     /// Workloads that are called otherwise: their names now by those from then on.
     pub renamed: BTreeMap<Name, Name>,
     /// How many tests the file has.
@@ -65,16 +68,26 @@ pub struct Proposal {
     pub broken: Vec<Broken>,
 }
 
-/// What a proposal does to nodes and flows. It decides nothing, so an apply finds it out while the
-/// nodes are at work already.
+/// What is told of a proposal: what it does to nodes and flows, and what may not be meant. It decides
+/// nothing, so an apply finds it out while the nodes are at work already.
 #[derive(Debug, Default)]
 pub struct Effects {
+    /// Warnings of the fabric as it would be.
+    pub warnings: Vec<Diagnostic>,
     /// What changes on each node.
     pub nodes: BTreeMap<String, NodeChange>,
     /// Nodes beyond those, which were too many to plan.
     pub not_planned: usize,
     /// Which flows open or close.
     pub flows: Flows,
+}
+
+impl Effects {
+    /// Of a proposal that is in force already.
+    pub fn of_nothing(proposal: &Proposal) -> Self {
+        let warnings = netloom_plan::findings::findings(&proposal.accepted.fabric);
+        Self { warnings, ..Self::default() }
+    }
 }
 
 /// Who changes something, and why.
@@ -108,8 +121,9 @@ pub fn propose(
         return Err(Refused::OtherFabric { found: fabric.name, own: world.identity.name.clone() });
     }
     let renamed = renamed::of(world, &fabric, back);
-    let leases = match addresses::assigned(world, &fabric, &renamed, now_ms) {
-        Ok(leases) => leases,
+    let assigned = addresses::assigned(world, &fabric, &renamed, now_ms);
+    let Assigned { leases, networks: readdressed } = match assigned {
+        Ok(assigned) => assigned,
         Err(exhausted) => {
             let findings = loaded.diagnostics.into_iter().chain(exhausted).collect();
             return Err(Refused::Errors { findings, sources: loaded.sources });
@@ -122,13 +136,12 @@ pub fn propose(
     let found = loaded.diagnostics.into_iter();
     let mut warnings: Vec<Diagnostic> =
         found.filter(|found| found.severity == Severity::Warning).collect();
-    warnings.extend(netloom_plan::findings::findings(&fabric));
     if back.is_none() {
         warnings.extend(renamed::nobodies(&world.accepted.fabric, &fabric, &renamed));
     }
     let accepted = Arc::new(Accepted::new(declared, fabric));
     let tests = accepted.fabric.tests.len();
-    Ok(Proposal { accepted, warnings, leases, renamed, tests, broken })
+    Ok(Proposal { accepted, warnings, leases, readdressed, renamed, tests, broken })
 }
 
 impl Proposal {
@@ -141,7 +154,7 @@ impl Proposal {
     }
 }
 
-/// What a proposal does to `world`, which it was made for.
+/// What a proposal means for `world`, which it was made for.
 pub fn effects(world: &World, proposal: &Proposal) -> Effects {
     let Proposal { accepted, leases, .. } = proposal;
     let before = world.whole();
@@ -154,7 +167,8 @@ pub fn effects(world: &World, proposal: &Proposal) -> Effects {
         control: before.control,
     };
     let Operations { nodes, not_planned } = netloom_change::operations(&before, &after, NODES_MAX);
-    Effects { nodes, not_planned, flows: netloom_change::flows(&before, &after) }
+    let warnings = netloom_plan::findings::findings(&accepted.fabric);
+    Effects { warnings, nodes, not_planned, flows: netloom_change::flows(&before, &after) }
 }
 
 /// What a proposal writes. The store makes all of it, or nothing.

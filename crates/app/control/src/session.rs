@@ -180,7 +180,9 @@ impl Session {
             Wanted::of(feed)
         };
         let wanted = office.with_feed(&node, publish);
-        if self.is_out(wanted) {
+        // What it has not answered yet may be what it is to give up.
+        let is_known = wanted.is_none() || !self.machine.is_under_way();
+        if is_known && self.is_out(wanted) {
             self.shut_out(now);
         }
     }
@@ -243,7 +245,7 @@ impl Session {
                     self.office.observe(&self.node, |node| {
                         node.held = Some(digest);
                         node.applied = revision;
-                        node.refused = refused;
+                        node.refuse(revision, refused);
                         node.last_seen_ms = now_ms();
                     });
                     self.publish();

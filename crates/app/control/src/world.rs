@@ -18,7 +18,7 @@ use netloom_model::Fabric;
 use netloom_model::lease::Leases;
 use netloom_plan::input::Directory;
 use netloom_plan::membership::Memberships;
-use netloom_resource::{Kind, Topic, Whole};
+use netloom_resource::{Difference, Topic, Whole};
 use netloom_store::Snapshot;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -181,14 +181,12 @@ impl World {
             Arc::make_mut(&mut after.leases).resting = resting;
         }
         if !same {
-            let all = netloom_resource::resources(&after.whole());
-            let is_gone = |key: &&ResourceKey| {
-                let kind = Kind::of(key.kind);
-                kind.is_none_or(|kind| !all.contains_key(&(kind, key.name.clone())))
-            };
-            let gone: Vec<ResourceKey> = self.table.keys().filter(is_gone).cloned().collect();
-            gone.iter().for_each(|key| drop(after.table.remove(key)));
-            after.table = changed_table(&after.table, all)?;
+            let Difference { made, gone } =
+                netloom_resource::difference(&self.whole(), &after.whole());
+            for (kind, name) in gone {
+                after.table.remove(&ResourceKey { kind: kind as u16, name });
+            }
+            after.table = changed_table(&after.table, made)?;
             return Ok(after);
         }
         let mut made = netloom_resource::resources_of(&after.whole(), &nodes, &workloads);

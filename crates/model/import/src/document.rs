@@ -2,6 +2,7 @@
 
 use crate::kind::Kind;
 use netloom_model::tree::{Tree, Value};
+use std::sync::Arc;
 
 /// A source that has been read.
 #[derive(Debug)]
@@ -54,7 +55,7 @@ impl Document {
             Value::Null | Value::Broken => Content::Nothing,
             Value::Scalar { text, quoted } => Content::Text { text, quoted },
             Value::List(items) => {
-                let items = items.into_iter().enumerate();
+                let items = Arc::unwrap_or_clone(items).into_iter().enumerate();
                 let insert = |(index, item): (usize, Tree)| {
                     let line = item.span.line;
                     self.insert(id, Step::Item(index), line, item)
@@ -62,7 +63,7 @@ impl Document {
                 Content::List(items.map(insert).collect())
             }
             Value::Map(entries) => {
-                let entries = entries.into_iter();
+                let entries = Arc::unwrap_or_clone(entries).into_iter();
                 let insert = |(key, value): (netloom_model::tree::Key, Tree)| {
                     self.insert(id, Step::Key(key.name), key.span.line, value)
                 };

@@ -202,6 +202,27 @@ pub struct Workload {
     pub attach: Attach,
 }
 
+impl Workload {
+    /// Whether another one is declared just so, wherever that is written.
+    pub fn is_like(&self, other: &Self) -> bool {
+        let Self {
+            span: _,
+            was: _,
+            node,
+            subnet,
+            addresses,
+            labels,
+            advertise,
+            security_groups,
+            publish,
+            attach,
+        } = self;
+        (node, subnet, addresses) == (&other.node, &other.subnet, &other.addresses)
+            && (labels, advertise, publish) == (&other.labels, &other.advertise, &other.publish)
+            && (security_groups, attach) == (&other.security_groups, &other.attach)
+    }
+}
+
 /// A port that can be called from outside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Published {

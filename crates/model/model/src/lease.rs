@@ -1,10 +1,16 @@
 //! Addresses: a pure function from the fabric and the leases kept so far to the leases from now on.
 
+mod prefix;
+
 use crate::fabric::{Fabric, Name, Reserved, Workload};
 use ipnet::IpNet;
 use netloom_base::hash::fnv1a;
+use prefix::{RESERVED_COUNT, nth, size};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv6Addr};
+
+pub(crate) use prefix::room;
+pub use prefix::{gateway, is_reserved, resolver};
 
 /// Addresses by workload: one of each family of its subnet's prefixes, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -51,27 +57,6 @@ pub enum Unassigned {
     },
 }
 
-/// The gateway of a prefix: its second address, as in AWS, or the last but one.
-pub fn gateway(prefix: IpNet, reserved: Reserved) -> IpAddr {
-    own(prefix, reserved, 1)
-}
-
-/// The resolver of a prefix: its third address, as in AWS, or the last but two.
-pub fn resolver(prefix: IpNet, reserved: Reserved) -> IpAddr {
-    own(prefix, reserved, 2)
-}
-
-/// An address that a prefix keeps for itself, counted from the end where they are.
-fn own(prefix: IpNet, reserved: Reserved, place: u128) -> IpAddr {
-    match reserved {
-        Reserved::First => nth(prefix, place),
-        Reserved::Last => nth(prefix, size(prefix) - 1 - place),
-    }
-}
-
-/// How many addresses at one end of a prefix are never given to workloads.
-const RESERVED_COUNT: u128 = 4;
-
 /// The address of a node in every network that it joins: a ULA /128 (RFC 4193 §3.2)
 /// from the fabric's id (40 bits of it are the global id) and the node's name.
 pub fn node_address(fabric_id: u128, node: &str) -> Ipv6Addr {
@@ -82,25 +67,38 @@ pub fn node_address(fabric_id: u128, node: &str) -> Ipv6Addr {
 /// Gives every workload its addresses: those it asks for, else those it had, else the first free
 /// ones that do not rest. Workloads that cannot be served are named with the reason.
 pub fn assign(fabric: &Fabric, before: &Leases) -> (Leases, Vec<(Name, Unassigned)>) {
+    assign_in(fabric, before, |_| true)
+}
+
+/// What [`assign`] gives to the workloads of some networks: what is in one network does not depend on
+/// another. Nothing is said of the others.
+pub fn assign_in(
+    fabric: &Fabric,
+    before: &Leases,
+    is_meant: impl Fn(&str) -> bool,
+) -> (Leases, Vec<(Name, Unassigned)>) {
+    let all = fabric.workloads.iter();
+    let meant: Vec<(&Name, &Workload)> =
+        all.filter(|(_, workload)| is_meant(fabric.network_of(workload))).collect();
     let mut behind: BTreeMap<&str, Vec<IpNet>> = BTreeMap::new();
-    for workload in fabric.workloads.values().filter(|workload| !workload.advertise.is_empty()) {
+    for (_, workload) in meant.iter().filter(|(_, workload)| !workload.advertise.is_empty()) {
         behind.entry(fabric.network_of(workload)).or_default().extend(&workload.advertise);
     }
     let (taken, refused, next) = (BTreeMap::new(), Vec::new(), BTreeMap::new());
     let mut desk = Desk { fabric, taken, refused, behind, next };
     let mut given: BTreeMap<Name, Given> = BTreeMap::new();
-    for (name, workload) in &fabric.workloads {
+    for &(name, workload) in &meant {
         for address in &workload.addresses {
             let have = given.entry(name.clone()).or_default();
             desk.claim(name, workload, *address, have);
         }
     }
-    for (name, workload) in &fabric.workloads {
+    for &(name, workload) in &meant {
         for address in before.workloads.get(name).into_iter().flatten() {
             desk.keep(name, workload, *address, given.entry(name.clone()).or_default());
         }
     }
-    for (name, workload) in &fabric.workloads {
+    for &(name, workload) in &meant {
         let have = given.entry(name.clone()).or_default();
         let cidrs = &fabric.subnets[&workload.subnet].cidrs;
         for family in families(cidrs) {
@@ -248,40 +246,5 @@ impl<'a> Desk<'a> {
         // Whoever comes next need not search the whole prefix again.
         self.next.insert((network, prefix), size);
         None
-    }
-}
-
-/// Whether an address of `prefix` is one of the five that it keeps: both ends, and three beside one.
-pub fn is_reserved(prefix: IpNet, reserved: Reserved, address: IpAddr) -> bool {
-    let offset = number(address) - number(prefix.network());
-    let from_end = size(prefix) - 1 - offset;
-    let (here, there) = match reserved {
-        Reserved::First => (offset, from_end),
-        Reserved::Last => (from_end, offset),
-    };
-    here < RESERVED_COUNT || there == 0
-}
-
-fn size(prefix: IpNet) -> u128 {
-    let host_bits = u32::from(prefix.max_prefix_len() - prefix.prefix_len());
-    1u128.checked_shl(host_bits).unwrap_or(u128::MAX)
-}
-
-fn number(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(v4) => u128::from(u32::from(v4)),
-        IpAddr::V6(v6) => u128::from(v6),
-    }
-}
-
-fn nth(prefix: IpNet, offset: u128) -> IpAddr {
-    match prefix {
-        IpNet::V4(v4) => {
-            let offset = u32::try_from(offset).unwrap_or(u32::MAX);
-            IpAddr::from((u32::from(v4.network()).saturating_add(offset)).to_be_bytes())
-        }
-        IpNet::V6(v6) => {
-            IpAddr::from((u128::from(v6.network()).saturating_add(offset)).to_be_bytes())
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::diagnostic::Diagnostic;
 use crate::span::Span;
+use std::sync::Arc;
 
 pub mod toml;
 pub mod yaml;
@@ -27,7 +28,8 @@ pub struct Tree {
 }
 
 /// The kinds of value. Scalars keep their text: what it means depends on what is asked for,
-/// so that a country `no` is never read as "false".
+/// so that a country `no` is never read as "false". What a tree [remembered](Remembered) and the one that is
+/// looked at have in common, they share.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// Nothing.
@@ -40,9 +42,9 @@ pub enum Value {
         quoted: bool,
     },
     /// A list.
-    List(Vec<Tree>),
+    List(Arc<Vec<Tree>>),
     /// A map, in the order of the file; names may still be there twice.
-    Map(Vec<(Key, Tree)>),
+    Map(Arc<Vec<(Key, Tree)>>),
     /// Something that could not be read and has been reported: no cause for further findings.
     Broken,
 }
@@ -89,9 +91,11 @@ impl Tree {
     pub(crate) fn break_unreadable(&mut self) {
         match &mut self.value {
             Value::Scalar { text, .. } if text.contains(UNREADABLE) => self.value = Value::Broken,
-            Value::List(items) => items.iter_mut().for_each(Self::break_unreadable),
+            Value::List(items) => {
+                Arc::make_mut(items).iter_mut().for_each(Self::break_unreadable);
+            }
             Value::Map(entries) => {
-                for (key, value) in entries {
+                for (key, value) in Arc::make_mut(entries) {
                     key.broken |= key.name.contains(UNREADABLE);
                     value.break_unreadable();
                 }

@@ -1,7 +1,6 @@
 //! Which nodes take part in which networks, and with which workloads: those that run one there, or in a
 //! network that is peered with it, and those by which it is left.
 
-use crate::ways;
 use netloom_model::fabric::{Fabric, Name};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -46,12 +45,7 @@ impl Memberships {
                 networks.entry(node).or_default().insert(network);
             }
         }
-        let mut doors: BTreeMap<&Name, BTreeSet<&Name>> = BTreeMap::new();
-        for network in fabric.networks.keys() {
-            for node in ways::doors(fabric, network) {
-                doors.entry(node).or_default().insert(network);
-            }
-        }
+        let doors = doors(fabric);
         let membership = |node: &Name| {
             let joined = networks.get(node).cloned().unwrap_or_default();
             let peered = joined.iter().flat_map(|network| fabric.peers_of(network));
@@ -142,6 +136,25 @@ impl Memberships {
     }
 }
 
+/// The networks whose packets leave by each node, as [`ways::doors`](crate::ways::doors) says it of each network.
+fn doors(fabric: &Fabric) -> BTreeMap<&Name, BTreeSet<&Name>> {
+    let mut doors: BTreeMap<&Name, BTreeSet<&Name>> = BTreeMap::new();
+    for gateway in fabric.gateways.values() {
+        for node in &gateway.nodes {
+            doors.entry(node).or_default().insert(&gateway.network);
+        }
+    }
+    for (name, node) in fabric.nodes.iter().filter(|(_, node)| !node.advertise.is_empty()) {
+        let networks = node.advertise.iter().flat_map(|one| &one.networks);
+        doors.entry(name).or_default().extend(networks);
+    }
+    for networks in doors.values_mut() {
+        networks.retain(|network| fabric.networks.contains_key(*network));
+    }
+    doors.retain(|_, networks| !networks.is_empty());
+    doors
+}
+
 fn stack(fabric: &Fabric, networks: &BTreeSet<&Name>) -> BTreeSet<Name> {
     let mut joined: BTreeSet<Name> = BTreeSet::new();
     for network in networks {
@@ -159,7 +172,25 @@ fn stack(fabric: &Fabric, networks: &BTreeSet<&Name>) -> BTreeSet<Name> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ways;
     use netloom_testkit::random_networks::yaml;
+
+    #[test]
+    fn doors_of_all_nodes_are_those_of_each_network() {
+        let mut found = 0;
+        for seed in 0..60 {
+            let fabric = netloom_testkit::fabric(&yaml(seed));
+            let mut expected: BTreeMap<&Name, BTreeSet<&Name>> = BTreeMap::new();
+            for network in fabric.networks.keys() {
+                for node in ways::doors(&fabric, network) {
+                    expected.entry(node).or_default().insert(network);
+                }
+            }
+            assert_eq!(doors(&fabric), expected, "{seed}");
+            found += expected.len();
+        }
+        assert!(found > 20, "{found} nodes have a door");
+    }
 
     #[test]
     fn nodes_found_anew_are_those_of_the_whole_fabric() {

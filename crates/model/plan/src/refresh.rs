@@ -6,7 +6,7 @@ use crate::topology::{border_of, network_namespace, policy_of};
 use crate::{NodePlan, firewall, names, peers, topology};
 use netloom_model::fabric::Name;
 use netloom_state::Namespace;
-use netloom_state::host::RouteKind;
+use netloom_state::host::{Route, RouteKind};
 use std::collections::BTreeSet;
 
 /// What of a node's plan is out of date after changes of groups, other nodes, and their workloads.
@@ -38,13 +38,12 @@ pub fn refresh(
     }
     let mut changed = BTreeSet::new();
     if stale.prefixes && input.fabric.nodes.contains_key(node) {
-        let stops = topology::host_stops(input, node);
+        let stops: BTreeSet<Route> = topology::host_stops(input, node).into_iter().collect();
         let routes = &mut plan.host.namespaces.entry(Namespace::Host).or_default().routes;
-        let mut fresh = routes.clone();
-        fresh.retain(|route| route.kind != RouteKind::Unreachable);
-        fresh.extend(stops);
-        if fresh != *routes {
-            *routes = fresh;
+        let is_stop = |route: &&Route| route.kind == RouteKind::Unreachable;
+        if !routes.iter().filter(is_stop).eq(&stops) {
+            routes.retain(|route| !is_stop(&route));
+            routes.extend(stops);
             changed.insert(Namespace::Host);
         }
     }

@@ -24,7 +24,9 @@ mod topic;
 pub mod trial;
 
 pub use assemble::{Refused, Slice, assemble};
-pub use take_apart::{Entry, Whole, resource_of_fabric, resources, resources_of};
+pub use take_apart::{
+    Difference, Entry, Whole, difference, resource_of_fabric, resources, resources_of,
+};
 pub use topic::{Topic, all_topics, topics};
 
 /// What a resource is about. The numbers are part of the wire.

@@ -48,6 +48,59 @@ pub struct Entry {
 
 /// Every resource of a fabric.
 pub fn resources(whole: &Whole<'_>) -> BTreeMap<Key, Entry> {
+    let mut found = resources_but_workloads(whole);
+    for (name, workload) in &whole.fabric.workloads {
+        found.workload(whole, name, workload);
+    }
+    found.0
+}
+
+/// What of a fabric's resources is not as it was.
+#[derive(Debug, Default)]
+pub struct Difference {
+    /// Resources that may be others now. Of workloads, of which there are the most, only those that are.
+    pub made: BTreeMap<Key, Entry>,
+    /// Those that are no more.
+    pub gone: Vec<Key>,
+}
+
+/// What of a fabric's resources is not as it was: `before` and `after` differ in what is declared.
+pub fn difference(before: &Whole<'_>, after: &Whole<'_>) -> Difference {
+    let mut found = resources_but_workloads(after);
+    let (was, is) = (before.fabric, after.fabric);
+    for (name, workload) in &is.workloads {
+        let is_same = was.workloads.get(name).is_some_and(|former| {
+            former.is_like(workload)
+                && was.network_of(former) == is.network_of(workload)
+                && before.leases.workloads.get(name) == after.leases.workloads.get(name)
+        });
+        if !is_same {
+            found.workload(after, name, workload);
+        }
+    }
+    let mut gone = Vec::new();
+    missing(&mut gone, Kind::Region, &was.regions, &is.regions);
+    missing(&mut gone, Kind::Network, &was.networks, &is.networks);
+    missing(&mut gone, Kind::Subnet, &was.subnets, &is.subnets);
+    missing(&mut gone, Kind::Group, &was.security_groups, &is.security_groups);
+    missing(&mut gone, Kind::Service, &was.services, &is.services);
+    missing(&mut gone, Kind::Node, &was.nodes, &is.nodes);
+    missing(&mut gone, Kind::Workload, &was.workloads, &is.workloads);
+    missing(&mut gone, Kind::Attach, &was.workloads, &is.workloads);
+    missing(&mut gone, Kind::RouteTable, &was.route_tables, &is.route_tables);
+    missing(&mut gone, Kind::Gateway, &was.gateways, &is.gateways);
+    missing(&mut gone, Kind::Peering, &was.peerings, &is.peerings);
+    missing(&mut gone, Kind::NetworkAcl, &was.network_acls, &is.network_acls);
+    Difference { made: found.0, gone }
+}
+
+/// Adds what is in `was` and not in `is`.
+fn missing<T>(gone: &mut Vec<Key>, kind: Kind, was: &BTreeMap<Name, T>, is: &BTreeMap<Name, T>) {
+    let names = was.keys().filter(|name| !is.contains_key(*name));
+    gone.extend(names.map(|name| (kind, name.clone())));
+}
+
+fn resources_but_workloads(whole: &Whole<'_>) -> Collected {
     let fabric = whole.fabric;
     let mut found = Collected(BTreeMap::new());
     found.fabric(whole);
@@ -96,10 +149,7 @@ pub fn resources(whole: &Whole<'_>) -> BTreeMap<Key, Entry> {
     for (name, node) in &fabric.nodes {
         found.node(whole, name, node);
     }
-    for (name, workload) in &fabric.workloads {
-        found.workload(whole, name, workload);
-    }
-    found.0
+    found
 }
 
 /// The resource of the fabric itself: what another member of control changes.

@@ -205,14 +205,12 @@ impl<'a> Plan<'a> {
 
     fn add_routes(&mut self, wanted: fn(&RouteKind) -> bool) {
         for (namespace, desired) in &self.desired.namespaces {
-            for route in desired.routes.iter().filter(|route| wanted(&route.kind)) {
-                if !self.current(namespace).routes.contains(route) {
-                    self.emit(Operation::AddRoute {
-                        namespace: namespace.clone(),
-                        route: route.clone(),
-                    });
-                }
-            }
+            let missing = desired.routes.difference(&self.current(namespace).routes);
+            let added = missing.filter(|route| wanted(&route.kind)).map(|route| {
+                Operation::AddRoute { namespace: namespace.clone(), route: route.clone() }
+            });
+            let added = added.collect();
+            self.emit_all(added);
         }
     }
 

@@ -183,6 +183,11 @@ impl ControlSession {
         self.under_way = Some(Parts::new(numbers, base, changes, feed));
     }
 
+    /// Whether the agent has not said yet what it holds after what was sent last.
+    pub fn is_under_way(&self) -> bool {
+        self.under_way.is_some()
+    }
+
     /// Asks the agent, and gives the number under which it will answer.
     pub fn request(&mut self, now: Time, body: Vec<u8>) -> Result<u32, SendError> {
         self.link.advance(now);

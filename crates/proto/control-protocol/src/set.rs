@@ -2,15 +2,16 @@
 
 use crate::digest::{Digest, Lanes};
 use crate::resource::{Resource, ResourceKey};
+use imbl::OrdSet;
 use std::borrow::Borrow;
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
-/// Resources by kind and name. Adding or removing one costs the same however many there are.
+/// Resources by kind and name. Adding or removing one costs the same however many there are, and so does a copy:
+/// it shares what has not changed since.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ResourceSet {
-    resources: BTreeSet<Keyed>,
+    resources: OrdSet<Keyed>,
     lanes: Lanes,
 }
 
@@ -64,13 +65,13 @@ impl ResourceSet {
     pub fn insert(&mut self, resource: Arc<Resource>) -> Option<Arc<Resource>> {
         let key = resource.key();
         self.lanes.add(key.kind, &key.name, resource.version());
-        let former = self.resources.replace(Keyed(resource));
+        let former = self.resources.insert(Keyed(resource));
         former.map(|former| former.0).inspect(|former| Self::leave(&mut self.lanes, former))
     }
 
     /// Removes the resource with a key, if there is one.
     pub fn remove(&mut self, key: &ResourceKey) -> Option<Arc<Resource>> {
-        let former = self.resources.take(key).map(|former| former.0);
+        let former = self.resources.remove(key).map(|former| former.0);
         former.inspect(|former| Self::leave(&mut self.lanes, former))
     }
 

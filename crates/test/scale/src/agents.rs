@@ -59,7 +59,7 @@ impl Kind {
         }
     }
 
-    fn edition(self, number: u16) -> Edition {
+    pub(crate) fn edition(self, number: u16) -> Edition {
         let mut edition = Edition::default();
         match self {
             Self::Rule => edition.port = number,

@@ -3,6 +3,7 @@
 #![expect(clippy::print_stdout, reason = "its figures are what this program is for")]
 
 mod agents;
+mod change;
 mod fabric;
 mod model;
 mod reach;
@@ -17,6 +18,8 @@ use std::process::ExitCode;
 enum Arguments {
     /// Check, plan and one change of a fabric, in this process.
     Model(Sizes),
+    /// Changes on control's part, step by step, in this process.
+    Change(Changes),
     /// Questions about who reaches whom, in this process.
     Reach {
         /// How many workloads.
@@ -35,6 +38,18 @@ struct Sizes {
     workloads: usize,
     #[arg(long, default_value_t = 200)]
     groups: usize,
+}
+
+#[derive(Debug, clap::Args)]
+struct Changes {
+    #[command(flatten)]
+    sizes: Sizes,
+    /// How many.
+    #[arg(long, default_value_t = 20)]
+    changes: u16,
+    /// Of which kind.
+    #[arg(long, default_value = "network")]
+    kind: agents::Kind,
 }
 
 #[derive(Debug, clap::Args)]
@@ -64,6 +79,9 @@ fn main() -> ExitCode {
     };
     let result = match Arguments::parse() {
         Arguments::Model(sizes) => model::run(size(&sizes)),
+        Arguments::Change(Changes { sizes, changes, kind }) => {
+            change::run(size(&sizes), kind, changes)
+        }
         Arguments::Reach { workloads } => reach::run(workloads),
         Arguments::Agents(arguments) => {
             let kinds =

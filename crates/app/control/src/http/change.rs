@@ -2,6 +2,7 @@
 
 use super::answer::blocking;
 use super::{Desk, Failure, view};
+use crate::observed::Observed;
 use crate::office::{self, Office, OfficeError};
 use crate::proposal::Origin;
 use axum::Json;
@@ -43,16 +44,16 @@ where
     Failure: From<E>,
 {
     let Terms { author, wait_ms, keep_refused } = terms;
-    let (refused_before, here_before) = (refusals(&desk.office), connected(&desk.office));
+    let here_before = connected(&desk.office);
     let office = Arc::clone(&desk.office);
     let done = blocking(move || make(&office)).await?;
     let mut answer = waited(desk, &done, wait_ms).await;
-    // What a node refused before, or brings with it when it comes back, is not this change's fault,
-    // and going back would not mend it.
-    let is_new = refusals(&desk.office)
-        .iter()
-        .any(|refusal| here_before.contains(&refusal.0) && !refused_before.contains(refusal));
-    if is_new && done.changed && !keep_refused {
+    // What a node refuses since a change before, though that may be under way still, or brings with it when it
+    // comes back, is not this change's fault, and going back would not mend it.
+    let is_ours = |(node, _, since): &(String, Refusal, u64)| {
+        here_before.contains(node) && *since >= done.version
+    };
+    if refusals(&desk.office).iter().any(is_ours) && done.changed && !keep_refused {
         go_back(desk, &done, author, &mut answer).await?;
     }
     Ok(Json(answer))
@@ -121,7 +122,7 @@ async fn waited(desk: &Desk, done: &office::Applied, wait_ms: u64) -> Applied {
 }
 
 fn refused(office: &Office) -> Vec<NodeRefusal> {
-    refusals(office).iter().map(|(node, refusal)| view::refusal(node, refusal)).collect()
+    refusals(office).iter().map(|(node, refusal, _)| view::refusal(node, refusal)).collect()
 }
 
 fn connected(office: &Office) -> BTreeSet<String> {
@@ -129,12 +130,14 @@ fn connected(office: &Office) -> BTreeSet<String> {
     observed.map(|(name, _)| name).collect()
 }
 
-/// What connected nodes refuse, by node.
-fn refusals(office: &Office) -> Vec<(String, Refusal)> {
+/// What connected nodes refuse, by node, and since which commit.
+fn refusals(office: &Office) -> Vec<(String, Refusal, u64)> {
     let observed = office.observed().into_iter().filter(|(_, node)| node.connected);
-    observed
-        .flat_map(|(name, node)| node.refused.into_iter().map(move |one| (name.clone(), one)))
-        .collect()
+    let of_node = |(name, node): (String, Observed)| {
+        let refused = node.refused.into_iter().zip(node.refused_since);
+        refused.map(move |(one, since)| (name.clone(), one, since))
+    };
+    observed.flat_map(of_node).collect()
 }
 
 #[cfg(test)]

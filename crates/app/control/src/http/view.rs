@@ -44,7 +44,7 @@ pub(super) fn proposed(base_revision: u64, proposal: &Proposal, effects: &Effect
         renamed: proposal.renamed.iter().map(renamed).collect(),
         tests: proposal.tests,
         broken_tests: proposal.broken.iter().map(broken).collect(),
-        warnings: proposal.warnings.iter().map(finding).collect(),
+        warnings: proposal.warnings.iter().chain(&effects.warnings).map(finding).collect(),
     }
 }
 

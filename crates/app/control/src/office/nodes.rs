@@ -234,9 +234,13 @@ impl Office {
     }
 
     /// Takes in what a node has said to another member.
-    pub fn hear(&self, member: &str, node: String, observed: Observed) {
+    pub fn hear(&self, member: &str, node: String, mut observed: Observed) {
         let mut inner = self.inner();
-        inner.elsewhere.entry(member.to_owned()).or_default().insert(node, observed);
+        let heard = inner.elsewhere.entry(member.to_owned()).or_default();
+        if let Some(former) = heard.get(&node) {
+            observed.follow(former);
+        }
+        heard.insert(node, observed);
         let version = inner.world.version;
         drop(inner);
         (self.notify)(version);

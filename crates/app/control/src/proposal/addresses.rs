@@ -1,22 +1,29 @@
 //! Addresses that a change gives, keeps, and puts to rest.
+//!
+//! What is in one network does not depend on another, so only networks are looked at whose workloads or
+//! subnets change: in a large fabric, these are few.
+
+mod exhausted;
 
 use super::{Proposal, REST_MS};
 use crate::record::{LeaseRecord, RestRecord, lease_name, rest_name};
 use crate::world::World;
-use ipnet::IpNet;
-use netloom_base::WallTime;
+use exhausted::Exhausted;
+use itertools::{EitherOrBoth, Itertools as _};
 use netloom_cbor::to_bytes;
-use netloom_model::diagnostic::code;
-use netloom_model::fabric::{Name, Subnet};
+use netloom_model::fabric::{Name, Subnet, Workload};
 use netloom_model::lease::{self, Leases, Unassigned};
 use netloom_model::{Diagnostic, Fabric};
-use netloom_pki::utc;
 use netloom_store::Change;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-/// Most workloads that one finding names.
-const NAMED_MAX: usize = 5;
+/// Addresses after a change.
+pub(super) struct Assigned {
+    pub(super) leases: Leases,
+    /// Networks, before and after the change, in which they may be others than before.
+    pub(super) networks: BTreeSet<Name>,
+}
 
 /// Addresses from those kept so far: what rests for a workload that comes back, it gets again; what has
 /// rested long enough, anybody may get.
@@ -28,8 +35,10 @@ pub(super) fn assigned(
     fabric: &Fabric,
     renamed: &BTreeMap<Name, Name>,
     now_ms: u64,
-) -> Result<Leases, Vec<Diagnostic>> {
-    let (leases, refused) = lease::assign(fabric, &before(world, fabric, renamed, now_ms));
+) -> Result<Assigned, Vec<Diagnostic>> {
+    let networks = readdressed(world, fabric, renamed);
+    let before = before(world, fabric, renamed, &networks, now_ms);
+    let (given, refused) = lease::assign_in(fabric, &before, |network| networks.contains(network));
     // What is wrong with an address that a workload asks for, the checks of the file have found:
     // that does not depend on what others have.
     let mut lacking: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
@@ -39,21 +48,96 @@ pub(super) fn assigned(
         }
     }
     if lacking.is_empty() {
-        return Ok(leases);
+        let mut leases = Leases::clone(&world.leases);
+        for name in leased_in(world, &networks).map(|(name, ..)| name) {
+            leases.workloads.remove(name);
+        }
+        leases.workloads.extend(given.workloads);
+        return Ok(Assigned { leases, networks });
     }
-    let exhausted = Exhausted { world, fabric, leases: &leases, now_ms };
+    let exhausted = Exhausted { world, fabric, leases: &given, now_ms };
     Err(lacking.iter().map(|(subnet, workloads)| exhausted.finding(subnet, workloads)).collect())
 }
 
-/// What workloads have, and what nobody else may be given: what rests, and what somebody has now, since
-/// it rests as soon as it is given up.
-fn before(world: &World, fabric: &Fabric, renamed: &BTreeMap<Name, Name>, now_ms: u64) -> Leases {
-    let mut before = Leases::clone(&world.leases);
-    before.resting.retain(|(network, address)| {
+/// Networks, before and after, of which a workload or a subnet is another one now, as far as addresses
+/// depend on it.
+fn readdressed(world: &World, fabric: &Fabric, renamed: &BTreeMap<Name, Name>) -> BTreeSet<Name> {
+    let former = &world.accepted.fabric;
+    let mut networks = BTreeSet::new();
+    for (_, was, is) in side_by_side(&former.subnets, &fabric.subnets) {
+        let same = |was: &Subnet, is: &Subnet| {
+            (&was.network, &was.cidrs, was.reserved) == (&is.network, &is.cidrs, is.reserved)
+        };
+        if !was.zip(is).is_some_and(|(was, is)| same(was, is)) {
+            networks.extend([was, is].into_iter().flatten().map(|subnet| subnet.network.clone()));
+        }
+    }
+    let same = |was: &Workload, is: &Workload| {
+        was.subnet == is.subnet && was.addresses == is.addresses && was.advertise == is.advertise
+    };
+    let others: BTreeSet<&Name> = renamed.iter().flat_map(|(new, was)| [new, was]).collect();
+    for (name, was, is) in side_by_side(&former.workloads, &fabric.workloads) {
+        // A name may be somebody else's now, who is declared just as its former owner was.
+        if was.zip(is).is_some_and(|(was, is)| same(was, is)) && !others.contains(name) {
+            continue;
+        }
+        networks.extend(was.map(|was| former.network_of(was).clone()));
+        networks.extend(is.map(|is| fabric.network_of(is).clone()));
+    }
+    for (_, workload, lease) in side_by_side(&fabric.workloads, &world.leases.workloads) {
+        if let (Some(workload), None) = (workload, lease) {
+            networks.insert(fabric.network_of(workload).clone());
+        }
+    }
+    networks
+}
+
+/// The entries of two maps by their keys, in order.
+fn side_by_side<'a, A, B>(
+    left: &'a BTreeMap<Name, A>,
+    right: &'a BTreeMap<Name, B>,
+) -> impl Iterator<Item = (&'a Name, Option<&'a A>, Option<&'a B>)> {
+    let pairs = left.iter().merge_join_by(right, |left, right| left.0.cmp(right.0));
+    pairs.map(|pair| match pair {
+        EitherOrBoth::Left((name, left)) => (name, Some(left), None),
+        EitherOrBoth::Right((name, right)) => (name, None, Some(right)),
+        EitherOrBoth::Both((name, left), (_, right)) => (name, Some(left), Some(right)),
+    })
+}
+
+/// The workloads of some networks now, each with its network and its addresses.
+fn leased_in<'a>(
+    world: &'a World,
+    networks: &'a BTreeSet<Name>,
+) -> impl Iterator<Item = (&'a Name, &'a Name, &'a Vec<IpAddr>)> {
+    let fabric = &world.accepted.fabric;
+    let workloads = (!networks.is_empty()).then_some(&fabric.workloads).into_iter().flatten();
+    workloads.filter_map(move |(name, workload)| {
+        let network = Some(fabric.network_of(workload)).filter(|of| networks.contains(*of))?;
+        Some((name, network, world.leases.workloads.get(name)?))
+    })
+}
+
+/// What workloads of some networks have, and what nobody else may be given: what rests, and what somebody has
+/// now, since it rests as soon as it is given up.
+fn before(
+    world: &World,
+    fabric: &Fabric,
+    renamed: &BTreeMap<Name, Name>,
+    networks: &BTreeSet<Name>,
+    now_ms: u64,
+) -> Leases {
+    let mut before = Leases::default();
+    let mut taken = BTreeSet::new();
+    for (name, network, addresses) in leased_in(world, networks) {
+        before.workloads.insert(name.clone(), addresses.clone());
+        taken.extend(addresses.iter().map(|one| (network.as_str(), *one)));
+    }
+    let rests = |(network, address): &&(Name, IpAddr)| {
         let rest = world.rests.get(&format!("{network}/{address}"));
-        rest.is_none_or(|rest| rest.until_ms > now_ms)
-    });
-    let taken = taken(&world.accepted.fabric, &world.leases);
+        networks.contains(network) && rest.is_none_or(|rest| rest.until_ms > now_ms)
+    };
+    before.resting = world.leases.resting.iter().filter(rests).cloned().collect();
     let is_new = |name: &str| network(&world.accepted.fabric, name) != network(fabric, name);
     for (name, addresses) in before.workloads.iter_mut().filter(|(name, _)| is_new(name)) {
         // In the network that it moves to, its addresses may be somebody else's.
@@ -99,137 +183,30 @@ fn returning<'a>(
     found.into_iter().map(|(_, owner, address)| (owner, address)).collect()
 }
 
-/// Subnets that have too few addresses, and why.
-struct Exhausted<'a> {
-    world: &'a World,
-    fabric: &'a Fabric,
-    leases: &'a Leases,
-    now_ms: u64,
-}
-
-impl Exhausted<'_> {
-    fn finding(&self, name: &str, workloads: &BTreeSet<&str>) -> Diagnostic {
-        let subnet = &self.fabric.subnets[name];
-        let prefixes = self.lacking_prefixes(subnet, workloads);
-        let inside = |address: &IpAddr| prefixes.iter().any(|prefix| prefix.contains(address));
-        let here =
-            |(network, address): &(&str, IpAddr)| *network == subnet.network && inside(address);
-        let taken: BTreeSet<(&str, IpAddr)> =
-            taken(self.fabric, self.leases).into_iter().filter(here).collect();
-        let resting = self.leases.resting.iter().map(|(network, one)| (network.as_str(), *one));
-        let resting = resting.filter(|one| here(one) && !taken.contains(one));
-        let untils: Vec<Option<u64>> = resting.map(|one| self.until_ms(one)).collect();
-        let given_up = untils.iter().filter(|until| until.is_none()).count();
-        let mut untils: Vec<u64> = untils.into_iter().flatten().collect();
-        untils.sort_unstable();
-        let first = workloads.iter().next().expect("a subnet is named for a workload");
-        let counts = Counts { taken: taken.len(), untils, given_up, needed: workloads.len() };
-        Diagnostic::error(
-            code::EXHAUSTED,
-            &self.fabric.workloads[*first].span,
-            format!("there is no address left in `{name}` for {}", listed(workloads)),
-            counts.cause(),
-            counts.solution(),
-        )
-    }
-
-    /// Until when an address rests already; nothing for what this very change gives up.
-    fn until_ms(&self, (network, address): (&str, IpAddr)) -> Option<u64> {
-        let rest = self.world.rests.get(&format!("{network}/{address}"))?;
-        (rest.until_ms > self.now_ms).then_some(rest.until_ms)
-    }
-
-    /// The prefixes of the families of which one of the workloads has no address.
-    fn lacking_prefixes(&self, subnet: &Subnet, workloads: &BTreeSet<&str>) -> Vec<IpNet> {
-        let lacks = |prefix: &&IpNet| {
-            let ipv6 = prefix.addr().is_ipv6();
-            let has = |workload: &&str| {
-                let given = self.leases.workloads.get(*workload).into_iter().flatten();
-                given.into_iter().any(|address| address.is_ipv6() == ipv6)
-            };
-            !workloads.iter().all(has)
-        };
-        subnet.cidrs.iter().filter(lacks).copied().collect()
-    }
-}
-
-/// How the addresses of a subnet are used.
-struct Counts {
-    /// Those that workloads have, or get by the change.
-    taken: usize,
-    /// Until when others rest, in order.
-    untils: Vec<u64>,
-    /// How many would begin to rest with the change.
-    given_up: usize,
-    /// How many are lacking.
-    needed: usize,
-}
-
-impl Counts {
-    fn cause(&self) -> String {
-        let mut parts = vec![format!("{} of its addresses are taken", self.taken)];
-        if let Some(first) = self.untils.first() {
-            parts.push(format!("{} rest, the first until {}", self.untils.len(), time(*first)));
-        }
-        if self.given_up > 0 {
-            parts.push(format!("{} would rest from this change on", self.given_up));
-        }
-        if parts.len() == 1 {
-            return "every address of the subnet is taken or reserved".to_owned();
-        }
-        let why = "an address that a workload had is given to no other one for 24 hours";
-        format!("{}, and none is free: {why}", parts.join(", "))
-    }
-
-    fn solution(&self) -> String {
-        let cure = "make the subnet larger, or put workloads into another one";
-        let resting = self.untils.len() + self.given_up;
-        let wait = match self.untils.get(self.needed - 1) {
-            Some(enough) => format!("apply again after {}, when enough are free", time(*enough)),
-            None if resting >= self.needed => {
-                "remove the old workloads first, and add the new ones 24 hours later".to_owned()
-            }
-            None => return cure.to_owned(),
-        };
-        format!("{cure}; or ask for the old addresses by name, with `address`; or {wait}")
-    }
-}
-
-fn time(ms: u64) -> String {
-    utc(WallTime::from_secs(ms.div_ceil(1_000)))
-}
-
-/// Names of workloads, as many as one reads.
-fn listed(workloads: &BTreeSet<&str>) -> String {
-    let named: Vec<String> =
-        workloads.iter().take(NAMED_MAX).map(|name| format!("`{name}`")).collect();
-    match workloads.len() - named.len() {
-        0 => named.join(", "),
-        more => format!("{} and {more} more", named.join(", ")),
-    }
-}
-
 /// What the store keeps of a proposal's addresses.
 pub(super) fn changes(world: &World, proposal: &Proposal, now_ms: u64) -> Vec<Change> {
     let (had, has) = (&world.accepted.fabric, &proposal.accepted.fabric);
-    let taken = taken(has, &proposal.leases);
+    let networks = &proposal.readdressed;
+    let all = has.workloads.iter().map(|(name, workload)| (name, has.network_of(workload)));
+    let meant = (!networks.is_empty()).then_some(all).into_iter().flatten();
+    let mut taken = BTreeSet::new();
     let mut changes = Vec::new();
-    for (name, addresses) in &proposal.leases.workloads {
-        let of = network(has, name).unwrap_or_default();
+    for (name, of) in meant.filter(|(_, of)| networks.contains(*of)) {
+        let Some(addresses) = proposal.leases.workloads.get(name) else { continue };
+        taken.extend(addresses.iter().map(|one| (of.as_str(), *one)));
         let same = world.leases.workloads.get(name) == Some(addresses)
-            && network(had, name) == network(has, name);
+            && network(had, name) == Some(of.as_str());
         if !same {
-            let record = LeaseRecord { addresses: addresses.clone(), network: of.to_owned() };
+            let record = LeaseRecord { addresses: addresses.clone(), network: of.clone() };
             changes.push(Change::Put { name: lease_name(name), value: to_bytes(&record) });
         }
     }
-    for (name, addresses) in &world.leases.workloads {
+    for (name, of, addresses) in leased_in(world, networks) {
         let kept = proposal.leases.workloads.get(name);
         if kept.is_none() {
             changes.push(Change::Delete { name: lease_name(name) });
         }
-        let moved = network(had, name) != network(has, name);
-        let Some(of) = network(had, name) else { continue };
+        let moved = network(has, name) != Some(of.as_str());
         for address in addresses {
             let is_given_up = moved || kept.is_none_or(|kept| !kept.contains(address));
             // Somebody else may have asked for it by name.

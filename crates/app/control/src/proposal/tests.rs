@@ -37,6 +37,11 @@ impl Control {
         let anew = World::read(&after, None, None).unwrap();
         assert_eq!((&anew.leases, &anew.rests), (&self.world.leases, &self.world.rests));
         assert_eq!(anew.objects, self.world.objects);
+        let payloads = |world: &World| -> Vec<_> {
+            let all = world.table.iter();
+            all.map(|(key, one)| (key.clone(), one.resource.clone(), one.topics.clone())).collect()
+        };
+        assert_eq!(payloads(&anew), payloads(&self.world));
         Ok(())
     }
 

@@ -93,7 +93,7 @@ impl Reader<'_> {
         self.blank();
         if self.chars.peek() == Some(&'}') {
             self.next();
-            return Ok(Value::Map(entries));
+            return Ok(Value::Map(entries.into()));
         }
         loop {
             self.blank();
@@ -113,7 +113,7 @@ impl Reader<'_> {
                 continue;
             }
             self.expect('}')?;
-            return Ok(Value::Map(entries));
+            return Ok(Value::Map(entries.into()));
         }
     }
 
@@ -123,7 +123,7 @@ impl Reader<'_> {
         self.blank();
         if self.chars.peek() == Some(&']') {
             self.next();
-            return Ok(Value::List(items));
+            return Ok(Value::List(items.into()));
         }
         loop {
             self.blank();
@@ -134,7 +134,7 @@ impl Reader<'_> {
                 continue;
             }
             self.expect(']')?;
-            return Ok(Value::List(items));
+            return Ok(Value::List(items.into()));
         }
     }
 

@@ -17,7 +17,7 @@ pub(super) fn read(file: &str, text: &str) -> Result<Tree, Broken> {
     let mut reader = Reader { file: file.into(), statements: &statements, at: 0 };
     let entries = reader.block(0, 0)?;
     let span = Span { file: Arc::clone(&reader.file), line: 1, column: 1 };
-    Ok(Tree { span, value: Value::Map(entries) })
+    Ok(Tree { span, value: Value::Map(entries.into()) })
 }
 
 /// Goes through the statements of a file.
@@ -77,7 +77,7 @@ impl Reader<'_> {
             };
             let (name, mut own) = header(&place, statement)?;
             own.extend(self.block(inner, depth + 1)?);
-            let value = place.tree(statement.line, Value::Map(own));
+            let value = place.tree(statement.line, Value::Map(own.into()));
             entries.push((place.key(statement.line, name), value));
         }
         Ok(entries)
@@ -157,7 +157,7 @@ fn simple(place: &Place, statement: &Statement, entries: &mut Entries) -> Result
     let tree = expression(place, tokens, 0)?;
     match tree.value {
         // A call is an entry of its own: its name, and its arguments.
-        Value::Map(inner) => entries.extend(inner),
+        Value::Map(inner) => entries.extend(Arc::unwrap_or_clone(inner)),
         value => {
             let name = words(tokens);
             entries.push((place.key(first.line, name), place.tree(first.line, value)));

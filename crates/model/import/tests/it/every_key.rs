@@ -39,7 +39,7 @@ fn keys(file: &str, text: &str) -> Vec<(u32, String)> {
 fn walk(tree: &Tree, keys: &mut Vec<(u32, String)>) {
     match &tree.value {
         Value::Map(entries) => {
-            for (key, value) in entries {
+            for (key, value) in entries.iter() {
                 keys.push((key.span.line, key.name.clone()));
                 walk(value, keys);
             }

@@ -1,12 +1,13 @@
 //! Addresses that workloads ask for, and whether there are enough for all.
 
 use crate::decode::Decoder;
+use crate::decode::workload::Workload;
 use crate::diagnostic::{Diagnostic, code};
 use crate::fabric::{self, Attach, Fabric};
 use crate::lease::{self, Leases, Unassigned};
-use crate::load::Declared;
+use crate::load::{Declared, Entry};
 use crate::span::Span;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 /// Reports addresses that cannot be given, in subnets whose own prefixes are sound.
@@ -35,11 +36,49 @@ pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
     }
 }
 
-/// What is known of the fabric, as far as addresses depend on it.
+/// A workload that is declared.
+type Declaration = Entry<Workload>;
+
+/// Whether a workload narrows what others of its network can be given.
+fn is_choosy(workload: &Declaration) -> bool {
+    !workload.value.addresses.is_empty() || !workload.value.advertise.is_empty()
+}
+
+/// Networks in which somebody may get no address. In the others nobody asks for any, and each prefix has room
+/// for all of the network's workloads, so that they need not be handed out to know.
+fn doubtful(declared: &Declared) -> BTreeSet<&str> {
+    let mut workloads: BTreeMap<&str, u128> = BTreeMap::new();
+    let mut doubtful = BTreeSet::new();
+    for workload in declared.workloads.values() {
+        let Some(subnet) = &workload.value.subnet else { continue };
+        let subnet = declared.subnets.get(&subnet.value);
+        let Some(network) = subnet.and_then(|subnet| subnet.value.network.as_ref()) else {
+            continue;
+        };
+        *workloads.entry(&network.value).or_default() += 1;
+        if is_choosy(workload) {
+            doubtful.insert(network.value.as_str());
+        }
+    }
+    for subnet in declared.subnets.values() {
+        let Some(network) = &subnet.value.network else { continue };
+        let needed = workloads.get(network.value.as_str()).copied().unwrap_or_default();
+        if subnet.value.cidrs.iter().any(|prefix| lease::room(prefix.value) < needed) {
+            doubtful.insert(&network.value);
+        }
+    }
+    doubtful
+}
+
+/// What is known of the fabric, as far as addresses depend on it and somebody may get none.
 fn addressed(declared: &Declared) -> Fabric {
     let mut fabric = Fabric::default();
+    let doubtful = doubtful(declared);
     for (name, entry) in declared.subnets.iter().filter(|(_, subnet)| subnet.whole) {
-        let Some(network) = &entry.value.network else { continue };
+        let network = entry.value.network.as_ref();
+        let Some(network) = network.filter(|at| doubtful.contains(at.value.as_str())) else {
+            continue;
+        };
         let subnet = fabric::Subnet {
             span: entry.span.clone(),
             network: network.value.clone(),

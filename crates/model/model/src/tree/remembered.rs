@@ -3,6 +3,7 @@
 use super::{Key, Tree, yaml};
 use crate::diagnostic::Diagnostic;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
 
 /// The entries of the texts that were read last, by file.
 #[derive(Debug, Default)]
@@ -17,7 +18,7 @@ pub(super) type Pieces = HashMap<String, Read>;
 #[derive(Debug)]
 pub(super) struct Read {
     pub(super) first_line: usize,
-    pub(super) entries: Vec<(Key, Tree)>,
+    pub(super) entries: Arc<Vec<(Key, Tree)>>,
     /// How many values that are.
     pub(super) values: usize,
 }
@@ -52,7 +53,7 @@ impl Read {
         let line = |number: usize| i64::try_from(number).unwrap_or(i64::MAX);
         let by = line(first_line).saturating_sub(line(self.first_line));
         if by != 0 {
-            move_entries(&mut self.entries, by);
+            move_entries(Arc::make_mut(&mut self.entries).as_mut_slice(), by);
             self.first_line = first_line;
         }
         &self.entries
@@ -69,8 +70,10 @@ fn move_entries(entries: &mut [(Key, Tree)], by_lines: i64) {
 fn move_tree(tree: &mut Tree, by_lines: i64) {
     tree.span.line = moved(tree.span.line, by_lines);
     match &mut tree.value {
-        super::Value::List(items) => items.iter_mut().for_each(|item| move_tree(item, by_lines)),
-        super::Value::Map(entries) => move_entries(entries, by_lines),
+        super::Value::List(items) => {
+            Arc::make_mut(items).iter_mut().for_each(|item| move_tree(item, by_lines));
+        }
+        super::Value::Map(entries) => move_entries(Arc::make_mut(entries).as_mut_slice(), by_lines),
         super::Value::Null | super::Value::Scalar { .. } | super::Value::Broken => {}
     }
 }

@@ -106,7 +106,7 @@ impl<'a> Reader<'a> {
             entries.push((key, self.tree(value, depth + 1)));
         }
         entries.sort_by(|(a, _), (b, _)| a.span.cmp(&b.span));
-        Value::Map(entries)
+        Value::Map(entries.into())
     }
 
     fn tree(&mut self, value: &Spanned<DeValue<'_>>, depth: usize) -> Tree {
@@ -135,7 +135,7 @@ impl<'a> Reader<'a> {
             DeValue::Boolean(truth) => plain(truth.to_string()),
             DeValue::Datetime(time) => plain(time.to_string()),
             DeValue::Array(items) => {
-                Value::List(items.iter().map(|item| self.tree(item, depth + 1)).collect())
+                Value::List(Arc::new(items.iter().map(|item| self.tree(item, depth + 1)).collect()))
             }
             DeValue::Table(table) => self.table(table, depth),
         };

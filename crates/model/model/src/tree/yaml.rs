@@ -192,7 +192,7 @@ impl<'a> Builder<'a> {
             let (event, range) = self.next()?;
             match event {
                 Event::SequenceEnd | Event::StreamEnd => {
-                    return Ok((Value::List(items), height + 1));
+                    return Ok((Value::List(items.into()), height + 1));
                 }
                 event => {
                     let (item, inner) = self.value(event, &range, depth + 1)?;
@@ -208,7 +208,7 @@ impl<'a> Builder<'a> {
         loop {
             let (event, range) = self.next()?;
             if matches!(event, Event::MappingEnd | Event::StreamEnd) {
-                return Ok((Value::Map(entries), height + 1));
+                return Ok((Value::Map(entries.into()), height + 1));
             }
             let plain = matches!(&event, Event::Scalar(_, ScalarStyle::Plain, ..));
             let (key, _) = self.value(event, &range, depth + 1)?;

@@ -18,7 +18,7 @@ fn walk(tree: &Tree, places: &mut Vec<String>) {
         Value::Scalar { text, .. } => places.push(format!("{text}@{}:{}", span.line, span.column)),
         Value::List(items) => items.iter().for_each(|item| walk(item, places)),
         Value::Map(entries) => {
-            for (key, value) in entries {
+            for (key, value) in entries.iter() {
                 places.push(format!("{}@{}:{}", key.name, key.span.line, key.span.column));
                 walk(value, places);
             }

@@ -186,6 +186,31 @@ fn what_others_change_while_nodes_are_waited_for_is_not_undone() {
 }
 
 #[test]
+fn who_changes_something_meanwhile_is_not_blamed_for_what_is_refused_of_the_change_before() {
+    with_desk(|desk, _| async move {
+        let terms = settled(&desk);
+        declare(&desk.office, NETWORK);
+        // The node says that it refuses the change before once this one is under way, and says it again.
+        let node = desk.clone();
+        let ours = move |office: &Office| {
+            answer(&node, Some("it"));
+            let both = declared(&format!("{NETWORK}security_groups: {{ ours: {{}} }}\n"));
+            office.apply(|_| both.clone(), &Origin::default(), None)
+        };
+        let mut published = desk.published.clone();
+        let again = async {
+            published.wait_for(|_| desk.office.world().revision == 3).await.unwrap();
+            answer(&desk, Some("it"));
+        };
+        let (said, ()) = tokio::join!(change(&desk, terms, ours), again);
+        let Json(said) = said.unwrap();
+        assert_eq!((said.revision, said.rolled_back_to, said.overtaken_by), (3, None, None));
+        assert_eq!(said.refused.len(), 1, "it is told of all the same");
+        assert!(desk.office.world().accepted.fabric.security_groups.contains_key("ours"));
+    });
+}
+
+#[test]
 fn a_change_goes_back_to_what_it_was_made_from_and_not_to_what_was_there_when_it_was_asked_for() {
     with_desk(|desk, _| async move {
         let terms = settled(&desk);

@@ -50,8 +50,9 @@ pub(in crate::http) fn answer(desk: &Desk, what: Option<&str>) {
         version: [0; 32],
         reason: "no".to_owned(),
     };
+    let commit = desk.office.world().version;
     desk.office.observe("alpha", |node| {
         node.held = held;
-        node.refused = what.map(refusal).into_iter().collect();
+        node.refuse(commit, what.map(refusal).into_iter().collect());
     });
 }

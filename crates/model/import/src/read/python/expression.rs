@@ -25,18 +25,18 @@ pub(super) fn expression(place: &Place, tokens: &[Token], depth: usize) -> Resul
         let text = tokens.iter().map(|token| token.text.as_str()).collect();
         Value::Scalar { text, quoted: true }
     } else if wraps && first.is("{") && split(inner, ":").len() > 1 {
-        Value::Map(dict(place, inner, depth)?)
+        Value::Map(dict(place, inner, depth)?.into())
     } else if wraps && first.is("(") && split(inner, ",").len() == 1 {
         return expression(place, inner, depth + 1);
     } else if wraps {
         let parts = split(inner, ",").into_iter().filter(|part| !part.is_empty());
         let items: Result<Vec<Tree>, Broken> =
             parts.map(|part| expression(place, part, depth + 1)).collect();
-        Value::List(items?)
+        Value::List(items?.into())
     } else if let Some((name, arguments)) = call(tokens) {
-        let arguments = Value::Map(self::arguments(place, arguments, depth)?);
+        let arguments = Value::Map(self::arguments(place, arguments, depth)?.into());
         let name = place.key(line, format!("{name}()"));
-        Value::Map(vec![(name, place.tree(line, arguments))])
+        Value::Map(vec![(name, place.tree(line, arguments))].into())
     } else {
         Value::Scalar { text: words(tokens), quoted: false }
     };

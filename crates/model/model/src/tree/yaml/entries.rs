@@ -33,17 +33,18 @@ pub(in crate::tree) fn read_pieces(file: &str, text: &str, known: &mut Pieces) -
             Some((_, section)) if piece.depth == 1 => {
                 let (first, _) = entries.first()?;
                 if section.value == Value::Null {
-                    *section = Tree { span: first.span.clone(), value: Value::Map(Vec::new()) };
+                    let value = Value::Map(Arc::default());
+                    *section = Tree { span: first.span.clone(), value };
                 }
                 let Value::Map(inner) = &mut section.value else { return None };
-                inner.extend_from_slice(entries);
+                Arc::make_mut(inner).extend_from_slice(entries);
             }
             _ => sections.extend_from_slice(entries),
         }
     }
     let (first, _) = sections.first()?;
     let span = first.span.clone();
-    (values <= VALUES_MAX).then_some(Tree { span, value: Value::Map(sections) })
+    (values <= VALUES_MAX).then_some(Tree { span, value: Value::Map(sections.into()) })
 }
 
 /// The entries of a piece, if there are any and there is nothing to say of them.
