@@ -267,7 +267,7 @@ pub struct WorkloadStatus {
     pub resolv_conf: String,
     /// Addresses.
     pub addresses: Vec<IpAddr>,
-    /// `running`, `restarting`, `attached`.
+    /// `running`, `restarting`, `attached`, `absent`, or what a stock peer is doing.
     pub state: String,
     /// What happened last, where something did.
     pub detail: Option<String>,
@@ -275,4 +275,10 @@ pub struct WorkloadStatus {
     pub processes: Vec<u32>,
     /// How often it was started again.
     pub restarts: u64,
+    /// How many starts in a row came to nothing: it ended soon, or could not be started.
+    #[serde(default)]
+    pub in_vain: u64,
+    /// The command that brings it here, or shows why it cannot be, for what is absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub command: Option<String>,
 }

@@ -52,7 +52,7 @@ impl Agent {
 
     fn workload_status(&self) -> BTreeMap<String, WorkloadStatus> {
         let mut status = self.workloads.status();
-        for (name, why) in &self.attachments.absent {
+        for (name, absence) in &self.attachments.absent {
             let absent = WorkloadStatus {
                 addresses: self
                     .desired
@@ -63,7 +63,8 @@ impl Agent {
                     .cloned()
                     .unwrap_or_default(),
                 state: "absent".to_owned(),
-                detail: Some(why.clone()),
+                detail: Some(absence.why.clone()),
+                command: Some(absence.command.clone()),
                 ..WorkloadStatus::default()
             };
             status.insert(name.clone(), absent);

@@ -60,7 +60,8 @@ impl Agent {
 
     /// The namespace that a workload, or this node itself, sends from; its own stack if none.
     fn place_of(&self, from: &str) -> Result<Option<PathBuf>, (String, String)> {
-        if let Some(why) = self.attachments.absent.get(from) {
+        if let Some(absence) = self.attachments.absent.get(from) {
+            let why = &absence.why;
             return Err((format!("`{from}` is not there: {why}"), format!("start `{from}`")));
         }
         match self.plan.workloads.get(from).map(|workload| &workload.namespace) {

@@ -1,5 +1,7 @@
 //! Workloads that the agent runs: started, watched, started again when they end.
 
+mod restarts;
+
 use crate::agent::Options;
 use crate::enforce::Applied;
 use crate::protocol::WorkloadStatus;
@@ -13,21 +15,16 @@ use netloom_sys::clock::monotonic_now;
 use netloom_sys::namespace::{SpawnOptions, spawn_in};
 use netloom_sys::process::signal_group;
 use netloom_sys::signal::Signal;
+use restarts::Restarts;
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Wait before the first restart; doubled with each further one.
-const RESTART_DELAY_MIN: Duration = Duration::from_millis(200);
-/// Longest wait before a restart.
-const RESTART_DELAY_MAX: Duration = Duration::from_secs(10);
 /// How long a workload may take to end when asked to.
 const STOP_TIME_MAX: Duration = Duration::from_secs(3);
 const SIGKILL: i32 = 9;
-/// A workload that has run so long starts over with the shortest wait.
-const STEADY: Duration = Duration::from_secs(30);
 
 /// The workloads of a node.
 pub(crate) struct Workloads {
@@ -43,8 +40,8 @@ struct Workload {
     started: Time,
     /// When it is to be started again.
     due: Option<Time>,
-    delay: Duration,
     restarts: u64,
+    in_vain: Restarts,
     detail: Option<String>,
 }
 
@@ -209,6 +206,8 @@ impl Workloads {
             detail: workload.detail.clone(),
             processes: workload.child.iter().map(Child::id).collect(),
             restarts: workload.restarts,
+            in_vain: workload.in_vain.in_vain(workload.running()),
+            ..WorkloadStatus::default()
         }
     }
 
@@ -225,10 +224,15 @@ impl Workload {
             child: None,
             started: monotonic_now(),
             due: None,
-            delay: RESTART_DELAY_MIN,
             restarts: 0,
+            in_vain: Restarts::new(),
             detail: None,
         }
+    }
+
+    /// How long its process has been running, if it is.
+    fn running(&self) -> Option<Duration> {
+        self.child.as_ref().map(|_| monotonic_now() - self.started)
     }
 
     fn state(&self) -> &'static str {
@@ -265,12 +269,8 @@ impl Workload {
 
     fn failed(&mut self, why: String) {
         let now = monotonic_now();
-        if now - self.started > STEADY {
-            self.delay = RESTART_DELAY_MIN;
-        }
         self.detail = Some(why);
-        self.due = Some(now + self.delay);
-        self.delay = (self.delay * 2).min(RESTART_DELAY_MAX);
+        self.due = Some(now + self.in_vain.ended(now - self.started));
     }
 
     /// Asks the workload and all that it started to end, and ends them if they do not.

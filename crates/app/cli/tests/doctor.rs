@@ -32,6 +32,16 @@ workloads:
   a: { node: one, subnet: s, security_groups: [open], attach: { serve: { tcp: 80 } } }
 ";
 
+/// What is declared besides, and cannot be: one ends at once, one cannot be started, two are not there.
+const TROUBLE: &str = "
+  ends: { node: one, subnet: s, security_groups: [open],
+          attach: { process: { run: [/bin/sh, -c, 'echo the cupboard is bare; exit 3'] } } }
+  lost: { node: one, subnet: s, security_groups: [open],
+          attach: { process: { run: [/no/such/program] } } }
+  box: { node: one, subnet: s, security_groups: [open], attach: { container: box } }
+  blue: { node: one, subnet: s, security_groups: [open], attach: { netns: /run/netns/no-such-blue } }
+";
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if let [flag, folder] = arguments.as_slice()
@@ -87,6 +97,9 @@ impl Host {
     fn run(&self, words: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_netloom"));
         command.args(words).stdin(Stdio::null());
+        // No engine of the machine is asked.
+        let engine = format!("unix://{}", self.folder.join("no-docker.sock").display());
+        command.env("DOCKER_HOST", engine);
         command.env("NETLOOM_STATE", self.folder.join("state"));
         command.env("NETLOOM_RUN", self.folder.join("run")).output().unwrap()
     }
@@ -185,6 +198,101 @@ fn firewalls(host: &Host) {
     }
 }
 
+/// Workloads that keep ending, cannot be started, and are not there; gone with what is declared.
+fn workloads(host: &Host, file: &Path) {
+    std::fs::write(file, format!("{FABRIC}{TROUBLE}")).unwrap();
+    let file_name = file.to_string_lossy();
+    host.succeed(&["apply", &file_name]);
+    let logs = host.folder.join("run/solo/logs");
+    wait_until("three starts in a row came to nothing", || {
+        let faults = host.faults();
+        let said = |name: &str| {
+            faults
+                .iter()
+                .any(|[_, _, what, _]| what.starts_with(&format!("{name} does not stay up")))
+        };
+        said("ends") && said("lost")
+    });
+    let faults = host.faults();
+    for name in ["ends", "lost"] {
+        let command = format!("tail -n 20 {}", logs.join(name).display());
+        has(&faults, "workloads", "error", &format!("{name} does not stay up"), &command);
+    }
+    has(&faults, "workloads", "error", "box is declared for this node", "systemctl start docker");
+    let command = "ip netns add no-such-blue";
+    has(&faults, "workloads", "error", "blue is declared for this node", command);
+    let text = String::from_utf8_lossy(&host.run(&["doctor"]).stdout).into_owned();
+    for words in [
+        "it ended: exit status: 3; the end of what it printed: the cupboard is bare",
+        "cause: cannot run /no/such/program",
+        "no container engine answers at",
+        "start Docker, or set DOCKER_HOST",
+        "1 workload is as declared",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    std::fs::write(file, FABRIC).unwrap();
+    host.succeed(&["apply", &file_name]);
+    let faults = host.faults();
+    assert!(faults.iter().all(|[check, ..]| check != "workloads"), "{faults:?}");
+}
+
+/// The one daemon of a kind.
+fn daemon(host: &Host, kind: &str) -> Option<u32> {
+    let run = host.folder.join("run");
+    let is_meant = |id: &u32| {
+        let words = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        let words: Vec<&[u8]> = words.split(|byte| *byte == 0).collect();
+        words.get(1) == Some(&kind.as_bytes())
+            && words.contains(&run.as_os_str().as_encoded_bytes())
+    };
+    let entries = std::fs::read_dir("/proc").unwrap().flatten();
+    let mut ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    ids.find(is_meant)
+}
+
+fn signal(id: u32, signal: &str) {
+    let line = format!("kill -{signal} {id}");
+    assert!(Command::new("/bin/sh").args(["-c", &line]).status().unwrap().success());
+}
+
+/// A supervisor and an agent that are killed, and one that hangs; what the doctor says mends each.
+fn daemons(host: &Host) {
+    let is_well = || host.faults().iter().all(|[check, ..]| check != "daemons");
+    signal(daemon(host, "supervise").unwrap(), "KILL");
+    let faults = host.faults();
+    has(&faults, "daemons", "error", "the supervisor does not run", "netloom start");
+    let agent = daemon(host, "node").unwrap();
+    signal(agent, "KILL");
+    wait_until("the agent is missed", || {
+        host.faults().iter().any(|[_, _, what, _]| what == "the agent does not answer")
+    });
+    let faults = host.faults();
+    has(&faults, "daemons", "error", "the agent does not answer", "netloom start");
+    assert!(faults.iter().all(|[_, _, what, _]| !what.contains("supervisor")), "{faults:?}");
+    // What the doctor says of status then.
+    wait_until("control misses the node", || {
+        let status: Value = serde_json::from_str(&host.succeed(&["status", "--json"])).unwrap();
+        status["nodes"]["one"]["state"] == "away" && status["workloads"]["a"]["state"] == "unknown"
+    });
+    let control = daemon(host, "control");
+    host.succeed(&["start"]);
+    wait_until("what was mended is well", is_well);
+    assert_eq!(daemon(host, "control"), control, "what ran is left alone");
+    signal(control.unwrap(), "KILL");
+    wait_until("control is started again by the new supervisor", || {
+        daemon(host, "control").is_some_and(|now| Some(now) != control) && is_well()
+    });
+
+    let agent = daemon(host, "node").unwrap();
+    signal(agent, "STOP");
+    let faults = host.faults();
+    let command = format!("kill -9 {agent}");
+    has(&faults, "daemons", "error", "the agent takes calls and says nothing", &command);
+    signal(agent, "9");
+    wait_until("the supervisor has started another", is_well);
+}
+
 fn planted_faults_are_found_by_name(folder: &Path) {
     let host = Host { folder: folder.to_owned() };
     for line in [
@@ -216,6 +324,9 @@ fn planted_faults_are_found_by_name(folder: &Path) {
     has(&faults, "routes", "error", "10.1.7.0/24 on up0", "ip route del 10.1.7.0/24 dev up0");
     firewalls(&host);
     std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o700)).unwrap();
+
+    workloads(&host, &file);
+    daemons(&host);
 
     let port = 51_820;
     host.succeed(&["stop"]);

@@ -56,6 +56,22 @@ pub enum EngineError {
     },
 }
 
+impl EngineError {
+    /// The command that mends it, or shows what is wrong.
+    pub fn command(&self) -> String {
+        match self {
+            Self::Unreachable { .. } => "systemctl start docker".to_owned(),
+            // Of which image it is to be made nobody knows here.
+            Self::Unknown { .. } => "docker ps --all".to_owned(),
+            Self::NotRunning { name, .. } => format!("docker start {name}"),
+            Self::SharedStack { name, .. } => {
+                format!("docker inspect --format '{{{{.HostConfig.NetworkMode}}}}' {name}")
+            }
+            Self::Answer { .. } => "docker info".to_owned(),
+        }
+    }
+}
+
 /// A running container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Container {

@@ -10,6 +10,7 @@ mod forward;
 mod gather;
 mod gather_network;
 mod judge;
+mod judge_daemons;
 mod judge_network;
 pub(super) mod sockets;
 #[cfg(test)]
@@ -20,8 +21,8 @@ use crate::output;
 use finding::Severity;
 use std::process::ExitCode;
 
-/// Looks for what is wrong on this host: kernel, folders, daemons, ports, clock, control, tunnels,
-/// names, routes, rules, MTU. Nothing is changed; the exit code is 1 if there is an error.
+/// Looks for what is wrong on this host: kernel, folders, daemons, workloads, ports, clock, control,
+/// tunnels, names, routes, rules, MTU. Nothing is changed; the exit code is 1 if there is an error.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Doctor {
     #[command(flatten)]

@@ -190,6 +190,11 @@ impl Daemon {
             self.delay = (self.delay * 2).min(RESTART_MAX);
         }
         if self.child.is_none() && Instant::now() >= self.due && self.is_wanted(place) {
+            if !super::down::processes(place, self.name)?.is_empty() {
+                // Its supervisor was killed: it is left alone until it ends.
+                self.due = Instant::now() + LOOK;
+                return Ok(());
+            }
             self.started = Instant::now();
             match self.spawn(place) {
                 Ok(child) => self.child = Some(child),

@@ -34,3 +34,15 @@ fn what_cannot_be_attached_says_what_to_do() {
     let nobody = Engine::at(Path::new("/nowhere/docker.sock")).container("db").unwrap_err();
     assert!(nobody.to_string().contains("DOCKER_HOST"), "{nobody}");
 }
+
+#[test]
+fn what_cannot_be_attached_names_the_command_that_mends_it() {
+    let command = |code, body: &[u8]| interpret("db", code, body).unwrap_err().command();
+    assert_eq!(command(404, b"{}"), "docker ps --all");
+    assert_eq!(command(200, &inspected("exited", "bridge", "")), "docker start db");
+    let shared = command(200, &inspected("running", "host", ""));
+    assert_eq!(shared, "docker inspect --format '{{.HostConfig.NetworkMode}}' db");
+    assert_eq!(command(500, b"x"), "docker info");
+    let nobody = Engine::at(Path::new("/nowhere/docker.sock")).container("db").unwrap_err();
+    assert_eq!(nobody.command(), "systemctl start docker");
+}

@@ -15,6 +15,11 @@ pub(super) struct Facts {
     pub(super) facilities: Vec<Facility>,
     pub(super) folders: Vec<Folder>,
     pub(super) daemons: Vec<Daemon>,
+    /// Whether the supervisor that has started them runs still; `None` if it cannot be seen, or something else
+    /// starts them.
+    pub(super) is_supervised: Option<bool>,
+    /// Workloads of this node that it runs, or waits for; `None` if no agent could be asked.
+    pub(super) workloads: Option<Vec<Workload>>,
     pub(super) ports: Vec<Port>,
     pub(super) clock: Clock,
     pub(super) members: Vec<Member>,
@@ -71,8 +76,27 @@ pub(super) struct Folder {
 #[derive(Clone, Debug)]
 pub(super) struct Daemon {
     pub(super) name: &'static str,
-    /// `None` if it cannot be seen.
+    /// Whether it takes calls; `None` if that cannot be seen.
     pub(super) runs: Option<bool>,
+    /// Its process, if it takes calls and says nothing.
+    pub(super) silent: Option<u32>,
+    pub(super) log: String,
+    /// The newest line of its log.
+    pub(super) last_line: String,
+}
+
+/// A workload of this node.
+#[derive(Clone, Debug)]
+pub(super) struct Workload {
+    pub(super) name: String,
+    /// `running`, `restarting`, `attached`, `absent`.
+    pub(super) state: String,
+    /// What happened last.
+    pub(super) detail: String,
+    /// How many starts in a row came to nothing.
+    pub(super) in_vain: u64,
+    /// What brings it here, if it is absent.
+    pub(super) command: String,
     pub(super) log: String,
     /// The newest line of its log.
     pub(super) last_line: String,

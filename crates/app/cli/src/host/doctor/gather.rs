@@ -1,19 +1,25 @@
 //! Looks at the host: nothing is changed, and nothing takes long.
 
-use super::facts::{Clock, Daemon, Facility, Facts, Folder, Holder, Member, Port, Reached};
+use super::facts::{
+    Clock, Daemon, Facility, Facts, Folder, Holder, Member, Port, Reached, Workload,
+};
 use super::sockets::Sockets;
 use super::{gather_network, sockets};
 use crate::host::place::Place;
-use crate::host::{membership, status, up, wait_for};
+use crate::host::{down, membership, status, supervise, up, wait_for};
+use netloom_agent::protocol::{Answer, Request, Status, WorkloadStatus};
 use netloom_agent::reach::{Reach, Tried, try_control};
 use netloom_sys::facility::{self, Facility as Kind, Finding as Found};
 use netloom_sys::{disk, process, unix_socket};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Lines that an error's text may have in a finding.
-const LAST_LINE_BYTES: usize = 300;
+/// Characters that a log's line may have in a finding.
+const LAST_LINE_MAX: usize = 300;
+/// How much of a log's end is read: of a workload it may be as long as it likes.
+const LOG_END_BYTES: u64 = 16 << 10;
 
 /// Everything that can be seen of a fabric on this host.
 pub(super) fn gather(place: &Place, arguments: String) -> Facts {
@@ -30,6 +36,7 @@ pub(super) fn gather(place: &Place, arguments: String) -> Facts {
     };
     daemons(place, &mut facts);
     control(place, &sockets, &mut facts);
+    agent(place, &mut facts);
     gather_network::gather(place, &mut facts);
     facts
 }
@@ -89,15 +96,11 @@ fn daemons(place: &Place, facts: &mut Facts) {
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => None,
         Err(_) => Some(false),
     };
-    let last_line = |log: &Path| {
-        let text = std::fs::read_to_string(log).unwrap_or_default();
-        let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
-        line.chars().take(LAST_LINE_BYTES).collect()
-    };
     let mut add = |name, of: &str, socket: &Path| {
         let log = place.log(of);
         let (runs, last_line) = (answers(socket), last_line(&log));
-        facts.daemons.push(Daemon { name, runs, log: log.display().to_string(), last_line });
+        let log = log.display().to_string();
+        facts.daemons.push(Daemon { name, runs, silent: None, log, last_line });
     };
     if place.control().exists() {
         add("control", "control", &place.control_socket());
@@ -105,6 +108,67 @@ fn daemons(place: &Place, facts: &mut Facts) {
     if place.node().exists() {
         add("agent", "node", &place.node().join("agent.sock"));
     }
+    // Where it is not named, it was never started: systemd or a lab starts the daemons themselves.
+    let is_named = place.supervisor_id().exists();
+    facts.is_supervised = is_named.then(|| supervise::running(place).is_some());
+}
+
+/// The newest line of a log that says something.
+fn last_line(log: &Path) -> String {
+    let mut bytes = Vec::new();
+    if let Ok(mut file) = std::fs::File::open(log) {
+        let length = file.metadata().map_or(0, |found| found.len());
+        let _ = file.seek(SeekFrom::Start(length.saturating_sub(LOG_END_BYTES)));
+        // What cannot be read says nothing.
+        let _ = file.take(LOG_END_BYTES).read_to_end(&mut bytes);
+    }
+    let text = String::from_utf8_lossy(&bytes);
+    let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+    // It does nothing to the terminal.
+    line.replace(char::is_control, " ").chars().take(LAST_LINE_MAX).collect()
+}
+
+/// What the agent says of the node, if it takes calls.
+fn agent(place: &Place, facts: &mut Facts) {
+    let Some(daemon) = facts.daemons.iter_mut().find(|one| one.name == "agent") else { return };
+    if daemon.runs != Some(true) {
+        return;
+    }
+    match status::ask_agent(place, &Request::Status) {
+        Ok(Answer::Status(own)) => {
+            facts.workloads = Some(workloads(place, &own));
+            facts.link = own.control;
+            facts.agent_error = own.error;
+            facts.mended = own.drift.count;
+            facts.peers = gather_network::peers(&own.networks);
+        }
+        Ok(Answer::Error(why)) => facts.agent_error = Some(why),
+        Ok(Answer::Examined(_)) => {}
+        // One that hangs is still called, by the kernel's queue.
+        Err(error) if error.is::<std::io::Error>() => {
+            let processes = down::processes(place, "node").unwrap_or_default();
+            daemon.silent = processes.first().copied();
+        }
+        Err(error) => facts.agent_error = Some(format!("{error:#}")),
+    }
+}
+
+fn workloads(place: &Place, own: &Status) -> Vec<Workload> {
+    // Nothing of a stock peer runs here: it is told with its network.
+    let is_peer = |name| own.networks.values().any(|one| one.stock_peers.contains_key(name));
+    let one = |(name, one): (&String, &WorkloadStatus)| {
+        let log = place.run().join("logs").join(name);
+        Workload {
+            name: name.clone(),
+            state: one.state.clone(),
+            detail: one.detail.clone().unwrap_or_default(),
+            in_vain: one.in_vain,
+            command: one.command.clone().unwrap_or_default(),
+            last_line: last_line(&log),
+            log: log.display().to_string(),
+        }
+    };
+    own.workloads.iter().filter(|(name, _)| !is_peer(*name)).map(one).collect()
 }
 
 fn control(place: &Place, sockets: &Sockets, facts: &mut Facts) {
@@ -153,10 +217,4 @@ fn control(place: &Place, sockets: &Sockets, facts: &mut Facts) {
             Member { endpoint, reached }
         })
         .collect();
-    if let Ok(own) = status::of_agent(place) {
-        facts.link = own.control;
-        facts.agent_error = own.error;
-        facts.mended = own.drift.count;
-        facts.peers = gather_network::peers(&own.networks);
-    }
 }

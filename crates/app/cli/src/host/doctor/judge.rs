@@ -2,7 +2,7 @@
 
 use super::facts::{Facts, Holder, Port, Reached};
 use super::finding::Finding;
-use super::judge_network;
+use super::{judge_daemons, judge_network};
 use crate::host::time::utc;
 
 /// Permissions that nobody but the owner needs on a folder with keys.
@@ -27,7 +27,7 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
     }
     facilities(facts, &mut findings);
     folders(facts, &mut findings);
-    daemons(facts, &mut findings);
+    judge_daemons::judge(facts, &mut findings);
     ports(facts, &mut findings);
     clock(facts, &mut findings);
     control(facts, &mut findings);
@@ -109,44 +109,6 @@ fn folders(facts: &Facts, findings: &mut Vec<Finding>) {
         if findings.len() == before {
             findings.push(Finding::ok("folders", format!("{} is its owner's alone", folder.path)));
         }
-    }
-}
-
-fn daemons(facts: &Facts, findings: &mut Vec<Finding>) {
-    if facts.is_stopped {
-        findings.push(
-            Finding::error("daemons", "the fabric is stopped on this host")
-                .because("`netloom stop` has ended what ran here, or the host was restarted since")
-                .solved_by("start it again; `netloom install` lets it start with the host")
-                .with(format!("netloom start{}", facts.host_arguments)),
-        );
-        return;
-    }
-    for daemon in &facts.daemons {
-        findings.push(match daemon.runs {
-            Some(true) => Finding::ok("daemons", format!("the {} answers", daemon.name)),
-            Some(false) => {
-                Finding::error("daemons", format!("the {} does not answer", daemon.name))
-                    .because(match daemon.last_line.as_str() {
-                        "" => format!("it does not run; {} says nothing", daemon.log),
-                        line => format!("it does not run; the end of its log: {line}"),
-                    })
-                    .solved_by("start what this host has of the fabric")
-                    .with(format!("netloom start{}", facts.host_arguments))
-            }
-            None => Finding::warning("daemons", format!("the {} cannot be seen", daemon.name))
-                .because("its socket is not for this user")
-                .solved_by("look as root")
-                .with(format!("sudo netloom doctor{}", facts.host_arguments)),
-        });
-    }
-    if let Some(error) = &facts.agent_error {
-        findings.push(
-            Finding::error("daemons", "the agent could not do all that was asked of it")
-                .because(error.clone())
-                .solved_by("mend what it names; the agent tries again by itself")
-                .with(format!("netloom status{}", facts.host_arguments)),
-        );
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::facts::{
     Blocked, Clock, Daemon, Facility, Facts, Folder, ForeignChain, ForeignRoute, Holder, Member,
-    NameAnswer, Peer, Port, Reached, Uplink, Way,
+    NameAnswer, Peer, Port, Reached, Uplink, Way, Workload,
 };
 use super::finding::{Severity, shown};
 use super::judge::judge;
@@ -15,8 +15,13 @@ const NOW_MS: u64 = 1_800_000_000_000;
 fn healthy() -> Facts {
     let endpoint = "192.0.2.7:51820".parse().unwrap();
     let folder = Folder { path: "/s".into(), mode: Some(0o700), free_bytes: Some(1 << 40) };
-    let daemon =
-        Daemon { name: "agent", runs: Some(true), log: "/s/log".into(), last_line: String::new() };
+    let daemon = Daemon {
+        name: "agent",
+        runs: Some(true),
+        silent: None,
+        log: "/s/log".into(),
+        last_line: String::new(),
+    };
     Facts {
         is_root: true,
         is_stopped: false,
@@ -29,6 +34,11 @@ fn healthy() -> Facts {
         }],
         folders: vec![folder],
         daemons: vec![daemon],
+        is_supervised: Some(true),
+        workloads: Some(vec![
+            Workload { log: "/r/logs/web".into(), ..workload("web", "running") },
+            workload("db", "attached"),
+        ]),
         ports: vec![Port { what: "tunnels", protocol: "udp", number: 51820, holder: Holder::Ours }],
         clock: Clock {
             now_ms: NOW_MS,
@@ -72,6 +82,23 @@ fn healthy() -> Facts {
     }
 }
 
+fn workload(name: &str, state: &str) -> Workload {
+    Workload {
+        name: name.into(),
+        state: state.into(),
+        detail: String::new(),
+        in_vain: 0,
+        command: String::new(),
+        log: String::new(),
+        last_line: String::new(),
+    }
+}
+
+/// The workload that a fault is planted in.
+fn first(facts: &mut Facts) -> &mut Workload {
+    &mut facts.workloads.as_mut().unwrap()[0]
+}
+
 #[test]
 fn a_host_that_is_well_has_no_fault() {
     let findings = judge(&healthy());
@@ -80,8 +107,18 @@ fn a_host_that_is_well_has_no_fault() {
     assert!(text.ends_with("0 errors, 0 warnings\n"), "{text}");
     let checks: Vec<&str> = findings.iter().map(|found| found.check).collect();
     for check in [
-        "kernel", "folders", "daemons", "ports", "clock", "control", "tunnels", "names", "routes",
-        "rules", "stack",
+        "kernel",
+        "folders",
+        "daemons",
+        "workloads",
+        "ports",
+        "clock",
+        "control",
+        "tunnels",
+        "names",
+        "routes",
+        "rules",
+        "stack",
     ] {
         assert!(checks.contains(&check), "{check} is told also where it is well: {checks:?}");
     }
@@ -133,11 +170,77 @@ const FAULTS: &[Fault] = &[
     ),
     (|f| f.folders[0].free_bytes = Some(0), "folders", Severity::Error, "0 KiB", "df -h /s"),
     (
-        |f| f.daemons[0].runs = Some(false),
+        |f| {
+            f.daemons[0].runs = Some(false);
+            f.is_supervised = None;
+        },
         "daemons",
         Severity::Error,
         "agent does not answer",
         "netloom start --fabric shop",
+    ),
+    (
+        |f| {
+            f.daemons[0].runs = Some(false);
+            f.is_supervised = Some(false);
+        },
+        "daemons",
+        Severity::Error,
+        "agent does not answer",
+        "netloom start --fabric shop",
+    ),
+    (
+        |f| f.daemons[0].runs = Some(false),
+        "daemons",
+        Severity::Error,
+        "agent does not answer",
+        "tail -n 20 /s/log",
+    ),
+    (
+        |f| f.daemons[0].silent = Some(42),
+        "daemons",
+        Severity::Error,
+        "agent takes calls and says nothing",
+        "kill -9 42",
+    ),
+    (
+        |f| f.is_supervised = Some(false),
+        "daemons",
+        Severity::Error,
+        "the supervisor does not run",
+        "netloom start --fabric shop",
+    ),
+    (
+        |f| first(f).in_vain = 3,
+        "workloads",
+        Severity::Error,
+        "web does not stay up: 3 starts in a row",
+        "tail -n 20 /r/logs/web",
+    ),
+    (
+        |f| first(f).state = "restarting".into(),
+        "workloads",
+        Severity::Warning,
+        "web does not run; it is started again",
+        "tail -n 20 /r/logs/web",
+    ),
+    (
+        |f| {
+            first(f).state = "absent".into();
+            first(f).detail = "container `w` is exited; start it with `docker start w`".into();
+            first(f).command = "docker start w".into();
+        },
+        "workloads",
+        Severity::Error,
+        "web is declared for this node, and is not there",
+        "docker start w",
+    ),
+    (
+        |f| first(f).state = "absent".into(),
+        "workloads",
+        Severity::Error,
+        "web is declared for this node",
+        "netloom status --fabric shop",
     ),
     (|f| f.daemons[0].runs = None, "daemons", Severity::Warning, "cannot be seen", "sudo"),
     (
@@ -399,6 +502,41 @@ fn without_root_what_cannot_be_tried_is_no_error() {
     assert_eq!(kernel.len(), 1);
     assert_eq!(kernel[0].severity, Severity::Warning);
     assert!(kernel[0].what.contains("1 facility cannot be tried"), "{kernel:?}");
+}
+
+/// Who is to start it again decides what mends it, and what is seen meanwhile is told.
+#[test]
+fn a_dead_agent_is_told_with_who_starts_it_again_and_what_status_shows_then() {
+    for (supervised, cause, command) in [
+        (None, "it does not run; the end of its log: no room", "netloom start --fabric shop"),
+        (Some(false), "nobody starts it again", "netloom start --fabric shop"),
+        (Some(true), "it ends whenever its supervisor starts it", "tail -n 20 /s/log"),
+    ] {
+        let mut facts = healthy();
+        facts.daemons[0].runs = Some(false);
+        facts.daemons[0].last_line = "no room".into();
+        (facts.is_supervised, facts.workloads) = (supervised, None);
+        let findings = judge(&facts);
+        let found = findings.iter().find(|found| found.severity == Severity::Error).unwrap();
+        assert!(found.cause.contains(cause) && found.cause.contains("no room"), "{found:?}");
+        assert!(found.solution.contains("`away`, and its workloads as `unknown`"), "{found:?}");
+        assert_eq!(found.command, command);
+    }
+}
+
+#[test]
+fn a_workload_that_keeps_ending_is_told_with_its_end_and_its_last_words() {
+    let mut facts = healthy();
+    let web = first(&mut facts);
+    web.in_vain = 7;
+    web.detail = "it ended: exit status: 1".into();
+    web.last_line = "no such file: app.py".into();
+    let findings = judge(&facts);
+    let of_workloads: Vec<_> = findings.iter().filter(|one| one.check == "workloads").collect();
+    let [found, well] = of_workloads[..] else { panic!("{of_workloads:?}") };
+    let cause = "it ended: exit status: 1; the end of what it printed: no such file: app.py";
+    assert_eq!(found.cause, cause);
+    assert_eq!(well.what, "1 workload is as declared");
 }
 
 #[test]
