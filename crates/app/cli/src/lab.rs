@@ -25,12 +25,18 @@ pub(crate) enum Lab {
         /// Files of the fabric.
         #[arg(required = true)]
         files: Vec<String>,
+        /// Print how the lab is as JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Change the running lab to what the files say now; only what changed changes.
     Apply {
         /// Files of the fabric.
         #[arg(required = true)]
         files: Vec<String>,
+        /// Print how the lab is then as JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Show nodes, workloads and addresses.
     Status {
@@ -82,8 +88,8 @@ pub(crate) struct Which {
 
 pub(crate) fn run(command: Lab) -> anyhow::Result<ExitCode> {
     match command {
-        Lab::Up { files } => up(&files),
-        Lab::Apply { files } => apply(&files),
+        Lab::Up { files, json } => up(&files, json),
+        Lab::Apply { files, json } => apply(&files, json),
         Lab::Status { which, json } => status(&which, json),
         Lab::Test { which, json } => test(&which, json),
         Lab::Exec { which, name, command } => enter::exec(&find(&which)?, &name, &command),
@@ -105,7 +111,7 @@ pub(crate) fn supervise(folder: PathBuf, has_dashboard: bool) -> anyhow::Result<
     Ok(ExitCode::SUCCESS)
 }
 
-fn up(files: &[String]) -> anyhow::Result<ExitCode> {
+fn up(files: &[String], json: bool) -> anyhow::Result<ExitCode> {
     let (name, sources) = sources(files, |_| None)?;
     let folder = Folder::of(&name)?;
     if folder.is_alive() {
@@ -116,6 +122,10 @@ fn up(files: &[String]) -> anyhow::Result<ExitCode> {
     }
     let session = Session::start(&folder)?;
     match session.ask(&folder, &Request::Up(sources), &mut progress) {
+        Ok(report) if json => {
+            output::json(&report)?;
+            Ok(verdict(&report))
+        }
         Ok(report) => {
             output::print(&show::report(&report, true));
             output::print(&show::dashboard(&report));
@@ -135,15 +145,19 @@ fn up(files: &[String]) -> anyhow::Result<ExitCode> {
     }
 }
 
-fn apply(files: &[String]) -> anyhow::Result<ExitCode> {
+fn apply(files: &[String], json: bool) -> anyhow::Result<ExitCode> {
     let (name, sources) = sources(files, declared_over_api)?;
     let folder = Folder::of(&name)?;
     if !folder.is_alive() {
         bail!("no lab of the fabric `{name}` is up: start it with `netloom lab up`");
     }
     let report = ask(&folder, &Request::Apply(sources))?;
-    output::print(&show::operations(&report));
-    output::print(&show::report(&report, true));
+    if json {
+        output::json(&report)?;
+    } else {
+        output::print(&show::operations(&report));
+        output::print(&show::report(&report, true));
+    }
     Ok(verdict(&report))
 }
 

@@ -10,6 +10,12 @@ pub(crate) fn print(text: &str) {
     }
 }
 
+/// Writes a value as JSON to standard output.
+pub(crate) fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    print(&format!("{}\n", serde_json::to_string_pretty(value)?));
+    Ok(())
+}
+
 /// Writes to standard error; there is nobody left to tell if that fails.
 pub(crate) fn error(text: &str) {
     let _ = std::io::stderr().write_all(text.as_bytes());

@@ -1,4 +1,5 @@
-//! Every command that tells something tells it as JSON too, and a new one cannot be forgotten.
+//! Every command that tells something, also of what it has changed, tells it as JSON too, and a new one
+//! cannot be forgotten.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use serde_json::Value;
@@ -34,6 +35,10 @@ const TELLING: &[(&str, &[&str])] = &[
     ("ports", &[]),
     ("network ls", &[]),
     ("network inspect", &["n"]),
+    ("network create", &["made"]),
+    ("network connect", &["made", "box", "--node", "alpha"]),
+    ("network disconnect", &["made", "box"]),
+    ("network rm", &["made"]),
     ("token create", &["--node", "alpha"]),
     ("token ls", &[]),
     ("token revoke", &["MADE"]),
@@ -47,6 +52,14 @@ const TELLING: &[(&str, &[&str])] = &[
 
 /// Commands that tell something too, but not without what stands behind them.
 const ELSEWHERE: &[(&str, &str)] = &[
+    ("up", "a host"),
+    ("join", "a host"),
+    ("approve", "a node that waits"),
+    ("revoke", "a node"),
+    ("remove", "a node"),
+    ("vpn setup wireguard", "a node"),
+    ("lab up", "namespaces"),
+    ("lab apply", "a lab"),
     ("lab status", "a lab"),
     ("lab test", "a lab"),
     ("network test-connectivity", "two nodes"),
@@ -58,30 +71,11 @@ const ELSEWHERE: &[(&str, &str)] = &[
 /// All others, with what they are for instead.
 const OTHERS: &[(&str, &[&str])] = &[
     ("groups of commands", &["", "access", "lab", "network", "token", "vpn", "vpn setup"]),
+    ("what they did is whether they succeeded", &["lab down", "install", "start", "stop", "down"]),
     (
-        "they change something, and say what they did",
-        &[
-            "approve",
-            "revoke",
-            "remove",
-            "network create",
-            "network rm",
-            "network connect",
-            "network disconnect",
-            "vpn add",
-            "vpn setup wireguard",
-            "lab up",
-            "lab apply",
-            "lab down",
-            "up",
-            "join",
-            "install",
-            "start",
-            "stop",
-            "down",
-        ],
+        "they print a file for another program",
+        &["completions", "man", "vpn add", "vpn export", "vpn import"],
     ),
-    ("they print a file for another program", &["completions", "man", "vpn export", "vpn import"]),
     (
         "they run until they are ended",
         &["control", "supervise", "node", "wireguard", "serve", "lab exec", "lab shell"],
@@ -108,8 +102,9 @@ struct Control {
 }
 
 impl Control {
-    fn start() -> Self {
-        let folder = std::env::temp_dir().join(format!("netloom-json-{}", std::process::id()));
+    fn start(of: &str) -> Self {
+        let name = format!("netloom-json-{of}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
         std::fs::create_dir_all(&folder).unwrap();
         let words = "control --begin alpha --fabric shop --listen 127.0.0.1:0 --dashboard 127.0.0.1:0 \
                      --endpoint 127.0.0.1:7766";
@@ -184,7 +179,7 @@ fn command_of(page: &std::path::Path) -> String {
 
 #[test]
 fn every_command_that_tells_something_tells_it_as_json() {
-    let control = Control::start();
+    let control = Control::start("telling");
     let manual = manual(&control);
     let telling: BTreeSet<&str> = TELLING.iter().map(|(name, _)| *name).collect();
     let elsewhere = ELSEWHERE.iter().map(|(name, _)| *name);
@@ -228,5 +223,21 @@ fn all_are_json(control: &Control) {
         if let Some(made) = value["id"].as_str() {
             words.insert("MADE", made.to_owned());
         }
+    }
+}
+
+/// What is refused is told as it is without `--json`, and nothing else is on standard output.
+#[test]
+fn what_is_refused_prints_no_json_and_says_why() {
+    let control = Control::start("refused");
+    for (line, why) in [
+        ("approve nobody --json", "nobody"),
+        ("network rm nowhere --json", "there is no network `nowhere`; `netloom network ls`"),
+        ("network create made --cidr 10.7.0.1/16 --json", "10.7.0.1/16"),
+    ] {
+        let said = control.run(&line.split(' ').collect::<Vec<_>>());
+        let [out, err] = [said.stdout, said.stderr].map(|text| String::from_utf8(text).unwrap());
+        assert!(!said.status.success() && out.is_empty(), "{line}: {out}");
+        assert!(err.contains("error: ") && err.contains(why), "{line}: {err}");
     }
 }

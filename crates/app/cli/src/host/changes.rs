@@ -123,11 +123,6 @@ fn written_sources(file: &Path) -> anyhow::Result<Sources> {
     })
 }
 
-fn json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    output::print(&format!("{}\n", serde_json::to_string_pretty(value)?));
-    Ok(())
-}
-
 pub(crate) fn plan(arguments: &Plan) -> anyhow::Result<ExitCode> {
     let (fabric, sources) = sources(&arguments.host, &arguments.files)?;
     let client = arguments.host.place(&fabric.name).client();
@@ -140,7 +135,7 @@ pub(crate) fn plan(arguments: &Plan) -> anyhow::Result<ExitCode> {
 fn told(proposed: &api::Proposed, command: &str, as_json: bool) -> anyhow::Result<ExitCode> {
     let is_refused = !proposed.broken_tests.is_empty();
     if as_json {
-        json(proposed)?;
+        output::json(proposed)?;
     } else {
         let next = match is_refused {
             true => "it would be refused: change the policy, or the tests".to_owned(),
@@ -191,9 +186,10 @@ pub(crate) fn rollback(arguments: &Rollback) -> anyhow::Result<ExitCode> {
     finish(&wait_for(client.rollback(&rollback))?, arguments.json)
 }
 
-fn finish(applied: &Applied, as_json: bool) -> anyhow::Result<ExitCode> {
+/// Tells what a change did; a failure where not every node holds it.
+pub(super) fn finish(applied: &Applied, as_json: bool) -> anyhow::Result<ExitCode> {
     if as_json {
-        json(applied)?;
+        output::json(applied)?;
     } else {
         output::print(&result(applied));
     }
@@ -206,7 +202,7 @@ pub(crate) fn history(arguments: &History) -> anyhow::Result<ExitCode> {
     if let Some(number) = arguments.revision {
         let revision = wait_for(client.revision(number))?;
         if arguments.json {
-            json(&revision)?;
+            output::json(&revision)?;
         } else {
             output::print(&listed(std::slice::from_ref(&revision)));
             let api = revision.api.map(|text| (API_FILE.to_owned(), text));
@@ -218,7 +214,7 @@ pub(crate) fn history(arguments: &History) -> anyhow::Result<ExitCode> {
     }
     let revisions = wait_for(client.history(arguments.count))?;
     if arguments.json {
-        json(&revisions)?;
+        output::json(&revisions)?;
     } else {
         output::print(&listed(&revisions));
     }

@@ -38,6 +38,9 @@ pub(crate) struct Join {
     /// Only join; something else starts the node, with `netloom node`.
     #[arg(long)]
     no_start: bool,
+    /// Print who this host is now as JSON.
+    #[arg(long)]
+    json: bool,
     #[command(flatten, next_help_heading = "Where the token makes this host a member of control")]
     seat: Seat,
 }
@@ -55,36 +58,85 @@ pub(crate) fn join(arguments: &Join) -> anyhow::Result<ExitCode> {
     };
     let before = membership::joined(&place);
     let joined = enrol(&place, &token, &name, arguments.port)?;
-    let again = if before.is_some() { " again" } else { "" };
-    output::print(&format!("{name} has joined {}{again}\n", joined.fabric));
+    let own = Own::of(&joined, before.is_some());
+    let say = |text: &str| {
+        if !arguments.json {
+            output::print(text)
+        }
+    };
+    let again = if own.again { " again" } else { "" };
+    say(&format!("{name} has joined {}{again}\n", own.fabric));
     if let Some(member) = &joined.member {
         let authority = BASE64.decode(&joined.ca).context("control's authority makes no sense")?;
         netloom_control::keys::make_folder(&place.control())?;
         arguments.seat.settings(&name).write(&place.control())?;
         netloom_control::keys::take_part(&place.control(), &authority, member)?;
     }
-    if arguments.no_start {
-        return Ok(ExitCode::SUCCESS);
+    if !arguments.no_start {
+        let started = start(&place, own.again)?;
+        if own.is_member {
+            started.wait_for_control()?;
+        }
+        started.wait_for_node()?;
+        // Control has nothing to say to one that takes no part yet.
+        if own.declared && !own.waiting {
+            wait_until_heard(&place)?;
+        }
+        say(&own.shown());
     }
-    let started = start(&place, before.is_some())?;
-    if joined.member.is_some() {
-        started.wait_for_control()?;
-        output::print("this host is a member of control now\n");
+    if arguments.json {
+        output::json(&own)?;
     }
-    started.wait_for_node()?;
-    // Control has nothing to say to one that takes no part yet.
-    if joined.declared && !joined.waiting {
-        wait_until_heard(&place)?;
-    }
-    if joined.waiting {
-        output::print(&format!("it waits for approval: netloom approve {name}\n"));
-    } else if !joined.declared {
-        output::print(&format!(
-            "the fabric's file has no node `{name}` yet: add it under `nodes:`, then netloom apply\n"
-        ));
-    }
-    output::print("try: netloom status\n");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Who a host is that has joined: nothing of it is secret.
+#[derive(Debug, serde::Serialize)]
+struct Own {
+    fabric: String,
+    node: String,
+    /// Where control answers.
+    control: Vec<String>,
+    /// Whether it had joined before.
+    again: bool,
+    /// Whether it waits for somebody's approval.
+    waiting: bool,
+    /// Whether the fabric's file declares the node.
+    declared: bool,
+    /// Whether it is a member of control now.
+    is_member: bool,
+}
+
+impl Own {
+    fn of(joined: &Joined, again: bool) -> Self {
+        Self {
+            fabric: joined.fabric.clone(),
+            node: joined.node.clone(),
+            control: joined.control.clone(),
+            again,
+            waiting: joined.waiting,
+            declared: joined.declared,
+            is_member: joined.member.is_some(),
+        }
+    }
+
+    /// What is to be known of it, in words.
+    fn shown(&self) -> String {
+        let mut text = String::new();
+        let name = &self.node;
+        if self.is_member {
+            text.push_str("this host is a member of control now\n");
+        }
+        if self.waiting {
+            text.push_str(&format!("it waits for approval: netloom approve {name}\n"));
+        } else if !self.declared {
+            text.push_str(&format!(
+                "the fabric's file has no node `{name}` yet: add it under `nodes:`, then netloom apply\n"
+            ));
+        }
+        text.push_str("try: netloom status\n");
+        text
+    }
 }
 
 /// Starts what this host has; an agent that runs already knows only what was said when it had joined

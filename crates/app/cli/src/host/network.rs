@@ -3,7 +3,7 @@
 mod absent;
 mod shown;
 
-use super::changes::result;
+use super::changes::finish;
 use super::connectivity::{self, TestConnectivity};
 use super::place::Host;
 use super::{author, wait_for};
@@ -91,6 +91,9 @@ pub(crate) struct Create {
     /// Keep the revision even if nodes refuse it, instead of going back.
     #[arg(long)]
     keep_refused: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 impl Create {
@@ -113,6 +116,9 @@ pub(crate) struct Rm {
     /// Keep the revision even if nodes refuse it, instead of going back.
     #[arg(long)]
     keep_refused: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Connects.
@@ -136,6 +142,9 @@ pub(crate) struct Connect {
     /// Keep the revision even if nodes refuse it, instead of going back.
     #[arg(long)]
     keep_refused: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Disconnects.
@@ -150,6 +159,9 @@ pub(crate) struct Disconnect {
     /// Keep the revision even if nodes refuse it, instead of going back.
     #[arg(long)]
     keep_refused: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn network(command: &NetworkCommand) -> anyhow::Result<ExitCode> {
@@ -183,7 +195,7 @@ pub(crate) fn network(command: &NetworkCommand) -> anyhow::Result<ExitCode> {
                 author: author(),
                 keep_refused: create.keep_refused,
             };
-            done(&wait_for(create.host.chosen()?.client().make_network(&wanted))?)
+            finish(&wait_for(create.host.chosen()?.client().make_network(&wanted))?, create.json)
         }
         NetworkCommand::Rm(rm) => {
             let client = rm.host.chosen()?.client();
@@ -193,7 +205,7 @@ pub(crate) fn network(command: &NetworkCommand) -> anyhow::Result<ExitCode> {
                 keep_refused: rm.keep_refused,
                 ..api::Disconnect::default()
             };
-            done(&wait_for(client.remove_network(&rm.network, &wanted))?)
+            finish(&wait_for(client.remove_network(&rm.network, &wanted))?, rm.json)
         }
         NetworkCommand::Connect(connect) => connected(connect),
         NetworkCommand::PlanCidr(wanted) => plan_cidr::run(wanted),
@@ -207,7 +219,7 @@ pub(crate) fn network(command: &NetworkCommand) -> anyhow::Result<ExitCode> {
                 wait_ms: WAIT_MS,
                 keep_refused: disconnect.keep_refused,
             };
-            done(&wait_for(client.disconnect(&disconnect.network, &wanted))?)
+            finish(&wait_for(client.disconnect(&disconnect.network, &wanted))?, disconnect.json)
         }
     }
 }
@@ -229,18 +241,14 @@ fn connected(connect: &Connect) -> anyhow::Result<ExitCode> {
         keep_refused: connect.keep_refused,
     };
     let applied = wait_for(client.connect(&connect.network, &wanted))?;
-    let code = done(&applied)?;
+    let code = finish(&applied, connect.json)?;
     if applied.rolled_back_to.is_none() {
         let seen = wait_for(absent::told(&client, &status.workloads))?;
-        seen.iter().for_each(|line| output::print(line));
+        // The answer is one value, and what is to be known besides stands apart.
+        let say = if connect.json { output::error } else { output::print };
+        seen.iter().for_each(|line| say(line));
     }
     Ok(code)
-}
-
-fn done(applied: &api::Applied) -> anyhow::Result<ExitCode> {
-    output::print(&result(applied));
-    let good = applied.refused.is_empty() && applied.behind.is_empty();
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn row(network: &api::Network) -> Vec<String> {

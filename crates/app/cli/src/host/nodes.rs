@@ -24,6 +24,9 @@ pub(crate) struct NodeName {
     host: Host,
     /// The node.
     node: String,
+    /// Print the nodes that there are then as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// What is done with join tokens.
@@ -175,32 +178,30 @@ fn list_tokens(tokens: &[api::Token], json: bool) -> anyhow::Result<()> {
 }
 
 pub(crate) fn list(arguments: &Nodes) -> anyhow::Result<ExitCode> {
-    let status = wait_for(arguments.host.chosen()?.client().status())?;
-    if arguments.json {
-        output::print(&format!("{}\n", serde_json::to_string_pretty(&status.nodes)?));
-    } else {
-        output::print(&super::status::nodes(&status));
-    }
-    Ok(ExitCode::SUCCESS)
+    show(&wait_for(arguments.host.chosen()?.client().status())?, arguments.json)
 }
 
 pub(crate) fn approve(arguments: &NodeName) -> anyhow::Result<ExitCode> {
     let client = arguments.host.chosen()?.client();
-    show(&wait_for(client.approve(&arguments.node))?)
+    show(&wait_for(client.approve(&arguments.node))?, arguments.json)
 }
 
 pub(crate) fn revoke(arguments: &NodeName) -> anyhow::Result<ExitCode> {
     let client = arguments.host.chosen()?.client();
-    show(&wait_for(client.revoke(&arguments.node))?)
+    show(&wait_for(client.revoke(&arguments.node))?, arguments.json)
 }
 
 pub(crate) fn remove(arguments: &NodeName) -> anyhow::Result<ExitCode> {
     let client = arguments.host.chosen()?.client();
-    show(&wait_for(client.remove(&arguments.node))?)
+    show(&wait_for(client.remove(&arguments.node))?, arguments.json)
 }
 
-fn show(status: &api::Status) -> anyhow::Result<ExitCode> {
-    output::print(&super::status::nodes(status));
+fn show(status: &api::Status, as_json: bool) -> anyhow::Result<ExitCode> {
+    if as_json {
+        output::json(&status.nodes)?;
+    } else {
+        output::print(&super::status::nodes(status));
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -48,6 +48,20 @@ pub(crate) struct Up {
     /// Longest wait for the nodes, in seconds.
     #[arg(long, default_value_t = 30, value_name = "SECONDS")]
     wait: u64,
+    /// Print what was applied, how the fabric is, and the dashboard's address as JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `up` has done.
+#[derive(Debug, serde::Serialize)]
+struct Begun {
+    /// What was applied.
+    applied: api::Applied,
+    /// How the fabric is then.
+    status: api::Status,
+    /// The dashboard's address, if control has one.
+    dashboard: Option<String>,
 }
 
 pub(crate) fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
@@ -73,7 +87,7 @@ pub(crate) fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
     }
     netloom_control::keys::found(&place.control(), &place.fabric)
         .or_else(|error| if place.has_control() { Ok(()) } else { Err(error) })?;
-    if is_new {
+    if is_new && !arguments.json {
         output::print(&format!("fabric {} begins on this host\n", place.fabric));
     }
     let settings = arguments.seat.settings(&node);
@@ -92,15 +106,29 @@ pub(crate) fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
     // Nothing changes any more; it is waited for.
     apply.wait_ms = arguments.wait * 1000;
     let applied = told_together(first, wait_for(place.client().apply(&apply))?);
-    output::print(&result(&applied));
-    let status = wait_for(place.client().status())?;
-    output::print(&format!("\n{}", super::status::shown(&status)));
-    if let Some(address) = access::address_of_up(&place)? {
-        output::print(&format!("\ndashboard  {address}\n"));
+    if !arguments.json {
+        // Before the rest is asked for, which may fail.
+        output::print(&result(&applied));
     }
-    output::print(&next_steps(&status, arguments));
     let good = applied.refused.is_empty() && applied.behind.is_empty();
+    let status = wait_for(place.client().status())?;
+    let dashboard = access::address_of_up(&place)?;
+    if arguments.json {
+        output::json(&Begun { applied, status, dashboard })?;
+    } else {
+        output::print(&shown(&status, dashboard.as_deref(), arguments));
+    }
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// How the fabric is, and what can be done with it.
+fn shown(status: &api::Status, dashboard: Option<&str>, arguments: &Up) -> String {
+    let mut text = format!("\n{}", super::status::shown(status));
+    if let Some(address) = dashboard {
+        text.push_str(&format!("\ndashboard  {address}\n"));
+    }
+    text.push_str(&next_steps(status, arguments));
+    text
 }
 
 /// What one apply has changed and a second one has waited for, as one.

@@ -6,7 +6,6 @@ mod list;
 mod stats;
 mod test;
 
-use crate::output;
 use std::process::ExitCode;
 
 /// What is done with stock WireGuard peers.
@@ -46,9 +45,4 @@ pub(crate) fn vpn(command: &VpnCommand) -> anyhow::Result<ExitCode> {
         VpnCommand::Test(arguments) => test::run(arguments),
         VpnCommand::Stats(arguments) => stats::run(arguments),
     }
-}
-
-fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
-    output::print(&format!("{}\n", serde_json::to_string_pretty(value)?));
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! `netloom vpn import` and `netloom vpn setup wireguard`.
 
-use crate::host::changes::result;
+use crate::host::changes::finish;
 use crate::host::place::Host;
 use crate::host::{author, wait_for};
 use crate::output;
@@ -65,6 +65,9 @@ pub(crate) struct SetupWireguard {
     /// Keep the revision even if nodes refuse it, instead of going back.
     #[arg(long)]
     keep_refused: bool,
+    /// Print the result as JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(crate) fn run(arguments: &ImportFile) -> anyhow::Result<ExitCode> {
@@ -112,13 +115,14 @@ pub(crate) fn setup(arguments: &SetupWireguard) -> anyhow::Result<ExitCode> {
         made.iter().for_each(|path| drop(std::fs::remove_file(path)));
     }
     let applied = declared?;
-    output::print(&result(&applied));
-    output::print(&format!(
-        "peers: {}\ntry: netloom vpn list, netloom vpn test\n",
-        imported.peers.join(", ")
-    ));
-    let good = applied.refused.is_empty() && applied.behind.is_empty();
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    let code = finish(&applied, arguments.json)?;
+    if !arguments.json {
+        output::print(&format!(
+            "peers: {}\ntry: netloom vpn list, netloom vpn test\n",
+            imported.peers.join(", ")
+        ));
+    }
+    Ok(code)
 }
 
 /// Reads and imports a file; what is to be known of it is shown, and errors end it.

@@ -1,6 +1,5 @@
 //! `netloom vpn list`: the stock peers and how each is doing.
 
-use super::print_json;
 use crate::host::place::Host;
 use crate::host::status::of_agent;
 use crate::host::wait_for;
@@ -24,7 +23,7 @@ pub(crate) fn run(arguments: &List) -> anyhow::Result<ExitCode> {
     if place.has_control() {
         let peers = wait_for(place.client().peers())?;
         if arguments.json {
-            print_json(&peers)?;
+            output::json(&peers)?;
         } else {
             let rows: Vec<_> = peers.iter().map(row).collect();
             output::print(&output::table(&rows));
@@ -40,7 +39,7 @@ pub(crate) fn run(arguments: &List) -> anyhow::Result<ExitCode> {
         let peers = peers.map(|(network, name, peer)| {
             serde_json::json!({ "name": name, "network": network, "node": status.node, "report": peer })
         });
-        print_json(&peers.collect::<Vec<_>>())?;
+        output::json(&peers.collect::<Vec<_>>())?;
         return Ok(ExitCode::SUCCESS);
     }
     let rows: Vec<_> = peers

@@ -1,6 +1,5 @@
 //! `netloom vpn stats`: what this node's tunnels carry, and what they drop.
 
-use super::print_json;
 use crate::host::place::{Host, Place};
 use crate::host::status::of_agent;
 use crate::output;
@@ -59,7 +58,7 @@ fn show(
                 (name.clone(), peers)
             })
             .collect();
-        return print_json(&serde_json::json!({
+        return output::json(&serde_json::json!({
             "fabric": place.fabric,
             "node": status.node,
             "tunnels": status.tunnels,

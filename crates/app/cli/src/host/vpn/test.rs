@@ -1,6 +1,5 @@
 //! `netloom vpn test`: stock peers tried for real, from this node's side.
 
-use super::print_json;
 use crate::host::place::Host;
 use crate::host::status::{ask_agent, of_agent};
 use crate::output;
@@ -72,7 +71,7 @@ pub(crate) fn run(arguments: &TestPeers) -> anyhow::Result<ExitCode> {
     }
     ensure!(!found.is_empty(), "this node has no WireGuard peers; `netloom vpn add` makes one");
     if arguments.json {
-        print_json(&found)?;
+        output::json(&found)?;
     } else {
         output::print(&shown(&found));
     }
