@@ -23,6 +23,7 @@ mod supervise;
 mod time;
 mod up;
 mod vpn;
+mod within_lab;
 
 pub(crate) use access::{AccessCommand, Dashboard, access, dashboard};
 pub(crate) use changes::{Apply, History, Plan, Rollback, apply, history, plan, rollback};
@@ -42,6 +43,7 @@ pub(crate) use status::{Status, status};
 pub(crate) use supervise::{Supervise, supervise};
 pub(crate) use up::{Up, up};
 pub(crate) use vpn::{VpnCommand, vpn};
+pub(crate) use within_lab::LabMachine;
 
 use anyhow::Context as _;
 use netloom::ClientError;

@@ -92,10 +92,10 @@ pub(crate) fn run(command: Lab) -> anyhow::Result<ExitCode> {
         Lab::Apply { files, json } => apply(&files, json),
         Lab::Status { which, json } => status(&which, json),
         Lab::Test { which, json } => test(&which, json),
-        Lab::Exec { which, name, command } => enter::exec(&find(&which)?, &name, &command),
+        Lab::Exec { which, name, command } => enter::exec(&find(&which)?, &name, &command, false),
         Lab::Shell { which, name } => {
             let shell = std::env::var("SHELL").unwrap_or_else(|_| "/bin/sh".to_owned());
-            enter::exec(&find(&which)?, &name, &[shell])
+            enter::exec(&find(&which)?, &name, &[shell], true)
         }
         Lab::Down { which } => down(&which),
     }

@@ -17,6 +17,7 @@ pub(super) mod sockets;
 mod tests;
 
 use super::place::Host;
+use super::within_lab::LabMachine;
 use crate::output;
 use finding::Severity;
 use std::process::ExitCode;
@@ -34,7 +35,17 @@ pub(crate) struct Doctor {
 
 pub(crate) fn doctor(arguments: &Doctor) -> anyhow::Result<ExitCode> {
     let place = arguments.host.chosen()?;
-    let findings = judge::judge(&gather::gather(&place, arguments.host.words()));
+    let lab = LabMachine::of_this_command();
+    let words = match (&lab, &arguments.host.fabric) {
+        (None, _) => arguments.host.words(),
+        // Its folders are in the environment of commands there.
+        (Some(_), Some(fabric)) => format!(" --fabric {fabric}"),
+        (Some(_), None) => String::new(),
+    };
+    let mut findings = judge::judge(&gather::gather(&place, words, lab.is_some()));
+    if let Some(machine) = lab {
+        findings.iter_mut().for_each(|found| found.command = machine.typed(&found.command));
+    }
     if arguments.json {
         output::print(&format!("{}\n", serde_json::to_string_pretty(&findings)?));
     } else {

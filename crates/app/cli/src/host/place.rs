@@ -7,7 +7,7 @@
 //! RUN/FABRIC             sockets, namespaces, the supervisor's process id   gone after a reboot
 //! ```
 
-use super::membership;
+use super::{membership, within_lab};
 use anyhow::{Context as _, bail, ensure};
 use netloom::Client;
 use netloom_sys::unix_socket;
@@ -76,12 +76,12 @@ impl Host {
         }
         match found.len() {
             1 => Ok(self.place(&found.remove(0))),
-            0 => bail!(
+            0 => bail!(within_lab::whom_to_ask().unwrap_or_else(|| format!(
                 "this host has no fabric in {} or {}; `netloom up FILE` begins one, \
                  `netloom join TOKEN` joins one",
                 self.state.display(),
                 self.run.display()
-            ),
+            ))),
             _ => bail!(
                 "this host has several fabrics; say which with --fabric: {}",
                 found.join(", ")

@@ -2,6 +2,7 @@
 
 use super::folder::Folder;
 use super::{ask, output};
+use crate::host::LabMachine;
 use anyhow::{Context as _, bail, ensure};
 use netloom_lab::protocol::{Report, Request};
 use netloom_sys::namespace::{NamespaceHandle, SpawnOptions, spawn_beside, spawn_in};
@@ -24,7 +25,12 @@ pub(crate) struct Enter {
 }
 
 /// Runs a command in a workload, on a node, or on the internet's host.
-pub(super) fn exec(folder: &Folder, name: &str, command: &[String]) -> anyhow::Result<ExitCode> {
+pub(super) fn exec(
+    folder: &Folder,
+    name: &str,
+    command: &[String],
+    is_shell: bool,
+) -> anyhow::Result<ExitCode> {
     let report = ask(folder, &Request::Status)?;
     let (namespace, resolv_conf) = place(&report, name)?;
     let init =
@@ -38,6 +44,13 @@ pub(super) fn exec(folder: &Folder, name: &str, command: &[String]) -> anyhow::R
     if let Some((state, run)) = folders(&report, name) {
         // Commands find their fabric there, as on a host of its own.
         enter.env("NETLOOM_STATE", state).env("NETLOOM_RUN", run);
+        LabMachine::new(name, is_shell).tell(&mut enter);
+    } else {
+        // They find none, and not that of the host which the lab is on.
+        let nowhere = folder.nothing();
+        enter.env("NETLOOM_STATE", &nowhere).env("NETLOOM_RUN", &nowhere);
+        let node = report.workloads.get(name).map_or(&report.control, |workload| &workload.node);
+        LabMachine::new(node, is_shell).tell_stranger(&mut enter);
     }
     enter.arg("--").args(command);
     let status = spawn_beside(init, enter)?.wait()?;

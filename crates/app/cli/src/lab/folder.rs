@@ -74,6 +74,11 @@ impl Folder {
         self.0.join(SOCKET)
     }
 
+    /// A folder that is not there, for those who are to find nothing.
+    pub(super) fn nothing(&self) -> PathBuf {
+        self.0.join("nothing")
+    }
+
     fn log_file(&self) -> PathBuf {
         self.0.join("log")
     }

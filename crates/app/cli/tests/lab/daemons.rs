@@ -111,3 +111,43 @@ fn an_agent_that_is_killed_comes_back_and_sessions_with_it() {
     kill("node", &state);
     wait_until("all tests hold again", || home.run(&["lab", "test"]).status.success());
 }
+
+#[test]
+fn doctor_on_a_machine_of_a_lab_speaks_of_the_lab() {
+    let home = Home::new();
+    if !labs_work(&home) {
+        return;
+    }
+    let dying = TINY.replace(
+        "attach: { serve: { tcp: 80 } } }\ntests",
+        "attach: { process: { run: [/bin/sh, -c, \"echo no bread; exit 3\"] } } }\ntests",
+    );
+    // Its test cannot hold.
+    let dying = dying.split("tests:").next().unwrap();
+    let file = home.write("dying.yaml", dying);
+    let told = |command| {
+        let report = home.succeed(&["lab", command, &file, "--json"]);
+        serde_json::from_str::<Value>(&report).unwrap()["fabric"].clone()
+    };
+    assert_eq!([told("up"), told("apply")], ["tiny", "tiny"]);
+    let doctor = |machine: &str| {
+        let output = home.run(&["lab", "exec", machine, "--", NETLOOM, "doctor", "--json"]);
+        let findings: Vec<Value> = serde_json::from_slice(&output.stdout).unwrap();
+        let wrong = findings.into_iter().filter(|found| found["severity"] != "ok");
+        wrong.collect::<Vec<Value>>()
+    };
+    // Control is well there, with a dashboard that listens outside.
+    wait_until("control's machine is well", || doctor("one").is_empty());
+    wait_until("the workload that ends is told", || {
+        doctor("two").iter().any(|found| found["severity"] == "error")
+    });
+    let wrong = doctor("two");
+    assert_eq!(wrong.len(), 1, "{wrong:?}");
+    let command = wrong[0]["command"].as_str().unwrap();
+    assert!(command.starts_with("netloom lab exec two -- tail -n 20 /"), "{command}");
+    // What it says can be typed where doctor was called.
+    let words: Vec<&str> = command.split(' ').skip(1).collect();
+    assert_eq!(home.succeed(&words).trim(), "no bread");
+    let error = home.fail(&["lab", "exec", "a", "--", NETLOOM, "doctor"]);
+    assert!(error.contains("netloom lab exec one -- netloom COMMAND"), "{error}");
+}

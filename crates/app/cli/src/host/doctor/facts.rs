@@ -10,6 +10,8 @@ pub(super) struct Facts {
     pub(super) is_root: bool,
     /// The arguments of this command that others need too.
     pub(super) host_arguments: String,
+    /// Whether this host is a machine of a lab, which starts again what ends there.
+    pub(super) is_in_lab: bool,
     /// Whether nothing of the fabric runs here since it was stopped, or the host restarted.
     pub(super) is_stopped: bool,
     pub(super) facilities: Vec<Facility>,
@@ -48,6 +50,18 @@ pub(super) struct Facts {
     pub(super) agent_error: Option<String>,
     /// How often something was mended that others had changed.
     pub(super) mended: u64,
+}
+
+impl Facts {
+    /// What has something run again that does not: the solution, and its command.
+    pub(super) fn starting(&self) -> (&'static str, String) {
+        if self.is_in_lab {
+            let solution = "the lab starts it again; if it stays, the lab's status says why";
+            return (solution, "netloom lab status".to_owned());
+        }
+        let command = format!("netloom start{}", self.host_arguments);
+        ("start what this host has of the fabric", command)
+    }
 }
 
 /// A facility of the kernel, as tried.

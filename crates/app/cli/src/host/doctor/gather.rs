@@ -22,12 +22,13 @@ const LAST_LINE_MAX: usize = 300;
 const LOG_END_BYTES: u64 = 16 << 10;
 
 /// Everything that can be seen of a fabric on this host.
-pub(super) fn gather(place: &Place, arguments: String) -> Facts {
+pub(super) fn gather(place: &Place, arguments: String, is_in_lab: bool) -> Facts {
     let sockets = Sockets::read();
     let is_stopped = membership::is_stopped(place);
     let mut facts = Facts {
         is_root: process::effective_user() == 0,
         host_arguments: arguments,
+        is_in_lab,
         facilities: facilities(),
         is_stopped,
         folders: folders(place, is_stopped),
@@ -91,13 +92,17 @@ fn folders(place: &Place, is_stopped: bool) -> Vec<Folder> {
 }
 
 fn daemons(place: &Place, facts: &mut Facts) {
+    let is_in_lab = facts.is_in_lab;
     let answers = |path: &Path| match unix_socket::connect(path) {
         Ok(_) => Some(true),
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => None,
         Err(_) => Some(false),
     };
     let mut add = |name, of: &str, socket: &Path| {
-        let log = place.log(of);
+        let log = match is_in_lab {
+            true => place.state_root.with_file_name(format!("{of}.log")),
+            false => place.log(of),
+        };
         let (runs, last_line) = (answers(socket), last_line(&log));
         let log = log.display().to_string();
         facts.daemons.push(Daemon { name, runs, silent: None, log, last_line });
@@ -110,7 +115,9 @@ fn daemons(place: &Place, facts: &mut Facts) {
     }
     // Where it is not named, it was never started: systemd or a lab starts the daemons themselves.
     let is_named = place.supervisor_id().exists();
-    facts.is_supervised = is_named.then(|| supervise::running(place).is_some());
+    let is_running = || supervise::running(place).is_some();
+    // What a lab has is over with the lab.
+    facts.is_supervised = if facts.is_in_lab { Some(true) } else { is_named.then(is_running) };
 }
 
 /// The newest line of a log that says something.
@@ -171,6 +178,15 @@ fn workloads(place: &Place, own: &Status) -> Vec<Workload> {
     own.workloads.iter().filter(|(name, _)| !is_peer(*name)).map(one).collect()
 }
 
+/// Whether control has got the dashboard's socket from who has started it.
+fn is_given_dashboard(place: &Place) -> bool {
+    let is_given = |id: &u32| {
+        let line = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
+        line.split(|byte| *byte == 0).any(|word| word == b"--dashboard-stdin")
+    };
+    down::processes(place, "control").unwrap_or_default().iter().any(is_given)
+}
+
 fn control(place: &Place, sockets: &Sockets, facts: &mut Facts) {
     let runs = |name: &str| {
         facts.daemons.iter().any(|daemon| daemon.name == name && daemon.runs == Some(true))
@@ -190,7 +206,13 @@ fn control(place: &Place, sockets: &Sockets, facts: &mut Facts) {
     if let Ok(settings) = up::read_settings(place) {
         facts.ports.push(port("control", "tcp", settings.listen.port(), has_control, sockets));
         if let Some(dashboard) = settings.dashboard {
-            facts.ports.push(port("dashboard", "tcp", dashboard.port(), has_control, sockets));
+            let mut found = port("dashboard", "tcp", dashboard.port(), has_control, sockets);
+            if is_given_dashboard(place) {
+                // It listens elsewhere: a socket keeps the namespace that it was made in.
+                found.holder = Holder::Ours;
+            }
+            // A lab's is made with the lab, outside of it.
+            facts.ports.extend(Some(found).filter(|_| has_control || !facts.is_in_lab));
         }
         if let Ok(status) = wait_for(place.client().status()) {
             let own = format!("netloom {}", env!("CARGO_PKG_VERSION"));

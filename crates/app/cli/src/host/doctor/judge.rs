@@ -117,13 +117,14 @@ fn ports(facts: &Facts, findings: &mut Vec<Finding>) {
     let is_missed = |port: &&Port| !(facts.is_stopped && port.holder == Holder::Nobody);
     for port in facts.ports.iter().filter(is_missed) {
         let name = format!("{} port {} of {}", port.protocol, port.number, port.what);
+        let (starting, command) = facts.starting();
         findings.push(match &port.holder {
             Holder::Ours => Finding::ok("ports", format!("{name} is held by it")),
             // That its daemon does not run is told already.
             Holder::Nobody => Finding::warning("ports", format!("{name} is held by nobody"))
                 .because("what listens there does not run")
-                .solved_by("start what this host has of the fabric")
-                .with(format!("netloom start{}", facts.host_arguments)),
+                .solved_by(starting)
+                .with(command),
             Holder::Other { process: Some((pid, process)) } => {
                 Finding::error("ports", format!("{name} is taken by {process} (process {pid})"))
                     .because("only one program can listen on a port")

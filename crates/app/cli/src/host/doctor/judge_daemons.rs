@@ -65,7 +65,7 @@ fn dead(facts: &Facts, daemon: &Daemon) -> Finding {
             finding
                 .because(format!("{cause}; {said}"))
                 .solved_by(format!("start what this host has of the fabric; {meanwhile}"))
-                .with(format!("netloom start{}", facts.host_arguments))
+                .with(facts.starting().1)
         }
     }
 }
@@ -142,7 +142,8 @@ fn workload(facts: &Facts, one: &Workload) -> Option<Finding> {
         line => format!("{cause}; the end of what it printed: {line}"),
     };
     let solution = format!(
-        "mend what it names, or `attach` of workload `{name}` in the fabric's file, and apply that; its node          tries again by itself"
+        "mend what it names, or `attach` of workload `{name}` in the fabric's file, and apply that; its node \
+         tries again by itself"
     );
     Some(finding.because(cause).solved_by(solution).with(format!("tail -n 20 {}", one.log)))
 }

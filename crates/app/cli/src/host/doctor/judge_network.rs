@@ -56,9 +56,17 @@ fn names(facts: &Facts, findings: &mut Vec<Finding>) {
             None => Finding::ok("names", format!("{what} is answered")),
             Some(why) => Finding::error("names", format!("{what} is not answered as planned"))
                 .because(why.clone())
-                .solved_by("see the node's log; starting the node again starts its resolvers")
-                .with(format!("netloom start{}", facts.host_arguments)),
+                .solved_by("see the node's log; an agent that is started anew starts its resolvers")
+                .with(anew(facts)),
         });
+    }
+}
+
+/// The command that ends what runs of the fabric, and starts it again.
+fn anew(facts: &Facts) -> String {
+    match facts.is_in_lab {
+        true => "netloom lab down".to_owned(),
+        false => format!("netloom stop{0} && netloom start{0}", facts.host_arguments),
     }
 }
 
@@ -70,8 +78,8 @@ fn routes(facts: &Facts, findings: &mut Vec<Finding>) {
                 .because(
                     "only the agent knows the plan, and it does not answer, or does not know it",
                 )
-                .solved_by("start what this host has of the fabric, or see what the agent says")
-                .with(format!("netloom start{0}; netloom status{0}", facts.host_arguments)),
+                .solved_by(format!("{}, or see what the agent says", facts.starting().0))
+                .with(format!("{}; netloom status{}", facts.starting().1, facts.host_arguments)),
         ),
         Some(differences) if differences.is_empty() => {
             let mended = match facts.mended {

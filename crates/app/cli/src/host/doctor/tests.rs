@@ -24,6 +24,7 @@ fn healthy() -> Facts {
     };
     Facts {
         is_root: true,
+        is_in_lab: false,
         is_stopped: false,
         host_arguments: " --fabric shop".into(),
         facilities: vec![Facility {
@@ -537,6 +538,21 @@ fn a_workload_that_keeps_ending_is_told_with_its_end_and_its_last_words() {
     let cause = "it ended: exit status: 1; the end of what it printed: no such file: app.py";
     assert_eq!(found.cause, cause);
     assert_eq!(well.what, "1 workload is as declared");
+}
+
+/// A supervisor of hosts would be in the way of the lab's own.
+#[test]
+fn in_a_lab_nothing_is_started_as_on_a_host() {
+    for (number, (plant, ..)) in FAULTS.iter().enumerate() {
+        let mut facts = healthy();
+        facts.is_in_lab = true;
+        plant(&mut facts);
+        // As it is in a lab always.
+        facts.is_supervised = Some(true);
+        for found in judge(&facts) {
+            assert!(!found.command.contains("netloom start"), "{number}: {found:?}");
+        }
+    }
 }
 
 #[test]
