@@ -26,12 +26,18 @@ pub struct Finding {
     pub code: Option<String>,
     /// `error` or `warning`.
     pub severity: String,
-    /// File.
+    /// File; `(api)` for what was declared over the API, whose lines nobody has written.
     pub file: String,
     /// Line, from 1.
     pub line: u32,
     /// Column, from 1.
     pub column: u32,
+    /// What is meant of what was declared over the API, as `SECTION/NAME`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub object: Option<String>,
+    /// The field of that object, such as `cidr[0]`; none for all of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
     /// What is wrong.
     pub message: String,
     /// Why.
@@ -41,6 +47,18 @@ pub struct Finding {
     /// What was probably meant.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub did_you_mean: Option<String>,
+}
+
+impl Finding {
+    /// Where it is, in words.
+    pub fn place(&self) -> String {
+        let over_api = |object: &String| match &self.field {
+            Some(field) => format!("{object} as declared over the API, field {field}"),
+            None => format!("{object} as declared over the API"),
+        };
+        let in_file = || format!("{}:{}", self.file, self.line);
+        self.object.as_ref().map_or_else(in_file, over_api)
+    }
 }
 
 impl Error {

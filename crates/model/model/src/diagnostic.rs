@@ -1,5 +1,7 @@
 //! Diagnostics: what is wrong, where, why, and what to do, the same for people and for programs.
 
+use crate::api_place::ApiPlaces;
+use crate::load::API_FILE;
 use crate::span::Span;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -213,8 +215,9 @@ pub fn render(diagnostics: &[Diagnostic], sources: &BTreeMap<String, String>) ->
         .into_iter()
         .filter_map(|file| Some((file, sources.get(file)?.lines().collect())))
         .collect();
+    let api = ApiPlaces::of(diagnostics, sources.get(API_FILE).map(String::as_str));
     for diagnostic in diagnostics {
-        render_one(&mut text, diagnostic, &lines);
+        render_one(&mut text, diagnostic, &lines, &api);
     }
     text
 }
@@ -222,7 +225,7 @@ pub fn render(diagnostics: &[Diagnostic], sources: &BTreeMap<String, String>) ->
 /// The lines of each file that a finding is in: cut once, as there may be many findings.
 type Lines<'a> = BTreeMap<&'a str, Vec<&'a str>>;
 
-fn render_one(text: &mut String, diagnostic: &Diagnostic, lines: &Lines<'_>) {
+fn render_one(text: &mut String, diagnostic: &Diagnostic, lines: &Lines<'_>, api: &ApiPlaces) {
     let kind = match diagnostic.severity {
         Severity::Error => "error",
         Severity::Warning => "warning",
@@ -230,17 +233,21 @@ fn render_one(text: &mut String, diagnostic: &Diagnostic, lines: &Lines<'_>) {
     let Code(code) = diagnostic.code;
     let span = &diagnostic.span;
     // Writing to a String cannot fail.
-    let _ = writeln!(text, "{kind}[{code}]: {}", diagnostic.message);
-    let _ = writeln!(text, "  --> {span}");
-    let line =
-        lines.get(&*span.file).and_then(|lines| lines.get((span.line as usize).saturating_sub(1)));
+    let _ = writeln!(text, "{kind}[{code}]: {}", api.reworded(&diagnostic.message));
+    let place = api.find(span);
+    let _ = match place {
+        Some(place) => writeln!(text, "  --> {place}"),
+        None => writeln!(text, "  --> {span}"),
+    };
+    let lines = lines.get(&*span.file).filter(|_| place.is_none());
+    let line = lines.and_then(|lines| lines.get((span.line as usize).saturating_sub(1)));
     if let Some((shown, caret)) = line.and_then(|line| excerpt(line, span.column as usize)) {
         let number = span.line.to_string();
         let _ = writeln!(text, "{number:>4} | {shown}");
         let _ = writeln!(text, "     | {}^", " ".repeat(caret));
     }
-    let _ = writeln!(text, "   cause: {}", diagnostic.cause);
-    let _ = writeln!(text, "   solution: {}", diagnostic.solution);
+    let _ = writeln!(text, "   cause: {}", api.reworded(&diagnostic.cause));
+    let _ = writeln!(text, "   solution: {}", api.reworded(&diagnostic.solution));
     if let Some(guess) = &diagnostic.did_you_mean {
         let _ = writeln!(text, "   did you mean `{guess}`?");
     }

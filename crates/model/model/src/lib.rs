@@ -7,6 +7,7 @@
 //! all files are reported at once; a `Fabric` that comes out holds no dangling reference.
 #![forbid(unsafe_code)]
 
+pub mod api_place;
 mod check;
 pub mod decode;
 pub mod diagnostic;

@@ -4,30 +4,13 @@ use super::{EditError, Part, owns};
 use crate::world::Accepted;
 use ipnet::IpNet;
 use netloom_model::Fabric;
+use netloom_model::api_place::word_of;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Sections that the API may declare objects of, and what one is called.
-const SECTIONS: [(&str, &str); 13] = [
-    ("networks", "network"),
-    ("subnets", "subnet"),
-    ("security_groups", "security group"),
-    ("nodes", "node"),
-    ("workloads", "workload"),
-    ("services", "service"),
-    ("route_tables", "route table"),
-    ("nat_gateways", "NAT gateway"),
-    ("internet_gateways", "internet gateway"),
-    ("peerings", "peering"),
-    ("prefix_lists", "prefix list"),
-    ("network_acls", "network ACL"),
-    ("ports", "service port"),
-];
-
 /// What an object of a section is called.
 fn word(section: &str) -> Result<&'static str, EditError> {
-    let known = SECTIONS.iter().find(|(name, _)| *name == section);
-    known.map(|(_, word)| *word).ok_or_else(|| EditError::NoSection(section.to_owned()))
+    word_of(section).ok_or_else(|| EditError::NoSection(section.to_owned()))
 }
 
 fn exists(fabric: &Fabric, section: &str, name: &str) -> bool {

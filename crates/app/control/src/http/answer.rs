@@ -9,6 +9,8 @@ use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use netloom_api::{Error, Finding};
+use netloom_model::api_place::ApiPlaces;
+use netloom_model::load::API_FILE;
 use netloom_model::{Diagnostic, Severity, diagnostic};
 use netloom_plan::promises::Broken;
 use netloom_store::CommitError;
@@ -123,7 +125,8 @@ fn refusal(refused: &Refused) -> Failure {
     let mut error = Error::new("what is declared is refused", "mend it, then try again");
     match refused {
         Refused::Errors { findings, sources } => {
-            error.findings = findings.iter().map(finding).collect();
+            let api = ApiPlaces::of(findings, sources.get(API_FILE).map(String::as_str));
+            error.findings = findings.iter().map(|found| finding(found, &api)).collect();
             error.rendered = diagnostic::render(findings, sources);
         }
         Refused::BrokenTests(broken) => {
@@ -154,7 +157,9 @@ pub(crate) fn broken(test: &Broken) -> Finding {
     }
 }
 
-pub(crate) fn finding(found: &Diagnostic) -> Finding {
+/// A finding; what is meant of the API's document is said by object and field.
+pub(crate) fn finding(found: &Diagnostic, api: &ApiPlaces) -> Finding {
+    let place = api.find(&found.span);
     Finding {
         code: Some(found.code.0.to_owned()),
         severity: match found.severity {
@@ -164,9 +169,11 @@ pub(crate) fn finding(found: &Diagnostic) -> Finding {
         file: found.span.file.to_string(),
         line: found.span.line,
         column: found.span.column,
-        message: found.message.clone(),
-        cause: found.cause.clone(),
-        solution: found.solution.clone(),
+        object: place.map(|place| format!("{}/{}", place.section, place.name)),
+        field: place.map(|place| place.field.clone()).filter(|field| !field.is_empty()),
+        message: api.reworded(&found.message),
+        cause: api.reworded(&found.cause),
+        solution: api.reworded(&found.solution),
         did_you_mean: found.did_you_mean.clone(),
     }
 }

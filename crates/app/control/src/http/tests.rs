@@ -329,3 +329,83 @@ fn peers_are_declared_together_or_not_at_all_and_counted() {
         assert!(code == 200 && metrics.lines().any(|found| found == line), "{metrics}");
     });
 }
+
+/// Who edits over the API has written no lines of its document.
+#[test]
+fn errors_of_edits_name_objects_and_fields_and_no_lines() {
+    with_desk(|desk, _| async move {
+        node::declare(&desk.office, node::NETWORK);
+        let app = router(&desk, Door::Local);
+        let made = serde_json::json!({ "name": "ok", "cidrs": ["10.9.0.0/16"] });
+        assert_eq!(ask(&app, "POST", "/v1/networks", None, &made.to_string()).await.0, 200);
+        let (serve, box_of) = (
+            serde_json::json!({ "serve": { "tcp": 81 } }),
+            |node: &str| serde_json::json!({ "workload": "box", "node": node }),
+        );
+        let workload = |extra: Value| {
+            let mut one = serde_json::json!({ "node": "alpha", "subnet": "n", "attach": serve });
+            one.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            serde_json::json!({ "declaration": one })
+        };
+        for (path, body, object, field) in [
+            (
+                "/v1/networks",
+                serde_json::json!({ "name": "made", "cidrs": ["10.7.0.0/16", "10.8.0.1/16"] }),
+                "networks/made",
+                Some("cidr[1]"),
+            ),
+            (
+                "/v1/networks",
+                serde_json::json!({ "name": "made", "domain": "no domain" }),
+                "networks/made",
+                Some("dns.domain"),
+            ),
+            ("/v1/networks/n/connect", box_of("alhpa"), "workloads/box", Some("node")),
+            (
+                "/v1/objects/workloads/w",
+                workload(serde_json::json!({ "security_groups": ["nobody"] })),
+                "workloads/w",
+                Some("security_groups[0]"),
+            ),
+            (
+                "/v1/objects/workloads/w",
+                workload(serde_json::json!({ "colour": "red" })),
+                "workloads/w",
+                Some("colour"),
+            ),
+            (
+                "/v1/objects/workloads/No_Label",
+                workload(serde_json::json!({})),
+                "workloads/No_Label",
+                None,
+            ),
+            // The cause says where the other one is.
+            (
+                "/v1/objects/subnets/other",
+                serde_json::json!({ "declaration": { "cidr": "10.9.0.0/17" } }),
+                "subnets/other",
+                Some("cidr"),
+            ),
+        ] {
+            let (code, said) = ask(&app, "POST", path, None, &body.to_string()).await;
+            assert_eq!(code, 422, "{path}: {said}");
+            assert!(!said.contains("(api):"), "{path}: {said}");
+            let error: netloom_api::Error = serde_json::from_str(&said).unwrap();
+            let is_error = |found: &&netloom_api::Finding| found.severity == "error";
+            let found = error.findings.iter().find(is_error).unwrap();
+            assert_eq!((found.object.as_deref(), found.field.as_deref()), (Some(object), field));
+            no_line_is_shown(&error.rendered);
+        }
+    });
+}
+
+/// Below what was declared over the API stands its cause, and no line of a text.
+fn no_line_is_shown(rendered: &str) {
+    let lines: Vec<&str> = rendered.lines().collect();
+    let own = |pair: &&[&str]| {
+        pair[0].starts_with("  --> ") && pair[0].ends_with(", as declared over the API")
+    };
+    let pairs: Vec<_> = lines.windows(2).filter(own).collect();
+    assert!(!pairs.is_empty(), "{rendered}");
+    assert!(pairs.iter().all(|pair| pair[1].starts_with("   cause: ")), "{rendered}");
+}

@@ -11,6 +11,7 @@ use netloom_api::{
     Status, Workload,
 };
 use netloom_control_protocol::Refusal;
+use netloom_model::api_place::ApiPlaces;
 use netloom_model::fabric::ObjectKind;
 use netloom_model::lease::node_address;
 use netloom_resource::Kind;
@@ -35,6 +36,9 @@ pub(super) fn proposed(base_revision: u64, proposal: &Proposal, effects: &Effect
         to: new.clone(),
         addresses: proposal.leases.workloads[new].iter().map(ToString::to_string).collect(),
     };
+    let document = proposal.accepted.declared.api.as_deref();
+    let api = ApiPlaces::of(&proposal.warnings, document);
+    let warnings = proposal.warnings.iter().chain(&effects.warnings);
     Proposed {
         base_revision,
         nodes: effects.nodes.iter().map(|(name, one)| (name.clone(), node(one))).collect(),
@@ -44,7 +48,7 @@ pub(super) fn proposed(base_revision: u64, proposal: &Proposal, effects: &Effect
         renamed: proposal.renamed.iter().map(renamed).collect(),
         tests: proposal.tests,
         broken_tests: proposal.broken.iter().map(broken).collect(),
-        warnings: proposal.warnings.iter().chain(&effects.warnings).map(finding).collect(),
+        warnings: warnings.map(|found| finding(found, &api)).collect(),
     }
 }
 

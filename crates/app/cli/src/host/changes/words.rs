@@ -53,10 +53,8 @@ pub(in crate::host) fn result(applied: &Applied) -> String {
 pub(in crate::host) fn shown(proposed: &Proposed) -> String {
     let mut text = String::new();
     for finding in &proposed.warnings {
-        text.push_str(&format!(
-            "warning: {} ({}:{}); {}\n",
-            finding.message, finding.file, finding.line, finding.solution
-        ));
+        let place = finding.place();
+        text.push_str(&format!("warning: {} ({place}); {}\n", finding.message, finding.solution));
     }
     for api::Rename { from, to, addresses } in &proposed.renamed {
         text.push_str(&format!("renames {from} to {to}, at {}\n", addresses.join(" and ")));
