@@ -1,23 +1,19 @@
 //! `netloom doctor` on a host of its own: one that is well has no fault, and planted faults are found
 //! by name.
 //!
-//! The host is a sandbox of namespaces, in which the harness runs this program again. Where that
-//! cannot be had, the test is skipped loudly, or fails if `NETLOOM_REQUIRE_LAB` or `CI` is set.
+//! The host is a sandbox of namespaces.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 #![expect(clippy::print_stdout, reason = "a test program of its own harness")]
 
-use netloom_sys::namespace::{SandboxOptions, spawn_sandbox};
+mod sandbox;
+
+use sandbox::{Host, installed, links, program};
 use serde_json::Value;
 use std::net::UdpSocket;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode, Output, Stdio};
+use std::path::Path;
+use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
-
-/// The one test: its name and what it does in the sandbox.
-const TEST: (&str, fn(&Path)) =
-    ("planted_faults_are_found_by_name", planted_faults_are_found_by_name);
-const NAME: &str = TEST.0;
 
 const FABRIC: &str = "
 version: 1
@@ -43,94 +39,23 @@ const TROUBLE: &str = "
 ";
 
 fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if let [flag, folder] = arguments.as_slice()
-        && flag == "--inside"
-    {
-        TEST.1(Path::new(folder));
-        return ExitCode::SUCCESS;
-    }
-    if arguments.iter().any(|argument| argument == "--list") {
-        println!("{NAME}: test");
-        return ExitCode::SUCCESS;
-    }
-    let filter = arguments.iter().find(|argument| !argument.starts_with('-'));
-    if filter.is_some_and(|part| !NAME.contains(part.as_str())) {
-        return ExitCode::SUCCESS;
-    }
-    let folder = std::env::temp_dir().join(format!("netloom-doctor-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let (word, passed) = outside(&folder);
-    let _ = std::fs::remove_dir_all(&folder);
-    println!("test {NAME} ... {word}");
-    if passed { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    sandbox::main("planted_faults_are_found_by_name", planted_faults_are_found_by_name)
 }
 
-fn outside(folder: &Path) -> (&'static str, bool) {
-    let required =
-        ["NETLOOM_REQUIRE_LAB", "CI"].iter().any(|name| std::env::var_os(name).is_some());
-    if installed("ip").is_none() {
-        println!("SKIPPED {NAME}: ip is not installed");
-        return ("SKIPPED", !required);
-    }
-    let mut command = Command::new(std::env::current_exe().unwrap());
-    command.arg("--inside").arg(folder);
-    let options = SandboxOptions { user_namespace: true, ..SandboxOptions::default() };
-    match spawn_sandbox(command, &options) {
-        Ok(mut sandbox) => {
-            let passed = sandbox.child.wait().unwrap().success();
-            (if passed { "ok" } else { "FAILED" }, passed)
-        }
-        Err(error) => {
-            println!("SKIPPED {NAME}: {error}");
-            ("SKIPPED", !required)
-        }
-    }
-}
-
-/// The host.
-struct Host {
-    folder: PathBuf,
-}
-
-impl Host {
-    fn run(&self, words: &[&str]) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_netloom"));
-        command.args(words).stdin(Stdio::null());
-        // No engine of the machine is asked.
-        let engine = format!("unix://{}", self.folder.join("no-docker.sock").display());
-        command.env("DOCKER_HOST", engine);
-        command.env("NETLOOM_STATE", self.folder.join("state"));
-        command.env("NETLOOM_RUN", self.folder.join("run")).output().unwrap()
-    }
-
-    fn succeed(&self, words: &[&str]) -> String {
-        let output = self.run(words);
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(
-            output.status.success(),
-            "{words:?}: {text}{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        text
-    }
-
-    /// What the doctor finds wrong: check, severity, what, command.
-    fn faults(&self) -> Vec<[String; 4]> {
-        let output = self.run(&["doctor", "--json"]);
-        let findings: Vec<Value> = serde_json::from_slice(&output.stdout)
-            .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
-        let word =
-            |finding: &Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
-        let faults: Vec<[String; 4]> = findings
-            .iter()
-            .map(|found| ["check", "severity", "what", "command"].map(|key| word(found, key)))
-            .filter(|[_, severity, ..]| severity != "ok")
-            .collect();
-        let has_error = faults.iter().any(|[_, severity, ..]| severity == "error");
-        assert_eq!(output.status.code(), Some(i32::from(has_error)), "{faults:?}");
-        faults
-    }
+/// What the doctor finds wrong: check, severity, what, command.
+fn wrong(host: &Host) -> Vec<[String; 4]> {
+    let output = host.run(&["doctor", "--json"]);
+    let findings: Vec<Value> = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+    let word = |finding: &Value, key: &str| finding[key].as_str().unwrap_or_default().to_owned();
+    let faults: Vec<[String; 4]> = findings
+        .iter()
+        .map(|found| ["check", "severity", "what", "command"].map(|key| word(found, key)))
+        .filter(|[_, severity, ..]| severity != "ok")
+        .collect();
+    let has_error = faults.iter().any(|[_, severity, ..]| severity == "error");
+    assert_eq!(output.status.code(), Some(i32::from(has_error)), "{faults:?}");
+    faults
 }
 
 fn has(faults: &[[String; 4]], check: &str, severity: &str, what: &str, command: &str) {
@@ -146,18 +71,6 @@ fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "{what}");
         std::thread::sleep(Duration::from_millis(50));
     }
-}
-
-fn installed(name: &str) -> Option<PathBuf> {
-    let folders = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"].map(|f| Path::new(f).join(name));
-    folders.into_iter().find(|path| path.is_file())
-}
-
-/// Runs a program of others; whether it is installed and has succeeded.
-fn program(line: &str) -> bool {
-    let mut words = line.split(' ');
-    let Some(path) = installed(words.next().unwrap()) else { return false };
-    Command::new(path).args(words).status().unwrap().success()
 }
 
 /// Chains of others that drop what the gateway forwards; what the doctor says lets it pass.
@@ -184,13 +97,13 @@ fn firewalls(host: &Host) {
             continue;
         }
         assert!(lines.iter().all(|line| program(line)), "{lines:?}");
-        let faults = host.faults();
+        let faults = wrong(host);
         has(&faults, "rules", "error", name, command);
         let [.., command] = faults.iter().find(|[check, ..]| check == "rules").unwrap();
         let run = |line: &str| Command::new("/bin/sh").args(["-c", line]).status().unwrap();
         let path = "PATH=/usr/sbin:/sbin:/usr/bin:/bin";
         assert!(run(&format!("{path}; {command}")).success(), "{command}");
-        let faults = host.faults();
+        let faults = wrong(host);
         assert!(faults.iter().all(|[check, ..]| check != "rules"), "{command}: {faults:?}");
         if name.contains("FORWARD") {
             assert!(program("iptables-nft -F DOCKER-USER"));
@@ -205,7 +118,7 @@ fn workloads(host: &Host, file: &Path) {
     host.succeed(&["apply", &file_name]);
     let logs = host.folder.join("run/solo/logs");
     wait_until("three starts in a row came to nothing", || {
-        let faults = host.faults();
+        let faults = wrong(host);
         let said = |name: &str| {
             faults
                 .iter()
@@ -213,7 +126,7 @@ fn workloads(host: &Host, file: &Path) {
         };
         said("ends") && said("lost")
     });
-    let faults = host.faults();
+    let faults = wrong(host);
     for name in ["ends", "lost"] {
         let command = format!("tail -n 20 {}", logs.join(name).display());
         has(&faults, "workloads", "error", &format!("{name} does not stay up"), &command);
@@ -233,7 +146,7 @@ fn workloads(host: &Host, file: &Path) {
     }
     std::fs::write(file, FABRIC).unwrap();
     host.succeed(&["apply", &file_name]);
-    let faults = host.faults();
+    let faults = wrong(host);
     assert!(faults.iter().all(|[check, ..]| check != "workloads"), "{faults:?}");
 }
 
@@ -258,16 +171,16 @@ fn signal(id: u32, signal: &str) {
 
 /// A supervisor and an agent that are killed, and one that hangs; what the doctor says mends each.
 fn daemons(host: &Host) {
-    let is_well = || host.faults().iter().all(|[check, ..]| check != "daemons");
+    let is_well = || wrong(host).iter().all(|[check, ..]| check != "daemons");
     signal(daemon(host, "supervise").unwrap(), "KILL");
-    let faults = host.faults();
+    let faults = wrong(host);
     has(&faults, "daemons", "error", "the supervisor does not run", "netloom start");
     let agent = daemon(host, "node").unwrap();
     signal(agent, "KILL");
     wait_until("the agent is missed", || {
-        host.faults().iter().any(|[_, _, what, _]| what == "the agent does not answer")
+        wrong(host).iter().any(|[_, _, what, _]| what == "the agent does not answer")
     });
-    let faults = host.faults();
+    let faults = wrong(host);
     has(&faults, "daemons", "error", "the agent does not answer", "netloom start");
     assert!(faults.iter().all(|[_, _, what, _]| !what.contains("supervisor")), "{faults:?}");
     // What the doctor says of status then.
@@ -286,7 +199,7 @@ fn daemons(host: &Host) {
 
     let agent = daemon(host, "node").unwrap();
     signal(agent, "STOP");
-    let faults = host.faults();
+    let faults = wrong(host);
     let command = format!("kill -9 {agent}");
     has(&faults, "daemons", "error", "the agent takes calls and says nothing", &command);
     signal(agent, "9");
@@ -295,15 +208,7 @@ fn daemons(host: &Host) {
 
 fn planted_faults_are_found_by_name(folder: &Path) {
     let host = Host { folder: folder.to_owned() };
-    for line in [
-        "ip link set lo up",
-        "ip link add up0 type veth peer name up1",
-        "ip link set up1 up",
-        "ip link set up0 up",
-        "ip addr add 192.0.2.1/24 dev up0",
-    ] {
-        assert!(program(line), "{line}");
-    }
+    links();
     let file = folder.join("solo.yaml");
     std::fs::write(&file, FABRIC).unwrap();
     host.succeed(&["up", &file.to_string_lossy(), "--name", "one", "--endpoint", "192.0.2.1:7766"]);
@@ -311,7 +216,7 @@ fn planted_faults_are_found_by_name(folder: &Path) {
     let errors = |faults: &[[String; 4]]| {
         faults.iter().filter(|[_, severity, ..]| severity == "error").count()
     };
-    wait_until("a host that is well has no error", || errors(&host.faults()) == 0);
+    wait_until("a host that is well has no error", || errors(&wrong(&host)) == 0);
     let before: Value = serde_json::from_str(&host.succeed(&["status", "--json"])).unwrap();
     assert_eq!(before["nodes"]["one"]["state"], "connected", "looking ends no session");
 
@@ -319,7 +224,7 @@ fn planted_faults_are_found_by_name(folder: &Path) {
     std::fs::set_permissions(&state, std::fs::Permissions::from_mode(0o755)).unwrap();
     assert!(program("ip route add 10.1.7.0/24 dev up0"));
     assert!(program("ip route add default dev up0"));
-    let faults = host.faults();
+    let faults = wrong(&host);
     has(&faults, "folders", "error", "open to others (755)", "chmod 700");
     has(&faults, "routes", "error", "10.1.7.0/24 on up0", "ip route del 10.1.7.0/24 dev up0");
     firewalls(&host);
@@ -331,13 +236,13 @@ fn planted_faults_are_found_by_name(folder: &Path) {
     let port = 51_820;
     host.succeed(&["stop"]);
     let thief = UdpSocket::bind(("0.0.0.0", port)).unwrap();
-    let faults = host.faults();
+    let faults = wrong(&host);
     has(&faults, "daemons", "error", "the fabric is stopped on this host", "netloom start");
     // As it is after daemons have died, which leave their folder behind.
     let run = host.folder.join("run/solo");
     std::fs::create_dir_all(&run).unwrap();
     std::fs::set_permissions(&run, std::fs::Permissions::from_mode(0o700)).unwrap();
-    let faults = host.faults();
+    let faults = wrong(&host);
     has(&faults, "daemons", "error", "the agent does not answer", "netloom start");
     has(&faults, "daemons", "error", "the control does not answer", "netloom start");
     has(&faults, "control", "error", "does not answer", "netloom connect");

@@ -52,7 +52,7 @@ const TELLING: &[(&str, &[&str])] = &[
 
 /// Commands that tell something too, but not without what stands behind them.
 const ELSEWHERE: &[(&str, &str)] = &[
-    ("up", "a host"),
+    ("up", "a host: `joined.rs` runs it, and the next four"),
     ("join", "a host"),
     ("approve", "a node that waits"),
     ("revoke", "a node"),
@@ -233,11 +233,12 @@ fn what_is_refused_prints_no_json_and_says_why() {
     for (line, why) in [
         ("approve nobody --json", "nobody"),
         ("network rm nowhere --json", "there is no network `nowhere`; `netloom network ls`"),
-        ("network create made --cidr 10.7.0.1/16 --json", "10.7.0.1/16"),
+        ("network create made --cidr 10.7.0.1/16 --json", "--> network `made`, field `cidr[0]`"),
     ] {
         let said = control.run(&line.split(' ').collect::<Vec<_>>());
         let [out, err] = [said.stdout, said.stderr].map(|text| String::from_utf8(text).unwrap());
         assert!(!said.status.success() && out.is_empty(), "{line}: {out}");
         assert!(err.contains("error: ") && err.contains(why), "{line}: {err}");
+        assert!(!err.contains("(api)"), "{line}: {err}");
     }
 }
