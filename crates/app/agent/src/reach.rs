@@ -66,7 +66,8 @@ async fn try_member(identity: &Identity, member: &str) -> Reach {
         Ok(Ok(_)) => {}
     }
     match tokio::time::timeout(STEP_TIMEOUT, connect(identity, member, 0, ALPN_API)).await {
-        Err(_) => Reach::Open("it listens and says nothing".to_owned()),
+        // Who hangs may be control all the same.
+        Err(_) => Reach::Shut("it listens and says nothing: it hangs, or is very busy".to_owned()),
         Ok(Err(why)) => Reach::Open(why),
         Ok(Ok(_)) => Reach::Secure,
     }

@@ -204,6 +204,15 @@ fn daemons(host: &Host) {
     has(&faults, "daemons", "error", "the agent takes calls and says nothing", &command);
     signal(agent, "9");
     wait_until("the supervisor has started another", is_well);
+
+    let control = daemon(host, "control").unwrap();
+    signal(control, "STOP");
+    let faults = wrong(host);
+    let command = format!("kill -9 {control}");
+    has(&faults, "daemons", "error", "the control takes calls and says nothing", &command);
+    has(&faults, "control", "error", "does not answer", "netloom connect");
+    signal(control, "9");
+    wait_until("the supervisor has started another control", is_well);
 }
 
 fn planted_faults_are_found_by_name(folder: &Path) {

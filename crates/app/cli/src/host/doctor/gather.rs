@@ -14,10 +14,13 @@ use netloom_sys::{disk, process, unix_socket};
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::timeout;
 
 /// Characters that a log's line may have in a finding.
 const LAST_LINE_MAX: usize = 300;
+/// How long control may take to answer.
+const CONTROL_TIMEOUT: Duration = Duration::from_secs(5);
 /// How much of a log's end is read: of a workload it may be as long as it likes.
 const LOG_END_BYTES: u64 = 16 << 10;
 
@@ -137,8 +140,7 @@ fn last_line(log: &Path) -> String {
 
 /// What the agent says of the node, if it takes calls.
 fn agent(place: &Place, facts: &mut Facts) {
-    let Some(daemon) = facts.daemons.iter_mut().find(|one| one.name == "agent") else { return };
-    if daemon.runs != Some(true) {
+    if !facts.daemons.iter().any(|one| one.name == "agent" && one.runs == Some(true)) {
         return;
     }
     match status::ask_agent(place, &Request::Status) {
@@ -152,11 +154,16 @@ fn agent(place: &Place, facts: &mut Facts) {
         Ok(Answer::Error(why)) => facts.agent_error = Some(why),
         Ok(Answer::Examined(_)) => {}
         // One that hangs is still called, by the kernel's queue.
-        Err(error) if error.is::<std::io::Error>() => {
-            let processes = down::processes(place, "node").unwrap_or_default();
-            daemon.silent = processes.first().copied();
-        }
+        Err(error) if error.is::<std::io::Error>() => is_silent(place, facts, "agent", "node"),
         Err(error) => facts.agent_error = Some(format!("{error:#}")),
+    }
+}
+
+/// Notes that a daemon, which is the process `kind`, says nothing.
+fn is_silent(place: &Place, facts: &mut Facts, name: &str, kind: &str) {
+    let process = down::processes(place, kind).unwrap_or_default().first().copied();
+    for daemon in facts.daemons.iter_mut().filter(|one| one.name == name) {
+        daemon.silent = process;
     }
 }
 
@@ -214,9 +221,15 @@ fn control(place: &Place, sockets: &Sockets, facts: &mut Facts) {
             // A lab's is made with the lab, outside of it.
             facts.ports.extend(Some(found).filter(|_| has_control || !facts.is_in_lab));
         }
-        if let Ok(status) = wait_for(place.client().status()) {
-            let own = format!("netloom {}", env!("CARGO_PKG_VERSION"));
-            facts.versions = Some((own, status.software));
+        let status = async { Ok(timeout(CONTROL_TIMEOUT, place.client().status()).await) };
+        match wait_for(status) {
+            Ok(Ok(Ok(status))) => {
+                let own = format!("netloom {}", env!("CARGO_PKG_VERSION"));
+                facts.versions = Some((own, status.software));
+            }
+            Ok(Err(_)) => is_silent(place, facts, "control", "control"),
+            // That it does not answer is told already.
+            Ok(Ok(Err(_))) | Err(_) => {}
         }
     }
     let Ok(Tried { facts: joined, certificate_ms, members }) = try_control(&place.node()) else {
