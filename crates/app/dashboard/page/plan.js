@@ -114,7 +114,17 @@ function findings(found) {
       one.cause && h("p", { class: "quiet" }, one.cause),
       (one.solution || one.did_you_mean) &&
         h("p", { class: "cure" }, [one.solution, one.did_you_mean && `did you mean ${one.did_you_mean}?`].filter(Boolean).join("; ")),
-      h("button", { type: "button", class: "plain", onclick: () => go(one) }, `${one.file.split("/").at(-1)}:${one.line}:${one.column}`))));
+      place(one))));
+}
+
+/** Where a finding is: a line to go to, or an object that was declared over the API, which no text here has. */
+function place(finding) {
+  if (finding.object) {
+    const field = finding.field ? `, field ${finding.field}` : "";
+    return h("p", { class: "quiet" }, `${finding.object}${field}, as declared over the API`);
+  }
+  const name = `${finding.file.split("/").at(-1)}:${finding.line}:${finding.column}`;
+  return h("button", { type: "button", class: "plain", onclick: () => go(finding) }, name);
 }
 
 /** Shows the line that a finding is about. */
