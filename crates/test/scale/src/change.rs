@@ -66,7 +66,7 @@ struct Control {
 
 impl Control {
     fn found(folder: &Path) -> anyhow::Result<Self> {
-        let store = Store::open(RedbBackend::open(&folder.join("store.redb"))?)?;
+        let store = Store::open(RedbBackend::open(folder.join("store.redb"))?)?;
         let identity = FabricRecord { id: [7; 16], name: FABRIC.to_owned(), made_ms: now_ms() };
         Office::found(&store, &identity)?;
         let snapshot = store.snapshot()?;
