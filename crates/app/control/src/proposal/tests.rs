@@ -269,7 +269,7 @@ fn members_that_apply_at_once_give_no_address_twice() {
     });
     let world = open().world();
     let all: Vec<IpAddr> = world.leases.workloads.values().flatten().copied().collect();
-    let distinct: std::collections::BTreeSet<IpAddr> = all.iter().copied().collect();
+    let distinct: BTreeSet<IpAddr> = all.iter().copied().collect();
     assert_eq!((all.len(), distinct.len()), (2 * MEMBERS, 2 * MEMBERS));
     assert_eq!(world.revision, 2 * MEMBERS as u64);
 }
