@@ -80,6 +80,7 @@ mod outer;
 mod oversize;
 mod path;
 mod restart;
+mod source;
 mod status;
 mod strangers;
 mod update;

@@ -199,16 +199,12 @@ impl Node {
                 continue;
             };
             let source = view.source;
-            let is_own = last == Some(source)
-                || match network.routes.longest_match(source) {
-                    Some((_, owner)) => *owner == id,
-                    None => peer.sends_from.longest_match(source).is_some(),
-                };
-            if !is_own {
+            if last == Some(source) || peer.owns(&network.routes, id, source) {
+                last = Some(source);
+            } else if !peer.tells_of_its_own(&network.routes, id, &view) {
                 self.counters.drop_packet(DropReason::ForeignSource);
                 continue;
             }
-            last = Some(source);
             let (total_bytes, is_syn) = (view.total_bytes, is_syn(&view));
             batch.narrow(packet as usize, 0..total_bytes);
             if is_syn {

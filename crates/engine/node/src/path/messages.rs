@@ -136,12 +136,8 @@ impl Node {
                     return if is_part { None } else { self.handle_message(now, id, &whole) };
                 }
                 let view = IpView::parse(&whole).filter(|view| view.total_bytes == whole.len())?;
-                let owner = network.routes.longest_match(view.source);
-                let sends_from = &peer.sends_from;
-                let is_own = match owner {
-                    Some((_, owner)) => *owner == id,
-                    None => sends_from.longest_match(view.source).is_some(),
-                };
+                let is_own = peer.owns(&network.routes, id, view.source)
+                    || peer.tells_of_its_own(&network.routes, id, &view);
                 if !is_own {
                     self.counters.drop_packet(DropReason::ForeignSource);
                 } else {

@@ -121,3 +121,51 @@ fn another_list_of_gateways_moves_nothing_that_need_not_move() {
     world.set_exits(&[exit("10.0.0.0/24", "0.0.0.0/0", &[3, 2])]);
     assert_eq!(used(&world), Some(gateway(2)), "the one in use is no peer any more");
 }
+
+/// "Too big", as a router tells of a packet that went from host 0 to `quoted`.
+fn too_big(router: Ipv4Addr, quoted: Ipv4Addr, number: u32) -> Vec<u8> {
+    let quoted = packet(inner_address(0), quoted, number, 64);
+    let mut error = packet(router, inner_address(0), 0, 28 + quoted.len());
+    error[28..].copy_from_slice(&quoted);
+    (error[9], error[20], error[21]) = (1, 3, 4);
+    error
+}
+
+#[test]
+fn routers_behind_a_peer_tell_of_what_was_sent_there_and_of_nothing_else() {
+    let mut world = four_hosts();
+    let leads = PeerConfig {
+        sends_from: vec!["203.0.113.0/24".parse().unwrap()],
+        is_node: true,
+        ..world.peer_config(1)
+    };
+    world.set_peer(0, leads);
+    let router = Ipv4Addr::new(198, 51, 100, 1);
+    let elsewhere = Ipv4Addr::new(192, 0, 2, 9);
+    let told = [too_big(router, OUTSIDE, 1), too_big(router, inner_address(1), 2)];
+    let mut echo = too_big(router, OUTSIDE, 3);
+    echo[20] = 8;
+    let mut cut = too_big(router, OUTSIDE, 4);
+    cut.truncate(40);
+    cut[2..4].copy_from_slice(&40_u16.to_be_bytes());
+    let refused = [
+        too_big(router, elsewhere, 5),
+        too_big(router, inner_address(2), 6),
+        too_big(inner_address(2), OUTSIDE, 7),
+        echo,
+        cut,
+        // What has told something may send nothing.
+        packet(router, inner_address(0), 8, 64),
+    ];
+    let all = [&told[..], &refused].concat();
+    world.send_packets(1, NETWORK, &all);
+    world.run_secs(1);
+    // Once more without a handshake before, in one batch.
+    world.send_packets(1, NETWORK, &all);
+    world.run_secs(1);
+    let arrived: Vec<Vec<u8>> =
+        world.hosts[0].received.iter().map(|(_, packet)| packet.clone()).collect();
+    assert_eq!(arrived, [&told[..], &told].concat());
+    let dropped = world.hosts[0].node.counters().dropped(DropReason::ForeignSource);
+    assert_eq!(dropped, 2 * refused.len() as u64);
+}
