@@ -239,14 +239,18 @@ pub fn is_door(input: &PlanInput<'_>, node: &str, network: &str) -> bool {
     let fabric = input.fabric;
     let is_gateway =
         fabric.gateways_of(network).any(|(_, gateway)| gateway.nodes.iter().any(|one| one == node));
-    let leads = fabric.nodes.get(node).is_some_and(|declared| {
-        let runs = || input.workloads_of(network, node).next().is_some();
-        declared
-            .advertise
-            .iter()
-            .any(|one| one.networks.contains(network) || one.networks.is_empty() && runs())
-    });
-    is_gateway || leads
+    is_gateway || leads(input, node, network).next().is_some()
+}
+
+/// What a node leads to for a network that it takes part in by that, or by a workload.
+pub(crate) fn leads<'a>(
+    input: &'a PlanInput<'_>,
+    node: &'a str,
+    network: &'a str,
+) -> impl Iterator<Item = &'a Advertised> {
+    let declared = input.fabric.nodes.get(node).into_iter().flat_map(|node| &node.advertise);
+    let runs = move || input.workloads_of(network, node).next().is_some();
+    declared.filter(move |one| one.networks.contains(network) || one.networks.is_empty() && runs())
 }
 
 /// The addresses of a node and its workloads in a network, as single-address prefixes, and what is

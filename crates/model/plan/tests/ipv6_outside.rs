@@ -100,3 +100,33 @@ fn the_stack_of_a_gateways_node_has_one_way_for_each_prefix() {
     }
     assert_eq!(host.sysctls["net/ipv6/conf/all/forwarding"], "1");
 }
+
+/// `pi` leads to a prefix for `one` and `two`, which have one prefix.
+#[test]
+fn what_is_behind_a_node_answers_one_of_two_networks_with_a_prefix() {
+    let behind =
+        "pi: { region: here, advertise: { cidr: \"fd00:44::/64\", networks: [one, two] } }";
+    let text =
+        FABRIC.replace("other: { region: here }", &format!("other: {{ region: here }}, {behind}"));
+    let fabric = netloom_testkit::fabric(&text);
+    let there = || Party::Address("fd00:44::9".parse().unwrap());
+    for (name, stopped) in [("wa", None), ("wb", Some(StepKind::Answer))] {
+        let step = last(&fabric, workload(name), there());
+        assert_eq!((!step.passes).then_some(step.kind), stopped, "{name}: {}", step.finding);
+    }
+    let world = Assumed::of(&fabric);
+    let input = world.input(&fabric);
+    let plan = netloom_plan::plan(&input, "pi").unwrap();
+    let host = &plan.host.namespaces[&Namespace::Host];
+    let to = "fd00:1::/48".parse().unwrap();
+    let ways = host.routes.iter().filter(|route| route.destination == to);
+    let ways = ways.filter(|route| route.kind != RouteKind::Unreachable).count();
+    assert_eq!((ways, host.sysctls["net/ipv6/conf/all/forwarding"].as_str()), (1, "1"));
+    // A gateway there is asked first, whatever the network is called.
+    let gateway = "two: { network: two, nodes: [edge] }";
+    let both = text.replace(gateway, "two: { network: two, nodes: [pi] }");
+    let fabric = netloom_testkit::fabric(&both);
+    let world = Assumed::of(&fabric);
+    let address = "fd00:1:0:1::4".parse().unwrap();
+    assert_eq!(owner(&world.input(&fabric), "pi", address).unwrap(), "two");
+}

@@ -7,8 +7,10 @@
 
 mod changes;
 mod daemons;
+mod inside;
 mod names;
 mod packets;
+mod sites;
 mod whole;
 
 use serde_json::Value;

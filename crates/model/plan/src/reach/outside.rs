@@ -80,6 +80,7 @@ impl<'a> Walk<'a> {
                 self.pass(StepKind::Route, finding, Some(&way.span));
                 if let Some((node, _)) = fabric.nodes.get_key_value(node) {
                     self.tunnel_to(from, node, network);
+                    self.unless_stopped(|walk| walk.comes_back(node, network, StepKind::Answer));
                 }
             }
             NextHop::Workload(name) => {
@@ -144,16 +145,15 @@ impl<'a> Walk<'a> {
         self.unless_stopped(|walk| walk.comes_back(node, &gateway.network, StepKind::Answer));
     }
 
-    /// Whether what is for the fabric's end comes to its network, where a gateway's node has it from outside:
-    /// IPv6 is not translated, and of equal prefixes only one can have it.
+    /// Whether what is for the fabric's end comes to its network, where a node has it from outside: IPv6 is not
+    /// translated, and of equal prefixes only one can have it.
     fn comes_back(&mut self, node: &Name, network: &Name, kind: StepKind) {
-        let inside = if kind == StepKind::Answer { self.source } else { self.to };
-        if inside.address.is_ipv4() {
+        let address = if kind == StepKind::Answer { self.source } else { self.to }.address;
+        if address.is_ipv4() {
             return;
         }
-        let owner = outer_v6::owner(self.input, node, inside.address);
+        let owner = outer_v6::owner(self.input, node, address);
         if let Some(other) = owner.filter(|other| *other != network) {
-            let address = inside.address;
             let finding = format!(
                 "from outside, {address} is in `{other}`, which has the prefix at `{node}` too"
             );
