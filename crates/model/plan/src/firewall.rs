@@ -21,6 +21,7 @@ pub use border::{Border, CompiledAcls, SubnetAcl};
 pub use host::{Door, OwnStack, host_table, host_table_name};
 pub use uplink::{Entry, Uplink};
 
+use ipnet::IpNet;
 use netloom_policy::interval::address_number;
 use netloom_policy::table::Members;
 use netloom_policy::{Allowance, Direction, DirectionTable, IntervalSet};
@@ -172,8 +173,14 @@ fn source_check(tunnel: &str, border: &Border) -> Chain {
     let elsewhere = border.peerings.iter().map(String::as_str).chain(uplink);
     let elsewhere = [tunnel, "lo"].into_iter().chain(elsewhere);
     let mut rules = Vec::new();
-    // From outside comes nothing that is inside.
+    // From outside comes nothing that is inside. What the node's own stack tells of connections is its own: the
+    // stack lets nobody else send from its addresses.
     if let Some(uplink) = &border.uplink {
+        rules.extend(uplink.own.iter().map(|own| {
+            let own = IpNet::from(*own);
+            let told = Program::new().incoming(&uplink.link).in_prefix(true, own);
+            told.icmp_error(own.addr().is_ipv6()).accept()
+        }));
         rules.extend(uplink.inside.iter().map(|prefix| {
             let forged = Program::new().incoming(&uplink.link).in_prefix(true, *prefix);
             forged.count_and_drop(drop_reason::SPOOFED_SOURCE)

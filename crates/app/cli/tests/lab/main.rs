@@ -10,6 +10,7 @@ mod daemons;
 mod inside;
 mod names;
 mod packets;
+mod paths;
 mod sites;
 mod whole;
 

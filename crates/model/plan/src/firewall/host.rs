@@ -71,6 +71,15 @@ fn guard(table: &mut Table, stack: &OwnStack) {
         };
         let mut rules: Vec<_> = stack.links.iter().map(|link| through(link)).collect();
         rules.push(through("lo"));
+        if sent {
+            // Who has sent something out by this stack is told from its own addresses what becomes of it.
+            let doors = stack.doors.iter().flat_map(|door| [false, true].map(|ipv6| (door, ipv6)));
+            rules.extend(
+                doors.map(|(door, ipv6)| {
+                    Program::new().outgoing(&door.link).icmp_error(ipv6).accept()
+                }),
+            );
+        }
         for ipv6 in [false, true] {
             rules.push(Program::new().own_address(sent, ipv6).count_and_drop(reason));
             if !sent {

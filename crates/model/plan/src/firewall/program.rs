@@ -152,6 +152,17 @@ impl Program {
         self.payload(PayloadBase::Transport, 0, 1, KEY).is(vec![number])
     }
 
+    /// What tells a sender of its packet: a type below 128 (RFC 4443 §2.1); of IPv4, that it did not get there.
+    pub(super) fn icmp_error(self, ipv6: bool) -> Self {
+        if !ipv6 {
+            return self.protocol(1).icmp_type(3);
+        }
+        self.protocol(58)
+            .payload(PayloadBase::Transport, 0, 1, KEY)
+            .with(Expression::Bitwise { register: KEY, mask: vec![0x80], xor: vec![0] })
+            .is(vec![0])
+    }
+
     fn state(self, bits: u32) -> Self {
         self.with(Expression::Conntrack { key: ConntrackKey::State, register: KEY })
             .with(Expression::Bitwise {
@@ -164,6 +175,11 @@ impl Program {
 
     pub(super) fn established(self) -> Self {
         self.state(ct_state::ESTABLISHED | ct_state::RELATED)
+    }
+
+    /// An error about a packet of a connection.
+    pub(super) fn related(self) -> Self {
+        self.state(ct_state::RELATED)
     }
 
     pub(super) fn invalid(self) -> Self {

@@ -16,6 +16,8 @@ pub struct Uplink {
     pub by_stack: Option<String>,
     /// Prefixes inside, which nothing from outside can come from.
     pub inside: Vec<IpNet>,
+    /// Addresses in the fabric of the node's own stack, which tells from one of them what goes wrong outside.
+    pub own: Vec<IpAddr>,
     /// Between whom connections may begin outside, the longest prefix outside first. Over IPv4 only those that are
     /// translated, for [`Self::published`].
     pub entries: Vec<Entry>,

@@ -135,7 +135,21 @@ fn uplink_of(input: &PlanInput<'_>, node: &str, network: &str) -> Uplink {
     let by_stack =
         input.stack_networks_of(node).contains(network) && outer_v6::passes(input, node, network);
     let by_stack = by_stack.then(|| HOST_LINK.to_owned());
-    Uplink { link: UPLINK.to_owned(), by_stack, inside, entries, published }
+    let own = stack_addresses(input, node);
+    Uplink { link: UPLINK.to_owned(), by_stack, inside, own, entries, published }
+}
+
+/// The addresses that a node's own stack has in whatever network.
+fn stack_addresses(input: &PlanInput<'_>, node: &str) -> Vec<IpAddr> {
+    let is_in_any = !input.stack_networks_of(node).is_empty();
+    let own = is_in_any.then(|| input.node_address(node).into());
+    let networks = input.networks_of(node).iter();
+    let workloads = networks.flat_map(|network| input.workloads_of(network, node));
+    let on_stack = workloads.filter(|(_, workload)| workload.is_host());
+    let theirs = on_stack.flat_map(|(name, _)| input.addresses(name).iter().copied());
+    let mut addresses: Vec<IpAddr> = own.into_iter().chain(theirs).collect();
+    addresses.sort_unstable();
+    addresses
 }
 
 /// The addresses behind a stock peer that are nobody else's: as for the tunnel, the longest prefix

@@ -68,8 +68,8 @@ impl<'a> Topology<'a> {
         }
     }
 
-    /// The subnets whose packets this node routes, with their routes: those of its workloads, and those
-    /// that leave through it.
+    /// The subnets whose packets this node routes, with their routes: those of its workloads, those that
+    /// leave through it, and those of which its workloads in peered networks are told something.
     fn routed_subnets(&self, network: &str) -> Vec<(&'a Subnet, Vec<Way>)> {
         let fabric = self.input.fabric;
         let local: BTreeSet<&Name> = self
@@ -83,7 +83,9 @@ impl<'a> Topology<'a> {
             .filter_map(|(name, subnet)| {
                 let mut ways = ways.of_subnet(subnet);
                 if !local.contains(name) {
-                    ways.retain(|way| self.leaves_here(&way.via));
+                    ways.retain(|way| {
+                        self.leaves_here(&way.via) || self.crosses_here(network, &way.via)
+                    });
                 }
                 (!ways.is_empty()).then_some((subnet, ways))
             })
@@ -104,6 +106,14 @@ impl<'a> Topology<'a> {
             }
             NextHop::Peering(_) | NextHop::Blackhole => false,
         }
+    }
+
+    /// Whether workloads of this node call the network over a peering, and are told of errors here.
+    fn crosses_here(&self, network: &str, via: &NextHop) -> bool {
+        let NextHop::Peering(name) = via else { return false };
+        let peering = self.input.fabric.peerings.get(name).filter(|peering| peering.is_active());
+        let other = peering.and_then(|peering| peering.other_than(network));
+        other.is_some_and(|other| self.input.workloads_of(other, self.node).next().is_some())
     }
 
     /// Whether packets of the network leave it at this node for the node's own stack.
@@ -184,8 +194,9 @@ impl<'a> Topology<'a> {
             let (inside, outside) = (network_namespace(network), network_namespace(other));
             let (own, theirs) = (peering_link(other), peering_link(network));
             if network < other {
+                // Larger ones pass in neither of them from end to end; the sender's own network tells it so.
                 let mtu_bytes =
-                    fabric.networks[network].mtu_bytes.max(fabric.networks[other].mtu_bytes);
+                    fabric.networks[network].mtu_bytes.min(fabric.networks[other].mtu_bytes);
                 self.veth(&end(&inside, &own), &end(&outside, &theirs), mtu_bytes);
             }
             let mac = link_mac(&theirs, &outside);
