@@ -21,6 +21,7 @@ mod control;
 mod daemon;
 pub mod emulator;
 mod machine;
+mod names;
 pub mod protocol;
 mod report;
 mod seat;

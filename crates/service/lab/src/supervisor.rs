@@ -215,7 +215,7 @@ impl Lab {
         };
         // Both mostly wait.
         let (tests, (names, name_errors)) = std::thread::scope(|scope| {
-            let names = scope.spawn(|| self.prober.look_up_all(&before));
+            let names = scope.spawn(|| self.prober.look_up_all(&state.fabric, &before));
             let tests = self.prober.try_all(&state.fabric, &input, &before);
             let lost = || ((0, 0), vec!["the names could not be looked up".to_owned()]);
             (tests, names.join().unwrap_or_else(|_| lost()))

@@ -8,9 +8,8 @@ use netloom_plan::input::PlanInput;
 use netloom_plan::reach::{self, Answer, Flow};
 use netloom_plan::ways;
 use netloom_sys::namespace::{NamespaceHandle, SpawnOptions, spawn_in};
-use serde_json::Value;
 use std::net::{IpAddr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 /// How long a probe waits for an answer before it counts as lost.
@@ -70,10 +69,10 @@ pub struct Prober {
 const REFUSED: &str = "refused: the host was reached";
 
 /// One probe: where from, and what.
-struct Probe {
-    namespace: PathBuf,
-    resolv_conf: Option<PathBuf>,
-    arguments: Vec<String>,
+pub(crate) struct Probe {
+    pub(crate) namespace: PathBuf,
+    pub(crate) resolv_conf: Option<PathBuf>,
+    pub(crate) arguments: Vec<String>,
 }
 
 /// What a probe saw.
@@ -178,7 +177,7 @@ impl Prober {
         }
     }
 
-    fn output(&self, probe: &Probe) -> Result<(bool, String), String> {
+    pub(crate) fn output(&self, probe: &Probe) -> Result<(bool, String), String> {
         let namespace =
             NamespaceHandle::open(&probe.namespace).map_err(|error| error.to_string())?;
         let mut command = Command::new(&self.executable);
@@ -190,48 +189,6 @@ impl Prober {
         let output = child.wait_with_output().map_err(|error| error.to_string())?;
         let text = if output.stdout.is_empty() { output.stderr } else { output.stdout };
         Ok((output.status.success(), String::from_utf8_lossy(&text).into_owned()))
-    }
-
-    /// Looks up the name of every workload from one workload of its network; gives how many were
-    /// answered rightly, how many there are, and what was wrong.
-    pub fn look_up_all(&self, report: &Report) -> ((usize, usize), Vec<String>) {
-        let askers: Vec<_> =
-            report.workloads.values().filter(|w| w.resolv_conf.is_some()).collect();
-        let errors: Vec<String> = std::thread::scope(|scope| {
-            let lookups: Vec<_> = report
-                .workloads
-                .values()
-                .filter_map(|workload| {
-                    let asker = askers.iter().find(|asker| asker.network == workload.network)?;
-                    Some(scope.spawn(move || self.look_up(workload, asker)))
-                })
-                .collect();
-            lookups.into_iter().filter_map(|lookup| lookup.join().ok().flatten()).collect()
-        });
-        let all = report.workloads.len();
-        ((all - errors.len(), all), errors)
-    }
-
-    /// What is wrong with the answer for a workload's name, if anything is.
-    fn look_up(
-        &self,
-        workload: &crate::protocol::WorkloadReport,
-        asker: &crate::protocol::WorkloadReport,
-    ) -> Option<String> {
-        let short = workload.name.split('.').next().unwrap_or_default().to_owned();
-        let probe = Probe {
-            namespace: PathBuf::from(&asker.namespace),
-            resolv_conf: asker.resolv_conf.as_deref().map(|path| Path::new(path).to_owned()),
-            arguments: vec!["lookup".into(), short.clone(), "--json".into()],
-        };
-        let (found, text) = match self.output(&probe) {
-            Ok(output) => output,
-            Err(error) => return Some(format!("{short}: {error}")),
-        };
-        let answer: Value = serde_json::from_str(&text).unwrap_or_default();
-        let given = answer.to_string();
-        let complete = workload.addresses.iter().all(|a| given.contains(&format!("\"{a}\"")));
-        (!found || !complete).then(|| format!("{short}: {}", text.trim()))
     }
 }
 

@@ -134,3 +134,49 @@ fn other_names_are_asked_of_the_resolvers_that_a_network_names() {
     outside.wait().unwrap();
     home.succeed(&["lab", "down"]);
 }
+
+/// A workload in two more networks, both peered with its first: in one of them it is alone.
+const JOINED: &str = "
+version: 1
+fabric: joined
+regions: { here: {} }
+networks:
+  app: { cidr: [10.1.0.0/16, \"fd00:1::/48\"] }
+  ops: { cidr: [10.2.0.0/16, \"fd00:2::/48\"] }
+  lab: { cidr: [10.3.0.0/16, \"fd00:3::/48\"] }
+peerings:
+  app-ops: { networks: [app, ops] }
+  app-lab: { networks: [app, lab] }
+subnets:
+  web: { network: app, cidr: [10.1.1.0/24, \"fd00:1:0:1::/64\"] }
+  jobs: { network: ops, cidr: [10.2.1.0/24, \"fd00:2:0:1::/64\"] }
+  benches: { network: lab, cidr: [10.3.1.0/24, \"fd00:3:0:1::/64\"] }
+nodes: { one: { region: here }, two: { region: here } }
+security_groups:
+  open: { ingress: [{ from: all }], egress: [{ to: all }] }
+workloads:
+  a:
+    node: one
+    subnet: web
+    security_groups: [open]
+    interfaces:
+      ops: { subnet: jobs, security_groups: [open] }
+      lab: { subnet: benches, security_groups: [open] }
+    attach: { serve: { tcp: 80 } }
+  z: { node: two, subnet: jobs, security_groups: [open], attach: { serve: { tcp: 80 } } }
+tests:
+  - { from: a, to: z, port: 80/tcp, expect: allow }
+  - { from: z, to: a, port: 80/tcp, expect: allow }
+  - { from: z, to: a-ops, port: 80/tcp, expect: allow }
+";
+
+#[test]
+fn names_are_tried_rightly_of_a_workload_in_networks_that_are_peered() {
+    let home = Home::new();
+    if !labs_work(&home) {
+        return;
+    }
+    let text = home.succeed(&["lab", "up", &home.write("joined.yaml", JOINED)]);
+    assert!(text.contains("4 of 4 names resolve") && text.contains("3 of 3 tests"), "{text}");
+    home.succeed(&["lab", "down"]);
+}
