@@ -1,6 +1,7 @@
 //! The reachability engine: whether a flow passes, each step of its way, and the line that decides.
 
 pub mod allowed;
+mod behind;
 mod beyond;
 mod borders;
 pub mod change;

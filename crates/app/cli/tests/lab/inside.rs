@@ -44,6 +44,18 @@ pub(super) fn start_again(home: &Home, fabric: &str, test: &str) {
     assert!(out.contains("1 passed"), "the test has a name of its own: {out}\n{err}");
 }
 
+/// Whether `explain` says that a call passes, of the file that the lab was made from.
+pub(super) fn is_explained(lab: &Path, fabric: &str, from: &str, to: &str) -> bool {
+    let file = lab.join(format!("../../../{fabric}.yaml"));
+    let output =
+        Command::new(NETLOOM).args(["explain", from, to, "--json", "-f"]).arg(file).output();
+    let answers: Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
+    let answers = answers.as_array().unwrap();
+    // An address is of one family, so there is one answer.
+    assert_eq!(answers.len(), 1, "{from} to {to}");
+    answers[0]["allowed"] == true
+}
+
 /// A place to send from and to.
 pub(super) struct Place {
     pub(super) name: String,

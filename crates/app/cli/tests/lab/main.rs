@@ -7,6 +7,7 @@
 
 mod changes;
 mod daemons;
+mod forwarder;
 mod inside;
 mod names;
 mod packets;

@@ -1,6 +1,6 @@
 //! Edge sites with one and the same LAN prefix, each mapped to a prefix of its own, at the same time.
 
-use super::inside::{Flow, Place, folder, start_again, stream};
+use super::inside::{Flow, Place, folder, is_explained, start_again, stream};
 use super::*;
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 
@@ -78,17 +78,6 @@ fn name_of(mut stream: TcpStream) -> String {
     name
 }
 
-/// Whether `explain` says that a call passes.
-fn is_explained(lab: &Path, from: &str, to: &str) -> bool {
-    let file = lab.join("../../../sites.yaml");
-    let output =
-        Command::new(NETLOOM).args(["explain", from, to, "--json", "-f"]).arg(file).output();
-    let answers: Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
-    let answers = answers.as_array().unwrap();
-    assert_eq!(answers.len(), 1, "{from} to {to}");
-    answers[0]["allowed"] == true
-}
-
 fn mapped(site: &str, ipv6: bool) -> IpAddr {
     let text = match (site, ipv6) {
         ("home", false) => "10.204.1.200",
@@ -122,7 +111,7 @@ fn inside() {
                 let what = format!("{} calls {to}", caller.name);
                 assert_eq!(said.as_deref(), passes.then_some(site), "{what}");
                 let asked = SocketAddr::new(to, PORT).to_string();
-                assert_eq!(is_explained(&lab, &caller.name, &asked), passes, "{what}");
+                assert_eq!(is_explained(&lab, "sites", &caller.name, &asked), passes, "{what}");
             }
         }
         let anyone = &callers[0].0;
@@ -133,12 +122,15 @@ fn inside() {
             // What is there is called and answers, and begins nothing.
             let own = anyone.address(ipv6);
             assert!(call(host, own, 80).is_none(), "{site} calls {own}");
-            assert!(!is_explained(&lab, &to.to_string(), "anyone:80/tcp"), "{site} calls {own}");
+            assert!(
+                !is_explained(&lab, "sites", &to.to_string(), "anyone:80/tcp"),
+                "{site} calls {own}"
+            );
             // Its own address is none of the fabric's.
             let bare = host.address(ipv6);
             assert!(call(anyone, bare, PORT).is_none(), "{bare}");
             let asked = SocketAddr::new(bare, PORT).to_string();
-            assert!(!is_explained(&lab, "anyone", &asked), "{bare}");
+            assert!(!is_explained(&lab, "sites", "anyone", &asked), "{bare}");
         }
     }
 }

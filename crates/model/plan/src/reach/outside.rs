@@ -5,7 +5,7 @@ use super::beyond::origin;
 use super::steps::{Place, Walk};
 use crate::ways::{self, Way};
 use crate::{outer_v6, peers};
-use netloom_model::fabric::{Advertised, Gateway, GatewayKind, Name, NextHop};
+use netloom_model::fabric::{Gateway, GatewayKind, Name, NextHop};
 use netloom_policy::Direction;
 use std::net::IpAddr;
 
@@ -223,24 +223,6 @@ impl<'a> Walk<'a> {
             self.comes_back(node, network, StepKind::Gateway);
             self.unless_stopped(|walk| walk.tunnel_from(node, to, network));
         }
-    }
-
-    fn no_way_in(&mut self, to: &Place<'a>) {
-        let mut nodes = self.input.fabric.nodes.iter();
-        let leads = |prefix: &Advertised| prefix.reached_as().contains(&self.source.address);
-        if let Some((name, node)) = nodes.find(|(_, node)| node.advertise.iter().any(leads)) {
-            let finding = format!(
-                "{} is behind node `{name}`: what is there is called and answers, and begins nothing",
-                self.source.address
-            );
-            let remedy =
-                format!("let {} call it, or let a workload on `{name}` call for it", to.what);
-            return self.stop(StepKind::Route, finding, Some(&node.span), &remedy);
-        }
-        let finding = format!("no way leads from outside to {}", to.what);
-        let remedy = "publish it, in a public subnet of a network with an internet gateway";
-        let (stop, change) = ((StepKind::Route, finding), self.open_inwards(to));
-        self.stop_unless(stop, Some(to.span), change, remedy);
     }
 
     // === tunnels ===
