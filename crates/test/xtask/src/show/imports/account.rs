@@ -84,7 +84,7 @@ fn ends(path: &str, step: &str) -> bool {
 fn walk(tree: &Tree, steps: &mut Vec<(u32, String)>) {
     match &tree.value {
         Value::Map(entries) => {
-            for (key, value) in entries {
+            for (key, value) in entries.iter() {
                 steps.push((key.span.line, key.name.clone()));
                 walk(value, steps);
             }
