@@ -202,6 +202,41 @@ impl Executor {
             }
             state.rules.extend(route::dump_rules(socket, ipv6)?);
         }
+        self.leave_what_was_marked_since(namespace, names, state)
+    }
+
+    /// Another fabric's link may have been listed before it had its mark, and what is on it after: without a second
+    /// look that would be taken for ours, and removed. What has gone meanwhile is nobody's.
+    fn leave_what_was_marked_since(
+        &mut self,
+        namespace: &Namespace,
+        names: &BTreeMap<LinkIndex, (String, bool)>,
+        state: &mut NamespaceState,
+    ) -> Result<(), Cause> {
+        let link_of = |route: &Route| match &route.kind {
+            RouteKind::Unicast { link, .. } => Some(link.clone()),
+            RouteKind::Unreachable | RouteKind::Blackhole => None,
+        };
+        let held: BTreeSet<String> = (state.addresses.iter().map(|one| one.link.clone()))
+            .chain(state.neighbours.iter().map(|one| one.link.clone()))
+            .chain(state.routes.iter().filter_map(link_of))
+            .collect();
+        if !names.values().any(|(name, ours)| !ours && held.contains(name)) {
+            return Ok(());
+        }
+        let mark = self.mark();
+        let now = route::dump_links(self.space(namespace)?.route())?;
+        let is_unmarked = |link: &&ObservedLink| {
+            let alias = link.alias.as_deref().unwrap_or_default();
+            is_marked(link, &mark) || !alias.starts_with(netloom_state::ALIAS_PREFIX)
+        };
+        let still: BTreeSet<LinkIndex> =
+            now.iter().filter(is_unmarked).map(|link| link.index).collect();
+        let others = names.iter().filter(|(index, (_, ours))| !ours && !still.contains(*index));
+        let others: BTreeSet<&String> = others.map(|(_, (name, _))| name).collect();
+        state.addresses.retain(|one| !others.contains(&one.link));
+        state.neighbours.retain(|one| !others.contains(&one.link));
+        state.routes.retain(|one| link_of(one).is_none_or(|link| !others.contains(&link)));
         Ok(())
     }
 

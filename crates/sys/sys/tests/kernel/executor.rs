@@ -17,6 +17,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("executing_twice_is_harmless", executing_twice_is_harmless),
     ("deleting_leaves_nothing", deleting_leaves_nothing),
     ("what_is_not_ours_stays", what_is_not_ours_stays),
+    ("what_another_fabric_is_making_is_not_ours", what_another_fabric_is_making_is_not_ours),
     ("sysctls_of_the_host_are_given_back", sysctls_of_the_host_are_given_back),
 ];
 
@@ -464,5 +465,29 @@ fn what_is_not_ours_stays() -> Result<(), String> {
     let tunnel = Operation::CreateTunnel { end: there };
     let error = bench.executor.execute(&[tunnel]).unwrap_err().to_string();
     assert!(error.contains("not of this fabric"), "{error}");
+    Ok(())
+}
+
+fn what_another_fabric_is_making_is_not_ours() -> Result<(), String> {
+    const ROUNDS: usize = 500;
+    let mut bench = Bench::new();
+    let mut other = netloom_sys::Executor::new("other", &bench.run_dir).unwrap();
+    let (here, there) = (end(&Namespace::Host, "shared0"), end(&Namespace::Host, "shared1"));
+    let address = Address { link: here.link.clone(), address: "10.1.0.1/24".parse().unwrap() };
+    let round = [
+        Operation::CreateVeth { end: here.clone(), peer: there },
+        Operation::AddAddress { namespace: Namespace::Host, address },
+        Operation::DeleteLink { end: here },
+    ];
+    let making = std::thread::spawn(move || {
+        for _ in 0..ROUNDS {
+            other.execute(&round).unwrap();
+        }
+    });
+    while !making.is_finished() {
+        let ours = bench.executor.observe(&HostState::default()).unwrap();
+        assert_eq!(ours, HostState::default(), "a link has its mark before it has an address");
+    }
+    making.join().unwrap();
     Ok(())
 }
