@@ -56,6 +56,8 @@ netloom_cbor::record! {
         7 => refused: Vec<Refusal> [max REFUSALS_MAX],
         /// The node's own report, as JSON.
         8 => status: Option<Bytes> [max STATUS_BYTES_MAX],
+        /// The first commit with which it has said so, for each that is refused.
+        9 => refused_since: Option<Vec<u64>> [max REFUSALS_MAX],
     }
 }
 
@@ -69,12 +71,25 @@ impl Said {
             held,
             applied,
             refused,
+            refused_since,
             status,
             ..
         } = observed;
         let status = status.and_then(|status| serde_json::to_vec(&status).ok());
         let status = status.filter(|status| status.len() <= STATUS_BYTES_MAX).map(Bytes);
-        Self { node, connected, last_seen_ms, address, software, held, applied, refused, status }
+        let refused_since = (!refused_since.is_empty()).then_some(refused_since);
+        Self {
+            node,
+            connected,
+            last_seen_ms,
+            address,
+            software,
+            held,
+            applied,
+            refused,
+            status,
+            refused_since,
+        }
     }
 
     fn into_observed(self) -> (String, Observed) {
@@ -85,7 +100,10 @@ impl Said {
             software: self.software,
             held: self.held,
             applied: self.applied,
-            refused_since: vec![self.applied; self.refused.len()],
+            // Members of former versions do not say it.
+            refused_since: (self.refused_since)
+                .filter(|since| since.len() == self.refused.len())
+                .unwrap_or_else(|| vec![self.applied; self.refused.len()]),
             refused: self.refused,
             status: self.status.and_then(|status| serde_json::from_slice(&status.0).ok()),
             ..Observed::default()

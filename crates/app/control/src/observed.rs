@@ -48,7 +48,10 @@ impl Observed {
 
     /// The same node, as another member has heard of it before.
     pub fn follow(&mut self, former: &Self) {
-        self.refused_since = former.since(self.applied, &self.refused);
+        let known = former.since(self.applied, &self.refused);
+        for (since, known) in self.refused_since.iter_mut().zip(known) {
+            *since = known.min(*since);
+        }
     }
 
     /// Whether this says more of the node as it is now than what another member of control has heard.

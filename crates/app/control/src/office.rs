@@ -35,6 +35,8 @@ pub struct Applied {
     pub revision: u64,
     /// The revision that it was made from: the same where nothing has changed.
     pub base: u64,
+    /// What was in force before.
+    pub before: Arc<World>,
     /// The commit by which it was made, or that in force where nothing has changed.
     pub version: u64,
     /// What was declared.
@@ -202,7 +204,15 @@ impl Office {
             if !changed {
                 let (revision, effects) = (world.revision, Effects::of_nothing(&proposal));
                 let (base, version) = (revision, world.version);
-                return Ok(Applied { revision, base, version, proposal, effects, changed });
+                return Ok(Applied {
+                    revision,
+                    base,
+                    before: world,
+                    version,
+                    proposal,
+                    effects,
+                    changed,
+                });
             }
             let changes = proposal::changes(&world, &proposal, origin, now);
             let commits = self.commits();
@@ -215,7 +225,15 @@ impl Office {
                     self.wait_for_nodes(NODES_FIRST);
                     let effects = proposal::effects(&world, &proposal);
                     let (base, version) = (world.revision, after.version());
-                    return Ok(Applied { revision, base, version, proposal, effects, changed });
+                    return Ok(Applied {
+                        revision,
+                        base,
+                        before: world,
+                        version,
+                        proposal,
+                        effects,
+                        changed,
+                    });
                 }
                 Err(CommitError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),

@@ -27,9 +27,16 @@ impl Peer {
         id: PeerId,
         error: &IpView<'_>,
     ) -> bool {
-        routes.longest_match(error.source).is_none()
+        is_unicast(error.source)
+            && routes.longest_match(error.source).is_none()
             && quoted_destination(error).is_some_and(|address| self.owns(routes, id, address))
     }
+}
+
+/// Whether an address can be a router's: nobody answers from the others.
+fn is_unicast(address: IpAddr) -> bool {
+    let is_broadcast = matches!(address, IpAddr::V4(v4) if v4.is_broadcast());
+    !(address.is_unspecified() || address.is_loopback() || address.is_multicast() || is_broadcast)
 }
 
 /// Where the packet went that an error is about; `None` of what is no error.

@@ -193,8 +193,13 @@ pub(super) fn finish(applied: &Applied, as_json: bool) -> anyhow::Result<ExitCod
     } else {
         output::print(&result(applied));
     }
+    Ok(code_of(applied))
+}
+
+/// Whether all nodes have done what was asked of them.
+pub(super) fn code_of(applied: &Applied) -> ExitCode {
     let good = applied.refused.is_empty() && applied.behind.is_empty();
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 pub(crate) fn history(arguments: &History) -> anyhow::Result<ExitCode> {

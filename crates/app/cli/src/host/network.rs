@@ -3,7 +3,7 @@
 mod absent;
 mod shown;
 
-use super::changes::finish;
+use super::changes::{code_of, finish, result};
 use super::connectivity::{self, TestConnectivity};
 use super::place::Host;
 use super::{author, wait_for};
@@ -241,14 +241,32 @@ fn connected(connect: &Connect) -> anyhow::Result<ExitCode> {
         keep_refused: connect.keep_refused,
     };
     let applied = wait_for(client.connect(&connect.network, &wanted))?;
-    let code = finish(&applied, connect.json)?;
-    if applied.rolled_back_to.is_none() {
-        let seen = wait_for(absent::told(&client, &status.workloads))?;
-        // The answer is one value, and what is to be known besides stands apart.
-        let say = if connect.json { output::error } else { output::print };
-        seen.iter().for_each(|line| say(line));
+    if !connect.json {
+        // Before the rest is asked for, which may fail.
+        output::print(&result(&applied));
     }
-    Ok(code)
+    let absent = match applied.rolled_back_to {
+        None => wait_for(absent::told(&client, &status.workloads)),
+        Some(_) => Ok(Vec::new()),
+    };
+    if connect.json {
+        let absent = absent.as_deref().unwrap_or_default();
+        output::json(&Connected { applied: &applied, absent })?;
+    }
+    let absent = absent?;
+    if !connect.json {
+        absent.iter().for_each(|line| output::print(&format!("{line}\n")));
+    }
+    Ok(code_of(&applied))
+}
+
+/// What connecting has done.
+#[derive(Debug, serde::Serialize)]
+struct Connected<'a> {
+    #[serde(flatten)]
+    applied: &'a api::Applied,
+    /// What is said of workloads that are not there yet.
+    absent: &'a [String],
 }
 
 fn row(network: &api::Network) -> Vec<String> {

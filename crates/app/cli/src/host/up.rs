@@ -58,8 +58,8 @@ pub(crate) struct Up {
 struct Begun {
     /// What was applied.
     applied: api::Applied,
-    /// How the fabric is then.
-    status: api::Status,
+    /// How the fabric is then, if control says it.
+    status: Option<api::Status>,
     /// The dashboard's address, if control has one.
     dashboard: Option<String>,
 }
@@ -111,13 +111,17 @@ pub(crate) fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
         output::print(&result(&applied));
     }
     let good = applied.refused.is_empty() && applied.behind.is_empty();
-    let status = wait_for(place.client().status())?;
-    let dashboard = access::address_of_up(&place)?;
+    let (status, dashboard) = (wait_for(place.client().status()), access::address_of_up(&place));
     if arguments.json {
-        output::json(&Begun { applied, status, dashboard })?;
-    } else {
-        output::print(&shown(&status, dashboard.as_deref(), arguments));
+        let (status, address) = (status.as_ref().ok().cloned(), dashboard.as_ref().ok().cloned());
+        output::json(&Begun { applied, status, dashboard: address.flatten() })?;
+    } else if let Ok(status) = &status {
+        let address = dashboard.as_ref().ok().and_then(Option::as_deref);
+        output::print(&shown(status, address, arguments));
     }
+    // What could be told was.
+    status?;
+    dashboard?;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -5,9 +5,11 @@ use super::{Desk, Failure, view};
 use crate::observed::Observed;
 use crate::office::{self, Office, OfficeError};
 use crate::proposal::Origin;
+use crate::world::World;
 use axum::Json;
 use netloom_api::{Applied, NodeRefusal};
-use netloom_control_protocol::Refusal;
+use netloom_control_protocol::{Refusal, ResourceKey};
+use netloom_resource::Kind;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,8 +52,8 @@ where
     let mut answer = waited(desk, &done, wait_ms).await;
     // What a node refuses since a change before, though that may be under way still, or brings with it when it
     // comes back, is not this change's fault, and going back would not mend it.
-    let is_ours = |(node, _, since): &(String, Refusal, u64)| {
-        here_before.contains(node) && *since >= done.version
+    let is_ours = |(node, refusal, since): &(String, Refusal, u64)| {
+        here_before.contains(node) && *since >= done.version && is_new(&done.before, refusal)
     };
     if refusals(&desk.office).iter().any(is_ours) && done.changed && !keep_refused {
         go_back(desk, &done, author, &mut answer).await?;
@@ -128,6 +130,13 @@ fn refused(office: &Office) -> Vec<NodeRefusal> {
 fn connected(office: &Office) -> BTreeSet<String> {
     let observed = office.observed().into_iter().filter(|(_, node)| node.connected);
     observed.map(|(name, _)| name).collect()
+}
+
+/// Whether what is refused was not there before as it is now. Of the fabric as a whole nobody knows.
+fn is_new(before: &World, refusal: &Refusal) -> bool {
+    let key = ResourceKey { kind: refusal.kind, name: refusal.name.clone() };
+    let was = before.table.get(&key).filter(|_| Kind::of(refusal.kind) != Some(Kind::Fabric));
+    was.is_none_or(|was| *was.resource.version() != refusal.version)
 }
 
 /// What connected nodes refuse, by node, and since which commit.

@@ -396,6 +396,18 @@ fn errors_of_edits_name_objects_and_fields_and_no_lines() {
             assert_eq!((found.object.as_deref(), found.field.as_deref()), (Some(object), field));
             no_line_is_shown(&error.rendered);
         }
+        // So do warnings, of what is declared and of what it means.
+        let rule =
+            |ports: &str| serde_json::json!({ "protocol": "tcp", "ports": ports, "from": "all" });
+        let covered = serde_json::json!({ "ingress": [rule("80-90"), rule("85")] });
+        let covered = serde_json::json!({ "declaration": covered }).to_string();
+        let path = "/v1/objects/security_groups/g";
+        let (code, said) = ask(&app, "POST", path, None, &covered).await;
+        assert_eq!((code, said.contains("(api):")), (200, false), "{said}");
+        let said: netloom_api::Applied = serde_json::from_str(&said).unwrap();
+        let warned = said.proposed.warnings.iter().filter_map(|found| found.object.as_deref());
+        let warned: Vec<&str> = warned.filter(|one| *one == "security_groups/g").collect();
+        assert!(warned.len() > 1, "{:?}", said.proposed.warnings);
     });
 }
 

@@ -37,8 +37,8 @@ pub(super) fn proposed(base_revision: u64, proposal: &Proposal, effects: &Effect
         addresses: proposal.leases.workloads[new].iter().map(ToString::to_string).collect(),
     };
     let document = proposal.accepted.declared.api.as_deref();
-    let api = ApiPlaces::of(&proposal.warnings, document);
-    let warnings = proposal.warnings.iter().chain(&effects.warnings);
+    let warnings = [proposal.warnings.as_slice(), &effects.warnings].concat();
+    let api = ApiPlaces::of(&warnings, document);
     Proposed {
         base_revision,
         nodes: effects.nodes.iter().map(|(name, one)| (name.clone(), node(one))).collect(),
@@ -48,7 +48,7 @@ pub(super) fn proposed(base_revision: u64, proposal: &Proposal, effects: &Effect
         renamed: proposal.renamed.iter().map(renamed).collect(),
         tests: proposal.tests,
         broken_tests: proposal.broken.iter().map(broken).collect(),
-        warnings: warnings.map(|found| finding(found, &api)).collect(),
+        warnings: warnings.iter().map(|found| finding(found, &api)).collect(),
     }
 }
 

@@ -201,6 +201,11 @@ pub(super) fn changes(world: &World, proposal: &Proposal, now_ms: u64) -> Vec<Ch
             changes.push(Change::Put { name: lease_name(name), value: to_bytes(&record) });
         }
     }
+    let leases = side_by_side(&had.workloads, &world.leases.workloads);
+    let of_nobody = leases.filter(|(name, had, lease)| {
+        had.is_none() && lease.is_some() && !has.workloads.contains_key(*name)
+    });
+    changes.extend(of_nobody.map(|(name, ..)| Change::Delete { name: lease_name(name) }));
     for (name, of, addresses) in leased_in(world, networks) {
         let kept = proposal.leases.workloads.get(name);
         if kept.is_none() {

@@ -152,6 +152,8 @@ fn routers_behind_a_peer_tell_of_what_was_sent_there_and_of_nothing_else() {
         too_big(router, elsewhere, 5),
         too_big(router, inner_address(2), 6),
         too_big(inner_address(2), OUTSIDE, 7),
+        too_big(Ipv4Addr::LOCALHOST, OUTSIDE, 9),
+        too_big(Ipv4Addr::new(224, 0, 0, 1), OUTSIDE, 10),
         echo,
         cut,
         // What has told something may send nothing.

@@ -182,10 +182,11 @@ pub(super) fn crossing_rules(
     let mut rules = Vec::new();
     for link in &border.peerings {
         let from_tunnel = Program::new().incoming(tunnel).outgoing(link);
-        // Who has crossed here is told here what the tunnel does not take.
-        rules.push(from_tunnel.clone().related().accept());
-        let from_nodes = of_nodes(from_tunnel, true, has_stock).into_iter();
-        rules.extend(from_nodes.map(|program| program.count_and_drop(drop_reason::TRANSIT)));
+        for from_nodes in of_nodes(from_tunnel, true, has_stock) {
+            // Who has crossed here is told here what the tunnel does not take.
+            rules.push(from_nodes.clone().related().accept());
+            rules.push(from_nodes.count_and_drop(drop_reason::TRANSIT));
+        }
         rules.push(Program::new().incoming(link).jump("crossing"));
     }
     rules

@@ -92,8 +92,10 @@ pub(super) struct Daemon {
     pub(super) name: &'static str,
     /// Whether it takes calls; `None` if that cannot be seen.
     pub(super) runs: Option<bool>,
-    /// Its process, if it takes calls and says nothing.
-    pub(super) silent: Option<u32>,
+    /// Whether it takes calls and says nothing.
+    pub(super) is_silent: bool,
+    /// Its process, if it is silent and one is found.
+    pub(super) process: Option<u32>,
     pub(super) log: String,
     /// The newest line of its log.
     pub(super) last_line: String,

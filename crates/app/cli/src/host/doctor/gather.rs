@@ -11,7 +11,7 @@ use netloom_agent::protocol::{Answer, Request, Status, WorkloadStatus};
 use netloom_agent::reach::{Reach, Tried, try_control};
 use netloom_sys::facility::{self, Facility as Kind, Finding as Found};
 use netloom_sys::{disk, process, unix_socket};
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -98,7 +98,7 @@ fn daemons(place: &Place, facts: &mut Facts) {
     let is_in_lab = facts.is_in_lab;
     let answers = |path: &Path| match unix_socket::connect(path) {
         Ok(_) => Some(true),
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => None,
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => None,
         Err(_) => Some(false),
     };
     let mut add = |name, of: &str, socket: &Path| {
@@ -108,7 +108,7 @@ fn daemons(place: &Place, facts: &mut Facts) {
         };
         let (runs, last_line) = (answers(socket), last_line(&log));
         let log = log.display().to_string();
-        facts.daemons.push(Daemon { name, runs, silent: None, log, last_line });
+        facts.daemons.push(Daemon { name, runs, is_silent: false, process: None, log, last_line });
     };
     if place.control().exists() {
         add("control", "control", &place.control_socket());
@@ -154,16 +154,22 @@ fn agent(place: &Place, facts: &mut Facts) {
         Ok(Answer::Error(why)) => facts.agent_error = Some(why),
         Ok(Answer::Examined(_)) => {}
         // One that hangs is still called, by the kernel's queue.
-        Err(error) if error.is::<std::io::Error>() => is_silent(place, facts, "agent", "node"),
+        Err(error) if has_said_nothing(&error) => is_silent(place, facts, "agent", "node"),
         Err(error) => facts.agent_error = Some(format!("{error:#}")),
     }
+}
+
+/// Whether an answer was waited for in vain. One that hangs up is ending, and may be started anew by now.
+fn has_said_nothing(error: &anyhow::Error) -> bool {
+    let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+    matches!(kind, Some(ErrorKind::WouldBlock | ErrorKind::TimedOut))
 }
 
 /// Notes that a daemon, which is the process `kind`, says nothing.
 fn is_silent(place: &Place, facts: &mut Facts, name: &str, kind: &str) {
     let process = down::processes(place, kind).unwrap_or_default().first().copied();
     for daemon in facts.daemons.iter_mut().filter(|one| one.name == name) {
-        daemon.silent = process;
+        (daemon.is_silent, daemon.process) = (true, process);
     }
 }
 

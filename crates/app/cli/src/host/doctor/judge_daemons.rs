@@ -32,9 +32,9 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
 
 fn daemon(facts: &Facts, daemon: &Daemon) -> Finding {
     let name = daemon.name;
-    match (daemon.runs, daemon.silent) {
-        (Some(true), None) => Finding::ok("daemons", format!("the {name} answers")),
-        (Some(true), Some(process)) => silent(facts, daemon, process),
+    match (daemon.runs, daemon.is_silent) {
+        (Some(true), false) => Finding::ok("daemons", format!("the {name} answers")),
+        (Some(true), true) => silent(facts, daemon),
         (Some(false), _) => dead(facts, daemon),
         (None, _) => Finding::warning("daemons", format!("the {name} cannot be seen"))
             .because("its socket is not for this user")
@@ -54,8 +54,11 @@ fn dead(facts: &Facts, daemon: &Daemon) -> Finding {
     let meanwhile = meanwhile(daemon);
     match facts.is_supervised {
         Some(true) => finding
-            .because(format!("it ends whenever its supervisor starts it, which goes on; {said}"))
-            .solved_by(format!("mend what its log names, and it runs by itself; {meanwhile}"))
+            .because(format!("its supervisor starts it, again and again where it ends at once; {said}"))
+            .solved_by(format!(
+                "wait some seconds if it was just started; else mend what its log names, and it runs by \
+                 itself; {meanwhile}"
+            ))
             .with(format!("tail -n 20 {log}")),
         supervised => {
             let cause = match supervised {
@@ -71,12 +74,22 @@ fn dead(facts: &Facts, daemon: &Daemon) -> Finding {
 }
 
 /// One whose process is there and says nothing.
-fn silent(facts: &Facts, daemon: &Daemon, process: u32) -> Finding {
+fn silent(facts: &Facts, daemon: &Daemon) -> Finding {
     let start = match facts.is_supervised {
         Some(true) => String::new(),
         _ => format!(" && netloom start{}", facts.host_arguments),
     };
-    Finding::error("daemons", format!("the {} takes calls and says nothing", daemon.name))
+    let finding =
+        Finding::error("daemons", format!("the {} takes calls and says nothing", daemon.name));
+    let Some(process) = daemon.process else {
+        return finding
+            .because(
+                "it hangs, was stopped by a signal, or is very busy, and its process is not seen",
+            )
+            .solved_by(format!("look as root, or wait; {}", meanwhile(daemon)))
+            .with(format!("sudo netloom doctor{}", facts.host_arguments));
+    };
+    finding
         .because(format!("its process {process} hangs, was stopped by a signal, or is very busy"))
         .solved_by(format!("end it, and have it started anew; {}", meanwhile(daemon)))
         .with(format!("kill -9 {process}{start}"))

@@ -243,9 +243,9 @@ fn stack(facts: &Facts, findings: &mut Vec<Finding>) {
     for (key, _) in advertised.filter(|(_, value)| forwards_ipv6 && *value == "1") {
         let setting = format!("net.{}", key.replace('/', "."));
         findings.push(
-            Finding::error("stack", "this host's way to the IPv6 internet will expire")
+            Finding::error("stack", "this host's way to the IPv6 internet is lost or will be")
                 .because(format!(
-                    "it came by router advertisements, and {setting} is 1: a host that forwards, as a gateway does, heeds \
+                    "it came by router advertisements, and {setting} is 1: a host that forwards, as a gateway and a node with IPv6 behind it do, heeds \
                      them no more"
                 ))
                 .solved_by("have it heed them all the same, and keep that in /etc/sysctl.d")

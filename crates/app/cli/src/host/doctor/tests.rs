@@ -18,7 +18,8 @@ fn healthy() -> Facts {
     let daemon = Daemon {
         name: "agent",
         runs: Some(true),
-        silent: None,
+        is_silent: false,
+        process: None,
         log: "/s/log".into(),
         last_line: String::new(),
     };
@@ -198,7 +199,7 @@ const FAULTS: &[Fault] = &[
         "tail -n 20 /s/log",
     ),
     (
-        |f| f.daemons[0].silent = Some(42),
+        |f| (f.daemons[0].is_silent, f.daemons[0].process) = (true, Some(42)),
         "daemons",
         Severity::Error,
         "agent takes calls and says nothing",
@@ -405,7 +406,7 @@ const FAULTS: &[Fault] = &[
         },
         "stack",
         Severity::Error,
-        "way to the IPv6 internet will expire",
+        "way to the IPv6 internet is lost",
         "sysctl -w net.ipv6.conf.eth0.accept_ra=2",
     ),
     (

@@ -34,7 +34,7 @@ fn lines(before: &BTreeMap<String, Workload>, new: &BTreeMap<String, Workload>) 
         let near = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
         format!(
             "{name} is not there yet: {why}{near}; it is brought in as soon as it is, or taken back by \
-             `netloom network disconnect {} {name}`\n",
+             `netloom network disconnect {} {name}`",
             workload.network
         )
     };

@@ -1,11 +1,11 @@
 //! `netloom vpn import` and `netloom vpn setup wireguard`.
 
-use crate::host::changes::finish;
+use crate::host::changes::{code_of, finish};
 use crate::host::place::Host;
 use crate::host::{author, wait_for};
 use crate::output;
 use anyhow::{Context as _, bail, ensure};
-use netloom::api::DeclareAll;
+use netloom::api::{Applied, DeclareAll};
 use netloom_agent::joined::JoinedFacts;
 use netloom_model::tree::{self, Tree, Value};
 use netloom_model::words::counted;
@@ -115,14 +115,23 @@ pub(crate) fn setup(arguments: &SetupWireguard) -> anyhow::Result<ExitCode> {
         made.iter().for_each(|path| drop(std::fs::remove_file(path)));
     }
     let applied = declared?;
-    let code = finish(&applied, arguments.json)?;
-    if !arguments.json {
-        output::print(&format!(
-            "peers: {}\ntry: netloom vpn list, netloom vpn test\n",
-            imported.peers.join(", ")
-        ));
+    if arguments.json {
+        output::json(&SetUp { applied: &applied, peers: &imported.peers })?;
+        return Ok(code_of(&applied));
     }
+    let code = finish(&applied, false)?;
+    let peers = imported.peers.join(", ");
+    output::print(&format!("peers: {peers}\ntry: netloom vpn list, netloom vpn test\n"));
     Ok(code)
+}
+
+/// What setting up has done.
+#[derive(Debug, serde::Serialize)]
+struct SetUp<'a> {
+    #[serde(flatten)]
+    applied: &'a Applied,
+    /// The workloads that the peers of the file have become.
+    peers: &'a [String],
 }
 
 /// Reads and imports a file; what is to be known of it is shown, and errors end it.

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::declared::Declared;
-use crate::http::tests::node::{NETWORK, answer, connect, declare, declared, file};
+use crate::http::tests::node::{NETWORK, answer, connect, declare, declared, file, refuse};
 use crate::http::tests::{ask, with_desk};
 use crate::http::{Door, router};
 use crate::office::{self, OfficeError};
@@ -207,6 +207,41 @@ fn who_changes_something_meanwhile_is_not_blamed_for_what_is_refused_of_the_chan
         assert_eq!((said.revision, said.rolled_back_to, said.overtaken_by), (3, None, None));
         assert_eq!(said.refused.len(), 1, "it is told of all the same");
         assert!(desk.office.world().accepted.fabric.security_groups.contains_key("ours"));
+    });
+}
+
+#[test]
+fn what_was_there_before_is_nobodys_fault_though_it_is_refused_only_now() {
+    with_desk(|desk, _| async move {
+        let terms = settled(&desk);
+        declare(&desk.office, NETWORK);
+        // Of two changes the node hears at once, and after a restart of control nobody knows what it refused before.
+        let n = ResourceKey { kind: Kind::Network as u16, name: "n".to_owned() };
+        let version = |desk: &Desk| *desk.office.world().table[&n].resource.version();
+        let refusal = |version: [u8; 32]| Refusal {
+            kind: n.kind,
+            name: n.name.clone(),
+            version,
+            reason: "no".to_owned(),
+        };
+        for (text, revision, expected) in [
+            (format!("{NETWORK}security_groups: {{ ours: {{}} }}\n"), 3, None),
+            (NETWORK.replace("10.0.0.0/16", "10.0.0.0/15"), 4, Some(3)),
+        ] {
+            answer(&desk, None);
+            let text = declared(&text);
+            let ours =
+                move |office: &Office| office.apply(|_| text.clone(), &Origin::default(), None);
+            let mut published = desk.published.clone();
+            let refusing = async {
+                published.wait_for(|_| desk.office.world().revision == revision).await.unwrap();
+                refuse(&desk, Some(refusal(version(&desk))));
+            };
+            let (said, ()) = tokio::join!(change(&desk, terms.clone(), ours), refusing);
+            let Json(said) = said.unwrap();
+            assert_eq!((said.revision, said.rolled_back_to), (revision, expected), "{said:?}");
+            assert_eq!(said.refused.len(), 1, "it is told of all the same");
+        }
     });
 }
 

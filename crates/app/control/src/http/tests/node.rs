@@ -43,16 +43,21 @@ pub(in crate::http) fn connect(desk: &Desk) {
 
 /// It holds what it shall hold, as far as it does not refuse `what`.
 pub(in crate::http) fn answer(desk: &Desk, what: Option<&str>) {
-    let held = desk.office.with_feed("alpha", Feed::digest);
     let refusal = |name: &str| Refusal {
         kind: netloom_resource::Kind::Fabric as u16,
         name: name.to_owned(),
         version: [0; 32],
         reason: "no".to_owned(),
     };
+    refuse(desk, what.map(refusal));
+}
+
+/// It holds what it shall hold, but for what it refuses.
+pub(in crate::http) fn refuse(desk: &Desk, what: Option<Refusal>) {
+    let held = desk.office.with_feed("alpha", Feed::digest);
     let commit = desk.office.world().version;
     desk.office.observe("alpha", |node| {
         node.held = held;
-        node.refuse(commit, what.map(refusal).into_iter().collect());
+        node.refuse(commit, what.into_iter().collect());
     });
 }
