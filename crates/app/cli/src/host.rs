@@ -74,6 +74,9 @@ fn explained(error: ClientError) -> anyhow::Error {
         ClientError::Unreachable { .. } => anyhow::anyhow!(
             "{error}; is control up? `netloom up FILE` starts it, `netloom status` on its host shows it"
         ),
+        ClientError::Silent { .. } => {
+            anyhow::anyhow!("{error}; `netloom doctor` on its host says more")
+        }
         other => other.into(),
     }
 }

@@ -37,11 +37,19 @@ fn what_joins_and_leaves_is_told_as_json(folder: &Path) {
     let file = folder.join("duo.yaml");
     std::fs::write(&file, FABRIC).unwrap();
     let file = file.to_string_lossy();
+    let refused = one.run(&["up", &file, "--name", "one", "--endpoint", "192.0.2.1"]);
+    let words = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && words.contains("nodes connect to HOST:PORT"), "{words}");
+    assert!(!one.folder.join("state").exists(), "nothing has begun");
     let begun = told(&one, &["up", &file, "--name", "one", "--endpoint", "192.0.2.1:7766"]);
     assert_eq!(begun["applied"]["revision"], 1);
     assert_eq!(begun["applied"]["applied"], json!(["one"]));
     assert_eq!(begun["status"]["nodes"]["two"]["state"], "not joined");
     assert!(begun["dashboard"].as_str().unwrap().contains("/#token="));
+
+    let again = one.run(&["up", &file, "--name", "one", "--endpoint", "192.0.2.9:7766", "--json"]);
+    let words = String::from_utf8_lossy(&again.stderr);
+    assert!(words.contains("from its next start"), "{words}");
 
     let made = told(&one, &["token", "create", "--node", "two", "--needs-approval"]);
     let token = made["token"].as_str().unwrap();

@@ -1,5 +1,6 @@
 //! Where every change of the declared state goes through: proposed, committed, published.
 
+mod applied;
 mod error;
 mod nodes;
 mod planned;
@@ -21,31 +22,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+pub use applied::Applied;
 pub use error::OfficeError;
 
 /// How often a change is proposed anew while others come first.
 const ATTEMPTS_MAX: usize = 64;
 /// Longest that connected nodes go first.
 const NODES_FIRST: Duration = Duration::from_secs(1);
-
-/// A change that was made.
-#[derive(Debug)]
-pub struct Applied {
-    /// The revision in force now.
-    pub revision: u64,
-    /// The revision that it was made from: the same where nothing has changed.
-    pub base: u64,
-    /// What was in force before.
-    pub before: Arc<World>,
-    /// The commit by which it was made, or that in force where nothing has changed.
-    pub version: u64,
-    /// What was declared.
-    pub proposal: Proposal,
-    /// What that does.
-    pub effects: Effects,
-    /// Whether there was anything to change.
-    pub changed: bool,
-}
 
 /// Control's core: the store, what is in memory of it, and what nodes have said.
 pub struct Office {

@@ -3,29 +3,29 @@
 mod access;
 mod connectivity;
 mod error;
+mod exchange;
 mod nodes;
 mod objects;
 mod socket;
 
 pub use error::ClientError;
 
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Bytes;
-use hyper::client::conn::http1;
-use hyper::{Method, Request};
-use hyper_util::rt::TokioIo;
+use exchange::{answer, exchange, request};
+use hyper::Method;
 use netloom_api::{
     Applied, Apply, Connect, Disconnect, Join, Joined, MakeNetwork, MakeToken, Network, Plan,
     Proposed, Revision, Rollback, Status, Token, TokenMade,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-/// Longest answer that is read.
-const ANSWER_BYTES_MAX: usize = 256 << 20;
+/// Longest wait for what control only has to tell.
+const SILENCE_MAX: Duration = Duration::from_secs(15);
 
 /// Where control answers.
 #[derive(Clone, Debug)]
@@ -34,11 +34,21 @@ enum Place {
     Tcp { authority: String, access: Option<String> },
 }
 
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix(socket) => socket.display().fmt(f),
+            Self::Tcp { authority, .. } => f.write_str(authority),
+        }
+    }
+}
+
 /// A client of control.
 #[derive(Clone, Debug)]
 pub struct Client {
     place: Place,
     absence: Option<String>,
+    patience: Duration,
 }
 
 /// Folder of what runs on a host: `NETLOOM_RUN`, or `/run/netloom`.
@@ -49,7 +59,7 @@ pub fn default_run() -> PathBuf {
 impl Client {
     /// Control on this host, by its Unix socket; whoever may open that is an admin.
     pub fn unix(socket: impl Into<PathBuf>) -> Self {
-        Self { place: Place::Unix(socket.into()), absence: None }
+        Self { place: Place::Unix(socket.into()), absence: None, patience: SILENCE_MAX }
     }
 
     /// Control of a fabric on this host, as its admin.
@@ -59,7 +69,11 @@ impl Client {
 
     /// Control over HTTP at `host:port`, with an access token.
     pub fn http(authority: impl Into<String>, access: Option<String>) -> Self {
-        Self { place: Place::Tcp { authority: authority.into(), access }, absence: None }
+        Self {
+            place: Place::Tcp { authority: authority.into(), access },
+            absence: None,
+            patience: SILENCE_MAX,
+        }
     }
 
     /// Why control does not answer here, where that is known before it is asked: requests fail with
@@ -67,6 +81,14 @@ impl Client {
     #[must_use]
     pub fn with_absence(mut self, why: Option<String>) -> Self {
         self.absence = why;
+        self
+    }
+
+    /// How long what control only has to tell is waited for; 15 s unless this is said. What is then not answered fails
+    /// with [`ClientError::Silent`]. Changes are waited for as long as they take.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
         self
     }
 
@@ -164,7 +186,9 @@ impl Client {
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, ClientError> {
-        self.send(Method::GET, path, Vec::new()).await
+        let asked = self.send(Method::GET, path, Vec::new());
+        let silent = |_| Err(ClientError::Silent { place: self.place.to_string() });
+        tokio::time::timeout(self.patience, asked).await.unwrap_or_else(silent)
     }
 
     async fn post<T: DeserializeOwned>(
@@ -206,60 +230,6 @@ impl Client {
     }
 }
 
-fn request(
-    method: Method,
-    path: &str,
-    host: &str,
-    access: Option<&str>,
-    body: Vec<u8>,
-) -> Request<Full<Bytes>> {
-    let mut request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("host", host)
-        .header("content-type", "application/json");
-    if let Some(access) = access {
-        request = request.header("authorization", format!("Bearer {access}"));
-    }
-    request.body(Full::new(Bytes::from(body))).expect("paths are escaped, tokens are ASCII")
-}
-
-/// Sends one request over a stream; gives whether it succeeded, and the body of the answer.
-async fn exchange<S>(
-    stream: S,
-    place: &str,
-    request: Request<Full<Bytes>>,
-) -> Result<(bool, Bytes), ClientError>
-where
-    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-{
-    let broken = |error: hyper::Error| ClientError::Broken {
-        place: place.to_owned(),
-        text: error.to_string(),
-    };
-    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
-    let driver = tokio::spawn(connection);
-    let response = sender.send_request(request).await.map_err(broken)?;
-    let success = response.status().is_success();
-    let limited = http_body_util::Limited::new(response.into_body(), ANSWER_BYTES_MAX);
-    let body = limited.collect().await.map_err(|error| ClientError::Broken {
-        place: place.to_owned(),
-        text: error.to_string(),
-    })?;
-    driver.abort();
-    Ok((success, body.to_bytes()))
-}
-
-fn answer<T: DeserializeOwned>((success, body): (bool, Bytes)) -> Result<T, ClientError> {
-    if success {
-        return serde_json::from_slice(&body).map_err(ClientError::Answer);
-    }
-    let error = serde_json::from_slice(&body).unwrap_or_else(|_| {
-        netloom_api::Error::new(String::from_utf8_lossy(&body).into_owned(), "")
-    });
-    Err(ClientError::Refused(Box::new(error)))
-}
-
 /// A name as one segment of a path (RFC 3986 §2.1).
 fn escaped(name: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
@@ -275,6 +245,7 @@ fn escaped(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hyper::body::Bytes;
 
     #[test]
     fn names_stay_one_segment() {
@@ -293,5 +264,18 @@ mod tests {
             answer::<Status>((false, Bytes::from_static(b"plain"))),
             Err(ClientError::Refused(error)) if error.message == "plain"
         ));
+    }
+
+    #[test]
+    fn who_takes_calls_and_says_nothing_is_not_waited_for_without_end() {
+        let path = std::env::temp_dir().join(format!("netloom-silent-{}", std::process::id()));
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        let client = Client::unix(&path).with_patience(Duration::from_millis(20));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let failed = runtime.block_on(client.status()).unwrap_err();
+        assert!(matches!(failed, ClientError::Silent { .. }), "{failed}");
+        assert!(failed.to_string().contains("says nothing"), "{failed}");
+        drop(listener);
+        std::fs::remove_file(path).unwrap();
     }
 }

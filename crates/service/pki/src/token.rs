@@ -216,7 +216,7 @@ fn checksum(record: &[u8]) -> [u8; CHECKSUM_BYTES] {
 }
 
 /// Whether an address is `host:port`; a host of IPv6 stands in brackets.
-fn is_endpoint(endpoint: &str) -> bool {
+pub fn is_endpoint(endpoint: &str) -> bool {
     let Some((host, port)) = endpoint.rsplit_once(':') else { return false };
     let host_fits = match host.strip_prefix('[') {
         Some(inner) => {

@@ -34,7 +34,7 @@ pub(crate) struct Control {
 }
 
 /// Where control listens.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Settings {
     /// Where nodes connect.
     pub(super) listen: SocketAddr,

@@ -12,7 +12,7 @@ pub(crate) struct Seat {
     #[arg(long, default_value = "[::]:7766", value_name = "ADDRESS:PORT")]
     listen: SocketAddr,
     /// Where other nodes reach control, if not at this host's address: HOST:PORT.
-    #[arg(long = "endpoint", value_name = "HOST:PORT")]
+    #[arg(long = "endpoint", value_name = "HOST:PORT", value_parser = endpoint)]
     endpoints: Vec<String>,
     /// Where the dashboard answers, on this host only.
     #[arg(long, default_value = "127.0.0.1:7767", value_name = "ADDRESS:PORT", value_parser = loopback)]
@@ -43,6 +43,15 @@ impl Seat {
             if self.listen.ip().is_unspecified() { own_address() } else { self.listen.ip() };
         vec![SocketAddr::new(address, self.listen.port()).to_string()]
     }
+}
+
+/// Where nodes are told to connect to.
+fn endpoint(text: &str) -> Result<String, String> {
+    if netloom_pki::token::is_endpoint(text) {
+        return Ok(text.to_owned());
+    }
+    Err("nodes connect to HOST:PORT, such as control.example.org:7766 or [2001:db8::1]:7766"
+        .to_owned())
 }
 
 /// An address of this host's own: what is said there is not encrypted.

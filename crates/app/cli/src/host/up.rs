@@ -91,7 +91,16 @@ pub(crate) fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
         output::print(&format!("fabric {} begins on this host\n", place.fabric));
     }
     let settings = arguments.seat.settings(&node);
+    let former = daemons::Settings::read(&place.control()).ok().filter(|_| place.has_control());
+    let waits = former.is_some_and(|former| former != settings);
     settings.write(&place.control())?;
+    if waits {
+        output::error(&format!(
+            "note: control runs on as it was started; other addresses count from its next start: \
+             netloom stop{0} && netloom start{0}\n",
+            place.words()
+        ));
+    }
     supervise::start(&place)?.wait_for_control()?;
     // Declared first: a node that the fabric does not have is not let in.
     let mut apply = api::Apply {

@@ -396,7 +396,14 @@ fn errors_of_edits_name_objects_and_fields_and_no_lines() {
             assert_eq!((found.object.as_deref(), found.field.as_deref()), (Some(object), field));
             no_line_is_shown(&error.rendered);
         }
-        // So do warnings, of what is declared and of what it means.
+    });
+}
+
+#[test]
+fn warnings_of_edits_name_objects_whether_of_what_is_declared_or_of_what_it_means() {
+    with_desk(|desk, _| async move {
+        node::declare(&desk.office, node::NETWORK);
+        let app = router(&desk, Door::Local);
         let rule =
             |ports: &str| serde_json::json!({ "protocol": "tcp", "ports": ports, "from": "all" });
         let covered = serde_json::json!({ "ingress": [rule("80-90"), rule("85")] });

@@ -12,6 +12,12 @@ pub enum ClientError {
         /// Why.
         source: std::io::Error,
     },
+    /// Control takes calls and does not answer them.
+    #[error("control at {place} takes calls and says nothing: it hangs, or is very busy")]
+    Silent {
+        /// Where.
+        place: String,
+    },
     /// Control is not here, as who made the client knows.
     #[error("{0}")]
     Absent(String),

@@ -86,6 +86,13 @@ pub(super) struct Folder {
     pub(super) free_bytes: Option<u64>,
 }
 
+/// A daemon that takes calls and says nothing.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Silence {
+    /// Its process, if that is found.
+    pub(super) process: Option<u32>,
+}
+
 /// A daemon that should run here.
 #[derive(Clone, Debug)]
 pub(super) struct Daemon {
@@ -93,9 +100,7 @@ pub(super) struct Daemon {
     /// Whether it takes calls; `None` if that cannot be seen.
     pub(super) runs: Option<bool>,
     /// Whether it takes calls and says nothing.
-    pub(super) is_silent: bool,
-    /// Its process, if it is silent and one is found.
-    pub(super) process: Option<u32>,
+    pub(super) silence: Option<Silence>,
     pub(super) log: String,
     /// The newest line of its log.
     pub(super) last_line: String,

@@ -1,7 +1,7 @@
 //! Looks at the host: nothing is changed, and nothing takes long.
 
 use super::facts::{
-    Clock, Daemon, Facility, Facts, Folder, Holder, Member, Port, Reached, Workload,
+    Clock, Daemon, Facility, Facts, Folder, Holder, Member, Port, Reached, Silence, Workload,
 };
 use super::sockets::Sockets;
 use super::{gather_network, sockets};
@@ -108,7 +108,7 @@ fn daemons(place: &Place, facts: &mut Facts) {
         };
         let (runs, last_line) = (answers(socket), last_line(&log));
         let log = log.display().to_string();
-        facts.daemons.push(Daemon { name, runs, is_silent: false, process: None, log, last_line });
+        facts.daemons.push(Daemon { name, runs, silence: None, log, last_line });
     };
     if place.control().exists() {
         add("control", "control", &place.control_socket());
@@ -169,7 +169,7 @@ fn has_said_nothing(error: &anyhow::Error) -> bool {
 fn is_silent(place: &Place, facts: &mut Facts, name: &str, kind: &str) {
     let process = down::processes(place, kind).unwrap_or_default().first().copied();
     for daemon in facts.daemons.iter_mut().filter(|one| one.name == name) {
-        (daemon.is_silent, daemon.process) = (true, process);
+        daemon.silence = Some(Silence { process });
     }
 }
 

@@ -1,6 +1,6 @@
 //! Judges what is to run here: control, the agent, who starts them again, and the node's workloads.
 
-use super::facts::{Daemon, Facts, Workload};
+use super::facts::{Daemon, Facts, Silence, Workload};
 use super::finding::Finding;
 use netloom_model::words::counted;
 
@@ -32,9 +32,9 @@ pub(super) fn judge(facts: &Facts, findings: &mut Vec<Finding>) {
 
 fn daemon(facts: &Facts, daemon: &Daemon) -> Finding {
     let name = daemon.name;
-    match (daemon.runs, daemon.is_silent) {
-        (Some(true), false) => Finding::ok("daemons", format!("the {name} answers")),
-        (Some(true), true) => silent(facts, daemon),
+    match (daemon.runs, daemon.silence) {
+        (Some(true), None) => Finding::ok("daemons", format!("the {name} answers")),
+        (Some(true), Some(Silence { process })) => silent(facts, daemon, process),
         (Some(false), _) => dead(facts, daemon),
         (None, _) => Finding::warning("daemons", format!("the {name} cannot be seen"))
             .because("its socket is not for this user")
@@ -74,14 +74,14 @@ fn dead(facts: &Facts, daemon: &Daemon) -> Finding {
 }
 
 /// One whose process is there and says nothing.
-fn silent(facts: &Facts, daemon: &Daemon) -> Finding {
+fn silent(facts: &Facts, daemon: &Daemon, process: Option<u32>) -> Finding {
     let start = match facts.is_supervised {
         Some(true) => String::new(),
         _ => format!(" && netloom start{}", facts.host_arguments),
     };
     let finding =
         Finding::error("daemons", format!("the {} takes calls and says nothing", daemon.name));
-    let Some(process) = daemon.process else {
+    let Some(process) = process else {
         return finding
             .because(
                 "it hangs, was stopped by a signal, or is very busy, and its process is not seen",

@@ -2,7 +2,7 @@
 
 use super::facts::{
     Blocked, Clock, Daemon, Facility, Facts, Folder, ForeignChain, ForeignRoute, Holder, Member,
-    NameAnswer, Peer, Port, Reached, Uplink, Way, Workload,
+    NameAnswer, Peer, Port, Reached, Silence, Uplink, Way, Workload,
 };
 use super::finding::{Severity, shown};
 use super::judge::judge;
@@ -18,8 +18,7 @@ fn healthy() -> Facts {
     let daemon = Daemon {
         name: "agent",
         runs: Some(true),
-        is_silent: false,
-        process: None,
+        silence: None,
         log: "/s/log".into(),
         last_line: String::new(),
     };
@@ -199,7 +198,7 @@ const FAULTS: &[Fault] = &[
         "tail -n 20 /s/log",
     ),
     (
-        |f| (f.daemons[0].is_silent, f.daemons[0].process) = (true, Some(42)),
+        |f| f.daemons[0].silence = Some(Silence { process: Some(42) }),
         "daemons",
         Severity::Error,
         "agent takes calls and says nothing",
@@ -512,7 +511,7 @@ fn a_dead_agent_is_told_with_who_starts_it_again_and_what_status_shows_then() {
     for (supervised, cause, command) in [
         (None, "it does not run; the end of its log: no room", "netloom start --fabric shop"),
         (Some(false), "nobody starts it again", "netloom start --fabric shop"),
-        (Some(true), "it ends whenever its supervisor starts it", "tail -n 20 /s/log"),
+        (Some(true), "its supervisor starts it, again and again", "tail -n 20 /s/log"),
     ] {
         let mut facts = healthy();
         facts.daemons[0].runs = Some(false);

@@ -59,6 +59,6 @@ mod tests {
         assert_eq!(told.len(), 1);
         assert!(told[0].contains("did you mean `web`?"), "{}", told[0]);
         assert!(told[0].starts_with("wbe is not there yet: the container engine knows no"));
-        assert!(told[0].ends_with("`netloom network disconnect app wbe`\n"));
+        assert!(told[0].ends_with("`netloom network disconnect app wbe`"));
     }
 }
