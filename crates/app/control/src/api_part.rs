@@ -162,6 +162,12 @@ pub fn connect(
         Some(_) => connected_name(&wanted.workload, network),
         None => wanted.workload.clone(),
     };
+    if known.is_some_and(|known| fabric.network_of(known) == network)
+        || fabric.workloads.get(&name).is_some_and(|other| fabric.network_of(other) == network)
+    {
+        let (network, workload) = (network.to_owned(), wanted.workload.clone());
+        return Err(EditError::Connected { network, workload });
+    }
     if fabric.workloads.contains_key(&name) {
         return Err(EditError::Exists { what: "workload", name });
     }

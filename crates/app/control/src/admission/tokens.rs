@@ -85,7 +85,7 @@ impl Admission {
         office.update(|_, snapshot| {
             let Some(mut record) = read_token(snapshot, &name)? else {
                 let text = format!("there is no token {id}; `netloom token ls` lists them");
-                return Err(AdmissionError::Invalid(text));
+                return Err(AdmissionError::Order(text));
             };
             record.is_revoked = true;
             Ok(vec![put(name.clone(), to_bytes(&record))])

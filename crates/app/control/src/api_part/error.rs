@@ -21,6 +21,14 @@ pub enum EditError {
     /// It was not made through the API.
     #[error("`{0}` is declared in a file; change it there, then `netloom apply`")]
     InFile(String),
+    /// It is connected already.
+    #[error("`{workload}` is in `{network}` already, and once is enough")]
+    Connected {
+        /// The network.
+        network: String,
+        /// The workload.
+        workload: String,
+    },
     /// It is not connected.
     #[error(
         "`{workload}` is not connected to `{network}`; `netloom network inspect {network}` lists what is"

@@ -43,6 +43,10 @@ fn a_network_is_made_connected_disconnected_and_removed() {
     let text = connect(&with, text.as_deref(), "gaming-net", &wanted("db")).unwrap();
     let connected = accepted(text.clone());
     let workload = &connected.fabric.workloads["db-gaming-net"];
+    let again = connect(&connected, text.as_deref(), "gaming-net", &wanted("db")).unwrap_err();
+    assert!(again.to_string().contains("in `gaming-net` already"), "{again}");
+    let own = connect(&with, None, "gaming-net", &wanted("web")).unwrap_err();
+    assert!(own.to_string().contains("container"), "{own}");
     assert_eq!(workload.attach, Attach::Container { name: "postgres".into() });
     assert!(workload.security_groups.contains("web"), "those of `db`");
     let in_use = remove_network(&connected, text.as_deref(), "gaming-net").unwrap_err();
@@ -70,7 +74,7 @@ fn what_cannot_be_says_why() {
     assert!(
         text(connect(&none, None, "nowhere", &wanted("db")).unwrap_err()).contains("network ls")
     );
-    assert!(text(connect(&none, None, "app", &wanted("web")).unwrap_err()).contains("container"));
+    assert!(text(connect(&none, None, "app", &wanted("web")).unwrap_err()).contains("already"));
     assert!(text(disconnect(&none, None, "app", "db").unwrap_err()).contains("in a file"));
     assert!(text(disconnect(&none, None, "app", "x").unwrap_err()).contains("inspect"));
     assert!(text(remove_network(&none, None, "app").unwrap_err()).contains("in a file"));

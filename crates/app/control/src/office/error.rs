@@ -24,7 +24,7 @@ pub enum OfficeError {
         found: u64,
     },
     /// There is no such revision.
-    #[error("there is no revision {number}; there are 1 to {newest}")]
+    #[error("there is no revision {number}; there are 0 to {newest}")]
     NoRevision {
         /// The number that was asked for.
         number: u64,
