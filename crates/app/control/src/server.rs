@@ -256,11 +256,14 @@ async fn serve_tls(
     // A certificate is only as good as the record of its key.
     let world = desk.office.world();
     let known = world.nodes.get(&node).map(|record| record.identity);
-    if known.is_none() || known != peer.key.map(|key| key.0) {
-        return;
-    }
     let mut seed = [0; 32];
     if aws_lc_rs::rand::fill(&mut seed).is_err() {
+        return;
+    }
+    if known.is_none() || known != peer.key.map(|key| key.0) {
+        let turned = session::turn_away(stream, &desk.office, &node, Seed(seed));
+        // Who says nothing hears nothing.
+        let _ = tokio::time::timeout(HANDSHAKE_TIMEOUT, turned).await;
         return;
     }
     let caller = Caller { node, from: Some(from), is_expired: peer.is_expired, seed: Seed(seed) };

@@ -13,6 +13,7 @@ use netloom_control_protocol::{
 use netloom_resource::call::{Answer, Call as NodeCall, FEATURE_CIPHERS};
 use netloom_resource::trial::FEATURE_TRIALS;
 use shut_out::shut_out_words;
+pub(crate) use shut_out::turn_away;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
