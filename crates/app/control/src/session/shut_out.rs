@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 /// Tells a node that was removed, or has joined anew with another key, that it is not known, once it has said
 /// hello. Nothing else of it is heard.
-pub async fn turn_away<S>(mut stream: S, office: &Office, node: &str, seed: Seed)
+pub(crate) async fn turn_away<S>(mut stream: S, office: &Office, node: &str, seed: Seed)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
