@@ -125,6 +125,15 @@ fn ports(facts: &Facts, findings: &mut Vec<Finding>) {
                 .because("what listens there does not run")
                 .solved_by(starting)
                 .with(command),
+            Holder::Other { process: Some((pid, process)) } if process == "netloom" => {
+                Finding::error("ports", format!("{name} is taken by another netloom (process {pid})"))
+                    .because("another fabric of this host has it, and only one program can listen on a port")
+                    .solved_by(
+                        "leave that one alone, and give this fabric another port: `--listen` and `--dashboard` of \
+                         `netloom up`, `--port` of `netloom join`",
+                    )
+                    .with(format!("ps -o args= -p {pid}"))
+            }
             Holder::Other { process: Some((pid, process)) } => {
                 Finding::error("ports", format!("{name} is taken by {process} (process {pid})"))
                     .because("only one program can listen on a port")

@@ -259,6 +259,13 @@ const FAULTS: &[Fault] = &[
         "kill 42",
     ),
     (
+        |f| f.ports[0].holder = Holder::Other { process: Some((43, "netloom".into())) },
+        "ports",
+        Severity::Error,
+        "taken by another netloom (process 43)",
+        "ps -o args= -p 43",
+    ),
+    (
         |f| f.ports[0].holder = Holder::Other { process: None },
         "ports",
         Severity::Warning,
