@@ -186,16 +186,8 @@ impl Office {
             let proposal = proposal.map_err(OfficeError::Refused)?;
             if !changed {
                 let (revision, effects) = (world.revision, Effects::of_nothing(&proposal));
-                let (base, version) = (revision, world.version);
-                return Ok(Applied {
-                    revision,
-                    base,
-                    before: world,
-                    version,
-                    proposal,
-                    effects,
-                    changed,
-                });
+                let (version, before) = (world.version, world);
+                return Ok(Applied { revision, before, version, proposal, effects, changed });
             }
             let changes = proposal::changes(&world, &proposal, origin, now);
             let commits = self.commits();
@@ -207,16 +199,8 @@ impl Office {
                     // What is told of the change must not keep nodes from putting it in force.
                     self.wait_for_nodes(NODES_FIRST);
                     let effects = proposal::effects(&world, &proposal);
-                    let (base, version) = (world.revision, after.version());
-                    return Ok(Applied {
-                        revision,
-                        base,
-                        before: world,
-                        version,
-                        proposal,
-                        effects,
-                        changed,
-                    });
+                    let (version, before) = (after.version(), world);
+                    return Ok(Applied { revision, before, version, proposal, effects, changed });
                 }
                 Err(CommitError::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),

@@ -69,7 +69,7 @@ async fn go_back(
     author: String,
     answer: &mut Applied,
 ) -> Result<(), Failure> {
-    let (base, refused) = (done.base, done.revision);
+    let (base, refused) = (done.before.revision, done.revision);
     let office = Arc::clone(&desk.office);
     let message = format!("nodes refused revision {refused}");
     let origin = Origin { author, message, rollback_of: None };
@@ -112,7 +112,7 @@ async fn waited(desk: &Desk, done: &office::Applied, wait_ms: u64) -> Applied {
         return Applied {
             revision: done.revision,
             changed: done.changed,
-            proposed: view::proposed(done.base, &done.proposal, &done.effects),
+            proposed: view::proposed(done.before.revision, &done.proposal, &done.effects),
             applied: here.into_iter().filter(|name| !behind.contains(name)).collect(),
             behind: behind.into_iter().collect(),
             away,

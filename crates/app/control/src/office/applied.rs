@@ -9,9 +9,7 @@ use std::sync::Arc;
 pub struct Applied {
     /// The revision in force now.
     pub revision: u64,
-    /// The revision that it was made from: the same where nothing has changed.
-    pub base: u64,
-    /// What was in force before.
+    /// What it was made from: what is in force where nothing has changed.
     pub before: Arc<World>,
     /// The commit by which it was made, or that in force where nothing has changed.
     pub version: u64,
