@@ -64,7 +64,7 @@ const USER_GROUPS: [(Group, &[&str]); 10] = [
         &["seal", "encrypt_avx", "gcm_encrypt", "enc_update", "process_extra_in_trailer"],
     ),
     (Group::Opening, &["open", "gcm_decrypt", "dec_update", "crypto_memcmp"]),
-    (Group::Cipher, &["chacha20", "poly1305", "aes_", "aesni", "gcm_", "ghash", "aead"]),
+    (Group::Cipher, &["chacha", "poly1305", "aes_", "aesni", "gcm_", "ghash", "aead"]),
     (
         Group::Copying,
         &["memmove", "memcpy", "memset", "::offload::", "::coalesce::", "::batch::", "splitter"],

@@ -167,6 +167,23 @@ impl PacketBatch {
         &mut self.storage[start..start + len]
     }
 
+    /// Up to `N` packets, named in rising order, to be changed in place together; what is left of the array is empty.
+    ///
+    /// # Panics
+    /// If the order is another one, or there are more: a bug of the caller.
+    pub fn packets_mut<const N: usize>(&mut self, indices: &[u32]) -> [&mut [u8]; N] {
+        assert!(indices.len() <= N, "{} packets of {N}", indices.len());
+        let mut packets = std::array::from_fn(|_| Default::default());
+        let (mut rest, mut behind) = (&mut self.storage[..], 0);
+        for (packet, index) in packets.iter_mut().zip(indices) {
+            let Slot { start, len, .. } = self.slots[*index as usize];
+            let before = start.checked_sub(behind).expect("packets in rising order");
+            let (skipped_and_packet, after) = rest.split_at_mut(before + len);
+            (*packet, rest, behind) = (&mut skipped_and_packet[before..], after, start + len);
+        }
+        packets
+    }
+
     /// How many bytes packet `index` can grow at its front and at its end.
     pub fn room(&self, index: usize) -> (usize, usize) {
         let Slot { start, len, floor, ceiling, .. } = self.slots[index];
@@ -270,6 +287,32 @@ mod tests {
         batch.commit(3);
         assert_eq!(batch.packet(0), [7; 3]);
         assert!(batch.is_full(), "both regions are used");
+    }
+
+    #[test]
+    fn packets_are_changed_together() {
+        let mut batch = PacketBatch::in_regions(2, 10, 4);
+        for region in batch.spare_regions() {
+            region.fill(1);
+        }
+        batch.commit_parts(10, 4);
+        batch.commit(5);
+        let [first, second, third] = batch.packets_mut(&[0, 2]);
+        first.fill(7);
+        second.fill(9);
+        assert!(third.is_empty());
+        let [last, _] = batch.packets_mut(&[3]);
+        last.fill(8);
+        let packets: Vec<&[u8]> = batch.iter().collect();
+        assert_eq!(packets, [&[7; 4][..], &[1; 4], &[9; 2], &[8; 5]]);
+    }
+
+    #[test]
+    #[should_panic(expected = "packets in rising order")]
+    fn packets_are_not_given_twice() {
+        let mut batch = PacketBatch::new(2, 10);
+        batch.push(&[1; 4]);
+        let _: [&mut [u8]; 2] = batch.packets_mut(&[0, 0]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::config::{NetworkId, PeerId};
 use netloom_base::PacketBatch;
 use netloom_wireguard::message::DATA_HEADER_BYTES;
-use netloom_wireguard::{OpenKey, TAG_BYTES};
+use netloom_wireguard::{AT_ONCE_MAX, OpenKey, TAG_BYTES};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -99,17 +99,18 @@ impl Inbound {
     /// # Panics
     /// If `batch` is another one and lacks packets: a bug of the caller.
     pub fn open(&mut self, batch: &mut PacketBatch) {
-        for sealed in &mut self.sealed {
-            let group = &self.groups[sealed.group as usize];
-            let Some(key) = &group.key else { continue };
-            let packet = sealed.packet as usize;
-            let datagram = batch.packet_mut(packet);
-            sealed.is_open = key.open(sealed.counter, datagram);
-            if sealed.is_open {
-                let end = datagram.len() - TAG_BYTES;
-                batch.narrow(packet, DATA_HEADER_BYTES..end);
-                batch.set_partial(packet, sealed.is_partial);
-            }
+        let mut rest = &mut self.sealed[..];
+        while let Some(first) = rest.first() {
+            let Some(key) = &self.groups[first.group as usize].key else {
+                rest = &mut rest[1..];
+                continue;
+            };
+            let kind =
+                |one: &Sealed| (one.group, one.is_partial, batch.packet(one.packet as usize).len());
+            let count = if key.has_many() { at_once(rest.iter().map(kind)) } else { 1 };
+            let (now, later) = rest.split_at_mut(count);
+            open(batch, now, key);
+            rest = later;
         }
         for group in &mut self.groups {
             group.key = None;
@@ -120,5 +121,35 @@ impl Inbound {
     pub(crate) fn group(&self, index: u32, from: SocketAddr) -> Option<u32> {
         let place = self.groups.iter().rposition(|g| g.index == index && g.from == from);
         place.and_then(|place| u32::try_from(place).ok())
+    }
+}
+
+/// How many of the first packets are of one kind, and can be sealed or opened at once.
+pub(crate) fn at_once<K: PartialEq>(mut kinds: impl Iterator<Item = K>) -> usize {
+    let Some(first) = kinds.next() else { return 0 };
+    1 + kinds.take(AT_ONCE_MAX - 1).take_while(|kind| *kind == first).count()
+}
+
+/// Opens datagrams of one session, one type and one length.
+fn open(batch: &mut PacketBatch, sealed: &mut [Sealed], key: &OpenKey) {
+    if let [one] = sealed {
+        one.is_open = key.open(one.counter, batch.packet_mut(one.packet as usize));
+    } else {
+        let (mut packets, mut counters) = ([0; AT_ONCE_MAX], [0; AT_ONCE_MAX]);
+        for (place, one) in sealed.iter().enumerate() {
+            (packets[place], counters[place]) = (one.packet, one.counter);
+        }
+        let count = sealed.len();
+        let mut datagrams = batch.packets_mut::<AT_ONCE_MAX>(&packets[..count]);
+        let is_open = key.open_many(&counters[..count], &mut datagrams[..count]);
+        for (one, is_open) in sealed.iter_mut().zip(is_open) {
+            one.is_open = is_open;
+        }
+    }
+    for one in sealed.iter().filter(|one| one.is_open) {
+        let packet = one.packet as usize;
+        let end = batch.packet(packet).len() - TAG_BYTES;
+        batch.narrow(packet, DATA_HEADER_BYTES..end);
+        batch.set_partial(packet, one.is_partial);
     }
 }

@@ -1,10 +1,11 @@
 //! What becomes of a batch from an interface: which packets go where, sealed with what.
 
 use crate::config::PeerId;
+use crate::inbound::at_once;
 use netloom_base::PacketBatch;
 use netloom_path::Segmentation;
 use netloom_wireguard::message::DATA_HEADER_BYTES;
-use netloom_wireguard::{Reservation, SealKey, TAG_BYTES, padding_bytes};
+use netloom_wireguard::{AT_ONCE_MAX, Reservation, SealKey, TAG_BYTES, padding_bytes};
 use std::cmp::Ordering;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -106,13 +107,14 @@ impl Outbound {
             let Some(sending) = &mut group.sending else { continue };
             let Some(key) = sending.key.take() else { continue };
             let packets = &self.order[group.start..group.start + group.len];
-            for (counter, packet) in (sending.first_counter..).zip(packets) {
+            for packet in packets {
                 let index = *packet as usize;
                 if !sending.takes_partial {
                     batch.complete_checksum(index);
                 }
-                seal_in_place(batch, index, group.mtu_bytes, counter, &key);
+                make_room(batch, index, group.mtu_bytes);
             }
+            seal(batch, packets, sending.first_counter, &key);
         }
     }
 
@@ -187,14 +189,9 @@ pub(crate) fn has_room(batch: &PacketBatch, index: usize, mtu_bytes: usize) -> b
     before >= DATA_HEADER_BYTES && after >= padding + TAG_BYTES
 }
 
-fn seal_in_place(
-    batch: &mut PacketBatch,
-    index: usize,
-    mtu_bytes: usize,
-    counter: u64,
-    key: &SealKey,
-) {
-    let (packet_bytes, is_partial) = (batch.packet(index).len(), batch.is_partial(index));
+/// Makes a packet a datagram that can be sealed.
+fn make_room(batch: &mut PacketBatch, index: usize, mtu_bytes: usize) {
+    let packet_bytes = batch.packet(index).len();
     let padding = padding_bytes(packet_bytes, mtu_bytes);
     let datagram = batch
         .grow(index, DATA_HEADER_BYTES, padding + TAG_BYTES)
@@ -202,5 +199,24 @@ fn seal_in_place(
     // The slot may hold an earlier packet's bytes.
     let content = DATA_HEADER_BYTES + packet_bytes;
     datagram[content..content + padding].fill(0);
-    key.seal(counter, datagram, is_partial);
+}
+
+/// Seals datagrams with counters from `counter` on.
+fn seal(batch: &mut PacketBatch, packets: &[u32], mut counter: u64, key: &SealKey) {
+    let mut rest = packets;
+    while let Some(first) = rest.first() {
+        let kind = |packet: &u32| {
+            (batch.packet(*packet as usize).len(), batch.is_partial(*packet as usize))
+        };
+        let count = if key.has_many() { at_once(rest.iter().map(kind)) } else { 1 };
+        let is_partial = batch.is_partial(*first as usize);
+        let (now, later) = rest.split_at(count);
+        if count == 1 {
+            key.seal(counter, batch.packet_mut(*first as usize), is_partial);
+        } else {
+            let mut datagrams = batch.packets_mut::<AT_ONCE_MAX>(now);
+            key.seal_many(counter, &mut datagrams[..count], is_partial);
+        }
+        (rest, counter) = (later, counter + count as u64);
+    }
 }

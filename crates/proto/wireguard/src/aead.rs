@@ -1,14 +1,24 @@
-//! Keys that seal and open (ChaCha20-Poly1305, AES-256-GCM), by whichever library is faster at it on this processor.
+//! Keys that seal and open (ChaCha20-Poly1305, AES-256-GCM), by whatever is faster at it on this processor.
 
 use crate::suite::Suite;
 use aws_lc_rs::aead as aws_lc;
+use netloom_chacha::{Key, Wide};
 use ring::aead as ring;
 
 /// Length of an AEAD authentication tag, in bytes.
 pub const TAG_BYTES: usize = 16;
 
+/// Packets that are sealed or opened at once, at most.
+pub const AT_ONCE_MAX: usize = netloom_chacha::PACKETS_MAX;
+/// From so many packets on, lanes that stay empty cost less than a library (bench/aead).
+const AT_ONCE_MIN: usize = 3;
+
 /// A key of ChaCha20-Poly1305 (RFC 8439) or AES-256-GCM (NIST SP 800-38D), ready for use.
-pub(crate) struct Aead(Implementation);
+pub(crate) struct Aead {
+    one: Implementation,
+    /// The same key for many packets at once, where the suite and the processor have that.
+    many: Option<(Wide, Key)>,
+}
 
 /// The same functions twice (decision 29).
 #[expect(
@@ -63,7 +73,11 @@ impl Aead {
     /// A key in a library's hands.
     pub(crate) fn by(library: Library, suite: Suite, key: &[u8; 32]) -> Self {
         let sized = "the keys of both suites have 32 bytes";
-        Self(match library {
+        let many = match suite {
+            Suite::ChaCha20Poly1305 => Wide::detect().map(|wide| (wide, Key::new(key))),
+            Suite::Aes256Gcm => None,
+        };
+        let one = match library {
             Library::AwsLc => {
                 let algorithm = match suite {
                     Suite::ChaCha20Poly1305 => &aws_lc::CHACHA20_POLY1305,
@@ -80,7 +94,47 @@ impl Aead {
                 let key = ring::UnboundKey::new(algorithm, key).expect(sized);
                 Implementation::Ring(ring::LessSafeKey::new(key))
             }
-        })
+        };
+        Self { one, many }
+    }
+
+    /// Whether packets of one length are sealed and opened faster together.
+    pub(crate) fn has_many(&self) -> bool {
+        self.many.is_some()
+    }
+
+    /// [`Self::seal`] of up to [`AT_ONCE_MAX`] packets of one length.
+    pub(crate) fn seal_many(&self, nonces: &[[u8; 12]], aad: &[u8], in_outs: &mut [&mut [u8]]) {
+        match &self.many {
+            Some((wide, key)) if in_outs.len() >= AT_ONCE_MIN => {
+                wide.seal(key, aad, nonces, in_outs)
+            }
+            _ => nonces
+                .iter()
+                .zip(in_outs)
+                .for_each(|(nonce, in_out)| self.seal(*nonce, aad, in_out)),
+        }
+    }
+
+    /// [`Self::open`] of up to [`AT_ONCE_MAX`] packets of one length, each with a tag; tells which were sealed so.
+    pub(crate) fn open_many(
+        &self,
+        nonces: &[[u8; 12]],
+        aad: &[u8],
+        in_outs: &mut [&mut [u8]],
+    ) -> [bool; AT_ONCE_MAX] {
+        match &self.many {
+            Some((wide, key)) if in_outs.len() >= AT_ONCE_MIN => {
+                wide.open(key, aad, nonces, in_outs)
+            }
+            _ => {
+                let mut is_open = [false; AT_ONCE_MAX];
+                for ((is_open, nonce), in_out) in is_open.iter_mut().zip(nonces).zip(in_outs) {
+                    *is_open = self.open(*nonce, aad, in_out);
+                }
+                is_open
+            }
+        }
     }
 
     /// Encrypts all but the last 16 bytes of `in_out` in place and writes the tag there.
@@ -90,7 +144,7 @@ impl Aead {
     pub(crate) fn seal(&self, nonce: [u8; 12], aad: &[u8], in_out: &mut [u8]) {
         let (text, room) = in_out.split_last_chunk_mut::<TAG_BYTES>().expect("room for the tag");
         let short = "a packet is shorter than the cipher's limit of 64 GiB";
-        match &self.0 {
+        match &self.one {
             Implementation::AwsLc(key) => {
                 let nonce = aws_lc::Nonce::assume_unique_for_key(nonce);
                 let aad = aws_lc::Aad::from(aad);
@@ -108,7 +162,7 @@ impl Aead {
 
     /// Checks the tag at the end of `in_out` and decrypts what is before it in place.
     pub(crate) fn open(&self, nonce: [u8; 12], aad: &[u8], in_out: &mut [u8]) -> bool {
-        match &self.0 {
+        match &self.one {
             Implementation::AwsLc(key) => {
                 let nonce = aws_lc::Nonce::assume_unique_for_key(nonce);
                 key.open_in_place(nonce, aws_lc::Aad::from(aad), in_out).is_ok()
@@ -127,6 +181,34 @@ mod tests {
     use proptest::prelude::*;
 
     proptest! {
+        #[test]
+        fn many_are_sealed_as_one_by_one(
+            key: [u8; 32], first: u64, bytes in 0..300_usize, count in 1..=AT_ONCE_MAX, flipped: prop::sample::Index,
+        ) {
+            for suite in [Suite::ChaCha20Poly1305, Suite::Aes256Gcm] {
+                let aead = Aead::new(suite, &key);
+                let nonces: Vec<_> = (0..count as u64).map(|at| suite.nonce(first.wrapping_add(at))).collect();
+                let packet = |at: usize| -> Vec<u8> {
+                    (0..bytes + TAG_BYTES).map(|place| (place * 31 + at) as u8).collect()
+                };
+                let mut apart: Vec<_> = (0..count).map(packet).collect();
+                let mut together = apart.clone();
+                for (nonce, packet) in nonces.iter().zip(&mut apart) {
+                    aead.seal(*nonce, &[], packet);
+                }
+                let mut slices: Vec<_> = together.iter_mut().map(|one| &mut one[..]).collect();
+                aead.seal_many(&nonces, &[], &mut slices);
+                prop_assert_eq!(&apart, &together);
+                let broken = flipped.index(count);
+                together[broken][bytes] ^= 1;
+                let mut slices: Vec<_> = together.iter_mut().map(|one| &mut one[..]).collect();
+                let is_open = aead.open_many(&nonces, &[], &mut slices);
+                for (at, is_open) in is_open.into_iter().enumerate() {
+                    prop_assert_eq!(is_open, at < count && at != broken);
+                }
+            }
+        }
+
         #[test]
         fn both_libraries_seal_alike_and_open_each_others(
             key: [u8; 32], nonce: [u8; 12], aad in prop::collection::vec(any::<u8>(), 0..40),

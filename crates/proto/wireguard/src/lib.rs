@@ -93,7 +93,7 @@ mod tai64n;
 mod testing;
 mod tunnel;
 
-pub use aead::{Library, TAG_BYTES};
+pub use aead::{AT_ONCE_MAX, Library, TAG_BYTES};
 pub use drop_reason::DropReason;
 pub use gate::{Admission, Gate};
 pub use identity::{Identity, OpenedInitiation};

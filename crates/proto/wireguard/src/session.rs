@@ -1,6 +1,6 @@
 //! A session: the keys of one handshake, the counters, and sealing and opening in place.
 
-use crate::aead::{Aead, TAG_BYTES};
+use crate::aead::{AT_ONCE_MAX, Aead, TAG_BYTES};
 use crate::limits::{PADDING_BYTES, REJECT_AFTER_TIME};
 use crate::message::{DATA_HEADER_BYTES, DATA_OVERHEAD_BYTES, Data, PARTIAL_DATA};
 use crate::noise::TransportKeys;
@@ -53,6 +53,32 @@ impl SealKey {
         self.aead.seal(self.suite.nonce(counter), additional_data(header[0]), sealed);
     }
 
+    /// Whether packets are sealed faster together ([`Self::seal_many`]).
+    pub fn has_many(&self) -> bool {
+        self.aead.has_many()
+    }
+
+    /// [`Self::seal`] of up to [`AT_ONCE_MAX`] datagrams of one length; `counter` is that of the first, and the others'
+    /// follow it.
+    ///
+    /// # Panics
+    /// If they are more, differ in length, or are shorter than header and tag: a bug of the caller.
+    pub fn seal_many(&self, counter: u64, datagrams: &mut [&mut [u8]], is_partial: bool) {
+        let mut nonces = [[0; 12]; AT_ONCE_MAX];
+        let mut sealed: [&mut [u8]; AT_ONCE_MAX] = std::array::from_fn(|_| Default::default());
+        let mut kind = 0;
+        for (place, counter) in (0..datagrams.len()).zip(counter..) {
+            let datagram = std::mem::take(&mut datagrams[place]);
+            let (header, rest) =
+                datagram.split_first_chunk_mut::<DATA_HEADER_BYTES>().expect("room for the header");
+            Data { receiver: self.receiver, counter, is_partial }.write(header);
+            kind = header[0];
+            (nonces[place], sealed[place]) = (self.suite.nonce(counter), rest);
+        }
+        let count = datagrams.len();
+        self.aead.seal_many(&nonces[..count], additional_data(kind), &mut sealed[..count]);
+    }
+
     /// A data packet in a buffer of its own, for the few that do not travel in a batch.
     pub(crate) fn seal_copy(&self, counter: u64, packet: &[u8], mtu_bytes: usize) -> Vec<u8> {
         let padding = padding_bytes(packet.len(), mtu_bytes);
@@ -72,6 +98,32 @@ impl OpenKey {
             let aad = additional_data(datagram[0]);
             self.aead.open(nonce, aad, &mut datagram[DATA_HEADER_BYTES..])
         }
+    }
+
+    /// Whether packets are opened faster together ([`Self::open_many`]).
+    pub fn has_many(&self) -> bool {
+        self.aead.has_many()
+    }
+
+    /// [`Self::open`] of up to [`AT_ONCE_MAX`] datagrams of one length and one type, each with its counter; tells which
+    /// authenticate.
+    ///
+    /// # Panics
+    /// If they are more, or differ in length: a bug of the caller.
+    pub fn open_many(&self, counters: &[u64], datagrams: &mut [&mut [u8]]) -> [bool; AT_ONCE_MAX] {
+        let first = datagrams.first().map_or(&[][..], |datagram| datagram);
+        if first.len() < DATA_HEADER_BYTES + TAG_BYTES {
+            return [false; AT_ONCE_MAX];
+        }
+        let aad = additional_data(first[0]);
+        let mut nonces = [[0; 12]; AT_ONCE_MAX];
+        let mut sealed: [&mut [u8]; AT_ONCE_MAX] = std::array::from_fn(|_| Default::default());
+        for (place, counter) in (0..datagrams.len()).zip(counters) {
+            nonces[place] = self.suite.nonce(*counter);
+            sealed[place] = &mut std::mem::take(&mut datagrams[place])[DATA_HEADER_BYTES..];
+        }
+        let count = datagrams.len();
+        self.aead.open_many(&nonces[..count], aad, &mut sealed[..count])
     }
 }
 

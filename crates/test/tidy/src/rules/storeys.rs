@@ -6,6 +6,8 @@ use std::collections::BTreeMap;
 
 /// The one crate of the model that sys executes.
 const OPERATION_TYPES: &str = "netloom-state";
+/// The one crate of sys that protocols use: instructions of the processor, and nothing of the system.
+const CIPHER: &str = "netloom-chacha";
 
 /// Checks every edge between crates of the workspace.
 pub fn check(repository: &Repository) -> Vec<Finding> {
@@ -38,7 +40,7 @@ fn may_use(from: Storey, dependency: &Dependency, to: Storey) -> bool {
     match from {
         Storey::Base => false,
         Storey::Model => matches!(to, Storey::Base | Storey::Model),
-        Storey::Proto => to == Storey::Base,
+        Storey::Proto => to == Storey::Base || dependency.name == CIPHER,
         Storey::Engine => matches!(to, Storey::Base | Storey::Model | Storey::Proto),
         Storey::Sys => to == Storey::Base || dependency.name == OPERATION_TYPES,
         Storey::Service => to < Storey::Service,
@@ -110,11 +112,13 @@ mod tests {
     }
 
     #[test]
-    fn tests_may_use_test_crates_and_sys_the_operation_types() {
+    fn tests_may_use_test_crates_sys_the_operation_types_and_protocols_the_cipher() {
         assert_eq!(edge("model", "dev-dependencies", "test", "netloom-used"), 0);
         assert_eq!(edge("model", "dev-dependencies", "sys", "netloom-used"), 1);
         assert_eq!(edge("model", "target.'cfg(unix)'.dependencies", "sys", "netloom-used"), 1);
         assert_eq!(edge("sys", "dependencies", "model", OPERATION_TYPES), 0);
+        assert_eq!(edge("proto", "dependencies", "sys", CIPHER), 0);
+        assert_eq!(edge("engine", "dependencies", "sys", CIPHER), 1);
     }
 
     #[test]

@@ -1,0 +1,227 @@
+//! With AVX-512 and IFMA: sixteen blocks of ChaCha20 and eight packets of Poly1305 go side by side, one in each lane.
+
+mod poly1305;
+
+use crate::{BLOCK_BYTES, Key, PACKETS_MAX, Packets, TAG_BYTES};
+use std::arch::x86_64::{
+    __m512i, _mm512_add_epi32, _mm512_loadu_si512, _mm512_rol_epi32, _mm512_set1_epi32,
+    _mm512_shuffle_i32x4, _mm512_storeu_si512, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64,
+    _mm512_unpacklo_epi32, _mm512_unpacklo_epi64, _mm512_xor_si512,
+};
+
+/// Blocks of one pass.
+const LANES: usize = 16;
+/// Bits of `_mm512_shuffle_i32x4` that take lanes 0 and 1, 2 and 3, 0 and 2, 1 and 3 of both operands.
+const FIRST: i32 = 0x44;
+const SECOND: i32 = 0xee;
+const EVEN: i32 = 0x88;
+const ODD: i32 = 0xdd;
+
+/// Whether the processor has what this module is compiled for.
+pub(crate) fn is_available() -> bool {
+    std::arch::is_x86_feature_detected!("avx512f")
+        && std::arch::is_x86_feature_detected!("avx512ifma")
+}
+
+/// Encrypts the texts and gives their tags.
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub(crate) fn seal(
+    key: &Key,
+    aad: &[u8],
+    packets: &mut Packets<'_, '_>,
+) -> [[u8; TAG_BYTES]; PACKETS_MAX] {
+    let one_time = one_time_keys(key, packets.nonces);
+    encrypt(key, packets);
+    poly1305::tags(&one_time, aad, packets)
+}
+
+/// Gives the tags that the texts should have, and decrypts them.
+#[target_feature(enable = "avx512f,avx512ifma")]
+pub(crate) fn open(
+    key: &Key,
+    aad: &[u8],
+    packets: &mut Packets<'_, '_>,
+) -> [[u8; TAG_BYTES]; PACKETS_MAX] {
+    let one_time = one_time_keys(key, packets.nonces);
+    let tags = poly1305::tags(&one_time, aad, packets);
+    encrypt(key, packets);
+    tags
+}
+
+/// The first block of each packet's key stream, of which Poly1305 takes 32 bytes (RFC 8439 §2.6).
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn one_time_keys(key: &Key, nonces: &[[u32; 3]]) -> [[u8; BLOCK_BYTES]; PACKETS_MAX] {
+    let mut lanes = Lanes::default();
+    for (lane, nonce) in nonces.iter().enumerate() {
+        lanes.set(lane, nonce, 0);
+    }
+    let mut keys = Stream([[0; BLOCK_BYTES]; LANES]);
+    blocks(key, &lanes, &mut keys);
+    keys.0
+}
+
+/// Adds the key stream from its second block on to all texts.
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn encrypt(key: &Key, packets: &mut Packets<'_, '_>) {
+    let of_each = packets.text_bytes.div_ceil(BLOCK_BYTES);
+    let all = of_each * packets.nonces.len();
+    // Blocks packet after packet, so that no lane is left empty but in the last pass.
+    let (mut packet, mut block) = (0, 0);
+    let mut stream = Stream([[0; BLOCK_BYTES]; LANES]);
+    let mut done = 0;
+    while done < all {
+        let count = LANES.min(all - done);
+        let (mut lanes, mut places) = (Lanes::default(), [(0, 0); LANES]);
+        for (lane, place) in places[..count].iter_mut().enumerate() {
+            // A packet has far fewer blocks than 32 bits count.
+            lanes.set(lane, &packets.nonces[packet], block as u32 + 1);
+            *place = (packet, block * BLOCK_BYTES);
+            block += 1;
+            if block == of_each {
+                (packet, block) = (packet + 1, 0);
+            }
+        }
+        blocks(key, &lanes, &mut stream);
+        for (&(packet, at), stream) in places[..count].iter().zip(&stream.0) {
+            let text = &mut packets.texts[packet][at..packets.text_bytes];
+            if let Some(text) = text.first_chunk_mut() {
+                store(text, _mm512_xor_si512(load(text), load(stream)));
+            } else {
+                let mut last = [0; BLOCK_BYTES];
+                last[..text.len()].copy_from_slice(text);
+                let sum = _mm512_xor_si512(load(&last), load(stream));
+                store(&mut last, sum);
+                text.copy_from_slice(&last[..text.len()]);
+            }
+        }
+        done += count;
+    }
+}
+
+/// What differs between the blocks of a pass: counter and nonce, a word of each lane.
+#[derive(Default)]
+struct Lanes {
+    words: [[u32; LANES]; 4],
+}
+
+impl Lanes {
+    fn set(&mut self, lane: usize, nonce: &[u32; 3], counter: u32) {
+        self.words[0][lane] = counter;
+        for (word, value) in self.words[1..].iter_mut().zip(nonce) {
+            word[lane] = *value;
+        }
+    }
+}
+
+/// Sixteen blocks of key stream.
+#[repr(align(64))]
+struct Stream([[u8; BLOCK_BYTES]; LANES]);
+
+/// Sixteen blocks of key stream (RFC 8439 §2.3).
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn blocks(key: &Key, lanes: &Lanes, stream: &mut Stream) {
+    let mut start = [_mm512_set1_epi32(0); 16];
+    for (word, value) in start.iter_mut().zip(key.0) {
+        *word = _mm512_set1_epi32(value.cast_signed());
+    }
+    for (word, values) in start[12..].iter_mut().zip(&lanes.words) {
+        *word = load_words(values);
+    }
+    let mut state = start;
+    for _ in 0..10 {
+        state = double_round(state);
+    }
+    for (word, start) in state.iter_mut().zip(start) {
+        *word = _mm512_add_epi32(*word, start);
+    }
+    for (to, block) in stream.0.iter_mut().zip(transposed(&state)) {
+        store(to, block);
+    }
+}
+
+/// `a += b; d = (d ^ a) <<< BITS` in four places beside each other, so that none waits for another. A macro, since a loop or a
+/// call would keep the words in memory.
+macro_rules! step {
+    ($v:ident, $bits:literal, $($a:literal $b:literal $d:literal),*) => {
+        $($v[$a] = _mm512_add_epi32($v[$a], $v[$b]);)*
+        $($v[$d] = _mm512_xor_si512($v[$d], $v[$a]);)*
+        $($v[$d] = _mm512_rol_epi32::<$bits>($v[$d]);)*
+    };
+}
+
+/// Two rounds: one over columns, one over diagonals (RFC 8439 §2.3).
+#[inline]
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn double_round(mut v: [__m512i; 16]) -> [__m512i; 16] {
+    step!(v, 16, 0 4 12, 1 5 13, 2 6 14, 3 7 15);
+    step!(v, 12, 8 12 4, 9 13 5, 10 14 6, 11 15 7);
+    step!(v, 8, 0 4 12, 1 5 13, 2 6 14, 3 7 15);
+    step!(v, 7, 8 12 4, 9 13 5, 10 14 6, 11 15 7);
+    step!(v, 16, 0 5 15, 1 6 12, 2 7 13, 3 4 14);
+    step!(v, 12, 10 15 5, 11 12 6, 8 13 7, 9 14 4);
+    step!(v, 8, 0 5 15, 1 6 12, 2 7 13, 3 4 14);
+    step!(v, 7, 10 15 5, 11 12 6, 8 13 7, 9 14 4);
+    v
+}
+
+/// Blocks out of words: lane `i` of all sixteen words is block `i`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn transposed(words: &[__m512i; 16]) -> [__m512i; LANES] {
+    let mut blocks = [words[0]; LANES];
+    // quads[q][c] holds words 4q to 4q + 3 of blocks c, 4 + c, 8 + c and 12 + c.
+    let mut quads = [[words[0]; 4]; 4];
+    for (quad, w) in quads.iter_mut().zip(words.as_chunks::<4>().0) {
+        let (low, high) = (_mm512_unpacklo_epi32(w[0], w[1]), _mm512_unpackhi_epi32(w[0], w[1]));
+        let (low_2, high_2) =
+            (_mm512_unpacklo_epi32(w[2], w[3]), _mm512_unpackhi_epi32(w[2], w[3]));
+        *quad = [
+            _mm512_unpacklo_epi64(low, low_2),
+            _mm512_unpackhi_epi64(low, low_2),
+            _mm512_unpacklo_epi64(high, high_2),
+            _mm512_unpackhi_epi64(high, high_2),
+        ];
+    }
+    for c in 0..4 {
+        let column = transposed_quarters([quads[0][c], quads[1][c], quads[2][c], quads[3][c]]);
+        for (j, block) in column.into_iter().enumerate() {
+            blocks[4 * j + c] = block;
+        }
+    }
+    blocks
+}
+
+/// Quarter `j` of vector `i` becomes quarter `i` of vector `j`.
+#[inline]
+#[target_feature(enable = "avx512f,avx512ifma")]
+fn transposed_quarters([a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
+    let (ab, ab_2) = (_mm512_shuffle_i32x4::<FIRST>(a, b), _mm512_shuffle_i32x4::<SECOND>(a, b));
+    let (cd, cd_2) = (_mm512_shuffle_i32x4::<FIRST>(c, d), _mm512_shuffle_i32x4::<SECOND>(c, d));
+    [
+        _mm512_shuffle_i32x4::<EVEN>(ab, cd),
+        _mm512_shuffle_i32x4::<ODD>(ab, cd),
+        _mm512_shuffle_i32x4::<EVEN>(ab_2, cd_2),
+        _mm512_shuffle_i32x4::<ODD>(ab_2, cd_2),
+    ]
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load(block: &[u8; BLOCK_BYTES]) -> __m512i {
+    // SAFETY: the block has the 64 bytes that are read; they need not be aligned.
+    unsafe { _mm512_loadu_si512(block.as_ptr().cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn load_words(words: &[u32; LANES]) -> __m512i {
+    // SAFETY: there are the 64 bytes that are read; they need not be aligned.
+    unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
+}
+
+#[inline]
+#[target_feature(enable = "avx512f")]
+fn store(block: &mut [u8; BLOCK_BYTES], value: __m512i) {
+    // SAFETY: the block has room for the 64 bytes that are written; they need not be aligned.
+    unsafe { _mm512_storeu_si512(block.as_mut_ptr().cast(), value) }
+}
