@@ -2,48 +2,47 @@
 
 use crate::suite::Suite;
 use aws_lc_rs::aead as aws_lc;
-use netloom_chacha::{Key, Wide};
+use netloom_aead::{Aes256Gcm, ChaCha20Poly1305};
 use ring::aead as ring;
 
 /// Length of an AEAD authentication tag, in bytes.
 pub const TAG_BYTES: usize = 16;
 
 /// Packets that are sealed or opened at once, at most.
-pub const AT_ONCE_MAX: usize = netloom_chacha::PACKETS_MAX;
-/// From so many packets on, lanes that stay empty cost less than a library (bench/aead).
+pub const AT_ONCE_MAX: usize = netloom_aead::PACKETS_MAX;
+/// From so many packets of ChaCha20-Poly1305 on, lanes that stay empty cost less than a library (bench/aead).
 const AT_ONCE_MIN: usize = 3;
 
 /// A key of ChaCha20-Poly1305 (RFC 8439) or AES-256-GCM (NIST SP 800-38D), ready for use.
 pub(crate) struct Aead {
     one: Implementation,
-    /// The same key for many packets at once, where the suite and the processor have that.
-    many: Option<(Wide, Key)>,
+    /// The same key for many packets at once, where only that is our own.
+    many: Option<ChaCha20Poly1305>,
 }
 
-/// The same functions twice (decision 29).
-#[expect(
-    clippy::large_enum_variant,
-    reason = "a session's keys are on the heap each, and most are the large ones"
-)]
+/// The same functions several times (decisions 29 and 32).
 enum Implementation {
     AwsLc(aws_lc::LessSafeKey),
     Ring(ring::LessSafeKey),
+    Own(Aes256Gcm),
 }
 
-/// The libraries behind the suites.
+/// What is behind the suites.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Library {
-    /// aws-lc: AES-GCM with AVX-512.
+    /// aws-lc.
     AwsLc,
     /// ring: AES-GCM with AVX2 and VAES, and less work beside the cipher for each packet.
     Ring,
+    /// Our own: AES-GCM with AVX-512 and VAES.
+    Own,
 }
 
 impl Library {
-    /// The faster one for a suite on this processor.
+    /// The faster one for a packet of a suite on this processor.
     pub fn faster(suite: Suite) -> Self {
         match suite {
-            Suite::Aes256Gcm if has_wide_aes() => Self::AwsLc,
+            Suite::Aes256Gcm if Aes256Gcm::is_available() => Self::Own,
             Suite::Aes256Gcm | Suite::ChaCha20Poly1305 if cfg!(target_arch = "x86_64") => {
                 Self::Ring
             }
@@ -52,31 +51,25 @@ impl Library {
     }
 }
 
-/// Whether AES works on 64 bytes at once.
-fn has_wide_aes() -> bool {
-    #[cfg(target_arch = "x86_64")]
-    let found = std::arch::is_x86_feature_detected!("vaes")
-        && std::arch::is_x86_feature_detected!("vpclmulqdq")
-        && std::arch::is_x86_feature_detected!("avx512bw")
-        && std::arch::is_x86_feature_detected!("avx512dq")
-        && std::arch::is_x86_feature_detected!("avx512vl");
-    #[cfg(not(target_arch = "x86_64"))]
-    let found = false;
-    found
-}
-
 impl Aead {
     pub(crate) fn new(suite: Suite, key: &[u8; 32]) -> Self {
         Self::by(Library::faster(suite), suite, key)
     }
 
-    /// A key in a library's hands.
+    /// A key in a library's hands; in ring's where our own has nothing for it.
     pub(crate) fn by(library: Library, suite: Suite, key: &[u8; 32]) -> Self {
         let sized = "the keys of both suites have 32 bytes";
         let many = match suite {
-            Suite::ChaCha20Poly1305 => Wide::detect().map(|wide| (wide, Key::new(key))),
+            Suite::ChaCha20Poly1305 => ChaCha20Poly1305::new(key),
             Suite::Aes256Gcm => None,
         };
+        let own = match (library, suite) {
+            (Library::Own, Suite::Aes256Gcm) => Aes256Gcm::new(key),
+            _ => None,
+        };
+        if let Some(own) = own {
+            return Self { one: Implementation::Own(own), many };
+        }
         let one = match library {
             Library::AwsLc => {
                 let algorithm = match suite {
@@ -86,7 +79,7 @@ impl Aead {
                 let key = aws_lc::UnboundKey::new(algorithm, key).expect(sized);
                 Implementation::AwsLc(aws_lc::LessSafeKey::new(key))
             }
-            Library::Ring => {
+            Library::Ring | Library::Own => {
                 let algorithm = match suite {
                     Suite::ChaCha20Poly1305 => &ring::CHACHA20_POLY1305,
                     Suite::Aes256Gcm => &ring::AES_256_GCM,
@@ -100,19 +93,18 @@ impl Aead {
 
     /// Whether packets of one length are sealed and opened faster together.
     pub(crate) fn has_many(&self) -> bool {
-        self.many.is_some()
+        self.many.is_some() || matches!(self.one, Implementation::Own(_))
     }
 
     /// [`Self::seal`] of up to [`AT_ONCE_MAX`] packets of one length.
     pub(crate) fn seal_many(&self, nonces: &[[u8; 12]], aad: &[u8], in_outs: &mut [&mut [u8]]) {
-        match &self.many {
-            Some((wide, key)) if in_outs.len() >= AT_ONCE_MIN => {
-                wide.seal(key, aad, nonces, in_outs)
+        match (&self.one, &self.many) {
+            (Implementation::Own(key), _) => key.seal(nonces, aad, in_outs),
+            (_, Some(key)) if in_outs.len() >= AT_ONCE_MIN => key.seal(nonces, aad, in_outs),
+            _ => {
+                let each = nonces.iter().zip(in_outs);
+                each.for_each(|(nonce, in_out)| self.seal(*nonce, aad, in_out));
             }
-            _ => nonces
-                .iter()
-                .zip(in_outs)
-                .for_each(|(nonce, in_out)| self.seal(*nonce, aad, in_out)),
         }
     }
 
@@ -123,10 +115,9 @@ impl Aead {
         aad: &[u8],
         in_outs: &mut [&mut [u8]],
     ) -> [bool; AT_ONCE_MAX] {
-        match &self.many {
-            Some((wide, key)) if in_outs.len() >= AT_ONCE_MIN => {
-                wide.open(key, aad, nonces, in_outs)
-            }
+        match (&self.one, &self.many) {
+            (Implementation::Own(key), _) => key.open(nonces, aad, in_outs),
+            (_, Some(key)) if in_outs.len() >= AT_ONCE_MIN => key.open(nonces, aad, in_outs),
             _ => {
                 let mut is_open = [false; AT_ONCE_MAX];
                 for ((is_open, nonce), in_out) in is_open.iter_mut().zip(nonces).zip(in_outs) {
@@ -142,9 +133,13 @@ impl Aead {
     /// # Panics
     /// If there is no room for the tag: a bug of the caller.
     pub(crate) fn seal(&self, nonce: [u8; 12], aad: &[u8], in_out: &mut [u8]) {
+        if let Implementation::Own(key) = &self.one {
+            return key.seal(&[nonce], aad, &mut [in_out]);
+        }
         let (text, room) = in_out.split_last_chunk_mut::<TAG_BYTES>().expect("room for the tag");
         let short = "a packet is shorter than the cipher's limit of 64 GiB";
         match &self.one {
+            Implementation::Own(_) => {}
             Implementation::AwsLc(key) => {
                 let nonce = aws_lc::Nonce::assume_unique_for_key(nonce);
                 let aad = aws_lc::Aad::from(aad);
@@ -163,6 +158,9 @@ impl Aead {
     /// Checks the tag at the end of `in_out` and decrypts what is before it in place.
     pub(crate) fn open(&self, nonce: [u8; 12], aad: &[u8], in_out: &mut [u8]) -> bool {
         match &self.one {
+            Implementation::Own(key) => {
+                in_out.len() >= TAG_BYTES && key.open(&[nonce], aad, &mut [in_out])[0]
+            }
             Implementation::AwsLc(key) => {
                 let nonce = aws_lc::Nonce::assume_unique_for_key(nonce);
                 key.open_in_place(nonce, aws_lc::Aad::from(aad), in_out).is_ok()
@@ -210,18 +208,19 @@ mod tests {
         }
 
         #[test]
-        fn both_libraries_seal_alike_and_open_each_others(
-            key: [u8; 32], nonce: [u8; 12], aad in prop::collection::vec(any::<u8>(), 0..40),
+        fn all_seal_alike_and_open_each_others(
+            key: [u8; 32], nonce: [u8; 12], aad in prop::collection::vec(any::<u8>(), 0..=64),
             text in prop::collection::vec(any::<u8>(), 0..1600), flipped: prop::sample::Index,
         ) {
             for suite in [Suite::ChaCha20Poly1305, Suite::Aes256Gcm] {
-                let keys = [Library::AwsLc, Library::Ring].map(|one| Aead::by(one, suite, &key));
+                let all = [Library::AwsLc, Library::Ring, Library::Own];
+                let keys = all.map(|one| Aead::by(one, suite, &key));
                 let sealed = keys.each_ref().map(|one| {
                     let mut in_out = [&text[..], &[0; TAG_BYTES]].concat();
                     one.seal(nonce, &aad, &mut in_out);
                     in_out
                 });
-                prop_assert_eq!(&sealed[0], &sealed[1]);
+                prop_assert!(sealed.iter().all(|one| *one == sealed[0]));
                 for one in &keys {
                     let mut whole = sealed[0].clone();
                     prop_assert!(one.open(nonce, &aad, &mut whole));

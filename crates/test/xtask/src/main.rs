@@ -4,6 +4,7 @@
 mod cargo;
 mod clone;
 mod counts;
+mod newer_debian;
 mod output;
 mod packages;
 mod peers;

@@ -43,7 +43,7 @@ impl Built {
 }
 
 /// Where programs of others are built.
-fn folder() -> anyhow::Result<PathBuf> {
+pub(crate) fn folder() -> anyhow::Result<PathBuf> {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     Ok(target.map_or_else(|| root().map(|root| root.join("target")), Ok)?.join("peers"))
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// The one crate of the model that sys executes.
 const OPERATION_TYPES: &str = "netloom-state";
 /// The one crate of sys that protocols use: instructions of the processor, and nothing of the system.
-const CIPHER: &str = "netloom-chacha";
+const CIPHER: &str = "netloom-aead";
 
 /// Checks every edge between crates of the workspace.
 pub fn check(repository: &Repository) -> Vec<Finding> {

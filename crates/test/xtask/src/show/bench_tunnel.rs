@@ -10,7 +10,7 @@ mod targets;
 use super::figures::Figures;
 use super::{Report, Show, words};
 use crate::cargo::{build_release, root};
-use crate::{output, packages, peers};
+use crate::{newer_debian, output, packages, peers};
 use anyhow::{Context as _, ensure};
 use clap::Parser as _;
 use results::Results;
@@ -136,7 +136,12 @@ fn run(arguments: &[String]) -> anyhow::Result<Report> {
 }
 
 fn built(no_install: bool) -> anyhow::Result<Bench> {
-    let mut others = vec![("wireguard-go", "wireguard-go".into())];
+    let go = newer_debian::program("wireguard-go", "usr/bin/wireguard-go", no_install);
+    let go = go.unwrap_or_else(|error| {
+        output::progress(&format!("NOT THE NEWEST wireguard-go, but this host's: {error:#}"));
+        "wireguard-go".into()
+    });
+    let mut others = vec![("wireguard-go", go)];
     for (name, peer) in [("gotatun", peers::GOTATUN), ("boringtun", peers::BORINGTUN)] {
         match peer.built(no_install) {
             Ok(path) => others.push((name, path)),

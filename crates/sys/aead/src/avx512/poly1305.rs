@@ -3,13 +3,15 @@
 //! Numbers have three limbs of 44, 44 and 42 bits, since IFMA multiplies 52 bits: products of limbs come as two halves, the low
 //! 52 bits and what is above them.
 
-use super::{load, transposed_quarters};
-use crate::poly1305::{limbs, tag};
-use crate::{BLOCK_BYTES, PACKETS_MAX, Packets, TAG_BYTES};
+mod limbs;
+
+use super::chacha20::transposed_quarters;
+use super::vectors::{load, load_limbs, load_part, store_limbs};
+use crate::{BLOCK_BYTES, NO_TAGS, PACKETS_MAX, Packets, Tags};
 use std::arch::x86_64::{
-    __m512i, _mm512_add_epi64, _mm512_and_si512, _mm512_loadu_si512, _mm512_madd52hi_epu64,
-    _mm512_madd52lo_epu64, _mm512_or_si512, _mm512_set1_epi64, _mm512_slli_epi64,
-    _mm512_srli_epi64, _mm512_storeu_si512, _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
+    __m512i, _mm512_add_epi64, _mm512_and_si512, _mm512_madd52hi_epu64, _mm512_madd52lo_epu64,
+    _mm512_or_si512, _mm512_set1_epi64, _mm512_slli_epi64, _mm512_srli_epi64,
+    _mm512_unpackhi_epi64, _mm512_unpacklo_epi64,
 };
 
 /// Packets of one pass.
@@ -20,13 +22,13 @@ const MASK_44: i64 = (1 << 44) - 1;
 const MASK_42: i64 = (1 << 42) - 1;
 
 /// The tags of additional data and texts, by the one-time key of each packet.
-#[target_feature(enable = "avx512f,avx512ifma")]
-pub(super) fn tags(
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
+pub(crate) fn tags(
     keys: &[[u8; BLOCK_BYTES]; PACKETS_MAX],
     aad: &[u8],
     packets: &Packets<'_, '_>,
-) -> [[u8; TAG_BYTES]; PACKETS_MAX] {
-    let mut tags = [[0; TAG_BYTES]; PACKETS_MAX];
+) -> Tags {
+    let mut tags = NO_TAGS;
     if packets.nonces.len() > LANES {
         // Each step waits for the one before it: two sums fill each other's gaps.
         let mut sums = [Sum::new(keys, 0), Sum::new(keys, LANES)];
@@ -42,7 +44,7 @@ pub(super) fn tags(
 
 /// Adds additional data, texts and their lengths, to sums of eight packets each.
 #[inline]
-#[target_feature(enable = "avx512f,avx512ifma")]
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
 fn add_all<const SUMS: usize>(sums: &mut [Sum; SUMS], aad: &[u8], packets: &Packets<'_, '_>) {
     for block in aad.chunks(16) {
         let mut whole = [0; 16];
@@ -60,11 +62,7 @@ fn add_all<const SUMS: usize>(sums: &mut [Sum; SUMS], aad: &[u8], packets: &Pack
                 let text = &packets.texts[(half * LANES + lane).min(last)][at..bytes];
                 *row = match text.first_chunk() {
                     Some(chunk) => load(chunk),
-                    None => {
-                        let mut padded = [0; BLOCK_BYTES];
-                        padded[..text.len()].copy_from_slice(text);
-                        load(&padded)
-                    }
+                    None => load_part(text),
                 };
             }
             (low[half], high[half]) = halves(&rows);
@@ -81,7 +79,7 @@ fn add_all<const SUMS: usize>(sums: &mut [Sum; SUMS], aad: &[u8], packets: &Pack
 
 /// The low and the high eight bytes of the four blocks in each row, a row in each lane.
 #[inline]
-#[target_feature(enable = "avx512f,avx512ifma")]
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
 fn halves(rows: &[__m512i; LANES]) -> ([__m512i; 4], [__m512i; 4]) {
     let [mut low, mut high] = [[rows[0]; 4]; 2];
     for (place, pair) in rows.as_chunks::<2>().0.iter().enumerate() {
@@ -100,11 +98,11 @@ struct Sum {
 }
 
 impl Sum {
-    #[target_feature(enable = "avx512f,avx512ifma")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
     fn new(keys: &[[u8; BLOCK_BYTES]; PACKETS_MAX], first: usize) -> Self {
         let mut r = [[0; LANES]; 3];
         for (lane, key) in keys[first..first + LANES].iter().enumerate() {
-            for (limb, value) in r.iter_mut().zip(limbs(key)) {
+            for (limb, value) in r.iter_mut().zip(limbs::of_key(key)) {
                 limb[lane] = value;
             }
         }
@@ -121,7 +119,7 @@ impl Sum {
     }
 
     /// Adds the same block in all lanes.
-    #[target_feature(enable = "avx512f,avx512ifma")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
     fn add_same(&mut self, block: u128) {
         let [low, high] = [block as u64, (block >> 64) as u64];
         self.add(_mm512_set1_epi64(low.cast_signed()), _mm512_set1_epi64(high.cast_signed()));
@@ -129,7 +127,7 @@ impl Sum {
 
     /// Adds a block, and multiplies by the key.
     #[inline]
-    #[target_feature(enable = "avx512f,avx512ifma")]
+    #[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
     fn add(&mut self, low: __m512i, high: __m512i) {
         let (mask_44, mask_42) = (_mm512_set1_epi64(MASK_44), _mm512_set1_epi64(MASK_42));
         let middle = _mm512_or_si512(_mm512_srli_epi64::<44>(low), _mm512_slli_epi64::<20>(high));
@@ -158,26 +156,21 @@ impl Sum {
         self.h = [_mm512_and_si512(h0, mask_44), h1, h2];
     }
 
-    #[target_feature(enable = "avx512f,avx512ifma")]
-    fn tags(
-        &self,
-        keys: &[[u8; BLOCK_BYTES]; PACKETS_MAX],
-        tags: &mut [[u8; TAG_BYTES]; PACKETS_MAX],
-        first: usize,
-    ) {
+    #[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
+    fn tags(&self, keys: &[[u8; BLOCK_BYTES]; PACKETS_MAX], tags: &mut Tags, first: usize) {
         let mut h = [[0; LANES]; 3];
         for (limb, value) in h.iter_mut().zip(self.h) {
             store_limbs(limb, value);
         }
         for lane in 0..LANES {
-            tags[first + lane] = tag(h.map(|limb| limb[lane]), &keys[first + lane]);
+            tags[first + lane] = limbs::tag(h.map(|limb| limb[lane]), &keys[first + lane]);
         }
     }
 }
 
 /// The low and the high halves of three products, added up.
 #[inline]
-#[target_feature(enable = "avx512f,avx512ifma")]
+#[target_feature(enable = "avx512f,avx512bw,avx512ifma")]
 fn products(factors: [(__m512i, __m512i); 3]) -> (__m512i, __m512i) {
     let mut sums = (_mm512_set1_epi64(0), _mm512_set1_epi64(0));
     for (a, b) in factors {
@@ -185,18 +178,4 @@ fn products(factors: [(__m512i, __m512i); 3]) -> (__m512i, __m512i) {
         sums.1 = _mm512_madd52hi_epu64(sums.1, a, b);
     }
     sums
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn load_limbs(limbs: &[u64; LANES]) -> __m512i {
-    // SAFETY: there are the 64 bytes that are read; they need not be aligned.
-    unsafe { _mm512_loadu_si512(limbs.as_ptr().cast()) }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn store_limbs(limbs: &mut [u64; LANES], value: __m512i) {
-    // SAFETY: there is room for the 64 bytes that are written; they need not be aligned.
-    unsafe { _mm512_storeu_si512(limbs.as_mut_ptr().cast(), value) }
 }

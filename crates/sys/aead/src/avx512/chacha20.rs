@@ -1,13 +1,13 @@
-//! With AVX-512 and IFMA: sixteen blocks of ChaCha20 and eight packets of Poly1305 go side by side, one in each lane.
+//! ChaCha20 (RFC 8439 §2.3): sixteen blocks of key stream side by side, a word of each in a vector.
 
-mod poly1305;
-
-use crate::{BLOCK_BYTES, Key, PACKETS_MAX, Packets, TAG_BYTES};
+use super::vectors::{load, load_part, load_words, store, store_part};
+use crate::{BLOCK_BYTES, PACKETS_MAX, Packets};
 use std::arch::x86_64::{
-    __m512i, _mm512_add_epi32, _mm512_loadu_si512, _mm512_rol_epi32, _mm512_set1_epi32,
-    _mm512_shuffle_i32x4, _mm512_storeu_si512, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64,
-    _mm512_unpacklo_epi32, _mm512_unpacklo_epi64, _mm512_xor_si512,
+    __m512i, _mm512_add_epi32, _mm512_rol_epi32, _mm512_set1_epi32, _mm512_shuffle_i32x4,
+    _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+    _mm512_xor_si512,
 };
+use zeroize::Zeroize;
 
 /// Blocks of one pass.
 const LANES: usize = 16;
@@ -17,40 +17,29 @@ const SECOND: i32 = 0xee;
 const EVEN: i32 = 0x88;
 const ODD: i32 = 0xdd;
 
-/// Whether the processor has what this module is compiled for.
-pub(crate) fn is_available() -> bool {
-    std::arch::is_x86_feature_detected!("avx512f")
-        && std::arch::is_x86_feature_detected!("avx512ifma")
+/// A key, as the first twelve words of the state.
+pub(crate) struct Key([u32; 12]);
+
+impl Key {
+    pub(crate) fn new(key: &[u8; 32]) -> Self {
+        let mut words = [0; 12];
+        let constants = b"expand 32-byte k".as_chunks::<4>().0;
+        for (word, bytes) in words.iter_mut().zip(constants.iter().chain(key.as_chunks::<4>().0)) {
+            *word = u32::from_le_bytes(*bytes);
+        }
+        Self(words)
+    }
 }
 
-/// Encrypts the texts and gives their tags.
-#[target_feature(enable = "avx512f,avx512ifma")]
-pub(crate) fn seal(
-    key: &Key,
-    aad: &[u8],
-    packets: &mut Packets<'_, '_>,
-) -> [[u8; TAG_BYTES]; PACKETS_MAX] {
-    let one_time = one_time_keys(key, packets.nonces);
-    encrypt(key, packets);
-    poly1305::tags(&one_time, aad, packets)
-}
-
-/// Gives the tags that the texts should have, and decrypts them.
-#[target_feature(enable = "avx512f,avx512ifma")]
-pub(crate) fn open(
-    key: &Key,
-    aad: &[u8],
-    packets: &mut Packets<'_, '_>,
-) -> [[u8; TAG_BYTES]; PACKETS_MAX] {
-    let one_time = one_time_keys(key, packets.nonces);
-    let tags = poly1305::tags(&one_time, aad, packets);
-    encrypt(key, packets);
-    tags
+impl Drop for Key {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
 }
 
 /// The first block of each packet's key stream, of which Poly1305 takes 32 bytes (RFC 8439 §2.6).
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn one_time_keys(key: &Key, nonces: &[[u32; 3]]) -> [[u8; BLOCK_BYTES]; PACKETS_MAX] {
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(crate) fn one_time_keys(key: &Key, nonces: &[[u32; 3]]) -> [[u8; BLOCK_BYTES]; PACKETS_MAX] {
     let mut lanes = Lanes::default();
     for (lane, nonce) in nonces.iter().enumerate() {
         lanes.set(lane, nonce, 0);
@@ -61,8 +50,8 @@ fn one_time_keys(key: &Key, nonces: &[[u32; 3]]) -> [[u8; BLOCK_BYTES]; PACKETS_
 }
 
 /// Adds the key stream from its second block on to all texts.
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn encrypt(key: &Key, packets: &mut Packets<'_, '_>) {
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(crate) fn encrypt(key: &Key, packets: &mut Packets<'_, '_>) {
     let of_each = packets.text_bytes.div_ceil(BLOCK_BYTES);
     let all = of_each * packets.nonces.len();
     // Blocks packet after packet, so that no lane is left empty but in the last pass.
@@ -87,11 +76,7 @@ fn encrypt(key: &Key, packets: &mut Packets<'_, '_>) {
             if let Some(text) = text.first_chunk_mut() {
                 store(text, _mm512_xor_si512(load(text), load(stream)));
             } else {
-                let mut last = [0; BLOCK_BYTES];
-                last[..text.len()].copy_from_slice(text);
-                let sum = _mm512_xor_si512(load(&last), load(stream));
-                store(&mut last, sum);
-                text.copy_from_slice(&last[..text.len()]);
+                store_part(text, _mm512_xor_si512(load_part(text), load(stream)));
             }
         }
         done += count;
@@ -118,7 +103,7 @@ impl Lanes {
 struct Stream([[u8; BLOCK_BYTES]; LANES]);
 
 /// Sixteen blocks of key stream (RFC 8439 §2.3).
-#[target_feature(enable = "avx512f,avx512ifma")]
+#[target_feature(enable = "avx512f,avx512bw")]
 fn blocks(key: &Key, lanes: &Lanes, stream: &mut Stream) {
     let mut start = [_mm512_set1_epi32(0); 16];
     for (word, value) in start.iter_mut().zip(key.0) {
@@ -151,7 +136,7 @@ macro_rules! step {
 
 /// Two rounds: one over columns, one over diagonals (RFC 8439 §2.3).
 #[inline]
-#[target_feature(enable = "avx512f,avx512ifma")]
+#[target_feature(enable = "avx512f,avx512bw")]
 fn double_round(mut v: [__m512i; 16]) -> [__m512i; 16] {
     step!(v, 16, 0 4 12, 1 5 13, 2 6 14, 3 7 15);
     step!(v, 12, 8 12 4, 9 13 5, 10 14 6, 11 15 7);
@@ -166,7 +151,7 @@ fn double_round(mut v: [__m512i; 16]) -> [__m512i; 16] {
 
 /// Blocks out of words: lane `i` of all sixteen words is block `i`.
 #[inline]
-#[target_feature(enable = "avx512f,avx512ifma")]
+#[target_feature(enable = "avx512f,avx512bw")]
 fn transposed(words: &[__m512i; 16]) -> [__m512i; LANES] {
     let mut blocks = [words[0]; LANES];
     // quads[q][c] holds words 4q to 4q + 3 of blocks c, 4 + c, 8 + c and 12 + c.
@@ -193,8 +178,8 @@ fn transposed(words: &[__m512i; 16]) -> [__m512i; LANES] {
 
 /// Quarter `j` of vector `i` becomes quarter `i` of vector `j`.
 #[inline]
-#[target_feature(enable = "avx512f,avx512ifma")]
-fn transposed_quarters([a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
+#[target_feature(enable = "avx512f,avx512bw")]
+pub(crate) fn transposed_quarters([a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
     let (ab, ab_2) = (_mm512_shuffle_i32x4::<FIRST>(a, b), _mm512_shuffle_i32x4::<SECOND>(a, b));
     let (cd, cd_2) = (_mm512_shuffle_i32x4::<FIRST>(c, d), _mm512_shuffle_i32x4::<SECOND>(c, d));
     [
@@ -203,25 +188,4 @@ fn transposed_quarters([a, b, c, d]: [__m512i; 4]) -> [__m512i; 4] {
         _mm512_shuffle_i32x4::<EVEN>(ab_2, cd_2),
         _mm512_shuffle_i32x4::<ODD>(ab_2, cd_2),
     ]
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn load(block: &[u8; BLOCK_BYTES]) -> __m512i {
-    // SAFETY: the block has the 64 bytes that are read; they need not be aligned.
-    unsafe { _mm512_loadu_si512(block.as_ptr().cast()) }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn load_words(words: &[u32; LANES]) -> __m512i {
-    // SAFETY: there are the 64 bytes that are read; they need not be aligned.
-    unsafe { _mm512_loadu_si512(words.as_ptr().cast()) }
-}
-
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn store(block: &mut [u8; BLOCK_BYTES], value: __m512i) {
-    // SAFETY: the block has room for the 64 bytes that are written; they need not be aligned.
-    unsafe { _mm512_storeu_si512(block.as_mut_ptr().cast(), value) }
 }
