@@ -115,7 +115,7 @@ fn run(arguments: &Arguments) -> anyhow::Result<()> {
     }
     for ((tunnel, measure), mut values) in found {
         values.sort_by(f64::total_cmp);
-        let median = values[values.len() / 2];
+        let median = f64::midpoint(values[(values.len() - 1) / 2], values[values.len() / 2]);
         let all: Vec<String> = values.iter().map(|value| format!("{value:.2}")).collect();
         println!("{tunnel} | {measure}: {median:.3}");
         println!("{tunnel} | {measure}, all: {}", all.join(" "));
