@@ -29,6 +29,9 @@ pub(crate) fn tags(
     packets: &Packets<'_, '_>,
 ) -> Tags {
     let mut tags = NO_TAGS;
+    if packets.nonces.is_empty() {
+        return tags;
+    }
     if packets.nonces.len() > LANES {
         // Each step waits for the one before it: two sums fill each other's gaps.
         let mut sums = [Sum::new(keys, 0), Sum::new(keys, LANES)];
