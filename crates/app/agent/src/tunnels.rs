@@ -99,6 +99,7 @@ impl NodeTunnels {
                 exits: exits(network),
                 timestamp_floors: self.floors(name, network),
                 calls: self.calls(name, network),
+                endpoints: BTreeMap::new(),
             };
             let id = self.id(name);
             self.tunnels.set_network(id, setup)?;

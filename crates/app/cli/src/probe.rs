@@ -15,6 +15,9 @@ pub(crate) struct Ping {
     /// How many.
     #[arg(short, long, default_value_t = 4)]
     count: u16,
+    /// Bytes of payload.
+    #[arg(short, long, default_value_t = 56, value_parser = clap::value_parser!(u16).range(16..=65_507))]
+    size: u16,
     /// How long to wait for each answer.
     #[arg(long, default_value = "2s", value_parser = duration)]
     timeout: Duration,
@@ -100,9 +103,10 @@ fn done(success: bool) -> ExitCode {
 }
 
 pub(crate) fn ping(arguments: &Ping) -> anyhow::Result<ExitCode> {
-    let Ping { host, count, timeout, common } = arguments;
+    let Ping { host, count, size, timeout, common } = arguments;
     let options = PingOptions {
         count: *count,
+        payload_bytes: usize::from(*size),
         timeout: *timeout,
         family: common.family(),
         ..PingOptions::new(host)

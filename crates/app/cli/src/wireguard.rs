@@ -1,5 +1,7 @@
 //! `netloom wireguard INTERFACE`: a WireGuard interface that `wg` configures, and nothing else.
 
+mod clients;
+mod link;
 mod server;
 
 use crate::output;
@@ -28,7 +30,7 @@ pub(crate) struct Wireguard {
     #[arg(short, long, env = "WG_PROCESS_FOREGROUND", value_parser = clap::builder::FalseyValueParser::new())]
     foreground: bool,
     /// Largest packet inside the tunnel.
-    #[arg(long, default_value_t = 1420, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(576..=65535))]
+    #[arg(long, default_value_t = 1420, value_name = "BYTES", value_parser = clap::value_parser!(u32).range(1280..=65535))]
     mtu: u32,
     /// Folder of the socket that `wg` speaks to.
     #[arg(long, default_value = SOCKETS, value_name = "FOLDER")]

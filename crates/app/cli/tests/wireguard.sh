@@ -32,7 +32,56 @@ test "$(wg show wgt0 private-key)" = "(none)"
 fails $netloom ping -c 2 --timeout 1s 10.9.0.2
 wg set wgt0 private-key /run/a
 $netloom ping -c 2 --timeout 1s 10.9.0.2
+# What a peer was heard from and has carried outlives the key, the link, and a change that is refused.
+heard() { wg show wgt0 endpoints | cut -f 2; }
+carried() { wg show wgt0 transfer | cut -f 2; }
+before=$(carried)
+test "$before" -gt 0
+nsenter --net=/proc/$other/ns/net wg set wgt1 listen-port 6002
+nsenter --net=/proc/$other/ns/net $netloom ping -c 2 --timeout 1s 10.9.0.1
+test "$(heard)" = 127.0.0.1:6002
+weak=AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=
+printf '[Interface]\nPrivateKey = %s\nListenPort = 6000\n[Peer]\nPublicKey = %s\n' "$a" $weak > /run/bad
+fails wg syncconf wgt0 /run/bad
+test "$(heard)" = 127.0.0.1:6002
+$netloom ping -c 2 --timeout 1s 10.9.0.2
+ip link set wgt0 down
+wg show wgt0 latest-handshakes | grep -v "	0$"
+ip link set wgt0 up
+test "$(heard)" = 127.0.0.1:6002
+test "$(carried)" -ge "$before"
+$netloom ping -c 2 --timeout 1s 10.9.0.2
+# An endpoint that is given counts, also if it is the one that was declared.
+wg set wgt0 peer "$pb" endpoint 127.0.0.1:6001
+test "$(heard)" = 127.0.0.1:6001
+wg set wgt0 peer "$pb" endpoint 127.0.0.1:6002
+# The kernel says why.
+LC_ALL=C wg set wgt0 listen-port 6002 2>&1 | grep "Address already in use"
+# A link-local endpoint, as `wg showconf` writes it.
+wg set wgt0 peer "$pb" endpoint '[fe80::1%lo]:6002'
+wg showconf wgt0 > /run/own
+grep 'fe80::1%lo' /run/own
+wg syncconf wgt0 /run/own
+wg set wgt0 peer "$pb" endpoint 127.0.0.1:6002
+# The key of a peer becomes the interface's: nobody is a peer of itself.
+wg set wgt0 private-key /run/b
+test -z "$(wg show wgt0 peers)"
+wg set wgt0 private-key /run/a peer "$pb" allowed-ips 10.9.0.2/32 endpoint 127.0.0.1:6002
+$netloom ping -c 2 --timeout 1s 10.9.0.2
+# Packets as large as the link takes.
+ip link set wgt0 mtu 9000
+nsenter --net=/proc/$other/ns/net ip link set wgt1 mtu 9000
+sleep 0.2
+$netloom ping -c 2 --timeout 1s --size 8000 10.9.0.2
+# The name is free again at once.
+for n in 1 2 3; do ip link del wgt0; $netloom wireguard wgt0; done
 ip link del wgt0
-sleep 1.5
+sleep 0.5
 fails test -e /run/wireguard/wgt0.sock
+# By the name that other programs call it by.
+ln -s $netloom /run/netloom-wireguard
+/run/netloom-wireguard wgt0
+test -n "$(wg show wgt0 listen-port)"
+# Without CAP_SYS_ADMIN.
+setpriv --inh-caps=-all,+net_admin --bounding-set=-all,+net_admin $netloom wireguard wgt2
 kill $inner $other

@@ -7,7 +7,7 @@ pub const NETWORKS_MAX: usize = 64;
 /// Peers of all networks.
 pub const PEERS_MAX: usize = 1 << 16;
 /// Allowed prefixes of one peer.
-pub const ALLOWED_PREFIXES_MAX: usize = 4096;
+pub const ALLOWED_PREFIXES_MAX: usize = 1 << 16;
 /// Datagrams and events kept for a driver that does not drain them; what comes then is lost and
 /// counted. Far above what one call makes.
 pub const OUTPUT_QUEUE_MAX: usize = 1 << 14;

@@ -5,7 +5,7 @@ use aws_lc_rs::agreement::{self, UnparsedPublicKey, X25519, agree};
 use netloom_base::Seed;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
@@ -128,6 +128,13 @@ impl PublicKey {
     /// The key's bytes.
     pub const fn as_bytes(&self) -> &[u8; KEY_BYTES] {
         &self.0
+    }
+
+    /// Whether everybody knows what is shared with this key, whoever shares it (RFC 7748 §6.1).
+    pub fn is_low_order(&self) -> bool {
+        static ANY: LazyLock<PrivateKey> =
+            LazyLock::new(|| PrivateKey::from_seed(Seed::from_number(0)));
+        ANY.diffie_hellman(self).is_none()
     }
 }
 
@@ -282,6 +289,7 @@ mod tests {
     fn a_public_key_of_low_order_is_refused() {
         let key = PrivateKey::from_seed(Seed::from_number(1));
         assert!(key.diffie_hellman(&PublicKey([0; 32])).is_none());
+        assert!(PublicKey([0; 32]).is_low_order() && !key.public().is_low_order());
     }
 
     #[test]

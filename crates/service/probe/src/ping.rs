@@ -16,7 +16,7 @@ use std::ops::RangeInclusive;
 use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
-/// Bytes of an echo request's payload, as many as other programs send: a token, and a filling.
+/// Bytes of an echo request's payload, unless told otherwise, as many as other programs send: a token, and a filling.
 const PAYLOAD_BYTES: usize = 56;
 /// Bytes of it that tell our requests from others.
 const TOKEN_BYTES: usize = 16;
@@ -34,6 +34,8 @@ pub struct PingOptions {
     pub timeout: Duration,
     /// The version of IP; both, the one that the system prefers first, if `None`.
     pub family: Option<Family>,
+    /// Bytes of payload; as many at least as tell our requests from others.
+    pub payload_bytes: usize,
 }
 
 impl PingOptions {
@@ -45,6 +47,7 @@ impl PingOptions {
             interval: Duration::from_secs(1),
             timeout: Duration::from_secs(2),
             family: None,
+            payload_bytes: PAYLOAD_BYTES,
         }
     }
 }
@@ -108,6 +111,7 @@ struct Pinger {
     start: Instant,
     interval: Duration,
     timeout: Duration,
+    payload_bytes: usize,
     /// When each request that is not answered yet was sent.
     waiting: BTreeMap<u16, Instant>,
     echoes: Vec<Echo>,
@@ -127,6 +131,7 @@ impl Pinger {
             start: Instant::now(),
             interval: options.interval,
             timeout: options.timeout,
+            payload_bytes: options.payload_bytes.max(TOKEN_BYTES),
             waiting: BTreeMap::new(),
             echoes: Vec::new(),
             told: 0,
@@ -165,7 +170,7 @@ impl Pinger {
 
     fn send(&mut self, sequence: u16) {
         let mut payload = self.token.to_vec();
-        payload.resize(PAYLOAD_BYTES, 0);
+        payload.resize(self.payload_bytes, 0);
         let earlier = self.waiting.keys().max().copied();
         self.waiting.insert(sequence, Instant::now());
         let mut sent = self.socket.send(self.address, sequence, &payload);

@@ -20,6 +20,7 @@ use netloom_sys::tunnel::{TunnelDevice, TunnelKind, TunnelOffloads};
 use netloom_sys::udp::{UdpError, UdpSocket};
 use netloom_wireguard::{PrivateKey, PublicKey, Tai64n};
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
@@ -86,6 +87,8 @@ pub struct NetworkSetup {
     pub timestamp_floors: BTreeMap<PublicKey, Tai64n>,
     /// Peers that are called at once: they have a session that an earlier run of this end has lost.
     pub calls: BTreeSet<PublicKey>,
+    /// Where peers are sent to from now on, whatever is declared of them and wherever they were heard from.
+    pub endpoints: BTreeMap<PublicKey, SocketAddr>,
 }
 
 /// Changes of some peers of a network.
@@ -97,6 +100,8 @@ pub struct PeerChanges {
     pub set: BTreeMap<String, PeerConfig>,
     /// Peers that go.
     pub remove: Vec<PublicKey>,
+    /// Where peers are sent to from now on, also if the same was declared before and they were heard from elsewhere since.
+    pub endpoints: BTreeMap<PublicKey, SocketAddr>,
 }
 
 /// What of the kernel is used, where it has it. All of it, unless told otherwise.

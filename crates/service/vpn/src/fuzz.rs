@@ -16,7 +16,7 @@ pub fn uapi(bytes: &[u8]) -> u64 {
     let Ok(text) = std::str::from_utf8(bytes) else { return 0 };
     let (mut interface, mut changes) = (Interface::on_port(1), 0);
     for request in text.split_inclusive("\n\n") {
-        match Request::parse(request) {
+        match Request::parse(request, &no_links) {
             Ok(Request::Get) => again(&interface),
             Ok(Request::Set(change)) => {
                 make(&mut interface, *change, request);
@@ -26,6 +26,10 @@ pub fn uapi(bytes: &[u8]) -> u64 {
         }
     }
     changes
+}
+
+fn no_links(_name: &str) -> Option<u32> {
+    None
 }
 
 fn tell(interface: &Interface) -> String {
@@ -38,7 +42,7 @@ fn make(interface: &mut Interface, change: Change, request: &str) {
     interface.take_back(before);
     assert_eq!(tell(interface), told, "what was taken back is still there");
     // The same once more, since a change is used up.
-    if let Ok(Request::Set(change)) = Request::parse(request) {
+    if let Ok(Request::Set(change)) = Request::parse(request, &no_links) {
         interface.apply(*change);
     }
     let mut owned = BTreeSet::new();
@@ -57,7 +61,7 @@ fn again(interface: &Interface) {
     };
     let lines: Vec<&str> = told.lines().filter(can_be_set).collect();
     let mut other = Interface::on_port(1);
-    match Request::parse(&format!("set=1\n{}", lines.join("\n"))) {
+    match Request::parse(&format!("set=1\n{}", lines.join("\n")), &no_links) {
         Ok(Request::Set(change)) => drop(other.apply(*change)),
         Ok(Request::Get) | Err(_) => panic!("what is shown cannot be set: {told}"),
     }

@@ -2,9 +2,9 @@
 
 use crate::uapi::{Change, PeerChange};
 use ipnet::IpNet;
-use netloom_node::PeerConfig;
+use netloom_node::{PeerConfig, SetPeerError, limits};
 use netloom_wireguard::{PrivateKey, PublicKey};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -89,6 +89,26 @@ impl Interface {
         before
     }
 
+    /// Whether the peers that a change concerned can be served, as the engine will see it once they are.
+    ///
+    /// # Errors
+    /// What the engine would refuse.
+    pub fn check(&self, before: &Before) -> Result<(), SetPeerError> {
+        if self.peers.len() > limits::PEERS_MAX {
+            return Err(SetPeerError::TooManyPeers);
+        }
+        for (key, was) in &before.peers {
+            let Some(peer) = self.peers.get(key) else { continue };
+            if peer.allowed.len() > limits::ALLOWED_PREFIXES_MAX {
+                return Err(SetPeerError::TooManyPrefixes(peer.allowed.len()));
+            }
+            if was.is_none() && key.is_low_order() {
+                return Err(SetPeerError::LowOrderKey);
+            }
+        }
+        Ok(())
+    }
+
     /// Goes back to what was there before the last change.
     pub fn take_back(&mut self, before: Before) {
         let Before { private_key, listen_port, mark, peers } = before;
@@ -114,15 +134,7 @@ impl Interface {
         if change.update_only && known.is_none() {
             return;
         }
-        for prefix in &change.allow {
-            let other = self.owners.get(prefix).copied().filter(|other| *other != key);
-            if let Some((other, mut less)) =
-                other.and_then(|other| Some((other, self.peers.get(&other)?.clone())))
-            {
-                less.allowed.retain(|allowed| allowed != prefix);
-                self.put(other, Some(less), before);
-            }
-        }
+        self.take_from_others(key, &change.allow, before);
         let mut peer = known.unwrap_or_else(|| PeerConfig::new(key));
         if let Some(psk) = change.psk {
             peer.psk = psk;
@@ -134,12 +146,27 @@ impl Interface {
         if change.replace_allowed {
             peer.allowed.clear();
         }
-        let dropped: &[IpNet] = &change.disallow;
+        let dropped: BTreeSet<IpNet> = change.disallow.into_iter().collect();
         peer.allowed.retain(|allowed| !dropped.contains(allowed));
         peer.allowed.extend(change.allow);
         peer.allowed.sort_unstable();
         peer.allowed.dedup();
         self.put(key, Some(peer), before);
+    }
+
+    /// Takes prefixes that one peer gets from those that have them.
+    fn take_from_others(&mut self, key: PublicKey, prefixes: &[IpNet], before: &mut Before) {
+        let mut taken: BTreeMap<PublicKey, BTreeSet<IpNet>> = BTreeMap::new();
+        for prefix in prefixes {
+            if let Some(other) = self.owners.get(prefix).filter(|other| **other != key) {
+                taken.entry(*other).or_default().insert(*prefix);
+            }
+        }
+        for (other, prefixes) in taken {
+            let Some(mut less) = self.peers.get(&other).cloned() else { continue };
+            less.allowed.retain(|allowed| !prefixes.contains(allowed));
+            self.put(other, Some(less), before);
+        }
     }
 
     /// Puts a peer in the place of what was there, which is kept where it is the first time.

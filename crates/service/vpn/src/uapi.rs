@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! get=1 ⏎ ⏎                        ─► private_key=… listen_port=… public_key=… … errno=0 ⏎ ⏎
-//! set=1 ⏎ key=value ⏎ … ⏎           ─► errno=0 ⏎ ⏎, or the number of an error
+//! set=1 ⏎ key=value ⏎ … ⏎           ─► errno=0 ⏎ ⏎, or the number of an error below zero
 //! ```
 //! Keys are 64 hexadecimal digits. What is wrong changes nothing.
 
@@ -25,6 +25,9 @@ pub const PROTOCOL: i32 = 71;
 pub const PORT_TAKEN: i32 = 98;
 /// The interface cannot be set so.
 pub const FAILED: i32 = 5;
+
+/// Gives the index of a link by its name.
+pub type Zones<'a> = &'a dyn Fn(&str) -> Option<u32>;
 
 /// What is asked.
 #[derive(Debug)]
@@ -104,22 +107,26 @@ impl RequestError {
 }
 
 impl Request {
-    /// Reads a request, up to its empty line.
+    /// Reads a request, up to its empty line. `zones` gives the index of a link, by which a link-local endpoint may
+    /// be told apart (RFC 4007 §11).
     ///
     /// # Errors
     /// It is none.
-    pub fn parse(text: &str) -> Result<Self, RequestError> {
+    pub fn parse(text: &str, zones: Zones<'_>) -> Result<Self, RequestError> {
         let mut lines = text.lines().take_while(|line| !line.is_empty());
         match lines.next() {
             Some("get=1") => Ok(Self::Get),
-            Some("set=1") => Change::parse(lines).map(|change| Self::Set(Box::new(change))),
+            Some("set=1") => Change::parse(lines, zones).map(|change| Self::Set(Box::new(change))),
             other => Err(RequestError::Operation(other.unwrap_or_default().to_owned())),
         }
     }
 }
 
 impl Change {
-    fn parse<'a>(lines: impl Iterator<Item = &'a str>) -> Result<Self, RequestError> {
+    fn parse<'a>(
+        lines: impl Iterator<Item = &'a str>,
+        zones: Zones<'_>,
+    ) -> Result<Self, RequestError> {
         let mut change = Self::default();
         for line in lines {
             let (key, value) =
@@ -130,7 +137,7 @@ impl Change {
                 continue;
             }
             match change.peers.last_mut() {
-                Some(peer) => peer.set(key, value)?,
+                Some(peer) => peer.set(key, value, zones)?,
                 None => change.set(key, value)?,
             }
         }
@@ -168,7 +175,7 @@ impl PeerChange {
         }
     }
 
-    fn set(&mut self, key: &str, value: &str) -> Result<(), RequestError> {
+    fn set(&mut self, key: &str, value: &str, zones: Zones<'_>) -> Result<(), RequestError> {
         match key {
             "remove" => self.remove = said(key, value)?,
             "update_only" => self.update_only = said(key, value)?,
@@ -176,7 +183,7 @@ impl PeerChange {
                 let bytes = secret(key, value)?;
                 self.psk = Some((bytes != [0; 32]).then(|| PresharedKey::from_bytes(bytes)));
             }
-            "endpoint" => self.endpoint = Some(read(key, value)?),
+            "endpoint" => self.endpoint = Some(endpoint(key, value, zones)?),
             "persistent_keepalive_interval" => {
                 let seconds: u16 = read(key, value)?;
                 let interval = Duration::from_secs(seconds.into());
@@ -204,6 +211,14 @@ fn read<T: FromStr>(key: &str, value: &str) -> Result<T, RequestError> {
 
 fn said(key: &str, value: &str) -> Result<bool, RequestError> {
     if value == "true" { Ok(true) } else { Err(wrong(key, value)) }
+}
+
+/// An address and a port, such as `[fe80::1%eth0]:51820`.
+fn endpoint(key: &str, value: &str, zones: Zones<'_>) -> Result<SocketAddr, RequestError> {
+    let Some((address, rest)) = value.split_once('%') else { return read(key, value) };
+    let (zone, port) = rest.split_once(']').ok_or_else(|| wrong(key, value))?;
+    let index = zone.parse().ok().or_else(|| zones(zone)).ok_or_else(|| wrong(key, value))?;
+    read(key, &format!("{address}%{index}]{port}"))
 }
 
 /// An address with a length, or one alone; bits beyond the length are cut off.
@@ -263,9 +278,9 @@ pub fn shown(interface: &Interface, states: &BTreeMap<PublicKey, PeerState>) -> 
     text + &answer(0)
 }
 
-/// The end of every answer.
+/// The end of every answer. `wg` expects the number of an error below zero, as wireguard-go gives it.
 pub fn answer(errno: i32) -> String {
-    format!("errno={errno}\n\n")
+    format!("errno={}\n\n", -errno)
 }
 
 fn line(text: &mut String, key: &str, value: impl std::fmt::Display) {

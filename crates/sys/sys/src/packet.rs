@@ -1,9 +1,9 @@
 //! Raw access for tests and diagnosis: all frames of a link, and packets as one likes to forge them.
 
 use crate::address::RawAddress;
+use crate::route::link_index;
 use crate::system;
 use crate::tunnel::link_address;
-use std::ffi::CString;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
@@ -59,12 +59,7 @@ impl PacketSocket {
     /// Opens a link of the calling thread's network namespace.
     pub fn open(link: &str) -> Result<Self, PacketError> {
         let unknown = || PacketError::NoSuchLink { link: link.to_owned() };
-        let name = CString::new(link).map_err(|_| unknown())?;
-        // SAFETY: the name ends in NUL.
-        let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
-        if index == 0 {
-            return Err(unknown());
-        }
+        let index = link_index(link).ok_or_else(unknown)?;
         let open = || {
             let kind = libc::SOCK_RAW | libc::SOCK_NONBLOCK;
             let fd = system::socket(libc::AF_PACKET, kind, 0)?;

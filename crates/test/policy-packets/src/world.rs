@@ -146,6 +146,7 @@ impl World {
                 exits: setting::exits(planned),
                 timestamp_floors: BTreeMap::new(),
                 calls: BTreeSet::new(),
+                endpoints: BTreeMap::new(),
             };
             tunnels.set_network(NetworkId(number), setup)?;
         }

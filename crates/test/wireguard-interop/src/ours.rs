@@ -58,6 +58,7 @@ impl OurEnd {
             exits: Vec::new(),
             timestamp_floors: BTreeMap::new(),
             calls: BTreeSet::new(),
+            endpoints: BTreeMap::new(),
         };
         Ok(self.tunnels.set_network(NETWORK, setup)?)
     }

@@ -9,8 +9,10 @@ use netloom_node::{NetworkConfig, NetworkId, PeerConfig};
 use netloom_sys::clock::monotonic_now;
 use netloom_sys::tunnel::{TunnelDevice, TunnelKind};
 use netloom_sys::udp::UdpSocket;
-use std::collections::BTreeMap;
+use netloom_wireguard::PublicKey;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -71,23 +73,31 @@ impl Port {
         setup: NetworkSetup,
     ) -> Result<(), TunnelServiceError> {
         let NetworkSetup { name, private_key, mtu_bytes, key_rotation, .. } = setup;
-        let NetworkSetup { device, peers, exits, timestamp_floors, calls, .. } = setup;
+        let NetworkSetup { device, peers, exits, timestamp_floors, calls, endpoints, .. } = setup;
         let now = monotonic_now();
         let config = NetworkConfig { private_key, mtu_bytes, key_rotation };
-        let set = self.shared.engine().node.set_network(now, id, &config);
+        let stay: Vec<_> = peers.values().map(|peer| peer.public_key).collect();
+        let own = config.private_key.public();
+        let mut engine = self.shared.engine();
+        // A peer that goes may leave its key to the network.
+        if !stay.contains(&own) {
+            engine.node.remove_peer(id, &own);
+        }
+        let set = engine.node.set_network(now, id, &config);
+        drop(engine);
         set.map_err(|source| TunnelServiceError::Network { network: name.clone(), source })?;
         if let Some(device) = device {
             self.open(id, device)?;
         }
         self.order(Order::Room(id, mtu_bytes))?;
         let mut engine = self.shared.engine();
-        let stay: Vec<_> = peers.values().map(|peer| peer.public_key).collect();
         let gone: Vec<_> =
             engine.node.peers(id).map(|(key, _)| key).filter(|key| !stay.contains(key)).collect();
         for key in gone {
             engine.node.remove_peer(id, &key);
         }
         engine.set_peers(id, &name, peers)?;
+        engine.send_to(id, &endpoints);
         engine.node.set_exits(id, exits);
         for (key, floor) in timestamp_floors {
             engine.node.set_timestamp_floor(id, &key, floor);
@@ -161,12 +171,13 @@ impl Engine {
         id: NetworkId,
         changes: PeerChanges,
     ) -> Result<(), TunnelServiceError> {
-        let PeerChanges { network, set, remove } = changes;
+        let PeerChanges { network, set, remove, endpoints } = changes;
         for key in &remove {
             self.node.remove_peer(id, key);
         }
         let keys: Vec<_> = set.values().map(|peer| peer.public_key).collect();
         self.set_peers(id, &network, set)?;
+        self.send_to(id, &endpoints);
         for key in keys {
             self.node.answer_early_call(monotonic_now(), id, &key);
         }
@@ -191,14 +202,21 @@ impl Engine {
         Ok(())
     }
 
+    fn send_to(&mut self, id: NetworkId, endpoints: &BTreeMap<PublicKey, SocketAddr>) {
+        for (key, endpoint) in endpoints {
+            self.node.set_peer_endpoint(monotonic_now(), id, key, Some(*endpoint));
+        }
+    }
+
     /// An address that moves from one peer to another must leave the first before it can be the
     /// second's; peers are therefore first cut down to what stays theirs.
     fn release_moved_prefixes(&mut self, id: NetworkId, peers: &BTreeMap<String, PeerConfig>) {
         let now = monotonic_now();
         for peer in peers.values() {
             if let Some(before) = self.node.peer_config(id, &peer.public_key) {
+                let stay: BTreeSet<_> = peer.allowed.iter().collect();
                 let mut less = before.clone();
-                less.allowed.retain(|prefix| peer.allowed.contains(prefix));
+                less.allowed.retain(|prefix| stay.contains(prefix));
                 if less.allowed.len() < before.allowed.len() {
                     // A subset of what was accepted is accepted.
                     let _ = self.node.set_peer(now, id, less);

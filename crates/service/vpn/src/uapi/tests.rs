@@ -8,7 +8,8 @@ const ONE: &str = "b85996fecc9c7f1fc6d2572a76eda11d59bcd20be8e543b15ce4bd85a8e75
 const TWO: &str = "58402e695ba1772b1cc9309755f043251ea77fdcf10fbe63989ceb7e19321376";
 
 fn set(interface: &mut Interface, lines: &str) -> Result<(), RequestError> {
-    match Request::parse(&format!("set=1\n{}\n\n", lines.replace(' ', "\n")))? {
+    let zones = |name: &str| (name == "eth0").then_some(7);
+    match Request::parse(&format!("set=1\n{}\n\n", lines.replace(' ', "\n")), &zones)? {
         Request::Set(change) => drop(interface.apply(*change)),
         Request::Get => panic!("it is a change"),
     }
@@ -101,8 +102,8 @@ fn what_is_wrong_is_named_and_secrets_are_not() {
         assert!(text.contains(told) && !text.contains(short), "{text}");
         assert!(interface.peers().is_empty(), "nothing has changed");
     }
-    assert_eq!(Request::parse("hello\n\n").unwrap_err().errno(), PROTOCOL);
-    assert!(matches!(Request::parse("get=1\n\n"), Ok(Request::Get)));
+    assert_eq!(Request::parse("hello\n\n", &|_| None).unwrap_err().errno(), PROTOCOL);
+    assert!(matches!(Request::parse("get=1\n\n", &|_| None), Ok(Request::Get)));
 }
 
 /// What is taken back is as it was, also where addresses have moved between peers.
@@ -125,7 +126,8 @@ fn what_is_taken_back_is_as_it_was() {
         format!("replace_peers=true\npublic_key={}\nallowed_ip=10.0.0.3/32\n", "22".repeat(32)),
         "private_key=".to_owned() + &"55".repeat(32) + "\nfwmark=3\n",
     ] {
-        let Ok(Request::Set(change)) = Request::parse(&format!("set=1\n{lines}\n")) else {
+        let Ok(Request::Set(change)) = Request::parse(&format!("set=1\n{lines}\n"), &|_| None)
+        else {
             unreachable!("it is a change")
         };
         let taken = interface.apply(*change);
@@ -133,4 +135,47 @@ fn what_is_taken_back_is_as_it_was() {
         interface.take_back(taken);
         assert_eq!(format!("{interface:?}"), before, "{lines}");
     }
+}
+
+#[test]
+fn a_link_local_endpoint_has_the_name_or_the_index_of_a_link() {
+    let mut interface = Interface::default();
+    for (given, shown) in [
+        ("[fe80::1%eth0]:1", "[fe80::1%7]:1"),
+        ("[fe80::1%3]:2", "[fe80::1%3]:2"),
+        ("[fe80::1]:3", "[fe80::1]:3"),
+    ] {
+        set(&mut interface, &format!("public_key={ONE} endpoint={given}")).unwrap();
+        let line = format!("endpoint={shown}");
+        assert!(shown_of(&interface).contains(&line), "{line}");
+    }
+    for wrong in ["[fe80::1%eth1]:1", "[fe80::1%eth0", "fe80::1%eth0:1", "10.0.0.1%eth0:1"] {
+        assert!(
+            set(&mut interface, &format!("public_key={ONE} endpoint={wrong}")).is_err(),
+            "{wrong}"
+        );
+    }
+}
+
+#[test]
+fn an_error_is_told_below_zero() {
+    assert_eq!(
+        (answer(0), answer(PORT_TAKEN)),
+        ("errno=0\n\n".to_owned(), "errno=-98\n\n".to_owned())
+    );
+}
+
+#[test]
+fn what_the_engine_would_refuse_is_refused_before() {
+    let mut interface = Interface::default();
+    let zero = "0".repeat(64);
+    let Ok(Request::Set(change)) =
+        Request::parse(&format!("set=1\npublic_key={zero}\n\n"), &|_| None)
+    else {
+        panic!("it is a change")
+    };
+    let before = interface.apply(*change);
+    assert_eq!(interface.check(&before), Err(netloom_node::SetPeerError::LowOrderKey));
+    interface.take_back(before);
+    assert!(interface.peers().is_empty());
 }

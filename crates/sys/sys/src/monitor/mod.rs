@@ -23,6 +23,8 @@ use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
 /// `RTNLGRP_LINK`, `_NEIGH`, `_IPV4_IFADDR`, `_IPV4_ROUTE`, `_IPV4_RULE`, `_IPV6_IFADDR`,
 /// `_IPV6_ROUTE`, `_IPV6_RULE`, `_IPV4_NETCONF`, `_IPV6_NETCONF`.
 const ROUTING_GROUPS: [i32; 10] = [1, 3, 5, 7, 8, 9, 11, 19, 24, 25];
+/// `RTNLGRP_LINK`.
+const LINK_GROUPS: [i32; 1] = [1];
 /// `NFNLGRP_NFTABLES`.
 const TABLE_GROUPS: [i32; 1] = [7];
 /// `NETLINK_ADD_MEMBERSHIP`.
@@ -52,6 +54,12 @@ impl Monitor {
         let tables =
             if tables { Some(subscribe(Protocol::Netfilter, &TABLE_GROUPS)?) } else { None };
         Ok(Self { routing, tables, pending: BTreeSet::new() })
+    }
+
+    /// Begins to watch only the links of the calling thread's namespace.
+    pub fn links() -> Result<Self, NetlinkError> {
+        let routing = subscribe(Protocol::Route, &LINK_GROUPS)?;
+        Ok(Self { routing, tables: None, pending: BTreeSet::new() })
     }
 
     /// Readable when something has changed.

@@ -94,11 +94,7 @@ pub struct NamespaceHandle {
 impl NamespaceHandle {
     /// Opens the namespace of a file.
     pub fn open(path: &Path) -> Result<Self, NamespaceError> {
-        let open = || {
-            let file = File::open(path)?;
-            let metadata = file.metadata()?;
-            Ok(Self { fd: file.into(), identity: (metadata.dev(), metadata.ino()) })
-        };
+        let open = || Self::of_fd(File::open(path)?.into());
         let handle =
             open().map_err(|source| NamespaceError::Open { path: path.to_owned(), source })?;
         // SAFETY: the descriptor is open; the request has no argument and gives a number.
@@ -112,6 +108,13 @@ impl NamespaceHandle {
     /// The calling thread's namespace.
     pub fn current() -> Result<Self, NamespaceError> {
         Self::open(Path::new(OWN_NAMESPACE))
+    }
+
+    /// The namespace of a descriptor that the kernel gave.
+    pub(crate) fn of_fd(fd: OwnedFd) -> io::Result<Self> {
+        let file = File::from(fd);
+        let metadata = file.metadata()?;
+        Ok(Self { fd: file.into(), identity: (metadata.dev(), metadata.ino()) })
     }
 
     /// Another handle on the same namespace.
@@ -148,9 +151,13 @@ impl NamespaceHandle {
     /// Moves the calling thread into the namespace.
     pub(crate) fn enter_thread(&self) -> Result<(), NamespaceError> {
         // SAFETY: the descriptor is open; only the calling thread is moved.
-        system::check(unsafe { libc::setns(self.fd.as_raw_fd(), libc::CLONE_NEWNET) })
-            .map(drop)
-            .map_err(|source| NamespaceError::Enter { source })
+        let entered =
+            system::check(unsafe { libc::setns(self.fd.as_raw_fd(), libc::CLONE_NEWNET) });
+        match entered {
+            // Who is there already needs no CAP_SYS_ADMIN.
+            Err(_) if self.is_at(Path::new(OWN_NAMESPACE)) => Ok(()),
+            entered => entered.map(drop).map_err(|source| NamespaceError::Enter { source }),
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::{CREATE, LinkIndex, fixed, unless};
 use crate::netlink::{Attributes, Message, NetlinkError, NetlinkSocket};
+use std::ffi::CString;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
 const RTM_NEWLINK: u16 = 16;
@@ -163,6 +164,30 @@ pub fn find_link(
 ) -> Result<Option<ObservedLink>, NetlinkError> {
     let mut message = named(RTM_GETLINK, 0, name);
     message.u32(IFLA_EXT_MASK, SKIP_STATISTICS);
+    match socket.request(&mut message) {
+        Err(error) if error.errno() == Some(libc::ENODEV) => Ok(None),
+        Err(error) => Err(error),
+        Ok(replies) => replies.first().map(|reply| parse(&reply.payload)).transpose(),
+    }
+}
+
+/// The index of the link called `name` in the calling thread's namespace, if there is one.
+pub fn link_index(name: &str) -> Option<LinkIndex> {
+    let name = CString::new(name).ok()?;
+    // SAFETY: the name ends in NUL.
+    let index = unsafe { libc::if_nametoindex(name.as_ptr()) };
+    (index > 0).then_some(index)
+}
+
+/// The link with this index, if there is one.
+pub fn find_link_at(
+    socket: &mut NetlinkSocket,
+    index: LinkIndex,
+) -> Result<Option<ObservedLink>, NetlinkError> {
+    let mut header = ifinfomsg(0, 0);
+    header[4..8].copy_from_slice(&index.to_ne_bytes());
+    let mut message = Message::new(RTM_GETLINK, 0);
+    message.fixed(&header).u32(IFLA_EXT_MASK, SKIP_STATISTICS);
     match socket.request(&mut message) {
         Err(error) if error.errno() == Some(libc::ENODEV) => Ok(None),
         Err(error) => Err(error),

@@ -12,8 +12,8 @@ pub use entry::{
     link_towards,
 };
 pub use link::{
-    ObservedLink, configure_link, create_veth, delete_link, dump_links, find_link, netns_id,
-    set_link_alias, set_link_noarp, set_link_up, set_linklocal_generation,
+    ObservedLink, configure_link, create_veth, delete_link, dump_links, find_link, find_link_at,
+    link_index, netns_id, set_link_alias, set_link_noarp, set_link_up, set_linklocal_generation,
 };
 pub use neighbour::{ObservedNeighbour, add_neighbour, delete_neighbour, dump_neighbours};
 pub use rule::{add_rule, delete_rule, dump_rules};

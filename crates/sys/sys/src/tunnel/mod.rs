@@ -44,7 +44,7 @@ pub enum TunnelError {
         source: io::Error,
     },
     /// The name does not fit a link.
-    #[error("{name:?} cannot name a link: use 1 to 15 bytes without '/' and spaces")]
+    #[error("{name:?} cannot name a link: use 1 to 15 bytes without '/', ':', '%' and spaces")]
     Name {
         /// The name.
         name: String,
@@ -64,6 +64,9 @@ fn remedy(error: &io::Error) -> &'static str {
         }
         Some(libc::EACCES) => "; /dev/net/tun is not ours to open: let the stand-in serve",
         Some(libc::EPERM) => "; CAP_NET_ADMIN is missing: run as root, or use the rootless lab",
+        Some(libc::EINVAL) => {
+            "; there is another link of this name, or the kernel takes no such name: choose another one"
+        }
         Some(libc::EBUSY) => "; another process holds a device of this name: stop that one",
         _ => "",
     }
@@ -116,7 +119,7 @@ impl TunnelDevice {
         name: &str,
         preference: TunnelPreference,
     ) -> Result<Self, TunnelError> {
-        let plain = |byte: u8| byte.is_ascii_graphic() && byte != b'/';
+        let plain = |byte: u8| byte.is_ascii_graphic() && !b"/:%".contains(&byte);
         if !(1..libc::IFNAMSIZ).contains(&name.len()) || !name.bytes().all(plain) {
             return Err(TunnelError::Name { name: name.to_owned() });
         }
@@ -144,6 +147,17 @@ impl TunnelDevice {
             Backend::StandIn(stand_in) => Backend::StandIn(stand_in.try_clone()?),
         };
         Ok(Self { backend })
+    }
+
+    /// Where its link is by now, and what it is called there: others may move and rename it.
+    ///
+    /// # Errors
+    /// The link is gone; the kernel is older than 5.6, lacks namespaces, or lets only CAP_NET_ADMIN ask; it is a stand-in.
+    pub fn place(&self) -> io::Result<(NamespaceHandle, String)> {
+        match &self.backend {
+            Backend::Tun(tun) => tun.place(),
+            Backend::StandIn(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 
     /// Which kind it is.

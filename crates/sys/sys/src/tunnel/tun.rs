@@ -21,6 +21,8 @@ use std::os::unix::fs::OpenOptionsExt as _;
 const DEVICE: &str = "/dev/net/tun";
 /// `TUNSETOFFLOAD` (`linux/if_tun.h`): `_IOW('T', 208, unsigned int)`.
 const SET_OFFLOADS: libc::Ioctl = 0x4004_54d0;
+/// `TUNGETDEVNETNS`.
+const GET_NAMESPACE: libc::Ioctl = 0x54e3;
 /// Checksums and TCP of both IP versions; UDP of both, from Linux 6.2 on.
 const OFFLOADS_TCP: libc::c_uint = 0x01 | 0x02 | 0x04;
 const OFFLOADS_UDP: libc::c_uint = 0x20 | 0x40;
@@ -73,6 +75,21 @@ impl Tun {
 
     pub(super) fn try_clone(&self) -> io::Result<Self> {
         Ok(Self::over(self.file.try_clone()?, self.offloads, self.leaves_checksums))
+    }
+
+    /// Where the link is, and what it is called there.
+    pub(super) fn place(&self) -> io::Result<(NamespaceHandle, String)> {
+        // SAFETY: this request has no argument and gives a descriptor.
+        let fd = unsafe { libc::ioctl(self.file.as_raw_fd(), GET_NAMESPACE, 0) };
+        let namespace = NamespaceHandle::of_fd(system::owned(fd)?)?;
+        let mut request = system::interface_request("");
+        // SAFETY: the argument of this request is an `ifreq`, which lives through the call.
+        system::check(unsafe {
+            libc::ioctl(self.file.as_raw_fd(), libc::TUNGETIFF, &mut request)
+        })?;
+        let name = request.ifr_name.iter().take_while(|byte| **byte != 0);
+        let name: Vec<u8> = name.map(|byte| byte.cast_unsigned()).collect();
+        Ok((namespace, String::from_utf8_lossy(&name).into_owned()))
     }
 
     /// Asks for these offloads, and fewer where the kernel has not all of them; gives those that are on.
