@@ -2,6 +2,7 @@
 
 mod clients;
 mod link;
+mod served;
 mod server;
 
 use crate::output;

@@ -198,7 +198,7 @@ mod tests {
         let mut heard = 0;
         while clients.open.iter().any(|client| !client.answer.is_empty()) {
             heard += said(&mut deaf).len();
-            clients.serve(&[true, false], |_| String::new());
+            clients.serve(&[true, false], |_| long.clone());
         }
         heard += said(&mut deaf).len();
         assert_eq!(heard, 2 * long.len());
