@@ -108,6 +108,7 @@ pub(crate) fn setup(arguments: &SetupWireguard) -> anyhow::Result<ExitCode> {
         author: author(),
         wait_ms: WAIT_MS,
         keep_refused: arguments.keep_refused,
+        ..DeclareAll::default()
     };
     let declared = wait_for(place.client().declare_all(&wanted));
     if declared.as_ref().map_or(true, |applied| applied.rolled_back_to.is_some()) {
