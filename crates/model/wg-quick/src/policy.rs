@@ -66,6 +66,8 @@ pub(crate) struct Scope<'a> {
     pub(crate) listen_port: Option<u16>,
     /// Prefixes of the network.
     pub(crate) cidrs: &'a [IpNet],
+    pub(crate) network: &'a str,
+    pub(crate) node: &'a str,
 }
 
 /// The policy of a file's commands, with what was left out. Whatever a file says, its peers and its
@@ -144,8 +146,7 @@ impl Desk<'_> {
             Ok(Meaning::Masquerade { link }) => {
                 let link = link.unwrap_or_else(|| "every link".to_owned());
                 let why = format!("it translates addresses on the way out of {link}");
-                let solution = "gateways out of a network are not part of this version";
-                self.warn(hook, &why, solution);
+                self.warn(hook, &why, &self.way_out());
             }
             Ok(_) if hook.kind.is_down() => {
                 self.warn(hook, "it adds a rule when the interface goes down", "check it by hand");
@@ -153,6 +154,25 @@ impl Desk<'_> {
             Ok(Meaning::Forward(rule)) => self.forward(hook, &rule),
             Ok(Meaning::Input(rule)) => self.input(hook, &rule),
         }
+    }
+
+    /// What to declare where the host has sent peers' packets out of another link.
+    fn way_out(&self) -> String {
+        let Scope { network, node, .. } = self.scope;
+        format!(
+            "where peers shall go out by `{node}`, add `nat_gateways: {{ {network}-nat: {{ network: {network}, nodes: \
+             [{node}] }} }}` to the file, and `nat_gateway: {network}-nat` to the subnet; for a prefix behind \
+             `{node}`, `advertise: [{{ cidr: PREFIX, networks: [{network}] }}]` to the node"
+        )
+    }
+
+    /// What to declare where the host has sent others' packets to peers.
+    fn way_in(&self) -> String {
+        let Scope { network, node, .. } = self.scope;
+        format!(
+            "where peers shall be called from outside, add `internet_gateways: {{ {network}-in: {{ network: \
+             {network}, nodes: [{node}] }} }}` to the file, `public: true` to the subnet, and `publish: [PORT]` to the peer"
+        )
     }
 
     fn is_own(&self, link: Option<&String>) -> bool {
@@ -216,8 +236,8 @@ impl Desk<'_> {
             self.policy.peers_ingress.push(allowance(if bare { Other::All } else { Other::Peers }));
         } else if from_peers {
             if let Some(link) = &rule.to_link {
-                let why = format!("it leads out of {link}, where Netloom has no way yet");
-                self.warn(hook, &why, "gateways out of a network are not part of this version");
+                let why = format!("it leads out of {link}");
+                self.warn(hook, &why, &self.way_out());
                 return;
             }
             self.policy.peers_egress.push(allowance(prefix(rule.destination)));
@@ -227,8 +247,8 @@ impl Desk<'_> {
             }
         } else {
             if let Some(link) = &rule.from_link {
-                let why = format!("it leads in from {link}, where Netloom has no way yet");
-                self.warn(hook, &why, "gateways into a network are not part of this version");
+                let why = format!("it leads in from {link}");
+                self.warn(hook, &why, &self.way_in());
                 return;
             }
             self.policy.peers_ingress.push(allowance(prefix(rule.source)));
