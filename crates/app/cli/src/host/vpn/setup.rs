@@ -53,7 +53,13 @@ pub(crate) fn setup(arguments: &SetupWireguard) -> anyhow::Result<ExitCode> {
         wait_ms: WAIT_MS,
         keep_refused: arguments.keep_refused,
     };
-    let applied = wait_for(place.client().declare_all(&wanted))?;
+    let declared = wait_for(place.client().declare_all(&wanted));
+    let applied = declared.map_err(|error| match arguments.replace {
+        false if error.to_string().contains(" already") => {
+            anyhow::anyhow!("{error}, or replace what an earlier setup has declared with --replace")
+        }
+        _ => error,
+    })?;
     // What was refused leaves nothing behind.
     if applied.rolled_back_to.is_none() {
         keys.keep();
