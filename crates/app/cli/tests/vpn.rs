@@ -85,8 +85,15 @@ impl User<'_> {
         // What everybody has in the environment need not be given.
         let usage = self.fail(&["vpn", "add"], "Usage: netloom vpn add");
         assert!(!usage.contains("--state"), "{usage}");
-        let help = self.host.succeed(&["vpn", "--help"]);
-        assert!(help.contains("network disconnect NETWORK PEER"), "{help}");
+        for (command, about) in [
+            (&["vpn"][..], "network disconnect NETWORK PEER"),
+            (&["vpn", "add"], "network disconnect NETWORK PEER"),
+            (&["vpn", "import"], "files of the\nkey folder"),
+            (&["vpn", "setup", "wireguard"], "files of the\nkey folder"),
+        ] {
+            let help = self.host.succeed(&[command, &["--help"]].concat());
+            assert!(help.contains(about), "{help}");
+        }
         let add = ["vpn", "add", "phone", "--network", "net"];
         // Of others' warnings nothing is told, and what a live workload has it keeps.
         let web = self.address("web");

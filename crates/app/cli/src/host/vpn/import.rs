@@ -1,6 +1,6 @@
 //! `netloom vpn import`: a file of wg-quick as a part of a fabric's file.
 
-use super::key_files::KeyFiles;
+use super::key_files::{KEYS_HELP, KeyFiles};
 use super::new_file::NewFile;
 use super::reading::{Reading, read};
 use crate::output;
@@ -17,6 +17,7 @@ const MODE: u32 = 0o666;
 /// the network names those. Commands of the file are never run: those of firewalls become security
 /// groups, all others are named and left out.
 #[derive(Debug, clap::Args)]
+#[command(after_help = KEYS_HELP)]
 pub(crate) struct ImportFile {
     #[command(flatten)]
     reading: Reading,

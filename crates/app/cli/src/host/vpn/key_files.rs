@@ -8,6 +8,10 @@ use netloom_wg_quick::KeyFile;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
+/// What users are told of where keys go.
+pub(super) const KEYS_HELP: &str = "Keys are not printed, and control never has them: the private key and preshared keys \
+    are written into files of the\nkey folder, which only root reads, and the network names those files.";
+
 /// Files with keys that were written, which are removed again unless they are kept.
 #[derive(Debug, Default)]
 pub(super) struct KeyFiles {

@@ -1,6 +1,6 @@
 //! `netloom vpn setup wireguard`: a file of wg-quick taken over at once.
 
-use super::key_files::KeyFiles;
+use super::key_files::{KEYS_HELP, KeyFiles};
 use super::reading::{Read, Reading, read};
 use crate::host::changes::{code_of, finish};
 use crate::host::place::Place;
@@ -20,6 +20,7 @@ const WAIT_MS: u64 = 30_000;
 /// Reads a wg-quick file, declares its network and its peers, and waits for the nodes. Keys that are
 /// secret go into files of the key folder, which only root reads; control never has them.
 #[derive(Debug, clap::Args)]
+#[command(after_help = KEYS_HELP)]
 pub(crate) struct SetupWireguard {
     #[command(flatten)]
     reading: Reading,
