@@ -34,6 +34,10 @@ pub struct Declare {
     /// Whether one that was declared through the API before is replaced.
     #[serde(default)]
     pub replace: bool,
+    /// Whether the addresses that a workload is given are declared with it, so that they stay its own
+    /// whatever others ask for.
+    #[serde(default)]
+    pub pin_addresses: bool,
     /// Who asks.
     #[serde(default)]
     pub author: String,
@@ -54,6 +58,11 @@ pub struct DeclareAll {
     /// Whether those that were declared through the API before are replaced.
     #[serde(default)]
     pub replace: bool,
+    /// The network that all of them are of, as that of a file of wg-quick. Its workloads are then labelled
+    /// `netloom-setup`; with `replace`, those of an earlier time that are no longer among the objects are
+    /// withdrawn, and what is of another network, or no WireGuard peer, is not replaced.
+    #[serde(default)]
+    pub network: Option<String>,
     /// Who asks.
     #[serde(default)]
     pub author: String,

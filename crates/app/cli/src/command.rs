@@ -53,7 +53,10 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Network(host::NetworkCommand),
     /// Stock WireGuard peers: import and export wg-quick files, list, test, count.
-    #[command(subcommand)]
+    #[command(
+        subcommand,
+        after_help = "A peer is removed as any workload is: netloom network disconnect NETWORK PEER"
+    )]
     Vpn(host::VpnCommand),
     /// List the service port table, or compare it with rules and real listeners.
     Ports(host::Ports),

@@ -3,11 +3,15 @@
 //! It is kept as JSON, which is YAML, and merges with the files like one of them: a name that both
 //! declare is an error, and an apply of the files leaves it alone.
 
+mod addresses;
 mod error;
 mod object;
+mod together;
 
+pub use addresses::{pinned, refuse_taken};
 pub use error::EditError;
-pub use object::{declare, declare_all, set_peer_key, withdraw};
+pub use object::{declare, set_peer_key, withdraw};
+pub use together::declare_all;
 
 use crate::world::Accepted;
 use ipnet::{IpNet, Ipv4Net};
@@ -238,3 +242,5 @@ pub fn disconnect(
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod world_tests;

@@ -259,7 +259,8 @@ impl WireGuardManager {
 
     async fn declare(&self, objects: Objects) -> Result<Applied, NetworkError> {
         let (author, keep_refused) = (self.config.author().to_owned(), self.config.keep_refused());
-        let wanted = DeclareAll { objects, replace: false, author, wait_ms: WAIT_MS, keep_refused };
+        let wanted =
+            DeclareAll { objects, author, wait_ms: WAIT_MS, keep_refused, ..DeclareAll::default() };
         kept(self.network.client().declare_all(&wanted).await?)
     }
 

@@ -71,6 +71,8 @@ impl Import<'_> {
             interface: self.interface,
             listen_port: file.interface.listen_port,
             cidrs: &cidrs,
+            network: self.network,
+            node: self.node,
         };
         let policy = policy(&file.interface.hooks, &scope, &mut desk.out.findings);
         desk.settings();
@@ -168,7 +170,12 @@ impl<'a> Desk<'a> {
             let single = prefix.prefix_len() == prefix.max_prefix_len();
             let inside = cidrs.iter().any(|cidr| cidr.contains(prefix));
             let first = !addresses.iter().any(|other| other.is_ipv4() == address.is_ipv4());
-            if single && inside && first {
+            let is_own = self.file.interface.addresses.iter().any(|own| own.addr() == address);
+            if single && is_own {
+                let message = format!("`{name}` has the interface's own address {address}");
+                let solution = "write the peer's address, which is the one in its own file";
+                self.find(Severity::Error, peer.line, message, solution);
+            } else if single && inside && first {
                 addresses.push(address);
             } else if prefix.prefix_len() == 0 {
                 let message = format!("left out: `{name}` as the way to everywhere ({prefix})");

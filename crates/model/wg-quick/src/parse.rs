@@ -1,9 +1,11 @@
 //! The text of a file into what it says; everything that is wrong is told at once.
 
 mod keys;
+mod merged;
 mod values;
 
 use crate::file::{File, Finding, Hook, HookKind, Key, Peer, Severity};
+use std::collections::BTreeSet;
 use values::{is_key, is_placeholder, shown};
 
 /// Largest file.
@@ -23,10 +25,13 @@ pub fn parse(text: &str) -> (File, Vec<Finding>) {
         parser.error(0, message, "a wg-quick file is small; is it the right one?");
         return (parser.file, parser.findings);
     }
+    // Some editors begin a file with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (number, line) in (1..).zip(text.lines()) {
         parser.line(number, line);
     }
     parser.end();
+    parser.merge_peers();
     (parser.file, parser.findings)
 }
 
@@ -40,6 +45,9 @@ struct Parser {
     comment: Option<String>,
     /// Whether nothing but comments has followed the header of a peer.
     at_header: bool,
+    /// Lines of peers that have a PublicKey, and of those that have AllowedIPs, be they understood or not.
+    with_key: BTreeSet<u32>,
+    with_prefixes: BTreeSet<u32>,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -237,13 +245,13 @@ impl Parser {
         for place in 0..self.file.peers.len() {
             let peer = &self.file.peers[place];
             let line = peer.line;
-            let (lacks_key, lacks_prefixes) = (peer.public_key.is_none(), peer.allowed.is_empty());
-            let said = self.findings.iter().any(|found| found.line > line);
-            if lacks_key && !said {
+            let lacks_key = !self.with_key.contains(&line);
+            let lacks_prefixes = peer.allowed.is_empty() && !self.with_prefixes.contains(&line);
+            if lacks_key {
                 let message = "the peer has no PublicKey, so nothing can be said to it";
                 self.error(line, message, "add the key that `wg pubkey` prints on the peer");
             }
-            if lacks_prefixes && !said {
+            if lacks_prefixes {
                 let message =
                     "the peer has no AllowedIPs, so nothing is sent to it or taken from it";
                 self.error(line, message, "add its address, such as AllowedIPs = 10.200.0.10/32");

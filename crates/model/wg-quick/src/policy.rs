@@ -66,13 +66,21 @@ pub(crate) struct Scope<'a> {
     pub(crate) listen_port: Option<u16>,
     /// Prefixes of the network.
     pub(crate) cidrs: &'a [IpNet],
+    pub(crate) network: &'a str,
+    pub(crate) node: &'a str,
 }
 
 /// The policy of a file's commands, with what was left out. Whatever a file says, its peers and its
 /// host reach each other as before, unless it says so of its host itself.
 pub(crate) fn policy(hooks: &[Hook], scope: &Scope<'_>, findings: &mut Vec<Finding>) -> Policy {
-    let mut desk =
-        Desk { scope, findings, policy: Policy::default(), refuses: [None; 2], judges: false };
+    let mut desk = Desk {
+        scope,
+        findings,
+        policy: Policy::default(),
+        refuses: [None; 2],
+        judges: false,
+        has_told_way_out: false,
+    };
     for hook in hooks {
         for meaning in understand(&hook.command, scope.interface) {
             desk.take(hook, meaning);
@@ -116,6 +124,8 @@ struct Desk<'a> {
     refuses: [Option<u32>; 2],
     /// Whether the file says what of the peers' packets the host takes.
     judges: bool,
+    /// Whether it was said how a way out is declared.
+    has_told_way_out: bool,
 }
 
 impl Desk<'_> {
@@ -144,8 +154,8 @@ impl Desk<'_> {
             Ok(Meaning::Masquerade { link }) => {
                 let link = link.unwrap_or_else(|| "every link".to_owned());
                 let why = format!("it translates addresses on the way out of {link}");
-                let solution = "gateways out of a network are not part of this version";
-                self.warn(hook, &why, solution);
+                let solution = self.way_out();
+                self.warn(hook, &why, &solution);
             }
             Ok(_) if hook.kind.is_down() => {
                 self.warn(hook, "it adds a rule when the interface goes down", "check it by hand");
@@ -153,6 +163,29 @@ impl Desk<'_> {
             Ok(Meaning::Forward(rule)) => self.forward(hook, &rule),
             Ok(Meaning::Input(rule)) => self.input(hook, &rule),
         }
+    }
+
+    /// What to declare where the host has sent peers' packets out of another link.
+    fn way_out(&mut self) -> String {
+        if std::mem::replace(&mut self.has_told_way_out, true) {
+            return "declare the way out as told before".to_owned();
+        }
+        let Scope { network, node, .. } = self.scope;
+        format!(
+            "where peers shall go out by `{node}`, add `nat_gateways: {{ {network}-nat: {{ network: {network}, nodes: \
+             [{node}] }} }}` to the file, `nat_gateway: {network}-nat` to the subnet, and what they may call to \
+             `egress` of `{network}-peers`; for a prefix behind `{node}`, `advertise: [{{ cidr: PREFIX, networks: \
+             [{network}] }}]` to the node"
+        )
+    }
+
+    /// What to declare where the host has sent others' packets to peers.
+    fn way_in(&self) -> String {
+        let Scope { network, node, .. } = self.scope;
+        format!(
+            "where peers shall be called from outside, add `internet_gateways: {{ {network}-in: {{ network: \
+             {network}, nodes: [{node}] }} }}` to the file, `public: true` to the subnet, and `publish: [PORT]` to the peer"
+        )
     }
 
     fn is_own(&self, link: Option<&String>) -> bool {
@@ -216,8 +249,9 @@ impl Desk<'_> {
             self.policy.peers_ingress.push(allowance(if bare { Other::All } else { Other::Peers }));
         } else if from_peers {
             if let Some(link) = &rule.to_link {
-                let why = format!("it leads out of {link}, where Netloom has no way yet");
-                self.warn(hook, &why, "gateways out of a network are not part of this version");
+                let why = format!("it leads out of {link}");
+                let solution = self.way_out();
+                self.warn(hook, &why, &solution);
                 return;
             }
             self.policy.peers_egress.push(allowance(prefix(rule.destination)));
@@ -227,8 +261,8 @@ impl Desk<'_> {
             }
         } else {
             if let Some(link) = &rule.from_link {
-                let why = format!("it leads in from {link}, where Netloom has no way yet");
-                self.warn(hook, &why, "gateways into a network are not part of this version");
+                let why = format!("it leads in from {link}");
+                self.warn(hook, &why, &self.way_in());
                 return;
             }
             self.policy.peers_ingress.push(allowance(prefix(rule.source)));

@@ -120,12 +120,115 @@ fn commands_become_groups_or_are_named_with_their_line() {
 fn every_wrong_line_is_told_at_once() {
     let (_, findings) = parse(
         "Address = 10.0.0.1/24\n[Interface]\nPrivateKey = almost\nAddress = 10.0.0.300/24\n\
-         ListenPort = 0\nPort = 5\n[Interface]\n[Pear]\nX = 1\n[Peer]\nEndpoint = nowhere\n\
+         ListenPort = 70000\nPort = 5\n[Interface]\n[Pear]\nX = 1\n[Peer]\nEndpoint = nowhere\n\
          PersistentKeepalive = often\nhello\n",
     );
     let lines: Vec<u32> = findings.iter().map(|found| found.line).collect();
-    assert_eq!(lines, [1, 3, 4, 5, 6, 7, 8, 11, 12, 13], "{findings:#?}");
+    // What the peer of line 10 lacks is told at its header.
+    assert_eq!(lines, [1, 3, 4, 5, 6, 7, 8, 11, 12, 13, 10, 10], "{findings:#?}");
     assert!(findings.iter().all(|found| !found.solution.is_empty()));
+}
+
+/// The lines of what is found in a file of an interface, which has four lines, and of some peers.
+fn found(settings: &str, peers: &str) -> Vec<(u32, Severity)> {
+    let (file, mut findings) = parse(&format!(
+        "[Interface]\nPrivateKey = {}\nAddress = 10.9.0.1/24\n{settings}\n{peers}",
+        KEYS[0]
+    ));
+    findings.extend(IMPORT.run(&file).findings);
+    findings.iter().map(|found| (found.line, found.severity)).collect()
+}
+
+#[test]
+fn what_each_peer_lacks_is_told_whatever_another_one_lacks() {
+    let [_, first, second, _] = KEYS;
+    let peers = format!(
+        "[Peer]\nAllowedIPs = 10.9.0.2/32\n[Peer]\nPublicKey = {first}\nAllowedIPs = 10.9.0.3/32\n\
+         PersistentKeepalive = often\n[Peer]\nPublicKey = {second}\n"
+    );
+    let error = Severity::Error;
+    assert_eq!(found("MTU = 1420", &peers), [(10, error), (5, error), (11, error)]);
+}
+
+#[test]
+fn settings_are_what_wg_and_wg_quick_take() {
+    for right in
+        ["ListenPort = 0", "FwMark = off", "FwMark = 0", "DNS = 10.9.0.9 10.9.0.8", "FwMark = 0x0"]
+    {
+        assert_eq!(found(right, ""), [], "{right}");
+    }
+    for left_out in ["FwMark = 0xca6c", "FwMark = 51820"] {
+        assert_eq!(found(left_out, ""), [(4, Severity::Warning)], "{left_out}");
+    }
+    // Search domains.
+    for left_out in ["DNS = foo bar", "DNS = 10.9.0.9, ~., ~corp.example.org, a_b.example"] {
+        assert_eq!(found(left_out, ""), [(0, Severity::Warning)], "{left_out}");
+    }
+    for wrong in ["FwMark = zz", "FwMark = 0x", "FwMark = +5", "DNS = 10.9.0.300", "DNS = a$b"] {
+        assert_eq!(found(wrong, "")[0], (4, Severity::Error), "{wrong}");
+    }
+    let (file, findings) = parse("\u{feff}[Interface]\nAddress = 10.9.0.1/24 fd00::1/64\n");
+    assert_eq!((file.interface.addresses.len(), findings.len()), (2, 0), "past the mark");
+}
+
+#[test]
+fn peers_are_as_wireguard_makes_them_of_sections() {
+    let [_, first, second, third] = KEYS;
+    let text = format!(
+        "[Interface]\nAddress = 10.9.0.1/24\n[Peer]\nPublicKey = {first}\nAllowedIPs = 10.9.0.2/32, 10.1.0.0/16\n\
+         Endpoint = a.example.org:5\n[Peer]\nPublicKey = {second}\nAllowedIPs = 10.1.0.0/16, 10.9.0.3/32\n\
+         [Peer]\nPublicKey = {first}\nAllowedIPs = 10.9.0.4/32\nPersistentKeepalive = 25\n\
+         [Peer]\nPublicKey = {third}\nAllowedIPs = 10.9.0.2/32\n"
+    );
+    let (file, findings) = parse(&text);
+    let allowed: Vec<String> = file
+        .peers
+        .iter()
+        .map(|peer| peer.allowed.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+        .collect();
+    // What the first peer had is free again when its second section takes the place of the first.
+    assert_eq!(allowed, ["10.9.0.4/32", "10.1.0.0/16 10.9.0.3/32", "10.9.0.2/32"]);
+    let merged = &file.peers[0];
+    assert_eq!(
+        (merged.endpoint.as_deref(), merged.keepalive_s),
+        (Some("a.example.org:5"), Some(25))
+    );
+    let told: Vec<(u32, Severity)> =
+        findings.iter().map(|found| (found.line, found.severity)).collect();
+    assert_eq!(told, [(7, Severity::Warning), (10, Severity::Warning)], "{findings:#?}");
+    assert!(findings[1].message.contains("without 10.9.0.2/32"), "{}", findings[1]);
+}
+
+#[test]
+fn a_peer_of_whose_addresses_none_is_left_is_left_out() {
+    let peer = |key| format!("[Peer]\nPublicKey = {key}\nAllowedIPs = 10.9.0.2/32\n");
+    let peers = peer(KEYS[1]) + &peer(KEYS[2]);
+    assert_eq!(found("MTU = 1420", &peers), [(8, Severity::Warning), (5, Severity::Warning)]);
+}
+
+#[test]
+fn a_peer_with_the_interfaces_own_address_is_refused() {
+    let peer = format!("[Peer]\nPublicKey = {}\nAllowedIPs = 10.9.0.1/32\n", KEYS[1]);
+    assert_eq!(found("MTU = 1420", &peer), [(5, Severity::Error)]);
+}
+
+/// What is said to declare instead of a translation loads, and is a way out.
+#[test]
+fn the_way_out_that_is_proposed_for_a_translation_is_one() {
+    let rules = "PostUp = iptables -t nat -A POSTROUTING -o eth0 -j MASQUERADE";
+    let imported = imported(&format!(
+        "[Interface]\nPrivateKey = {}\nAddress = 10.9.0.1/24\n{rules}\n[Peer]\nPublicKey = {}\n\
+         AllowedIPs = 10.9.0.2/32\n",
+        KEYS[0], KEYS[1]
+    ));
+    let solution = &imported.findings[0].solution;
+    let quoted: Vec<&str> = solution.split('`').skip(1).step_by(2).collect();
+    let gateway = quoted.iter().find(|part| part.starts_with("nat_gateways")).unwrap();
+    let subnet = quoted.iter().find(|part| part.starts_with("nat_gateway:")).unwrap();
+    let network = "    network: office\n";
+    let yaml = imported.yaml.replace(network, &format!("{network}    {subnet}\n"));
+    let fabric = fabric(&Imported { yaml: format!("{yaml}{gateway}\n"), ..Imported::default() });
+    assert_eq!(fabric.gateways["office-nat"].network, "office");
 }
 
 #[test]

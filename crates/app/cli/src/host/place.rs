@@ -13,14 +13,25 @@ use netloom::Client;
 use netloom_sys::unix_socket;
 use std::path::{Path, PathBuf};
 
+/// Where everybody has them.
+const USUAL_STATE: &str = "/var/lib/netloom";
+const USUAL_RUN: &str = "/run/netloom";
+
+/// A folder of the environment. It is a default here, since what the library for arguments reads from
+/// there itself is shown as if it had to be given, with each usage line.
+fn folder(variable: &str, usual: &str) -> PathBuf {
+    let given = std::env::var_os(variable).filter(|folder| !folder.is_empty());
+    given.map_or_else(|| PathBuf::from(usual), PathBuf::from)
+}
+
 /// Where this host's fabrics are.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct Host {
-    /// Folder for what is kept over restarts.
-    #[arg(long, env = "NETLOOM_STATE", default_value = "/var/lib/netloom", value_name = "FOLDER")]
+    /// Folder for what is kept over restarts; the one in NETLOOM_STATE if none is given and that is set.
+    #[arg(long, default_value_os_t = folder("NETLOOM_STATE", USUAL_STATE), value_name = "FOLDER")]
     pub(crate) state: PathBuf,
-    /// Folder for what exists only while it runs.
-    #[arg(long, env = "NETLOOM_RUN", default_value = "/run/netloom", value_name = "FOLDER")]
+    /// Folder for what exists only while it runs; the one in NETLOOM_RUN if none is given and that is set.
+    #[arg(long, default_value_os_t = folder("NETLOOM_RUN", USUAL_RUN), value_name = "FOLDER")]
     pub(crate) run: PathBuf,
     /// Which fabric, where this host has several.
     #[arg(long, value_name = "NAME")]
@@ -40,7 +51,7 @@ impl Host {
     pub(crate) fn words(&self) -> String {
         let mut words = String::new();
         for (flag, path, usual) in
-            [("--state", &self.state, "/var/lib/netloom"), ("--run", &self.run, "/run/netloom")]
+            [("--state", &self.state, USUAL_STATE), ("--run", &self.run, USUAL_RUN)]
         {
             if path != Path::new(usual) {
                 words.push_str(&format!(" {flag} {}", path.display()));

@@ -1,8 +1,13 @@
 //! `netloom vpn`: stock WireGuard peers, and files of wg-quick.
 
+mod add;
 mod export;
 mod import;
+mod key_files;
 mod list;
+mod new_file;
+mod reading;
+mod setup;
 mod stats;
 mod test;
 
@@ -17,7 +22,7 @@ pub(crate) enum VpnCommand {
     #[command(subcommand)]
     Setup(Setup),
     /// Declare a new peer with a key pair of its own, and print its configuration.
-    Add(export::Add),
+    Add(add::Add),
     /// Print a peer's configuration, as a wg-quick file and as a QR code.
     Export(export::ExportPeer),
     /// List the peers, and how each is doing.
@@ -32,14 +37,14 @@ pub(crate) enum VpnCommand {
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Setup {
     /// A wg-quick file: its peers connect to this node from now on as they did before.
-    Wireguard(import::SetupWireguard),
+    Wireguard(setup::SetupWireguard),
 }
 
 pub(crate) fn vpn(command: &VpnCommand) -> anyhow::Result<ExitCode> {
     match command {
         VpnCommand::Import(arguments) => import::run(arguments),
-        VpnCommand::Setup(Setup::Wireguard(arguments)) => import::setup(arguments),
-        VpnCommand::Add(arguments) => export::add(arguments),
+        VpnCommand::Setup(Setup::Wireguard(arguments)) => setup::setup(arguments),
+        VpnCommand::Add(arguments) => add::run(arguments),
         VpnCommand::Export(arguments) => export::run(arguments),
         VpnCommand::List(arguments) => list::run(arguments),
         VpnCommand::Test(arguments) => test::run(arguments),

@@ -1,5 +1,7 @@
 //! Why the API's document is not changed.
 
+use std::net::IpAddr;
+
 /// Why an object is not changed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -17,6 +19,41 @@ pub enum EditError {
         what: &'static str,
         /// Its name.
         name: String,
+    },
+    /// It is part of another network than the one that is set up.
+    #[error(
+        "the {what} `{name}` is of network `{network}`, and would be replaced; nothing was changed: give one of the two \
+         another name"
+    )]
+    OtherNetwork {
+        /// Its kind.
+        what: &'static str,
+        /// Its name.
+        name: String,
+        /// Its network.
+        network: String,
+    },
+    /// It is a workload, and no WireGuard peer.
+    #[error(
+        "the workload `{name}` is no WireGuard peer, and would be replaced by one; nothing was changed: give one of the two \
+         another name"
+    )]
+    NoPeer {
+        /// Its name.
+        name: String,
+    },
+    /// Another workload was given the address, and goes on with it.
+    #[error(
+        "{address} of `{name}` is in use: `{by}` has it; name a free one, or none, or first declare another address of \
+         `{by}`"
+    )]
+    AddressInUse {
+        /// Who would have it.
+        name: String,
+        /// The address.
+        address: IpAddr,
+        /// Who has it.
+        by: String,
     },
     /// It was not made through the API.
     #[error("`{0}` is declared in a file; change it there, then `netloom apply`")]

@@ -6,14 +6,14 @@ use ipnet::IpNet;
 use netloom_model::Fabric;
 use netloom_model::api_place::word_of;
 use serde_json::{Map, Value};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 /// What an object of a section is called.
-fn word(section: &str) -> Result<&'static str, EditError> {
+pub(super) fn word(section: &str) -> Result<&'static str, EditError> {
     word_of(section).ok_or_else(|| EditError::NoSection(section.to_owned()))
 }
 
-fn exists(fabric: &Fabric, section: &str, name: &str) -> bool {
+pub(super) fn exists(fabric: &Fabric, section: &str, name: &str) -> bool {
     match section {
         "networks" => fabric.networks.contains_key(name),
         "subnets" => fabric.subnets.contains_key(name),
@@ -73,27 +73,6 @@ pub fn declare(
     Ok(part.write())
 }
 
-/// The document with several objects more, by section and name.
-///
-/// # Errors
-/// As [`declare`], for the first one that cannot be declared.
-pub fn declare_all(
-    accepted: &Accepted,
-    text: Option<&str>,
-    objects: &BTreeMap<String, BTreeMap<String, Value>>,
-    replace: bool,
-) -> Result<Option<String>, EditError> {
-    let mut document = text.map(str::to_owned);
-    for (section, named) in objects {
-        for (name, declaration) in named {
-            // What is there already is judged by what was in force before all of them.
-            let place = (section.as_str(), name.as_str());
-            document = declare(accepted, document.as_deref(), place, declaration, replace)?;
-        }
-    }
-    Ok(document)
-}
-
 /// The document with another key of a stock peer that it has.
 ///
 /// # Errors
@@ -138,7 +117,7 @@ pub fn withdraw(
 }
 
 /// A text, or a list of texts; nothing for what is neither.
-fn texts(value: &Value) -> Option<Vec<String>> {
+pub(super) fn texts(value: &Value) -> Option<Vec<String>> {
     match value {
         Value::String(text) => Some(vec![text.clone()]),
         Value::Array(items) => items.iter().map(|item| Some(item.as_str()?.to_owned())).collect(),

@@ -7,12 +7,14 @@ use super::{Desk, Failure};
 use crate::api_part::{self, EditError};
 use crate::declared::Declared;
 use crate::office::{self, Office, OfficeError};
-use crate::proposal::Origin;
-use crate::world::Accepted;
+use crate::proposal::{Origin, Refused};
+use crate::world::World;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use netloom_api::{Applied, Connect, Disconnect, MakeNetwork, Network};
+use netloom_model::{Diagnostic, Severity};
+use std::collections::HashSet;
 
 /// How long making a network waits for the nodes, in milliseconds.
 const MAKE_WAIT_MS: u64 = 30_000;
@@ -38,8 +40,8 @@ pub(super) async fn make(
     Body(wanted): Body<MakeNetwork>,
 ) -> Result<Json<Applied>, Failure> {
     let terms = Terms::of(&wanted.author, MAKE_WAIT_MS, wanted.keep_refused);
-    edit(desk, terms, format!("network create {}", wanted.name), move |accepted, api| {
-        api_part::make_network(accepted, api, &wanted)
+    edit(desk, terms, format!("network create {}", wanted.name), move |world, api| {
+        api_part::make_network(&world.accepted, api, &wanted)
     })
     .await
 }
@@ -50,8 +52,8 @@ pub(super) async fn remove(
     Body(wanted): Body<Disconnect>,
 ) -> Result<Json<Applied>, Failure> {
     let terms = Terms::of(&wanted.author, wanted.wait_ms, wanted.keep_refused);
-    edit(desk, terms, format!("network rm {name}"), move |accepted, api| {
-        api_part::remove_network(accepted, api, &name)
+    edit(desk, terms, format!("network rm {name}"), move |world, api| {
+        api_part::remove_network(&world.accepted, api, &name)
     })
     .await
 }
@@ -62,12 +64,9 @@ pub(super) async fn connect(
     Body(wanted): Body<Connect>,
 ) -> Result<Json<Applied>, Failure> {
     let terms = Terms::of(&wanted.author, wanted.wait_ms, wanted.keep_refused);
-    edit(
-        desk,
-        terms,
-        format!("network connect {name} {}", wanted.workload),
-        move |accepted, api| api_part::connect(accepted, api, &name, &wanted),
-    )
+    edit(desk, terms, format!("network connect {name} {}", wanted.workload), move |world, api| {
+        api_part::connect(&world.accepted, api, &name, &wanted)
+    })
     .await
 }
 
@@ -81,7 +80,7 @@ pub(super) async fn disconnect(
         desk,
         terms,
         format!("network disconnect {name} {}", wanted.workload),
-        move |accepted, api| api_part::disconnect(accepted, api, &name, &wanted.workload),
+        move |world, api| api_part::disconnect(&world.accepted, api, &name, &wanted.workload),
     )
     .await
 }
@@ -93,7 +92,7 @@ pub(super) async fn edit(
     desk: Desk,
     terms: Terms,
     message: String,
-    edit: impl Fn(&Accepted, Option<&str>) -> Edited + Send + 'static,
+    edit: impl Fn(&World, Option<&str>) -> Edited + Send + 'static,
 ) -> Result<Json<Applied>, Failure> {
     let origin = Origin { author: terms.author.clone(), message, rollback_of: None };
     change(&desk, terms, move |office| edited(office, &origin, edit)).await
@@ -109,14 +108,29 @@ pub(super) enum NotEdited {
 fn edited(
     office: &Office,
     origin: &Origin,
-    edit: impl Fn(&Accepted, Option<&str>) -> Edited,
+    edit: impl Fn(&World, Option<&str>) -> Edited,
 ) -> Result<office::Applied, NotEdited> {
     let world = office.world();
-    let api = edit(&world.accepted, world.accepted.declared.api.as_deref());
+    let api = edit(&world, world.accepted.declared.api.as_deref());
     let api = api.map_err(NotEdited::Edit)?;
     let declare = |now: &Declared| Declared { api: api.clone(), ..now.clone() };
     // Only on what was edited: somebody else's edit would be lost otherwise.
-    office.apply(declare, origin, Some(world.revision)).map_err(NotEdited::Office)
+    let applied = office.apply(declare, origin, Some(world.revision));
+    applied.map_err(|error| NotEdited::Office(without_known(error, &world)))
+}
+
+/// Why an edit is refused, without the warnings of what was there before it: in a large fabric they
+/// would hide the one line that matters.
+fn without_known(error: OfficeError, world: &World) -> OfficeError {
+    let OfficeError::Refused(Refused::Errors { mut findings, sources }) = error else {
+        return error;
+    };
+    // Places in the API's document are others after an edit.
+    let said = |one: &Diagnostic| (one.code, one.message.clone(), one.cause.clone());
+    let loaded = world.accepted.declared.load();
+    let known: HashSet<_> = loaded.diagnostics.iter().map(said).collect();
+    findings.retain(|one| one.severity == Severity::Error || !known.contains(&said(one)));
+    OfficeError::Refused(Refused::Errors { findings, sources })
 }
 
 impl From<NotEdited> for Failure {

@@ -5,11 +5,12 @@ use super::change::Terms;
 use super::networks::edit;
 use super::{Desk, Failure};
 use crate::api_part;
+use crate::office::now_ms;
 use axum::Json;
 use axum::extract::{Path, State};
 use netloom_api::{Applied, Declare, DeclareAll, Object, Objects, Withdraw};
 use netloom_model::fabric::ObjectKind;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) async fn list(State(desk): State<Desk>) -> Json<Objects> {
     let world = desk.office.world();
@@ -33,9 +34,16 @@ pub(super) async fn declare(
     Body(wanted): Body<Declare>,
 ) -> Result<Json<Applied>, Failure> {
     let terms = Terms::of(&wanted.author, wanted.wait_ms, wanted.keep_refused);
-    edit(desk, terms, format!("declare {section}/{name}"), move |accepted, api| {
+    edit(desk, terms, format!("declare {section}/{name}"), move |world, api| {
         let place = (section.as_str(), name.as_str());
-        api_part::declare(accepted, api, place, &wanted.declaration, wanted.replace)
+        let (accepted, declaration) = (&world.accepted, &wanted.declaration);
+        let document = api_part::declare(accepted, api, place, declaration, wanted.replace)?;
+        if section != "workloads" {
+            return Ok(document);
+        }
+        api_part::refuse_taken(world, &[(&name, declaration)], &BTreeSet::new())?;
+        let pinned = |document| api_part::pinned(world, document, &name, now_ms());
+        Ok(if wanted.pin_addresses { pinned(document) } else { document })
     })
     .await
 }
@@ -47,8 +55,9 @@ pub(super) async fn declare_all(
     let names = wanted.objects.values().flat_map(|objects| objects.keys());
     let count = names.count();
     let terms = Terms::of(&wanted.author, wanted.wait_ms, wanted.keep_refused);
-    edit(desk, terms, format!("declare {count} objects"), move |accepted, api| {
-        api_part::declare_all(accepted, api, &wanted.objects, wanted.replace)
+    edit(desk, terms, format!("declare {count} objects"), move |world, api| {
+        let network = wanted.network.as_deref();
+        api_part::declare_all(world, api, &wanted.objects, wanted.replace, network)
     })
     .await
 }
@@ -59,8 +68,8 @@ pub(super) async fn withdraw(
     Body(wanted): Body<Withdraw>,
 ) -> Result<Json<Applied>, Failure> {
     let terms = Terms::of(&wanted.author, wanted.wait_ms, wanted.keep_refused);
-    edit(desk, terms, format!("withdraw {section}/{name}"), move |accepted, api| {
-        api_part::withdraw(accepted, api, (&section, &name))
+    edit(desk, terms, format!("withdraw {section}/{name}"), move |world, api| {
+        api_part::withdraw(&world.accepted, api, (&section, &name))
     })
     .await
 }

@@ -45,8 +45,8 @@ pub(super) async fn set_key(
     Body(wanted): Body<SetPeerKey>,
 ) -> Result<Json<Applied>, Failure> {
     let terms = Terms::of(&wanted.author, wanted.wait_ms, wanted.keep_refused);
-    edit(desk, terms, format!("key of the peer {name}"), move |accepted, api| {
-        api_part::set_peer_key(accepted, api, &name, &wanted.public_key)
+    edit(desk, terms, format!("key of the peer {name}"), move |world, api| {
+        api_part::set_peer_key(&world.accepted, api, &name, &wanted.public_key)
     })
     .await
 }

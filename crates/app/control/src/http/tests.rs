@@ -418,6 +418,33 @@ fn warnings_of_edits_name_objects_whether_of_what_is_declared_or_of_what_it_mean
     });
 }
 
+#[test]
+fn an_edit_that_is_refused_tells_no_warnings_of_what_was_there_before() {
+    with_desk(|desk, _| async move {
+        node::declare(&desk.office, node::NETWORK);
+        let app = router(&desk, Door::Local);
+        let workload = |more: Value| {
+            let mut one = serde_json::json!({ "node": "alpha", "subnet": "n", "attach": { "wireguard": {} } });
+            one.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            serde_json::json!({ "declaration": one, "pin_addresses": true }).to_string()
+        };
+        let none = workload(serde_json::json!({}));
+        // It has no groups, which is a warning.
+        let (code, said) = ask(&app, "POST", "/v1/objects/workloads/first", None, &none).await;
+        assert_eq!(code, 200, "{said}");
+        let wrong = workload(serde_json::json!({ "node": "alhpa" }));
+        let (code, said) = ask(&app, "POST", "/v1/objects/workloads/second", None, &wrong).await;
+        assert_eq!(code, 422, "{said}");
+        assert!(said.contains("second") && !said.contains("first"), "{said}");
+        // What it was given is declared, so that nobody else gets it.
+        let (_, peer) = ask(&app, "GET", "/v1/peers/first", None, "").await;
+        let peer: Value = serde_json::from_str(&peer).unwrap();
+        let taken = workload(serde_json::json!({ "address": peer["addresses"] }));
+        let (code, said) = ask(&app, "POST", "/v1/objects/workloads/third", None, &taken).await;
+        assert!(code == 422 && said.contains("N0305"), "{said}");
+    });
+}
+
 /// Below what was declared over the API stands its cause, and no line of a text.
 fn no_line_is_shown(rendered: &str) {
     let lines: Vec<&str> = rendered.lines().collect();

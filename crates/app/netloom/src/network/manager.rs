@@ -240,7 +240,14 @@ impl Network {
         replace: bool,
     ) -> Result<(), NetworkError> {
         let (author, keep_refused) = (self.config.author.clone(), self.config.keep_refused);
-        let wanted = Declare { declaration, replace, author, wait_ms: WAIT_MS, keep_refused };
+        let wanted = Declare {
+            declaration,
+            replace,
+            author,
+            wait_ms: WAIT_MS,
+            keep_refused,
+            ..Declare::default()
+        };
         kept(self.config.client.declare(section, name, &wanted).await?).map(drop)
     }
 

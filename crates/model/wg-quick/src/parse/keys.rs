@@ -1,6 +1,6 @@
 //! The keys of both sections, each with what its value may be.
 
-use super::values::{endpoint, port, with_length};
+use super::values::{endpoint, is_search_domain, mark, port, with_length, words};
 use super::{LIST_MAX, Parser};
 use crate::file::HookKind;
 use std::net::IpAddr;
@@ -13,16 +13,22 @@ impl Parser {
                 self.once(line, |file| &mut file.interface.private_key, key);
             }
             "address" => {
+                let value = &words(value);
                 let found = self.list(line, value, "an address such as 10.200.0.1/24", with_length);
                 self.file.interface.addresses.extend(found);
             }
+            // The kernel chooses one, and so it does without the line.
+            "listenport" if value == "0" => {}
             "listenport" => {
                 let port = self.parsed(line, value, "a port from 1 to 65535", port);
                 self.once(line, |file| &mut file.interface.listen_port, port);
             }
             "dns" => {
-                let found = self.list(line, value, "an address or a domain", |text| {
-                    Some(text.parse::<IpAddr>().map_err(|_| text.to_owned()))
+                let found = self.list(line, &words(value), "an address or a domain", |text| {
+                    match text.parse::<IpAddr>() {
+                        Ok(address) => Some(Ok(address)),
+                        Err(_) => is_search_domain(text).then(|| Err(text.to_owned())),
+                    }
                 });
                 for one in found {
                     match one {
@@ -39,8 +45,11 @@ impl Parser {
             }
             "table" if value.eq_ignore_ascii_case("auto") => {}
             "table" => self.file.interface.table = Some((line, value.to_owned())),
-            "fwmark" if ["off", "0", "0x0"].contains(&value) => {}
-            "fwmark" => self.file.interface.mark = Some((line, value.to_owned())),
+            "fwmark" => match self.parsed(line, value, "a number up to 0xffffffff, or `off`", mark)
+            {
+                None | Some(0) => {}
+                Some(_) => self.file.interface.mark = Some((line, value.to_owned())),
+            },
             "saveconfig" => match value.to_ascii_lowercase().as_str() {
                 "true" => self.file.interface.save_config = Some(line),
                 "false" => {}
@@ -56,8 +65,10 @@ impl Parser {
     }
 
     pub(super) fn of_peer(&mut self, line: u32, key: &str, value: &str) -> bool {
+        let header = self.file.peers.last().map(|peer| peer.line);
         match key {
             "publickey" => {
+                self.with_key.extend(header);
                 let key = self.key(line, value);
                 self.once_in_peer(line, |peer| &mut peer.public_key, key);
             }
@@ -67,6 +78,9 @@ impl Parser {
             }
             "allowedips" => {
                 let form = "a prefix such as 10.200.0.10/32";
+                if !value.is_empty() {
+                    self.with_prefixes.extend(header);
+                }
                 let found = self.list(line, value, form, |text| Some(with_length(text)?.trunc()));
                 if let Some(peer) = self.file.peers.last_mut() {
                     peer.allowed.extend(found);

@@ -47,6 +47,31 @@ pub(super) fn endpoint(text: &str) -> Option<String> {
     sound.then(|| text.to_owned())
 }
 
+/// A mark of packets; 0 is none.
+pub(super) fn mark(text: &str) -> Option<u32> {
+    if text.eq_ignore_ascii_case("off") {
+        return Some(0);
+    }
+    let plain = |digits: &str| digits.chars().all(|c| c.is_ascii_hexdigit());
+    match text.strip_prefix("0x") {
+        Some(digits) if plain(digits) => u32::from_str_radix(digits, 16).ok(),
+        Some(_) => None,
+        None => text.parse().ok().filter(|_| plain(text)),
+    }
+}
+
+/// A list as wg-quick takes those that are its own: a blank parts two values as a comma does.
+pub(super) fn words(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(",")
+}
+
+/// A domain that names are looked for in; after `~`, as systemd-resolved writes one that names are only
+/// sent for.
+pub(super) fn is_search_domain(text: &str) -> bool {
+    let domain = text.strip_prefix('~').unwrap_or(text);
+    domain == "." || is_domain(&domain.replace('_', "-"))
+}
+
 fn is_domain(host: &str) -> bool {
     let label = |label: &str| {
         (1..=63).contains(&label.len())

@@ -1,19 +1,18 @@
-//! `netloom vpn export` and `netloom vpn add`: what a stock peer needs to connect.
+//! `netloom vpn export`: what a stock peer needs to connect.
 
-use super::import::own_node;
+use super::new_file::NewFile;
 use crate::host::changes::result;
 use crate::host::place::{Host, Place};
 use crate::host::{author, wait_for};
 use crate::output;
 use anyhow::{Context as _, bail, ensure};
-use netloom::api::{Declare, Peer, SetPeerKey};
+use netloom::api::{Peer, SetPeerKey};
 use netloom_base::Seed;
 use netloom_wg_quick::Export;
 use netloom_wireguard::{PresharedKey, PrivateKey};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
-use serde_json::json;
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -27,9 +26,9 @@ const KEEPALIVE_S: u16 = 25;
 pub(crate) struct Shown {
     /// A QR code as well, for phones.
     #[arg(long)]
-    qr: bool,
+    pub(super) qr: bool,
     /// Where the peer calls the node, if not where others do: HOST:PORT.
-    #[arg(long, value_name = "HOST:PORT")]
+    #[arg(long, value_name = "HOST:PORT", value_parser = endpoint)]
     endpoint: Option<String>,
     /// Write the configuration to a new file that only its owner reads, instead of printing it.
     #[arg(short, long, value_name = "FILE")]
@@ -54,44 +53,12 @@ pub(crate) struct ExportPeer {
     keep_refused: bool,
 }
 
-/// Declares a new peer with a key pair of its own, and prints its configuration with the private key,
-/// which is kept nowhere.
-#[derive(Debug, clap::Args)]
-pub(crate) struct Add {
-    #[command(flatten)]
-    host: Host,
-    /// The peer's name.
-    peer: String,
-    /// The network.
-    #[arg(long)]
-    network: String,
-    /// The subnet; the network's first one if none is given.
-    #[arg(long)]
-    subnet: Option<String>,
-    /// The node that it connects to; this host's node if none is given.
-    #[arg(long)]
-    node: Option<String>,
-    /// An address of its subnet; a free one if none is given.
-    #[arg(long = "address", value_name = "ADDRESS")]
-    addresses: Vec<String>,
-    /// A prefix behind it that the network shall reach.
-    #[arg(long = "advertise", value_name = "PREFIX")]
-    advertise: Vec<String>,
-    /// Groups that govern its traffic; without any, nothing may pass.
-    #[arg(long = "security-group", value_name = "NAME")]
-    security_groups: Vec<String>,
-    /// Keep the revision even if nodes refuse it, instead of going back.
-    #[arg(long)]
-    keep_refused: bool,
-    #[command(flatten)]
-    shown: Shown,
-}
-
 pub(crate) fn run(arguments: &ExportPeer) -> anyhow::Result<ExitCode> {
     let place = arguments.host.chosen()?;
     let mut peer = wait_for(place.client().peer(&arguments.peer))?;
     let given = arguments.private_key_file.as_deref().map(read_private_key).transpose()?;
     let known = peer.public_key.clone();
+    let is_new = known.is_none();
     let private_key = match (known, given) {
         (Some(known), Some(given)) => {
             ensure!(
@@ -103,46 +70,22 @@ pub(crate) fn run(arguments: &ExportPeer) -> anyhow::Result<ExitCode> {
             Some(given)
         }
         (Some(_), None) => None,
-        (None, given) => {
-            let key = given.map_or_else(make_key, Ok)?;
-            declare_key(&place, &mut peer, &key, arguments.keep_refused)?;
-            Some(key)
-        }
+        (None, given) => Some(given.map_or_else(make_key, Ok)?),
     };
-    show(&peer, private_key.as_ref(), &arguments.shown)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-pub(crate) fn add(arguments: &Add) -> anyhow::Result<ExitCode> {
-    let place = arguments.host.chosen()?;
-    let client = place.client();
-    let network = wait_for(client.network(&arguments.network))?;
-    let subnet = arguments.subnet.clone().or_else(|| network.subnets.keys().next().cloned());
-    let subnet = subnet.with_context(|| {
-        format!("network `{}` has no subnet; declare one, or name one with --subnet", network.name)
+    // Before a key is declared: there must be a place for the private one.
+    let told = Told::of(&peer, private_key.as_ref(), &arguments.shown)?;
+    let file = arguments.shown.file()?;
+    if let Some(key) = private_key.filter(|_| is_new) {
+        declare_key(&place, &mut peer, &key, arguments.keep_refused)?;
+    }
+    told.hand_out(file).with_context(|| match is_new && arguments.private_key_file.is_none() {
+        true => format!(
+            "the new private key of `{0}` is lost; take the peer out (`netloom network disconnect {1} {0}`, or its \
+             `public_key` in the file), and begin anew",
+            peer.name, peer.network
+        ),
+        false => format!("`{}` was not exported", peer.name),
     })?;
-    let node = arguments.node.clone().map_or_else(|| own_node(&arguments.host), Ok)?;
-    let key = make_key()?;
-    let declaration = json!({
-        "node": node,
-        "subnet": subnet,
-        "address": arguments.addresses,
-        "advertise": arguments.advertise,
-        "security_groups": arguments.security_groups,
-        "attach": { "wireguard": { "public_key": key.public().to_string() } },
-    });
-    let wanted = Declare {
-        declaration,
-        author: author(),
-        wait_ms: WAIT_MS,
-        keep_refused: arguments.keep_refused,
-        ..Declare::default()
-    };
-    let applied = wait_for(client.declare("workloads", &arguments.peer, &wanted))?;
-    output::error(&result(&applied));
-    ensure!(applied.rolled_back_to.is_none(), "`{}` was not added", arguments.peer);
-    let peer = wait_for(client.peer(&arguments.peer))?;
-    show(&peer, Some(&key), &arguments.shown)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -179,7 +122,7 @@ fn declare_key(
     Ok(())
 }
 
-fn make_key() -> anyhow::Result<PrivateKey> {
+pub(super) fn make_key() -> anyhow::Result<PrivateKey> {
     let mut seed = [0; 32];
     netloom_sys::process::random(&mut seed).context("the kernel gives no randomness")?;
     Ok(PrivateKey::from_seed(Seed(seed)))
@@ -193,20 +136,54 @@ fn read_private_key(path: &Path) -> anyhow::Result<PrivateKey> {
     })
 }
 
-fn show(peer: &Peer, key: Option<&PrivateKey>, shown: &Shown) -> anyhow::Result<()> {
-    let text = export(peer, key, shown)?.text();
-    match &shown.output {
-        None => output::print(&text),
-        Some(path) => {
-            ensure!(!path.exists(), "{} is there already; name a new file", path.display());
-            netloom_pki::write_secret_file(path, text.as_bytes())
-                .with_context(|| format!("cannot write {}", path.display()))?;
+impl Shown {
+    /// The file that it goes to, empty yet; nothing if it is printed.
+    pub(super) fn file(&self) -> anyhow::Result<Option<NewFile>> {
+        self.output.as_deref().map(|path| NewFile::make(path, 0o600)).transpose()
+    }
+}
+
+/// A configuration as it is handed out.
+#[derive(Debug)]
+pub(super) struct Told {
+    text: String,
+    qr_code: Option<String>,
+}
+
+impl Told {
+    pub(super) fn of(peer: &Peer, key: Option<&PrivateKey>, shown: &Shown) -> anyhow::Result<Self> {
+        ensure!(
+            key.is_some() || !shown.qr,
+            "a QR code without the private key configures no phone, and only `{}` has that key; name a file with \
+             it (--private-key-file), or leave out --qr",
+            peer.name
+        );
+        let text = export(peer, key, shown)?.text();
+        let is_terminal = std::io::stdout().is_terminal();
+        let qr_code = shown.qr.then(|| qr_code(&text, is_terminal)).transpose()?;
+        Ok(Self { text, qr_code })
+    }
+
+    /// Writes it to its file, or prints it.
+    pub(super) fn hand_out(self, file: Option<NewFile>) -> anyhow::Result<()> {
+        let mut out = std::io::stdout();
+        let mut print = |text: &str| out.write_all(text.as_bytes()).and_then(|()| out.flush());
+        match file {
+            Some(file) => file.fill(&self.text)?,
+            None => print(&self.text).context("cannot print the configuration")?,
         }
+        // What is to be known is handed out already.
+        let _ = self.qr_code.map(|image| print(&format!("\n{image}\n")));
+        Ok(())
     }
-    if shown.qr {
-        output::print(&format!("\n{}\n", qr_code(&text, std::io::stdout().is_terminal())?));
+}
+
+/// Where a peer is told to call.
+fn endpoint(text: &str) -> Result<String, String> {
+    if netloom_pki::token::is_endpoint(text) {
+        return Ok(text.to_owned());
     }
-    Ok(())
+    Err("a peer calls HOST:PORT, such as vpn.example.org:51820 or [2001:db8::1]:51820".to_owned())
 }
 
 /// A configuration as a QR code, without its comments. On a terminal it is black on white whatever the
@@ -275,6 +252,26 @@ fn preshared_key(peer: &Peer) -> anyhow::Result<Option<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn endpoints_are_hosts_with_ports() {
+        for wrong in
+            ["foo", "a b", "a b:1", "1.2.3.4", "1.2.3.4:99999", "1.2.3.4:0", "2001:db8::1:5"]
+        {
+            assert!(endpoint(wrong).is_err(), "{wrong}");
+        }
+        for right in ["vpn.example.org:51820", "1.2.3.4:5", "[2001:db8::1]:5"] {
+            assert_eq!(endpoint(right).as_deref(), Ok(right));
+        }
+    }
+
+    #[test]
+    fn a_qr_code_needs_the_private_key() {
+        let shown = Shown { qr: true, endpoint: None, output: None };
+        let peer = Peer { name: "phone".to_owned(), ..Peer::default() };
+        let error = Told::of(&peer, None, &shown).unwrap_err();
+        assert!(error.to_string().contains("--private-key-file"), "{error}");
+    }
 
     #[test]
     fn qr_codes_leave_out_comments_and_have_their_own_colours_on_terminals() {
