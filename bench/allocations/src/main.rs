@@ -219,6 +219,7 @@ impl Ground {
             peers: BTreeMap::from([("other".to_owned(), peer)]),
             timestamp_floors: BTreeMap::new(),
             calls: BTreeSet::new(),
+            endpoints: BTreeMap::new(),
             exits: Vec::new(),
         };
         tunnels.set_network(NETWORK, setup)?;

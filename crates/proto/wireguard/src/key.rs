@@ -5,7 +5,7 @@ use aws_lc_rs::agreement::{self, UnparsedPublicKey, X25519, agree};
 use netloom_base::Seed;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
 use zeroize::Zeroizing;
 
@@ -117,6 +117,32 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
+/// All u-coordinates of points of low order: 0, 1, two of order 8, and p - 1, p, p + 1 with p = 2^255 - 19.
+const LOW_ORDER: [[u8; KEY_BYTES]; 7] = [
+    [0; KEY_BYTES],
+    ends(1, 0, 0),
+    [
+        0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3, 0xfa, 0xf1, 0x9f, 0xc4,
+        0x6a, 0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32, 0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49,
+        0xb8, 0x00,
+    ],
+    [
+        0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1, 0x55, 0x9c, 0x83, 0xef,
+        0x5b, 0x04, 0x44, 0x5c, 0xc4, 0x58, 0x1c, 0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f,
+        0x11, 0x57,
+    ],
+    ends(0xec, 0xff, 0x7f),
+    ends(0xed, 0xff, 0x7f),
+    ends(0xee, 0xff, 0x7f),
+];
+
+/// A number by its lowest byte, those between, and its highest byte.
+const fn ends(lowest: u8, between: u8, highest: u8) -> [u8; KEY_BYTES] {
+    let mut bytes = [between; KEY_BYTES];
+    (bytes[0], bytes[KEY_BYTES - 1]) = (lowest, highest);
+    bytes
+}
+
 // === impl PublicKey ===
 
 impl PublicKey {
@@ -132,9 +158,10 @@ impl PublicKey {
 
     /// Whether everybody knows what is shared with this key, whoever shares it (RFC 7748 §6.1).
     pub fn is_low_order(&self) -> bool {
-        static ANY: LazyLock<PrivateKey> =
-            LazyLock::new(|| PrivateKey::from_seed(Seed::from_number(0)));
-        ANY.diffie_hellman(self).is_none()
+        let mut coordinate = self.0;
+        // The highest bit is ignored (RFC 7748 §5).
+        coordinate[KEY_BYTES - 1] &= 0x7f;
+        LOW_ORDER.contains(&coordinate)
     }
 }
 
@@ -289,7 +316,14 @@ mod tests {
     fn a_public_key_of_low_order_is_refused() {
         let key = PrivateKey::from_seed(Seed::from_number(1));
         assert!(key.diffie_hellman(&PublicKey([0; 32])).is_none());
-        assert!(PublicKey([0; 32]).is_low_order() && !key.public().is_low_order());
+        assert!(!key.public().is_low_order());
+        for mut weak in LOW_ORDER {
+            for highest_bit in [0, 0x80] {
+                weak[KEY_BYTES - 1] = weak[KEY_BYTES - 1] & 0x7f | highest_bit;
+                assert!(key.diffie_hellman(&PublicKey(weak)).is_none(), "{weak:x?}");
+                assert!(PublicKey(weak).is_low_order());
+            }
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::host::status::of_agent;
 use crate::host::wait_for;
 use crate::output;
 use netloom::api::Peer;
-use netloom_agent::protocol::PeerStatus;
+use netloom_agent::protocol::{PeerStatus, Status};
 use std::process::ExitCode;
 
 /// Lists the peers: of the whole fabric where control runs, of this node elsewhere.
@@ -21,7 +21,10 @@ pub(crate) struct List {
 pub(crate) fn run(arguments: &List) -> anyhow::Result<ExitCode> {
     let place = arguments.host.chosen()?;
     if place.has_control() {
-        let peers = wait_for(place.client().peers())?;
+        let mut peers = wait_for(place.client().peers())?;
+        if let Ok(status) = of_agent(&place) {
+            refresh(&mut peers, &status);
+        }
         if arguments.json {
             output::json(&peers)?;
         } else {
@@ -52,6 +55,16 @@ pub(crate) fn run(arguments: &List) -> anyhow::Result<ExitCode> {
         .collect();
     output::print(&output::table(&rows));
     Ok(ExitCode::SUCCESS)
+}
+
+/// What this host's node knows of its own peers is newer than what it has told control.
+fn refresh(peers: &mut [Peer], status: &Status) {
+    for peer in peers.iter_mut().filter(|peer| peer.node == status.node) {
+        let network = status.networks.get(&peer.network);
+        let known = network.and_then(|network| network.stock_peers.get(&peer.name));
+        let report = known.and_then(|known| serde_json::to_value(known).ok());
+        peer.report = report.or_else(|| peer.report.take());
+    }
 }
 
 fn row(peer: &Peer) -> Vec<String> {
