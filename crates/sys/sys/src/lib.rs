@@ -31,6 +31,7 @@ pub mod poll;
 pub mod process;
 pub mod processor;
 pub mod route;
+pub mod schedule;
 pub mod signal;
 mod system;
 pub mod tunnel;

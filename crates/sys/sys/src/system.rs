@@ -99,6 +99,7 @@ plain!(
     libc::iovec,
     libc::mmsghdr,
     libc::msghdr,
+    libc::sched_attr,
     libc::siginfo_t,
     libc::sigset_t,
     libc::signalfd_siginfo,
