@@ -76,6 +76,8 @@ struct Asked {
 
 struct Answered {
     id: u32,
+    /// Of the ask: an asker that was restarted begins with the same numbers again.
+    public: [u8; ENCAPSULATION_KEY_BYTES],
     at: Time,
     ciphertext: [u8; CIPHERTEXT_BYTES],
     is_confirmed: bool,
@@ -120,16 +122,17 @@ impl KeyExchange {
             self.confirmed(held);
         }
         match &self.answered {
-            Some(answered) if answered.id == id => {}
+            Some(answered) if answered.id == id && answered.public == *key => {}
             Some(answered) if now.saturating_since(answered.at) < ASK_INTERVAL_MIN => return,
             _ => {
-                let key = MlKem768PublicKey::from(key);
-                if !validate_public_key(&key) {
+                let public = MlKem768PublicKey::from(key);
+                if !validate_public_key(&public) {
                     return;
                 }
-                let (ciphertext, secret) = encapsulate(&key, **random);
+                let (ciphertext, secret) = encapsulate(&public, **random);
                 let ciphertext = *ciphertext.as_slice();
-                let answered = Answered { id, at: now, ciphertext, is_confirmed: false };
+                let (public, is_confirmed) = (*key, false);
+                let answered = Answered { id, public, at: now, ciphertext, is_confirmed };
                 self.answered = Some(Box::new(answered));
                 self.steps.push_back(Step::Offer(Zeroizing::new(secret)));
             }
@@ -295,6 +298,22 @@ mod tests {
         assert_eq!(said, ASKS_MAX);
         assert!(!a.is_due(now, false));
         assert!(a.is_due(now + RETRY_AFTER, false));
+    }
+
+    #[test]
+    fn an_asker_that_was_restarted_gets_a_secret_of_its_own() {
+        let (mut a, mut b) = (KeyExchange::default(), KeyExchange::default());
+        let now = Time::from_millis(1000);
+        a.ask(now, INTERVAL, &random(1));
+        deliver(now, &mut a, &mut b, false);
+        deliver(now, &mut b, &mut a, false);
+        deliver(now, &mut a, &mut b, false);
+        let (mut a, now) = (KeyExchange::default(), now + Duration::from_secs(60));
+        a.ask(now, INTERVAL, &random(2));
+        deliver(now, &mut a, &mut b, false);
+        let offered = deliver(now, &mut b, &mut a, false);
+        let adopted = deliver(now, &mut a, &mut b, false);
+        assert_eq!(secret(&adopted), secret(&offered));
     }
 
     #[test]
