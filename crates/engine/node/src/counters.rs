@@ -38,9 +38,12 @@ pub enum DropReason {
     /// Datagrams that the driver has not fetched fill the queue.
     #[error("the queue of datagrams is full")]
     OutputFull,
+    /// What an interface handed over cannot be read, or split where it stands for many packets.
+    #[error("what the interface handed over cannot be read")]
+    Unreadable,
 }
 
-const OWN: [DropReason; 10] = [
+const OWN: [DropReason; 11] = [
     DropReason::UnknownPeer,
     DropReason::UnknownNetwork,
     DropReason::NotIp,
@@ -51,6 +54,7 @@ const OWN: [DropReason; 10] = [
     DropReason::HandshakesFull,
     DropReason::PathTooSmall,
     DropReason::ForeignMessage,
+    DropReason::Unreadable,
 ];
 
 const REASONS: usize = WireguardDropReason::ALL.len() + OWN.len();
@@ -91,6 +95,7 @@ impl DropReason {
             Self::HandshakesFull => own(7),
             Self::PathTooSmall => own(8),
             Self::ForeignMessage => own(9),
+            Self::Unreadable => own(10),
         }
     }
 }
@@ -107,7 +112,11 @@ impl Counters {
     }
 
     pub(crate) fn drop_packet(&mut self, reason: impl Into<DropReason>) {
-        self.dropped[reason.into().index()] += 1;
+        self.drop_packets(reason.into(), 1);
+    }
+
+    pub(crate) fn drop_packets(&mut self, reason: DropReason, packets: u64) {
+        self.dropped[reason.index()] += packets;
     }
 }
 

@@ -214,6 +214,15 @@ impl TunnelDevice {
         Ok(batch.len() - before)
     }
 
+    /// Packets and pieces that were read and could not be handed on, since this was last asked: too long for the batch, or of a
+    /// form that is not understood.
+    pub fn take_unreadable(&mut self) -> u64 {
+        match &mut self.backend {
+            Backend::Tun(tun) => tun.take_unreadable(),
+            Backend::StandIn(stand_in) => stand_in.take_unreadable(),
+        }
+    }
+
     /// Hands a whole batch to the kernel, as if its packets had arrived on the link.
     pub fn write_batch(&mut self, batch: &PacketBatch) -> Written {
         // A batch has far fewer packets than 32 bits count.
@@ -268,6 +277,12 @@ impl AsRawFd for TunnelDevice {
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
     }
+}
+
+/// Whether an error of reading says that the link is gone. A packet socket says so once, as that its link is down, which the end
+/// of a stand-in is for no other reason.
+pub fn is_gone(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EBADFD | libc::ENODEV | libc::ENXIO | libc::ENETDOWN))
 }
 
 /// Whether TUN cannot be had here at all.
