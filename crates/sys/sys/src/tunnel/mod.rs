@@ -2,12 +2,14 @@
 //!
 //! Both vanish with their descriptor, so that a tunnel link exists only while an engine has it.
 
+mod error;
 mod stand_in;
 mod tun;
 
-use crate::namespace::{NamespaceError, NamespaceHandle};
-use crate::netlink::NetlinkError;
+use crate::namespace::NamespaceHandle;
 use crate::route::ObservedLink;
+use error::is_unavailable;
+pub use error::{TunnelError, is_gone};
 use netloom_base::PacketBatch;
 use stand_in::StandIn;
 pub(crate) use stand_in::link_address;
@@ -18,56 +20,6 @@ pub use tun::TunnelOffloads;
 
 /// What follows the fabric's mark in the alias of a stand-in, which is a veth by kind.
 const STAND_IN_WORD: &str = " tunnel";
-
-/// Why a tunnel device could not be made.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum TunnelError {
-    /// `/dev/net/tun` cannot be used.
-    #[error("cannot make TUN device {name} ({step}): {source}{}", remedy(.source))]
-    Tun {
-        /// Its name.
-        name: String,
-        /// What was being done.
-        step: &'static str,
-        /// Why.
-        source: io::Error,
-    },
-    /// The pair that stands in could not be made.
-    #[error("cannot make the stand-in for TUN device {name} ({step}): {source}")]
-    StandIn {
-        /// Its name.
-        name: String,
-        /// What was being done.
-        step: &'static str,
-        /// Why.
-        source: io::Error,
-    },
-    /// The name does not fit a link.
-    #[error("{name:?} cannot name a link: use 1 to 15 bytes without '/' and spaces")]
-    Name {
-        /// The name.
-        name: String,
-    },
-    /// rtnetlink refused.
-    #[error("cannot set up tunnel device: {0}")]
-    Netlink(#[from] NetlinkError),
-    /// The namespace could not be entered.
-    #[error(transparent)]
-    Namespace(#[from] NamespaceError),
-}
-
-fn remedy(error: &io::Error) -> &'static str {
-    match error.raw_os_error() {
-        Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => {
-            "; load the module (modprobe tun), or let the stand-in serve"
-        }
-        Some(libc::EACCES) => "; /dev/net/tun is not ours to open: let the stand-in serve",
-        Some(libc::EPERM) => "; CAP_NET_ADMIN is missing: run as root, or use the rootless lab",
-        Some(libc::EBUSY) => "; another process holds a device of this name: stop that one",
-        _ => "",
-    }
-}
 
 /// The two ways to have a tunnel device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -277,20 +229,6 @@ impl AsRawFd for TunnelDevice {
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
     }
-}
-
-/// Whether an error of reading says that the link is gone. A packet socket says so once, as that its link is down, which the end
-/// of a stand-in is for no other reason.
-pub fn is_gone(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EBADFD | libc::ENODEV | libc::ENXIO | libc::ENETDOWN))
-}
-
-/// Whether TUN cannot be had here at all.
-fn is_unavailable(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error(),
-        Some(libc::ENOENT | libc::ENODEV | libc::ENXIO | libc::EACCES | libc::EPERM)
-    )
 }
 
 /// The alias that marks a tunnel link.
