@@ -16,6 +16,7 @@ use libcrux_ml_kem::mlkem768::{
     MlKem768Ciphertext, MlKem768PrivateKey, MlKem768PublicKey, decapsulate, encapsulate,
     generate_key_pair, validate_public_key,
 };
+use netloom_aead::Wiped;
 use netloom_base::Time;
 use std::collections::VecDeque;
 use std::fmt;
@@ -69,7 +70,7 @@ pub struct KeyExchange {
 struct Asked {
     id: u32,
     public: [u8; ENCAPSULATION_KEY_BYTES],
-    private: MlKem768PrivateKey,
+    private: Wiped<MlKem768PrivateKey>,
     due: Time,
     asks: u32,
 }
@@ -100,6 +101,7 @@ impl KeyExchange {
     pub fn ask(&mut self, now: Time, interval: Duration, random: &Zeroizing<[u8; 64]>) {
         let pair = generate_key_pair(**random);
         let (private, public) = pair.into_parts();
+        let private = Wiped::new(private);
         let id = self.next_id;
         self.next_id = id.wrapping_add(1);
         let due = now + REPEAT_AFTER;
@@ -220,6 +222,11 @@ impl fmt::Debug for Step {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use netloom_aead::freed::FreedBlocks;
+
+    /// Of all tests of this crate; it only looks where it is asked to.
+    #[global_allocator]
+    static ALLOCATOR: FreedBlocks = FreedBlocks;
 
     const INTERVAL: Duration = Duration::from_secs(3600);
 
@@ -314,6 +321,19 @@ mod tests {
         let offered = deliver(now, &mut b, &mut a, false);
         let adopted = deliver(now, &mut a, &mut b, false);
         assert_eq!(secret(&adopted), secret(&offered));
+    }
+
+    #[test]
+    fn no_private_key_is_left_in_memory_that_was_given_back() {
+        let random = Zeroizing::new(std::array::from_fn(|place| (place * 37 + 11) as u8));
+        // The end of the seed is the end of the private key (FIPS 203, algorithm 16).
+        let end = random.last_chunk().expect("64 bytes hold 16");
+        let left = FreedBlocks::with(end, || {
+            let mut a = KeyExchange::default();
+            a.ask(Time::ZERO, INTERVAL, &random);
+            drop(a);
+        });
+        assert_eq!(left, 0);
     }
 
     #[test]
