@@ -41,9 +41,12 @@ pub enum DropReason {
     /// What an interface handed over cannot be read, or split where it stands for many packets.
     #[error("what the interface handed over cannot be read")]
     Unreadable,
+    /// Marked outside of the tunnel as having met congestion, which its sender would not understand (RFC 6040 §4.2).
+    #[error("the packet met congestion, and its sender takes no marks")]
+    CongestionExperienced,
 }
 
-const OWN: [DropReason; 11] = [
+const OWN: [DropReason; 12] = [
     DropReason::UnknownPeer,
     DropReason::UnknownNetwork,
     DropReason::NotIp,
@@ -55,6 +58,7 @@ const OWN: [DropReason; 11] = [
     DropReason::PathTooSmall,
     DropReason::ForeignMessage,
     DropReason::Unreadable,
+    DropReason::CongestionExperienced,
 ];
 
 const REASONS: usize = WireguardDropReason::ALL.len() + OWN.len();
@@ -96,6 +100,7 @@ impl DropReason {
             Self::PathTooSmall => own(8),
             Self::ForeignMessage => own(9),
             Self::Unreadable => own(10),
+            Self::CongestionExperienced => own(11),
         }
     }
 }

@@ -7,6 +7,7 @@ use netloom_node::{NetworkId, Outbound};
 use netloom_sys::clock::monotonic_now;
 use netloom_sys::poll::Poller;
 use netloom_sys::tunnel::{TunnelDevice, is_gone};
+use netloom_sys::udp::Route;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd as _;
@@ -224,7 +225,10 @@ impl Sending {
         let batch = &*batch;
         let packets = self.outbound.destinations().flat_map(|destination| {
             let (packets, route) = (destination.packets.iter(), route(&destination));
-            packets.map(move |index| (route, batch.packet(*index as usize)))
+            packets.map(move |index| {
+                let index = *index as usize;
+                (Route { ecn: batch.ecn(index), ..route }, batch.packet(index))
+            })
         });
         let written = shared.outlet().send(packets);
         let refused = shared.send(&mut self.output);
