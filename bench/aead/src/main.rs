@@ -24,33 +24,36 @@ fn main() {
             let taken = if Library::faster(suite) == library { ", taken here" } else { "" };
             println!("| {suite} by {library:?}{taken} | {} |", costs.join(" | "));
         }
-        let costs = SIZES.map(|size| format!("{:.0}", together_ns(suite, size)));
-        let count = netloom_aead::PACKETS_MAX;
-        println!("| {suite} by our own, {count} at once | {} |", costs.join(" | "));
+        for count in [1, netloom_aead::PACKETS_MAX] {
+            let costs = SIZES.map(|size| format!("{:.0}", together_ns(suite, size, count)));
+            println!("| {suite} by our own, {count} at once | {} |", costs.join(" | "));
+        }
     }
 }
 
-/// A packet of those that are sealed at once; not a number where the processor lacks what it takes.
-fn together_ns(suite: Suite, bytes: usize) -> f64 {
+/// A packet of `count` that are sealed at once; not a number where the processor lacks what it takes.
+fn together_ns(suite: Suite, bytes: usize, count: usize) -> f64 {
     use netloom_aead::{Aes256Gcm, ChaCha20Poly1305, PACKETS_MAX, TAG_BYTES};
     let nonces: [[u8; 12]; PACKETS_MAX] = std::array::from_fn(|place| [place as u8; 12]);
     let mut packets = vec![vec![7; bytes + TAG_BYTES]; PACKETS_MAX];
     let mut packets = packets.iter_mut();
     let mut slices: [&mut [u8]; PACKETS_MAX] =
         std::array::from_fn(|_| &mut packets.next().expect("as many")[..]);
+    let (nonces, slices) = (&nonces[..count], &mut slices[..count]);
     let all_ns = match suite {
         Suite::ChaCha20Poly1305 => ChaCha20Poly1305::new(&[1; 32])
-            .map(|key| best_ns(|| key.seal(&nonces, &[], black_box(&mut slices)))),
-        Suite::Aes256Gcm => Aes256Gcm::new(&[1; 32])
-            .map(|key| best_ns(|| key.seal(&nonces, &[], black_box(&mut slices)))),
+            .map(|key| best_ns(|| key.seal(nonces, &[], black_box(slices)))),
+        Suite::Aes256Gcm => {
+            Aes256Gcm::new(&[1; 32]).map(|key| best_ns(|| key.seal(nonces, &[], black_box(slices))))
+        }
     };
-    all_ns.unwrap_or(f64::NAN) / PACKETS_MAX as f64
+    all_ns.unwrap_or(f64::NAN) / count as f64
 }
 
 fn seal_ns(library: Library, suite: Suite, bytes: usize) -> f64 {
     let mut packet = vec![7; bytes];
     match library {
-        Library::Own => together_ns(suite, bytes),
+        Library::Own => together_ns(suite, bytes, 1),
         Library::AwsLc => {
             use aws_lc_rs::aead::{
                 AES_256_GCM, Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey,

@@ -33,6 +33,8 @@ struct Slot {
     ceiling: usize,
     /// See [`PacketBatch::is_partial`].
     is_partial: bool,
+    /// See [`PacketBatch::ecn`].
+    ecn: u8,
 }
 
 impl PacketBatch {
@@ -125,7 +127,7 @@ impl PacketBatch {
         assert!(!self.is_full() && len <= self.packet_bytes_max(), "commit without spare room");
         let floor = self.used * self.stride_bytes;
         let (start, ceiling) = (floor + HEADROOM_BYTES, floor + self.stride_bytes);
-        self.slots.push(Slot { start, len, floor, ceiling, is_partial: false });
+        self.slots.push(Slot { start, len, floor, ceiling, is_partial: false, ecn: 0 });
         self.used += 1;
     }
 
@@ -145,7 +147,7 @@ impl PacketBatch {
         let before = self.slots.len();
         self.slots.extend(parts.map(|at| {
             let (start, len) = (first + at, part_bytes.min(len - at));
-            Slot { start, len, floor: start, ceiling: start + len, is_partial: false }
+            Slot { start, len, floor: start, ceiling: start + len, is_partial: false, ecn: 0 }
         }));
         self.slots.len() - before
     }
@@ -220,6 +222,16 @@ impl PacketBatch {
     /// Says of packet `index` that its checksum is left out, or that it is there.
     pub fn set_partial(&mut self, index: usize, is_partial: bool) {
         self.slots[index].is_partial = is_partial;
+    }
+
+    /// The two bits of Explicit Congestion Notification that packet `index` had around it, or is to have ([`crate::ecn`]).
+    pub fn ecn(&self, index: usize) -> u8 {
+        self.slots[index].ecn
+    }
+
+    /// Says which bits packet `index` had around it, or is to have.
+    pub fn set_ecn(&mut self, index: usize, ecn: u8) {
+        self.slots[index].ecn = ecn;
     }
 
     /// Puts the checksum of packet `index` in its place, if it was left out.

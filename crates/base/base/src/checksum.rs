@@ -73,6 +73,13 @@ pub fn pseudo_header(
     !transport_sum(source, destination, protocol, segment_bytes, &[])
 }
 
+/// [`pseudo_header`] of a part of `part_bytes`, from that of the whole segment it was cut from.
+pub(crate) fn pseudo_header_of_part(whole: u16, whole_bytes: usize, part_bytes: usize) -> u16 {
+    // Subtracting is adding the complement (RFC 1624).
+    let without_length = u64::from(whole) + u64::from(!fold(whole_bytes as u64));
+    fold(without_length + part_bytes as u64)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -11,7 +11,6 @@ use crate::checksum;
 use crate::offload::{
     Gso, LARGE_PACKET_BYTES_MAX, OffloadHeader, addresses, checksum_place, set_ip_length, transport,
 };
-use crate::packet::{PROTOCOL_TCP, PROTOCOL_UDP};
 use candidate::Candidate;
 
 /// Longest IP and TCP headers that are put together.
@@ -167,10 +166,7 @@ impl Run {
         let segment_bytes = self.header_bytes - self.transport_at + self.payload_bytes;
         set_ip_length(ip, self.transport_at + segment_bytes, 0);
         let (source, destination) = addresses(ip);
-        let (protocol, at) = match self.gso {
-            Gso::Tcp => (PROTOCOL_TCP, 16),
-            Gso::Udp => (PROTOCOL_UDP, 6),
-        };
+        let (protocol, at) = (self.gso.protocol(), self.gso.checksum_at());
         if self.gso == Gso::Udp {
             transport[4..6].copy_from_slice(&(segment_bytes as u16).to_be_bytes());
         }

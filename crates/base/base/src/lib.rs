@@ -4,6 +4,7 @@
 pub mod batch;
 pub mod checksum;
 pub mod coalesce;
+pub mod ecn;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod hash;

@@ -5,9 +5,11 @@
 //!  0 flags  1 gso_type  2 hdr_len  4 gso_size  6 csum_start  8 csum_offset
 //! ```
 
+mod headers;
+
 use crate::checksum;
 use crate::packet::{PROTOCOL_TCP, PROTOCOL_UDP};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+pub(crate) use headers::{addresses, transport};
 
 /// Bytes of the header before each packet.
 pub const OFFLOAD_HEADER_BYTES: usize = 10;
@@ -35,6 +37,23 @@ pub enum Gso {
     Tcp,
     /// UDP datagrams of one flow.
     Udp,
+}
+
+impl Gso {
+    pub(crate) fn protocol(self) -> u8 {
+        match self {
+            Self::Tcp => PROTOCOL_TCP,
+            Self::Udp => PROTOCOL_UDP,
+        }
+    }
+
+    /// Where the checksum stands in the transport header.
+    pub(crate) fn checksum_at(self) -> usize {
+        match self {
+            Self::Tcp => 16,
+            Self::Udp => 6,
+        }
+    }
 }
 
 /// What is said of a packet.
@@ -99,6 +118,11 @@ pub struct Splitter {
     transport_at: usize,
     header_bytes: usize,
     segment_bytes: usize,
+    /// The sum of the pseudo-header as the kernel has it, and for how many bytes, where its addresses may not be those of the IP
+    /// header: a routing header or a source route has the last one.
+    partial: Option<(u16, usize)>,
+    /// Whether who is told that a checksum is left out finds its place.
+    can_leave_checksums: bool,
     /// The next byte of payload, and the number of the next part.
     at: usize,
     number: u16,
@@ -110,7 +134,7 @@ impl Splitter {
     pub fn new(header: &OffloadHeader, packet: &[u8]) -> Option<Self> {
         let (gso, segment_bytes) = header.segments?;
         // What the header says of lengths is not relied on: kernels have been seen to leave it out.
-        let (transport_at, protocol) = transport(packet)?;
+        let (transport_at, protocol) = headers::transport_behind_extensions(packet)?;
         let transport_bytes = match (gso, protocol) {
             (Gso::Tcp, PROTOCOL_TCP) => usize::from(packet.get(transport_at + 12)? >> 4) * 4,
             (Gso::Udp, PROTOCOL_UDP) => UDP_HEADER_BYTES,
@@ -120,22 +144,42 @@ impl Splitter {
         let is_whole = transport_bytes >= UDP_HEADER_BYTES
             && (gso == Gso::Udp || transport_bytes >= 20)
             && packet.len() > header_bytes;
-        let segment_bytes = usize::from(segment_bytes);
-        is_whole.then_some(Self {
+        if !is_whole {
+            return None;
+        }
+        let place = gso.checksum_at();
+        // Headers in between are trusted only where the kernel says that they end there, too.
+        let is_said = header.checksum == Some((u16::try_from(transport_at).ok()?, place as u16));
+        let fixed_bytes = if packet[0] >> 4 == 4 { IPV4_HEADER_BYTES } else { IPV6_HEADER_BYTES };
+        if fixed_bytes == IPV6_HEADER_BYTES && transport_at > fixed_bytes && !is_said {
+            return None;
+        }
+        let sum = &packet[transport_at + place..][..2];
+        let sum = u16::from_be_bytes([sum[0], sum[1]]);
+        Some(Self {
             gso,
             transport_at,
             header_bytes,
-            segment_bytes,
+            segment_bytes: usize::from(segment_bytes),
+            partial: (is_said && transport_at > fixed_bytes)
+                .then(|| (sum, packet.len() - transport_at)),
+            can_leave_checksums: checksum_place(packet).is_some(),
             at: header_bytes,
             number: 0,
             leaves_checksums: false,
         })
     }
 
-    /// Leaves the checksums of the parts out: the sum of the pseudo-header is put in their place.
+    /// Leaves the checksums of the parts out, if [`checksum_place`] finds where they go: the sum of the pseudo-header is put in
+    /// their place.
     #[must_use]
     pub fn leaving_checksums(self, leaves_checksums: bool) -> Self {
-        Self { leaves_checksums, ..self }
+        Self { leaves_checksums: leaves_checksums && self.can_leave_checksums, ..self }
+    }
+
+    /// Whether the checksums of the parts are left out.
+    pub fn leaves_checksums(&self) -> bool {
+        self.leaves_checksums
     }
 
     /// Bytes of the longest part.
@@ -179,9 +223,24 @@ impl Splitter {
                 transport[4..6].copy_from_slice(&bytes.to_be_bytes());
             }
         }
-        set_transport_checksum(ip, transport, self.gso, self.leaves_checksums);
+        self.set_transport_checksum(ip, transport);
         self.number += 1;
         Some(length)
+    }
+
+    fn set_transport_checksum(&self, ip: &[u8], transport: &mut [u8]) {
+        let (bytes, at) = (transport.len(), self.gso.checksum_at());
+        let sum = match self.partial {
+            Some((sum, whole_bytes)) => checksum::pseudo_header_of_part(sum, whole_bytes, bytes),
+            None => {
+                let (source, destination) = addresses(ip);
+                checksum::pseudo_header(source, destination, self.gso.protocol(), bytes)
+            }
+        };
+        transport[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+        if !self.leaves_checksums {
+            complete_checksum(transport, (0, at as u16));
+        }
     }
 }
 
@@ -219,33 +278,6 @@ pub fn checksum_place(packet: &[u8]) -> Option<(u16, u16)> {
     is_whole.then_some((transport_at as u16, offset))
 }
 
-/// Where the transport header of a packet without options and extensions begins, and its protocol.
-pub(crate) fn transport(packet: &[u8]) -> Option<(usize, u8)> {
-    match packet.first()? >> 4 {
-        4 => {
-            let header_bytes = usize::from(packet[0] & 0x0f) * 4;
-            (header_bytes >= IPV4_HEADER_BYTES && packet.len() > header_bytes)
-                .then(|| (header_bytes, packet[9]))
-        }
-        6 => (packet.len() > IPV6_HEADER_BYTES).then(|| (IPV6_HEADER_BYTES, packet[6])),
-        _ => None,
-    }
-}
-
-/// The addresses in an IP header.
-pub(crate) fn addresses(ip: &[u8]) -> (IpAddr, IpAddr) {
-    if ip[0] >> 4 == 4 {
-        let address =
-            |at: usize| IpAddr::from(Ipv4Addr::new(ip[at], ip[at + 1], ip[at + 2], ip[at + 3]));
-        return (address(12), address(16));
-    }
-    let address = |at: usize| {
-        let octets: [u8; 16] = ip[at..at + 16].try_into().expect("a whole IPv6 header");
-        IpAddr::from(Ipv6Addr::from(octets))
-    };
-    (address(8), address(24))
-}
-
 /// Sets what the IP header says of lengths: of IPv4 also the identification, which goes up by the
 /// number of the part, and the header's checksum.
 pub(crate) fn set_ip_length(ip: &mut [u8], packet_bytes: usize, number: u16) {
@@ -263,20 +295,5 @@ pub(crate) fn set_ip_length(ip: &mut [u8], packet_bytes: usize, number: u16) {
     }
 }
 
-fn set_transport_checksum(ip: &[u8], transport: &mut [u8], gso: Gso, is_left_out: bool) {
-    let (protocol, at) = match gso {
-        Gso::Tcp => (PROTOCOL_TCP, 16),
-        Gso::Udp => (PROTOCOL_UDP, 6),
-    };
-    transport[at..at + 2].fill(0);
-    let (source, destination) = addresses(ip);
-    let mut checksum = if is_left_out {
-        checksum::pseudo_header(source, destination, protocol, transport.len())
-    } else {
-        checksum::transport(source, destination, protocol, transport)
-    };
-    if checksum == 0 && gso == Gso::Udp && !is_left_out {
-        checksum = 0xffff;
-    }
-    transport[at..at + 2].copy_from_slice(&checksum.to_be_bytes());
-}
+#[cfg(test)]
+mod tests;

@@ -38,9 +38,15 @@ pub enum DropReason {
     /// Datagrams that the driver has not fetched fill the queue.
     #[error("the queue of datagrams is full")]
     OutputFull,
+    /// What an interface handed over cannot be read, or split where it stands for many packets.
+    #[error("what the interface handed over cannot be read")]
+    Unreadable,
+    /// Marked outside of the tunnel as having met congestion, which its sender would not understand (RFC 6040 §4.2).
+    #[error("the packet met congestion, and its sender takes no marks")]
+    CongestionExperienced,
 }
 
-const OWN: [DropReason; 10] = [
+const OWN: [DropReason; 12] = [
     DropReason::UnknownPeer,
     DropReason::UnknownNetwork,
     DropReason::NotIp,
@@ -51,6 +57,8 @@ const OWN: [DropReason; 10] = [
     DropReason::HandshakesFull,
     DropReason::PathTooSmall,
     DropReason::ForeignMessage,
+    DropReason::Unreadable,
+    DropReason::CongestionExperienced,
 ];
 
 const REASONS: usize = WireguardDropReason::ALL.len() + OWN.len();
@@ -91,6 +99,8 @@ impl DropReason {
             Self::HandshakesFull => own(7),
             Self::PathTooSmall => own(8),
             Self::ForeignMessage => own(9),
+            Self::Unreadable => own(10),
+            Self::CongestionExperienced => own(11),
         }
     }
 }
@@ -107,7 +117,11 @@ impl Counters {
     }
 
     pub(crate) fn drop_packet(&mut self, reason: impl Into<DropReason>) {
-        self.dropped[reason.into().index()] += 1;
+        self.drop_packets(reason.into(), 1);
+    }
+
+    pub(crate) fn drop_packets(&mut self, reason: DropReason, packets: u64) {
+        self.dropped[reason.index()] += packets;
     }
 }
 

@@ -5,7 +5,7 @@ use crate::counters::DropReason;
 use crate::node::{Network, Node};
 use crate::outbound::{DROPPED, Outbound, Sending, has_room};
 use netloom_base::packet::{IpView, PROTOCOL_TCP};
-use netloom_base::{PacketBatch, Time};
+use netloom_base::{PacketBatch, Time, ecn};
 use netloom_path::message::is_to_node;
 use netloom_path::mss;
 use std::net::IpAddr;
@@ -78,6 +78,7 @@ impl Node {
                 out.oversize.push((peer, index as u32));
                 out.assigned.push(DROPPED);
             } else {
+                batch.set_ecn(index, ecn::of(batch.packet(index)));
                 out.assign(place, packet_bytes);
             }
         }

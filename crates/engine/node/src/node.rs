@@ -152,6 +152,11 @@ impl Node {
         &self.counters
     }
 
+    /// Counts packets that an interface handed over and nobody could read ([`DropReason::Unreadable`]).
+    pub fn note_unreadable(&mut self, packets: u64) {
+        self.counters.drop_packets(DropReason::Unreadable, packets);
+    }
+
     /// The networks, in order of number.
     pub fn networks(&self) -> impl Iterator<Item = NetworkId> {
         self.networks.keys().copied()

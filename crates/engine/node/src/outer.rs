@@ -6,7 +6,7 @@ use crate::inbound::{ArrivalRange, Group, Inbound, Sealed};
 use crate::inner::is_syn;
 use crate::node::Node;
 use netloom_base::packet::IpView;
-use netloom_base::{PacketBatch, Time};
+use netloom_base::{PacketBatch, Time, ecn};
 use netloom_path::message::is_to_node;
 use netloom_path::mss;
 use netloom_wireguard::message::{AES_INITIATION, DATA_OVERHEAD_BYTES, Data, PARTIAL_DATA};
@@ -206,6 +206,11 @@ impl Node {
                 continue;
             }
             let (total_bytes, is_syn) = (view.total_bytes, is_syn(&view));
+            let met = batch.ecn(packet as usize);
+            if !ecn::decapsulate(batch.packet_mut(packet as usize), met) {
+                self.counters.drop_packet(DropReason::CongestionExperienced);
+                continue;
+            }
             batch.narrow(packet as usize, 0..total_bytes);
             if is_syn {
                 let announced = peer.announced_bytes(network.mtu_bytes);

@@ -16,6 +16,7 @@ use libcrux_ml_kem::mlkem768::{
     MlKem768Ciphertext, MlKem768PrivateKey, MlKem768PublicKey, decapsulate, encapsulate,
     generate_key_pair, validate_public_key,
 };
+use netloom_aead::Wiped;
 use netloom_base::Time;
 use std::collections::VecDeque;
 use std::fmt;
@@ -69,13 +70,15 @@ pub struct KeyExchange {
 struct Asked {
     id: u32,
     public: [u8; ENCAPSULATION_KEY_BYTES],
-    private: MlKem768PrivateKey,
+    private: Wiped<MlKem768PrivateKey>,
     due: Time,
     asks: u32,
 }
 
 struct Answered {
     id: u32,
+    /// Of the ask: an asker that was restarted begins with the same numbers again.
+    public: [u8; ENCAPSULATION_KEY_BYTES],
     at: Time,
     ciphertext: [u8; CIPHERTEXT_BYTES],
     is_confirmed: bool,
@@ -98,6 +101,7 @@ impl KeyExchange {
     pub fn ask(&mut self, now: Time, interval: Duration, random: &Zeroizing<[u8; 64]>) {
         let pair = generate_key_pair(**random);
         let (private, public) = pair.into_parts();
+        let private = Wiped::new(private);
         let id = self.next_id;
         self.next_id = id.wrapping_add(1);
         let due = now + REPEAT_AFTER;
@@ -120,16 +124,17 @@ impl KeyExchange {
             self.confirmed(held);
         }
         match &self.answered {
-            Some(answered) if answered.id == id => {}
+            Some(answered) if answered.id == id && answered.public == *key => {}
             Some(answered) if now.saturating_since(answered.at) < ASK_INTERVAL_MIN => return,
             _ => {
-                let key = MlKem768PublicKey::from(key);
-                if !validate_public_key(&key) {
+                let public = MlKem768PublicKey::from(key);
+                if !validate_public_key(&public) {
                     return;
                 }
-                let (ciphertext, secret) = encapsulate(&key, **random);
+                let (ciphertext, secret) = encapsulate(&public, **random);
                 let ciphertext = *ciphertext.as_slice();
-                let answered = Answered { id, at: now, ciphertext, is_confirmed: false };
+                let (public, is_confirmed) = (*key, false);
+                let answered = Answered { id, public, at: now, ciphertext, is_confirmed };
                 self.answered = Some(Box::new(answered));
                 self.steps.push_back(Step::Offer(Zeroizing::new(secret)));
             }
@@ -217,6 +222,11 @@ impl fmt::Debug for Step {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use netloom_aead::freed::FreedBlocks;
+
+    /// Of all tests of this crate; it only looks where it is asked to.
+    #[global_allocator]
+    static ALLOCATOR: FreedBlocks = FreedBlocks;
 
     const INTERVAL: Duration = Duration::from_secs(3600);
 
@@ -295,6 +305,35 @@ mod tests {
         assert_eq!(said, ASKS_MAX);
         assert!(!a.is_due(now, false));
         assert!(a.is_due(now + RETRY_AFTER, false));
+    }
+
+    #[test]
+    fn an_asker_that_was_restarted_gets_a_secret_of_its_own() {
+        let (mut a, mut b) = (KeyExchange::default(), KeyExchange::default());
+        let now = Time::from_millis(1000);
+        a.ask(now, INTERVAL, &random(1));
+        deliver(now, &mut a, &mut b, false);
+        deliver(now, &mut b, &mut a, false);
+        deliver(now, &mut a, &mut b, false);
+        let (mut a, now) = (KeyExchange::default(), now + Duration::from_secs(60));
+        a.ask(now, INTERVAL, &random(2));
+        deliver(now, &mut a, &mut b, false);
+        let offered = deliver(now, &mut b, &mut a, false);
+        let adopted = deliver(now, &mut a, &mut b, false);
+        assert_eq!(secret(&adopted), secret(&offered));
+    }
+
+    #[test]
+    fn no_private_key_is_left_in_memory_that_was_given_back() {
+        let random = Zeroizing::new(std::array::from_fn(|place| (place * 37 + 11) as u8));
+        // The end of the seed is the end of the private key (FIPS 203, algorithm 16).
+        let end = random.last_chunk().expect("64 bytes hold 16");
+        let left = FreedBlocks::with(end, || {
+            let mut a = KeyExchange::default();
+            a.ask(Time::ZERO, INTERVAL, &random);
+            drop(a);
+        });
+        assert_eq!(left, 0);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::suite::Suite;
 use aws_lc_rs::aead as aws_lc;
-use netloom_aead::{Aes256Gcm, ChaCha20Poly1305};
+use netloom_aead::{Aes256Gcm, ChaCha20Poly1305, Wiped};
 use ring::aead as ring;
 
 /// Length of an AEAD authentication tag, in bytes.
@@ -17,14 +17,15 @@ const AT_ONCE_MIN: usize = 3;
 pub(crate) struct Aead {
     one: Implementation,
     /// The same key for many packets at once, where only that is our own.
-    many: Option<ChaCha20Poly1305>,
+    many: Option<Box<ChaCha20Poly1305>>,
 }
 
-/// The same functions several times (decisions 29 and 32).
+/// The same functions several times (decisions 29 and 32). Libraries do not wipe their keys. Each is behind a pointer: what one of
+/// them does not need of the space for another would keep what the stack held when it was moved.
 enum Implementation {
-    AwsLc(aws_lc::LessSafeKey),
-    Ring(ring::LessSafeKey),
-    Own(Aes256Gcm),
+    AwsLc(Wiped<aws_lc::LessSafeKey>),
+    Ring(Wiped<ring::LessSafeKey>),
+    Own(Box<Aes256Gcm>),
 }
 
 /// What is behind the suites.
@@ -60,7 +61,7 @@ impl Aead {
     pub(crate) fn by(library: Library, suite: Suite, key: &[u8; 32]) -> Self {
         let sized = "the keys of both suites have 32 bytes";
         let many = match suite {
-            Suite::ChaCha20Poly1305 => ChaCha20Poly1305::new(key),
+            Suite::ChaCha20Poly1305 => ChaCha20Poly1305::new(key).map(Box::new),
             Suite::Aes256Gcm => None,
         };
         let own = match (library, suite) {
@@ -68,7 +69,7 @@ impl Aead {
             _ => None,
         };
         if let Some(own) = own {
-            return Self { one: Implementation::Own(own), many };
+            return Self { one: Implementation::Own(Box::new(own)), many };
         }
         let one = match library {
             Library::AwsLc => {
@@ -77,7 +78,7 @@ impl Aead {
                     Suite::Aes256Gcm => &aws_lc::AES_256_GCM,
                 };
                 let key = aws_lc::UnboundKey::new(algorithm, key).expect(sized);
-                Implementation::AwsLc(aws_lc::LessSafeKey::new(key))
+                Implementation::AwsLc(Wiped::new(aws_lc::LessSafeKey::new(key)))
             }
             Library::Ring | Library::Own => {
                 let algorithm = match suite {
@@ -85,7 +86,7 @@ impl Aead {
                     Suite::Aes256Gcm => &ring::AES_256_GCM,
                 };
                 let key = ring::UnboundKey::new(algorithm, key).expect(sized);
-                Implementation::Ring(ring::LessSafeKey::new(key))
+                Implementation::Ring(Wiped::new(ring::LessSafeKey::new(key)))
             }
         };
         Self { one, many }
@@ -176,7 +177,33 @@ impl Aead {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use netloom_aead::freed::FreedBlocks;
     use proptest::prelude::*;
+    use std::sync::Arc;
+
+    /// Of all tests of this crate; it only looks where it is asked to.
+    #[global_allocator]
+    static ALLOCATOR: FreedBlocks = FreedBlocks;
+
+    #[test]
+    fn no_key_is_left_in_memory_that_was_given_back() {
+        let key: [u8; 32] = std::array::from_fn(|place| (place * 37 + 11) as u8);
+        let (first, second) = key.split_first_chunk().expect("32 bytes hold 16");
+        let second = second.first_chunk().expect("and 16 more");
+        assert_eq!(FreedBlocks::with(first, || drop(Box::new(key))), 1, "it finds what is left");
+        for half in [first, second] {
+            for suite in [Suite::ChaCha20Poly1305, Suite::Aes256Gcm] {
+                for library in [Library::AwsLc, Library::Ring, Library::Own] {
+                    let left = FreedBlocks::with(half, || {
+                        let aead = Arc::new(Aead::by(library, suite, &key));
+                        aead.seal([1; 12], &[], &mut [0; 100]);
+                        drop(aead);
+                    });
+                    assert_eq!(left, 0, "{suite} by {library:?}");
+                }
+            }
+        }
+    }
 
     proptest! {
         #[test]

@@ -122,7 +122,7 @@ impl Shared {
             dropped += outlet.send([(transmit.to, transmit.datagram.as_slice())]).dropped;
         }
         for message in output.messages.drain(..) {
-            let route = Route { to: message.to, pieces: Pieces::Any, may_fragment: false };
+            let route = Route { may_fragment: false, ..Route::from(message.to) };
             let datagrams = message.datagrams.iter().map(|datagram| (route, datagram.as_slice()));
             // One that the kernel refuses as too long has found what it was sent for.
             let _ = outlet.send(datagrams);
@@ -182,7 +182,7 @@ fn route(destination: &Destination<'_>) -> Route {
         Segmentation::EqualPieces => Pieces::Equal,
         Segmentation::Apart => Pieces::None,
     };
-    Route { to: destination.to, pieces, may_fragment: destination.may_fragment }
+    Route { pieces, may_fragment: destination.may_fragment, ..Route::from(destination.to) }
 }
 
 /// Adds what a device or the socket has taken and refused.

@@ -23,9 +23,11 @@ impl ChaCha20Poly1305 {
     pub(crate) fn seal(&self, aad: &[u8], packets: &mut Packets<'_, '_>) -> Tags {
         // SAFETY: there is only a key where the processor has what these functions are compiled for.
         unsafe {
-            let keys = chacha20::one_time_keys(&self.0, packets.nonces);
+            let mut keys = chacha20::one_time_keys(&self.0, packets.nonces);
             chacha20::encrypt(&self.0, packets);
-            poly1305::tags(&keys, aad, packets)
+            let tags = poly1305::tags(&keys.0, aad, packets);
+            keys.wipe();
+            tags
         }
     }
 
@@ -33,8 +35,9 @@ impl ChaCha20Poly1305 {
     pub(crate) fn open(&self, aad: &[u8], packets: &mut Packets<'_, '_>) -> Tags {
         // SAFETY: as above.
         unsafe {
-            let keys = chacha20::one_time_keys(&self.0, packets.nonces);
-            let tags = poly1305::tags(&keys, aad, packets);
+            let mut keys = chacha20::one_time_keys(&self.0, packets.nonces);
+            let tags = poly1305::tags(&keys.0, aad, packets);
+            keys.wipe();
             chacha20::encrypt(&self.0, packets);
             tags
         }

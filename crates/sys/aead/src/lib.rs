@@ -13,8 +13,12 @@
 //! No branch and no address depends on keys or texts.
 #![expect(
     unsafe_code,
-    reason = "instructions that not every processor has, and whole vectors in memory"
+    reason = "instructions that not every processor has, whole vectors in memory, and memory that is overwritten"
 )]
+
+#[cfg(feature = "freed-blocks")]
+pub mod freed;
+mod wiped;
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
@@ -26,6 +30,7 @@ mod none;
 use none as vectors;
 
 use std::fmt;
+pub use wiped::Wiped;
 
 /// Length of a tag, in bytes.
 pub const TAG_BYTES: usize = 16;

@@ -1,7 +1,7 @@
 //! The engine's UDP socket: whole batches in and out, in pieces of 64 KiB where the kernel can, both IP versions on one port.
 
+mod control;
 mod receive;
-mod segment;
 mod send;
 
 use crate::address::RawAddress;
@@ -67,6 +67,8 @@ pub struct Route {
     /// Whether routers, or this kernel, may cut it. Else it carries "don't fragment", and what the kernel
     /// believes of the path's MTU is passed over (`IP_PMTUDISC_PROBE`, ip(7)).
     pub may_fragment: bool,
+    /// The two bits of Explicit Congestion Notification in its IP header (RFC 3168).
+    pub ecn: u8,
 }
 
 /// How packets to one place may be put together for the kernel (`UDP_SEGMENT`, udp(7)).
@@ -83,7 +85,7 @@ pub enum Pieces {
 impl From<SocketAddr> for Route {
     /// In pieces, and cut where the underlay has to.
     fn from(to: SocketAddr) -> Self {
-        Self { to, pieces: Pieces::Any, may_fragment: true }
+        Self { to, pieces: Pieces::Any, may_fragment: true, ecn: 0 }
     }
 }
 
@@ -126,6 +128,7 @@ impl UdpSocket {
                     system::set_option(&fd, libc::SOL_SOCKET, option, &BUFFER_BYTES)?;
                 }
             }
+            receive_ecn(&fd, ipv6);
             let (raw, length) = RawAddress::new(address, ipv6);
             // SAFETY: `raw` holds an address of `length` bytes and lives through the call.
             system::check(unsafe { libc::bind(fd.as_raw_fd(), raw.as_ptr(), length) })
@@ -193,7 +196,8 @@ impl UdpSocket {
         system::set_option(&self.fd, libc::SOL_SOCKET, libc::SO_MARK, &mark)
     }
 
-    /// Appends the packets that wait, as far as they fit, and where they came from; gives how many.
+    /// Appends the packets that wait, as far as they fit, with the congestion that they met ([`PacketBatch::ecn`]), and where they
+    /// came from; gives how many.
     ///
     /// Packets longer than a region of the batch are dropped. They are received in place.
     pub fn receive_batch(
@@ -213,6 +217,15 @@ impl UdpSocket {
             }
         }
         Ok(batch.len() - before)
+    }
+}
+
+/// Has the kernel say of each packet which congestion it met. One that does not say it leaves packets unmarked.
+fn receive_ecn(fd: &OwnedFd, ipv6: bool) {
+    // A socket of IPv6 may have packets of IPv4.
+    let _ = system::set_option(fd, libc::IPPROTO_IP, libc::IP_RECVTOS, &1_i32);
+    if ipv6 {
+        let _ = system::set_option(fd, libc::IPPROTO_IPV6, libc::IPV6_RECVTCLASS, &1_i32);
     }
 }
 

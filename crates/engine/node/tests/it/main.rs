@@ -6,6 +6,7 @@
 mod checksums;
 mod corpus;
 mod differential;
+mod ecn;
 mod exits;
 mod keys;
 mod networks;

@@ -32,6 +32,8 @@ struct Bulk {
     batch: PacketBatch,
     /// Hashes of its flows; none of packets that have no ports.
     flows: Vec<u64>,
+    /// Hashes of what is known of those: see [`family`].
+    families: Vec<u64>,
     is_piece: bool,
 }
 
@@ -83,8 +85,7 @@ impl Backlog {
             return append(&mut self.ahead, &self.read);
         }
         let flow = flow(packet);
-        let waits = |flow: u64| self.bulk.iter().any(|bulk| bulk.flows.contains(&flow));
-        if is_small && flow.is_some_and(|flow| !waits(flow)) {
+        if is_small && flow.is_some_and(|flow| !self.waits(flow, packet)) {
             return append(&mut self.ahead, &self.read);
         }
         let has_room = |bulk: &&mut Bulk| !bulk.is_piece && !bulk.batch.is_full();
@@ -93,14 +94,25 @@ impl Backlog {
             self.bulk.push_back(bulk);
         }
         if let Some(bulk) = self.bulk.back_mut() {
+            bulk.note(flow, self.read.packet(0));
             append(&mut bulk.batch, &self.read);
-            bulk.flows.extend(flow.filter(|flow| bulk.flows.last() != Some(flow)));
         }
+    }
+
+    /// Whether something of a packet's flow is among the bulk, or something that may be of it.
+    fn waits(&self, flow: u64, packet: &[u8]) -> bool {
+        // Packets without a flow are few: most often there is nothing to look for.
+        let family = self.bulk.iter().any(|bulk| !bulk.families.is_empty()).then(|| family(packet));
+        self.bulk.iter().any(|bulk| {
+            bulk.flows.contains(&flow)
+                || family.flatten().is_some_and(|family| bulk.families.contains(&family))
+        })
     }
 
     fn add_piece(&mut self) {
         let mut bulk = self.take_spare(true);
-        bulk.flows.extend(flow(self.read.packet(0)));
+        let first = self.read.packet(0);
+        bulk.note(flow(first), first);
         std::mem::swap(&mut bulk.batch, &mut self.read);
         self.bulk.push_back(bulk);
     }
@@ -110,6 +122,7 @@ impl Backlog {
         let mut bulk = self.spare.pop().unwrap_or_else(|| Bulk {
             batch: batch(),
             flows: Vec::with_capacity(BATCH_PACKETS_MAX),
+            families: Vec::with_capacity(BATCH_PACKETS_MAX),
             is_piece,
         });
         bulk.is_piece = is_piece;
@@ -130,8 +143,20 @@ impl Backlog {
             send(&mut bulk.batch);
             bulk.batch.clear();
             bulk.flows.clear();
+            bulk.families.clear();
             self.spare.push(bulk);
         }
+    }
+}
+
+impl Bulk {
+    /// Notes to which flow a packet belongs.
+    fn note(&mut self, flow: Option<u64>, packet: &[u8]) {
+        let (noted, hash) = match flow {
+            Some(flow) => (&mut self.flows, Some(flow)),
+            None => (&mut self.families, family(packet)),
+        };
+        noted.extend(hash.filter(|hash| noted.last() != Some(hash)));
     }
 }
 
@@ -154,6 +179,16 @@ fn flow(packet: &[u8]) -> Option<u64> {
     }
     let mut hasher = DefaultHasher::new();
     (view.source, view.destination, view.protocol, ports).hash(&mut hasher);
+    Some(hasher.finish())
+}
+
+/// What a packet has in common with those that may be of its flow, if one of them is a part of a packet or hides its ports behind
+/// other headers: addresses and protocol, of IPv6 the addresses, since there the protocol is that of the first of those headers.
+fn family(packet: &[u8]) -> Option<u64> {
+    let view = IpView::parse(packet)?;
+    let mut hasher = DefaultHasher::new();
+    (view.source, view.destination, view.source.is_ipv4().then_some(view.protocol))
+        .hash(&mut hasher);
     Some(hasher.finish())
 }
 

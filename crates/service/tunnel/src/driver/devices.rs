@@ -6,7 +6,8 @@ use netloom_base::PacketBatch;
 use netloom_node::{NetworkId, Outbound};
 use netloom_sys::clock::monotonic_now;
 use netloom_sys::poll::Poller;
-use netloom_sys::tunnel::TunnelDevice;
+use netloom_sys::tunnel::{TunnelDevice, is_gone};
+use netloom_sys::udp::Route;
 use std::collections::BTreeMap;
 use std::io;
 use std::os::fd::AsFd as _;
@@ -17,6 +18,9 @@ use std::time::Duration;
 
 /// Longest packet, unless a network has longer ones.
 const PACKET_BYTES_MAX: usize = 2048;
+/// Reads of a device that fail one after the other, beyond which the thread rests after each: it might fail for ever.
+const FAILURES_MAX: u32 = 16;
+const REST: Duration = Duration::from_millis(1);
 /// Number of what wakes the thread: those of networks' devices are their own.
 const WAKER: u64 = u64::MAX;
 
@@ -39,16 +43,45 @@ pub(super) struct Reader {
     /// Set once the link is gone: its owner makes another.
     is_gone: Arc<AtomicBool>,
     backlog: Backlog,
+    /// Reads that have failed since the last packet.
+    failures: u32,
 }
 
 impl Reader {
     pub(super) fn new(device: TunnelDevice, is_gone: Arc<AtomicBool>) -> Self {
-        Self { device, is_gone, backlog: Backlog::new(PACKET_BYTES_MAX) }
+        Self { device, is_gone, backlog: Backlog::new(PACKET_BYTES_MAX), failures: 0 }
     }
 
     /// Whether there is something to send without waiting for the device.
     fn has_more(&self) -> bool {
         self.device.has_rest() || !self.backlog.is_empty()
+    }
+
+    /// Reads what the device has, as far as there is room; gives how many packets could not be read. `None` once the link is gone.
+    fn read(&mut self) -> Option<u64> {
+        let Self { device, backlog, failures, .. } = self;
+        let failed = read_into(backlog, failures, |batch| device.read_next(batch))?;
+        Some(failed + device.take_unreadable())
+    }
+}
+
+/// Fills a backlog until there is no room, nothing waits, or a read fails; gives how many did. `None` once the link is gone.
+fn read_into(
+    backlog: &mut Backlog,
+    failures: &mut u32,
+    mut read: impl FnMut(&mut PacketBatch) -> io::Result<usize>,
+) -> Option<u64> {
+    loop {
+        match backlog.fill(&mut read) {
+            Some(Ok(1..)) => *failures = 0,
+            None | Some(Ok(0)) => return Some(0),
+            Some(Err(error)) if is_gone(&error) => return None,
+            // One packet that the kernel cannot hand over is no reason to leave the others: the poller knows of them.
+            Some(Err(_)) => {
+                *failures = failures.saturating_add(1);
+                return Some(1);
+            }
+        }
     }
 }
 
@@ -146,19 +179,18 @@ impl Devices {
 
     /// Reads what a network's device has, as far as there is room; sends the small packets and one batch of bulk.
     fn serve(&mut self, network: NetworkId) {
-        let Some(Reader { device, is_gone, backlog }) = self.readers.get_mut(&network) else {
-            return;
+        let Some(reader) = self.readers.get_mut(&network) else { return };
+        let Some(unreadable) = reader.read() else {
+            reader.is_gone.store(true, Ordering::Release);
+            return self.close(network);
         };
-        loop {
-            match backlog.fill(|batch| device.read_next(batch)) {
-                Some(Ok(1..)) => {}
-                None | Some(Ok(0)) => break,
-                Some(Err(_)) => {
-                    is_gone.store(true, Ordering::Release);
-                    return self.close(network);
-                }
-            }
+        if unreadable > 0 {
+            self.shared.engine().node.note_unreadable(unreadable);
         }
+        if reader.failures > FAILURES_MAX {
+            std::thread::sleep(REST);
+        }
+        let backlog = &mut reader.backlog;
         let (shared, sending) = (&self.shared, &mut self.sending);
         let mut send = |batch: &mut PacketBatch| sending.send(shared, network, batch);
         backlog.send_ahead(&mut send);
@@ -193,12 +225,59 @@ impl Sending {
         let batch = &*batch;
         let packets = self.outbound.destinations().flat_map(|destination| {
             let (packets, route) = (destination.packets.iter(), route(&destination));
-            packets.map(move |index| (route, batch.packet(*index as usize)))
+            packets.map(move |index| {
+                let index = *index as usize;
+                (Route { ecn: batch.ecn(index), ..route }, batch.packet(index))
+            })
         });
         let written = shared.outlet().send(packets);
         let refused = shared.send(&mut self.output);
         let mut engine = shared.engine();
         engine.traffic.to_port.note(written.packets);
         engine.socket_drops += written.dropped as u64 + refused;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a device says, turn by turn; a number is that of packets.
+    fn read(backlog: &mut Backlog, failures: &mut u32, said: &[Result<usize, i32>]) -> Option<u64> {
+        let mut said = said.iter();
+        read_into(backlog, failures, |batch| match said.next() {
+            Some(Ok(packets)) => {
+                (0..*packets).for_each(|_| assert!(batch.push(&[0x45; 100])));
+                Ok(*packets)
+            }
+            Some(Err(number)) => Err(io::Error::from_raw_os_error(*number)),
+            None => Ok(0),
+        })
+    }
+
+    const INVALID_ARGUMENT: i32 = 22;
+    const NO_MEMORY: i32 = 12;
+
+    #[test]
+    fn a_read_that_fails_is_counted_and_the_next_one_goes_on() {
+        let (mut backlog, mut failures) = (Backlog::new(PACKET_BYTES_MAX), 0);
+        for error in [INVALID_ARGUMENT, NO_MEMORY] {
+            assert_eq!(read(&mut backlog, &mut failures, &[Ok(1), Err(error)]), Some(1));
+        }
+        assert_eq!(failures, 1, "a packet came in between");
+        assert_eq!(read(&mut backlog, &mut failures, &[Ok(1), Ok(1)]), Some(0));
+        assert_eq!(failures, 0);
+        let mut sent = 0;
+        backlog.send_ahead(|batch| sent += batch.len());
+        assert_eq!(sent, 4);
+    }
+
+    #[test]
+    fn a_link_that_is_gone_is_read_no_more() {
+        // EBADFD, ENODEV, ENXIO, ENETDOWN.
+        for error in [77, 19, 6, 100] {
+            let (mut backlog, mut failures) = (Backlog::new(PACKET_BYTES_MAX), 0);
+            assert_eq!(read(&mut backlog, &mut failures, &[Ok(1), Err(error)]), None);
+        }
     }
 }

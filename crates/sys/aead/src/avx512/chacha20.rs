@@ -1,7 +1,7 @@
 //! ChaCha20 (RFC 8439 §2.3): sixteen blocks of key stream side by side, a word of each in a vector.
 
 use super::vectors::{load, load_part, load_words, store, store_part};
-use crate::{BLOCK_BYTES, PACKETS_MAX, Packets};
+use crate::{BLOCK_BYTES, Packets};
 use std::arch::x86_64::{
     __m512i, _mm512_add_epi32, _mm512_rol_epi32, _mm512_set1_epi32, _mm512_shuffle_i32x4,
     _mm512_unpackhi_epi32, _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
@@ -39,14 +39,14 @@ impl Drop for Key {
 
 /// The first block of each packet's key stream, of which Poly1305 takes 32 bytes (RFC 8439 §2.6).
 #[target_feature(enable = "avx512f,avx512bw")]
-pub(crate) fn one_time_keys(key: &Key, nonces: &[[u32; 3]]) -> [[u8; BLOCK_BYTES]; PACKETS_MAX] {
+pub(crate) fn one_time_keys(key: &Key, nonces: &[[u32; 3]]) -> Stream {
     let mut lanes = Lanes::default();
     for (lane, nonce) in nonces.iter().enumerate() {
         lanes.set(lane, nonce, 0);
     }
     let mut keys = Stream([[0; BLOCK_BYTES]; LANES]);
     blocks(key, &lanes, &mut keys);
-    keys.0
+    keys
 }
 
 /// Adds the key stream from its second block on to all texts.
@@ -81,6 +81,7 @@ pub(crate) fn encrypt(key: &Key, packets: &mut Packets<'_, '_>) {
         }
         done += count;
     }
+    stream.wipe();
 }
 
 /// What differs between the blocks of a pass: counter and nonce, a word of each lane.
@@ -100,7 +101,17 @@ impl Lanes {
 
 /// Sixteen blocks of key stream.
 #[repr(align(64))]
-struct Stream([[u8; BLOCK_BYTES]; LANES]);
+pub(crate) struct Stream(pub(crate) [[u8; BLOCK_BYTES]; LANES]);
+
+impl Stream {
+    /// Overwrites what nobody looks at again.
+    #[target_feature(enable = "avx512f,avx512bw")]
+    pub(crate) fn wipe(&mut self) {
+        self.0.iter_mut().for_each(|block| store(block, _mm512_set1_epi32(0)));
+        // So that the stores are not left out.
+        std::hint::black_box(&mut self.0);
+    }
+}
 
 /// Sixteen blocks of key stream (RFC 8439 §2.3).
 #[target_feature(enable = "avx512f,avx512bw")]

@@ -1,4 +1,4 @@
-//! Why there is no tunnel device, and what to do.
+//! Why a tunnel device could not be made, and what its errors say of it.
 
 use crate::namespace::NamespaceError;
 use crate::netlink::NetlinkError;
@@ -55,4 +55,18 @@ fn remedy(error: &io::Error) -> &'static str {
         Some(libc::EBUSY) => "; another process holds a device of this name: stop that one",
         _ => "",
     }
+}
+
+/// Whether an error of reading says that the link is gone. A packet socket says so once, as that its link is down, which the end
+/// of a stand-in is for no other reason.
+pub fn is_gone(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EBADFD | libc::ENODEV | libc::ENXIO | libc::ENETDOWN))
+}
+
+/// Whether TUN cannot be had here at all.
+pub(super) fn is_unavailable(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::ENOENT | libc::ENODEV | libc::ENXIO | libc::EACCES | libc::EPERM)
+    )
 }

@@ -8,7 +8,8 @@ mod tun;
 
 use crate::namespace::NamespaceHandle;
 use crate::route::ObservedLink;
-pub use error::TunnelError;
+use error::is_unavailable;
+pub use error::{TunnelError, is_gone};
 use netloom_base::PacketBatch;
 use stand_in::StandIn;
 pub(crate) use stand_in::link_address;
@@ -176,6 +177,15 @@ impl TunnelDevice {
         Ok(batch.len() - before)
     }
 
+    /// Packets and pieces that were read and could not be handed on, since this was last asked: too long for the batch, or of a
+    /// form that is not understood.
+    pub fn take_unreadable(&mut self) -> u64 {
+        match &mut self.backend {
+            Backend::Tun(tun) => tun.take_unreadable(),
+            Backend::StandIn(stand_in) => stand_in.take_unreadable(),
+        }
+    }
+
     /// Hands a whole batch to the kernel, as if its packets had arrived on the link.
     pub fn write_batch(&mut self, batch: &PacketBatch) -> Written {
         // A batch has far fewer packets than 32 bits count.
@@ -230,14 +240,6 @@ impl AsRawFd for TunnelDevice {
     fn as_raw_fd(&self) -> RawFd {
         self.as_fd().as_raw_fd()
     }
-}
-
-/// Whether TUN cannot be had here at all.
-fn is_unavailable(error: &io::Error) -> bool {
-    matches!(
-        error.raw_os_error(),
-        Some(libc::ENOENT | libc::ENODEV | libc::ENXIO | libc::EACCES | libc::EPERM)
-    )
 }
 
 /// The alias that marks a tunnel link.

@@ -29,6 +29,8 @@ const OFFLOADS: [u32; 5] = [0x17, 0x19, 0x1f, 0x24, 0x2c];
 pub(super) struct StandIn {
     socket: OwnedFd,
     far_index: u32,
+    /// Packets that were longer than there is room for.
+    unreadable: u64,
 }
 
 /// `struct ethtool_value`.
@@ -59,16 +61,20 @@ impl StandIn {
             let link = route::find_link(&mut socket, FAR_LINK)?;
             let far_index = link.map_or(0, |link| link.index);
             let socket = open_socket(far_index).map_err(failed("packet socket"))?;
-            Ok(Self { socket, far_index })
+            Ok(Self { socket, far_index, unreadable: 0 })
         })?
     }
 
     pub(super) fn try_clone(&self) -> io::Result<Self> {
-        Ok(Self { socket: self.socket.try_clone()?, far_index: self.far_index })
+        Ok(Self { socket: self.socket.try_clone()?, far_index: self.far_index, unreadable: 0 })
+    }
+
+    pub(super) fn take_unreadable(&mut self) -> u64 {
+        std::mem::take(&mut self.unreadable)
     }
 
     /// Appends the packets that wait, as far as they fit.
-    pub(super) fn read_batch(&self, batch: &mut PacketBatch) -> io::Result<()> {
+    pub(super) fn read_batch(&mut self, batch: &mut PacketBatch) -> io::Result<()> {
         loop {
             let before = batch.len();
             self.read_next(batch)?;
@@ -79,14 +85,14 @@ impl StandIn {
     }
 
     /// Appends one packet, if there is one and room for it.
-    pub(super) fn read_next(&self, batch: &mut PacketBatch) -> io::Result<()> {
+    pub(super) fn read_next(&mut self, batch: &mut PacketBatch) -> io::Result<()> {
         while let Some(slot) = batch.spare() {
             match self.read(slot) {
-                Ok(Some(length)) => {
+                Ok(Some(length)) if length <= slot.len() => {
                     batch.commit(length);
                     break;
                 }
-                // Not a packet for the engine, or longer than a slot.
+                Ok(Some(_)) => self.unreadable += 1,
                 Ok(None) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -96,7 +102,7 @@ impl StandIn {
         Ok(())
     }
 
-    /// Reads one packet; `None` for a frame that is no IP packet or does not fit.
+    /// Reads one packet, as far as it fits, and gives its length; `None` for a frame that is no IP packet.
     fn read(&self, slot: &mut [u8]) -> io::Result<Option<usize>> {
         let mut sender: libc::sockaddr_ll = system::zeroed();
         let mut sender_bytes = system::length_of::<libc::sockaddr_ll>();
@@ -113,7 +119,7 @@ impl StandIn {
         })?;
         let protocol = i32::from(u16::from_be(sender.sll_protocol));
         let ip = matches!(protocol, libc::ETH_P_IP | libc::ETH_P_IPV6);
-        Ok((ip && length <= slot.len()).then_some(length))
+        Ok(ip.then_some(length))
     }
 
     pub(super) fn write(&self, packet: &[u8]) -> io::Result<()> {

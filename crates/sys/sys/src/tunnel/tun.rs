@@ -46,6 +46,8 @@ pub(super) struct Tun {
     staged: Box<[u8]>,
     /// What of it is left to be split, and its length.
     splitting: Option<(Splitter, usize)>,
+    /// Packets that were read and cannot be handed on.
+    unreadable: u64,
     coalescer: Coalescer,
 }
 
@@ -69,6 +71,7 @@ impl Tun {
             leaves_checksums,
             staged: vec![0; OFFLOAD_HEADER_BYTES + LARGE_PACKET_BYTES_MAX].into_boxed_slice(),
             splitting: None,
+            unreadable: 0,
             coalescer: Coalescer::new(offloads.udp),
         }
     }
@@ -135,6 +138,10 @@ impl Tun {
         Ok(())
     }
 
+    pub(super) fn take_unreadable(&mut self) -> u64 {
+        std::mem::take(&mut self.unreadable)
+    }
+
     pub(super) fn has_rest(&self) -> bool {
         self.splitting.is_some()
     }
@@ -165,7 +172,7 @@ impl Tun {
             match splitter.next(packet, slot) {
                 Some(length) => {
                     batch.commit(length);
-                    batch.set_partial(batch.len() - 1, self.leaves_checksums);
+                    batch.set_partial(batch.len() - 1, splitter.leaves_checksums());
                 }
                 None => self.splitting = None,
             }
@@ -175,34 +182,35 @@ impl Tun {
     /// Reads what the kernel has: a packet for the batch, or one that is to be split.
     fn read_one(&mut self, batch: &mut PacketBatch) -> io::Result<()> {
         let read = (&self.file).read(&mut self.staged)?;
-        let Some((header, packet)) =
-            self.staged[..read].split_first_chunk_mut::<OFFLOAD_HEADER_BYTES>()
-        else {
-            return Ok(());
-        };
-        // What was not asked for does not come.
-        let Some(said) = OffloadHeader::read(header) else { return Ok(()) };
-        if said.segments.is_some() {
-            let fits = |splitter: &Splitter| splitter.part_bytes_max() <= batch.packet_bytes_max();
-            let length = packet.len();
-            let splitter = Splitter::new(&said, packet).filter(fits);
-            let splitter = splitter.map(|one| one.leaving_checksums(self.leaves_checksums));
-            self.splitting = splitter.map(|one| (one, length));
-            return Ok(());
-        }
-        if self.leaves_checksums
-            && said.checksum.is_some()
-            && said.checksum == checksum_place(packet)
-        {
-            if batch.push(packet) {
-                batch.set_partial(batch.len() - 1, true);
-            }
-            return Ok(());
-        }
-        if said.checksum.is_none_or(|place| complete_checksum(packet, place)) {
-            batch.push(packet);
+        if self.stage(read, batch).is_none() {
+            self.unreadable += 1;
         }
         Ok(())
+    }
+
+    /// Takes what was read: a packet for the batch, or one that is to be split. `None` for what was not asked for, what makes
+    /// no sense, and what does not fit.
+    fn stage(&mut self, read: usize, batch: &mut PacketBatch) -> Option<()> {
+        let (header, packet) =
+            self.staged[..read].split_first_chunk_mut::<OFFLOAD_HEADER_BYTES>()?;
+        let said = OffloadHeader::read(header)?;
+        if said.segments.is_some() {
+            let splitter = Splitter::new(&said, packet)?.leaving_checksums(self.leaves_checksums);
+            let fits = splitter.part_bytes_max() <= batch.packet_bytes_max();
+            self.splitting = fits.then_some((splitter, packet.len()));
+            return fits.then_some(());
+        }
+        let is_left_out = self.leaves_checksums
+            && said.checksum.is_some()
+            && said.checksum == checksum_place(packet);
+        if !is_left_out && said.checksum.is_some_and(|place| !complete_checksum(packet, place)) {
+            return None;
+        }
+        let is_taken = batch.push(packet);
+        if is_taken && is_left_out {
+            batch.set_partial(batch.len() - 1, true);
+        }
+        is_taken.then_some(())
     }
 
     pub(super) fn write_packet(&self, packet: &[u8]) -> io::Result<()> {

@@ -1,6 +1,6 @@
 //! Receiving: datagrams of one flow in one piece, in place.
 
-use super::segment::SegmentControl;
+use super::control::Received;
 use crate::address::RawAddress;
 use crate::system;
 use netloom_base::PacketBatch;
@@ -19,7 +19,7 @@ pub(super) fn receive_some(
 ) -> io::Result<bool> {
     let mut names = [RawAddress::empty(); RECEIVED_MAX];
     let mut vectors = [system::zeroed::<libc::iovec>(); RECEIVED_MAX];
-    let mut controls = [SegmentControl::default(); RECEIVED_MAX];
+    let mut controls = [Received::default(); RECEIVED_MAX];
     let mut messages = [system::zeroed::<libc::mmsghdr>(); RECEIVED_MAX];
     let mut count = 0;
     for region in batch.spare_regions().take(RECEIVED_MAX) {
@@ -31,7 +31,7 @@ pub(super) fn receive_some(
         header.msg_iov = &mut vectors[count];
         header.msg_iovlen = 1;
         header.msg_control = std::ptr::from_mut(&mut controls[count]).cast();
-        header.msg_controllen = size_of::<SegmentControl>();
+        header.msg_controllen = size_of::<Received>();
         count += 1;
     }
     // SAFETY: each message points to a name, a vector, a control buffer and a region of the batch, all
@@ -52,7 +52,8 @@ pub(super) fn receive_some(
         let is_whole = header.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) == 0;
         match names[index].get().filter(|_| is_whole && length > 0) {
             Some(source) => {
-                let part_bytes = controls[index].part_bytes(header.msg_controllen);
+                let (part_bytes, ecn) = controls[index].read(header.msg_controllen);
+                let first = batch.len();
                 match part_bytes.filter(|bytes| *bytes < length) {
                     Some(bytes) => {
                         let parts = batch.commit_parts(length, bytes);
@@ -63,6 +64,9 @@ pub(super) fn receive_some(
                         sources.push(source);
                     }
                     None => batch.skip(),
+                }
+                if ecn != 0 {
+                    (first..batch.len()).for_each(|index| batch.set_ecn(index, ecn));
                 }
             }
             // Cut short, empty, or from nowhere.

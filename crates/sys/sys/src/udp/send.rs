@@ -1,6 +1,6 @@
 //! Sending: packets of one size to one place in one piece, as far as the devices below take that.
 
-use super::segment::SegmentControl;
+use super::control::ControlMessage;
 use super::{Pieces, Route, UdpSocket};
 use crate::address::RawAddress;
 use crate::system;
@@ -33,7 +33,7 @@ impl UdpSocket {
             self.set_may_fragment(may_fragment);
             let mut names = [RawAddress::empty(); MESSAGES_MAX];
             let mut vectors = [system::zeroed::<libc::iovec>(); VECTORS_MAX];
-            let mut controls = [SegmentControl::default(); MESSAGES_MAX];
+            let mut controls = [[ControlMessage::default(); 2]; MESSAGES_MAX];
             let mut messages = [system::zeroed::<libc::mmsghdr>(); MESSAGES_MAX];
             let (mut count, mut used) = (0, 0);
             while count < MESSAGES_MAX && used < VECTORS_MAX {
@@ -50,10 +50,10 @@ impl UdpSocket {
                 header.msg_namelen = length;
                 header.msg_iov = vectors[used..].as_mut_ptr();
                 header.msg_iovlen = piece.packets;
-                if piece.packets > 1 {
-                    controls[count] = SegmentControl::new(piece.packet_bytes);
-                    header.msg_control = std::ptr::from_mut(&mut controls[count]).cast();
-                    header.msg_controllen = size_of::<SegmentControl>();
+                let said = say(&piece, &mut controls[count]);
+                if said > 0 {
+                    header.msg_control = controls[count].as_mut_ptr().cast();
+                    header.msg_controllen = said * size_of::<ControlMessage>();
                 }
                 used += piece.packets;
                 count += 1;
@@ -103,7 +103,11 @@ impl UdpSocket {
         if error.raw_os_error() == Some(libc::EIO) {
             self.sends_segments = false;
         }
-        (refused.msg_control, refused.msg_controllen) = (std::ptr::null_mut(), 0);
+        // What was said of its parts was said last.
+        refused.msg_controllen -= size_of::<ControlMessage>();
+        if refused.msg_controllen == 0 {
+            refused.msg_control = std::ptr::null_mut();
+        }
         let packets = std::mem::replace(&mut refused.msg_iovlen, 1);
         for _ in 0..packets {
             // SAFETY: the message points to a name and to one of its vectors, which the caller keeps.
@@ -120,6 +124,22 @@ struct Piece {
     route: Route,
     packets: usize,
     packet_bytes: usize,
+}
+
+/// Says what has to be said of a piece; gives how many messages that takes.
+fn say(piece: &Piece, controls: &mut [ControlMessage; 2]) -> usize {
+    let Route { to, ecn, .. } = piece.route;
+    let mut said = 0;
+    if ecn != 0 {
+        let is_ipv6 = to.ip().to_canonical().is_ipv6();
+        controls[said] = ControlMessage::ecn(ecn, is_ipv6);
+        said += 1;
+    }
+    if piece.packets > 1 {
+        controls[said] = ControlMessage::segment(piece.packet_bytes);
+        said += 1;
+    }
+    said
 }
 
 /// Fills vectors with packets that go to one place and have one size, but for the last one.

@@ -7,13 +7,14 @@ use netloom_state::{HostState, Link, LinkKind, Namespace, NamespaceState, Operat
 use netloom_sys::icmp::{EchoReply, EchoSocket};
 use netloom_sys::packet::PacketSocket;
 use netloom_sys::poll::{Interest, PollSet};
-use netloom_sys::udp::{UdpError, UdpSocket};
+use netloom_sys::udp::{Route, UdpError, UdpSocket};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(crate) const TESTS: &[Test] = &[
     ("udp_batches_of_both_versions", udp_batches_of_both_versions),
+    ("marks_of_congestion_are_sent_and_received", marks_of_congestion_are_sent_and_received),
     ("echoes_by_ping_and_raw_sockets", echoes_by_ping_and_raw_sockets),
     ("a_taken_port_is_named", a_taken_port_is_named),
 ];
@@ -26,6 +27,38 @@ fn loopback() -> Bench {
     state.links.insert("lo".into(), lo);
     bench.make(&HostState { namespaces: [(Namespace::Host, state)].into() });
     bench
+}
+
+/// Of both versions, in pieces and one by one, from and to sockets of one and of both.
+fn marks_of_congestion_are_sent_and_received() -> Result<(), String> {
+    let _bench = loopback();
+    for (host, with_receive_offload) in
+        [("127.0.0.1", false), ("::1", false), ("127.0.0.1", true), ("::1", true)]
+    {
+        let to = |socket: &UdpSocket| {
+            SocketAddr::new(host.parse().unwrap(), socket.local_address().unwrap().port())
+        };
+        let mut any = UdpSocket::bind_any(0).unwrap();
+        let mut one = UdpSocket::bind(SocketAddr::new(host.parse().unwrap(), 0)).unwrap();
+        any.set_receive_offload(with_receive_offload);
+        one.set_receive_offload(with_receive_offload);
+        for is_back in [false, true] {
+            let (from, at) = if is_back { (&mut one, &mut any) } else { (&mut any, &mut one) };
+            let sent = [0, 0, 1, 1, 1, 2, 3, 3, 0, 2];
+            let to = to(at);
+            let routes = sent.map(|ecn| (Route { ecn, ..Route::from(to) }, &b"marked"[..]));
+            assert_eq!(from.send(routes).packets, sent.len());
+            let (mut batch, mut sources) = (PacketBatch::in_regions(16, 65_535, 64), Vec::new());
+            let deadline = Instant::now() + Duration::from_secs(5);
+            while batch.len() < sent.len() && Instant::now() < deadline {
+                at.receive_batch(&mut batch, &mut sources).unwrap();
+            }
+            let found: Vec<u8> = (0..batch.len()).map(|index| batch.ecn(index)).collect();
+            assert_eq!(found, sent, "{host}");
+            assert!(batch.iter().all(|packet| packet == b"marked"));
+        }
+    }
+    Ok(())
 }
 
 fn udp_batches_of_both_versions() -> Result<(), String> {

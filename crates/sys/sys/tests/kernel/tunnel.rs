@@ -7,29 +7,39 @@ use netloom_base::{PacketBatch, checksum};
 use netloom_state::{Address, HostState, Link, LinkKind, NamespaceState};
 use netloom_sys::icmp::EchoSocket;
 use netloom_sys::namespace::NamespaceHandle;
+use netloom_sys::netlink::{NetlinkSocket, Protocol};
 use netloom_sys::poll::{Interest, PollSet};
-use netloom_sys::tunnel::{TunnelDevice, TunnelKind, TunnelOffloads, TunnelPreference};
+use netloom_sys::route::delete_link;
+use netloom_sys::tunnel::{TunnelDevice, TunnelKind, TunnelOffloads, TunnelPreference, is_gone};
 use netloom_sys::udp::UdpSocket;
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 pub(crate) const TESTS: &[Test] = &[
     ("tun_carries_pings", || pings(TunnelKind::Tun)),
     ("stand_in_carries_pings", || pings(TunnelKind::StandIn)),
-    ("tun_carries_tcp", || tcp(TunnelKind::Tun, TunnelOffloads::default())),
-    ("tun_carries_tcp_in_large_pieces", || tcp(TunnelKind::Tun, ALL_OFFLOADS)),
-    ("stand_in_carries_tcp", || tcp(TunnelKind::StandIn, TunnelOffloads::default())),
+    ("tun_carries_tcp", || tcp(TunnelKind::Tun, TunnelOffloads::default(), false)),
+    ("tun_carries_tcp_in_large_pieces", || tcp(TunnelKind::Tun, ALL_OFFLOADS, false)),
+    ("tun_carries_tcp_behind_options_in_large_pieces", || tcp(TunnelKind::Tun, ALL_OFFLOADS, true)),
+    ("stand_in_carries_tcp", || tcp(TunnelKind::StandIn, TunnelOffloads::default(), false)),
+    ("what_does_not_fit_is_counted", || {
+        too_long(TunnelKind::Tun).and_then(|()| too_long(TunnelKind::StandIn))
+    }),
     ("tun_carries_datagrams_in_large_pieces", datagrams_in_large_pieces),
     ("tun_goes_with_its_engine", || goes_with_its_engine(TunnelKind::Tun)),
     ("stand_in_goes_with_its_engine", || goes_with_its_engine(TunnelKind::StandIn)),
+    ("a_link_that_is_removed_says_so_to_its_engine", || {
+        removed(TunnelKind::Tun).and_then(|()| removed(TunnelKind::StandIn))
+    }),
     ("without_tun_the_stand_in_serves", without_tun_the_stand_in_serves),
 ];
 
 const ALL_OFFLOADS: TunnelOffloads = TunnelOffloads { tcp: true, udp: true };
 const MTU_BYTES: u32 = 1280;
+const DESTINATION_OPTIONS: u8 = 60;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// One namespace per name, each with a tunnel `mesh0` and two addresses.
@@ -166,7 +176,7 @@ fn echo_reply(request: &[u8]) -> Vec<u8> {
 }
 
 /// Two namespaces whose tunnels the test joins; every packet must be whole and within the MTU.
-fn tcp(kind: TunnelKind, offloads: TunnelOffloads) -> Result<(), String> {
+fn tcp(kind: TunnelKind, offloads: TunnelOffloads, has_options: bool) -> Result<(), String> {
     const BYTES: usize = 4 << 20;
     let (mut bench, _) = make(&["one", "two"], kind)?;
     let mut devices = [take(&mut bench, "one"), take(&mut bench, "two")];
@@ -189,6 +199,9 @@ fn tcp(kind: TunnelKind, offloads: TunnelOffloads) -> Result<(), String> {
         });
         let connect = || TcpStream::connect_timeout(&address, PATIENCE);
         let mut client = one.run(connect).unwrap().unwrap();
+        if has_options {
+            put_options(&client);
+        }
         client.write_all(&vec![7; BYTES]).unwrap();
         drop(client);
         assert_eq!(server.join().unwrap(), BYTES);
@@ -196,6 +209,42 @@ fn tcp(kind: TunnelKind, offloads: TunnelOffloads) -> Result<(), String> {
         engine.join().unwrap()
     });
     assert!(checked > BYTES / MTU_BYTES as usize, "{checked} packets");
+    assert_eq!(devices.map(|mut device| device.take_unreadable()), [0; 2]);
+    Ok(())
+}
+
+/// Has each packet of a stream go behind destination options that mean nothing (RFC 8200 §4.2).
+#[expect(unsafe_code, reason = "no safe function sets this option")]
+fn put_options(stream: &TcpStream) {
+    let options: [u8; 8] = [0, 0, 1, 4, 0, 0, 0, 0];
+    // SAFETY: the options live through the call, and their length is passed.
+    let result = unsafe {
+        libc::setsockopt(
+            stream.as_raw_fd(),
+            libc::IPPROTO_IPV6,
+            libc::IPV6_DSTOPTS,
+            options.as_ptr().cast(),
+            options.len() as u32,
+        )
+    };
+    assert_eq!(result, 0, "{}", std::io::Error::last_os_error());
+}
+
+/// A packet that is longer than a batch has room for is passed over, and is not forgotten.
+fn too_long(kind: TunnelKind) -> Result<(), String> {
+    let (mut bench, _) = make(&["node"], kind)?;
+    let mut device = take(&mut bench, "node");
+    let inside = bench.executor.namespace(&own("node")).unwrap();
+    let socket = inside.run(|| EchoSocket::open(false, 7)).unwrap().unwrap();
+    for sent in [&[7; 900][..], b"short"] {
+        socket.send("10.7.0.2".parse().unwrap(), 1, sent).unwrap();
+    }
+    let (mut batch, deadline) = (PacketBatch::new(16, 500), Instant::now() + PATIENCE);
+    while !batch.iter().any(|packet| packet.ends_with(b"short")) {
+        assert!(Instant::now() < deadline);
+        device.read_batch(&mut batch).unwrap();
+    }
+    assert_eq!([device.take_unreadable(), device.take_unreadable()], [1, 0]);
     Ok(())
 }
 
@@ -259,12 +308,17 @@ fn relay(devices: &mut [TunnelDevice; 2], done: &AtomicBool) -> usize {
             for packet in batch.iter() {
                 assert!(packet.len() <= MTU_BYTES as usize, "{} bytes", packet.len());
                 let Some(view) = IpView::parse(packet) else { continue };
-                if view.protocol == PROTOCOL_TCP {
-                    let (source, destination) = (view.source, view.destination);
-                    let sum = checksum::transport(source, destination, PROTOCOL_TCP, view.payload);
-                    assert_eq!(sum, 0, "the checksum is complete");
-                    checked += 1;
-                }
+                let segment = match (view.protocol, view.payload) {
+                    (PROTOCOL_TCP, segment) => segment,
+                    (DESTINATION_OPTIONS, [PROTOCOL_TCP, 0, _, _, _, _, _, _, segment @ ..]) => {
+                        segment
+                    }
+                    _ => continue,
+                };
+                let (source, destination) = (view.source, view.destination);
+                let sum = checksum::transport(source, destination, PROTOCOL_TCP, segment);
+                assert_eq!(sum, 0, "the checksum is complete");
+                checked += 1;
             }
             devices[1 - from].write_batch(&batch);
         }
@@ -299,6 +353,24 @@ fn goes_with_its_engine(kind: TunnelKind) -> Result<(), String> {
     bench.make(&state);
     assert_eq!(bench.executor.observe(&state).unwrap(), state, "made anew");
     assert!(bench.executor.take_tunnel(&end(&own("node"), "mesh0")).is_some());
+    Ok(())
+}
+
+fn removed(kind: TunnelKind) -> Result<(), String> {
+    let (mut bench, _) = make(&["node"], kind)?;
+    let mut device = take(&mut bench, "node");
+    let inside = bench.executor.namespace(&own("node")).unwrap();
+    let remove = || delete_link(&mut NetlinkSocket::open(Protocol::Route).unwrap(), "mesh0");
+    inside.run(remove).unwrap().unwrap();
+    let (mut batch, deadline) = (PacketBatch::new(16, 2000), Instant::now() + PATIENCE);
+    let error = loop {
+        assert!(Instant::now() < deadline, "{kind:?} says nothing");
+        batch.clear();
+        if let Err(error) = device.read_batch(&mut batch) {
+            break error;
+        }
+    };
+    assert!(is_gone(&error), "{kind:?}: {error:?}");
     Ok(())
 }
 

@@ -74,6 +74,43 @@ fn parts_of_packets_and_what_has_no_ports_stay_where_they_are() {
 }
 
 #[test]
+fn a_small_packet_does_not_overtake_fragments_of_its_flow() {
+    let mut first = packet(7, 0, 1400);
+    first[6] = 0x20;
+    let mut last = packet(7, 0, 300);
+    last[7] = 0xad;
+    let mut backlog = Backlog::new(PACKET_BYTES_MAX);
+    for one in [first, last, packet(7, 1, 100)] {
+        assert!(read(&mut backlog, &[one]));
+    }
+    // Fragments of others, as their addresses say, are no reason to wait.
+    let mut other = packet(7, 9, 100);
+    other[19] = 3;
+    assert!(read(&mut backlog, &[other]));
+    let sent: Vec<_> = std::iter::repeat_with(|| turn(&mut backlog)).take(3).flatten().collect();
+    assert_eq!(sent, [(7, 9), (7, 0), (7, 0), (7, 1)]);
+}
+
+#[test]
+fn a_small_packet_of_ipv6_does_not_overtake_what_lies_behind_extension_headers() {
+    // A fragment header, and destination options in a piece: both hide that it is UDP.
+    for (header, parts) in [(44, 1), (60, 2)] {
+        let packet = |next: u8, bytes: usize| {
+            let mut packet = vec![0; 40 + bytes];
+            packet[0] = 0x60;
+            packet[4..6].copy_from_slice(&(bytes as u16).to_be_bytes());
+            packet[6] = next;
+            (packet[23], packet[39]) = (1, 2);
+            packet
+        };
+        let mut backlog = Backlog::new(PACKET_BYTES_MAX);
+        assert!(read(&mut backlog, &vec![packet(header, 1200); parts]));
+        assert!(read(&mut backlog, &[packet(17, 100)]));
+        backlog.send_ahead(|_| panic!("it has overtaken header {header}"));
+    }
+}
+
+#[test]
 fn no_more_is_read_than_there_is_room_for() {
     let mut backlog = Backlog::new(PACKET_BYTES_MAX);
     let long = |n| [packet(1, n, 1400), packet(1, n, 1400)];
