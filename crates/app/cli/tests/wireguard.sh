@@ -55,6 +55,19 @@ $netloom ping -c 2 --timeout 1s 10.9.0.2
 wg set wgt0 peer "$pb" endpoint 127.0.0.1:6001
 test "$(heard)" = 127.0.0.1:6001
 wg set wgt0 peer "$pb" endpoint 127.0.0.1:6002
+# Also together with another key.
+wg genkey > /run/c
+wg set wgt0 private-key /run/c peer "$pb" endpoint 127.0.0.1:6003
+test "$(heard)" = 127.0.0.1:6003
+wg set wgt0 private-key /run/a peer "$pb" endpoint 127.0.0.1:6002
+$netloom ping -c 2 --timeout 1s 10.9.0.2
+# `wg setconf` makes peers anew, `wg syncconf` leaves them.
+wg showconf wgt0 > /run/own
+wg syncconf wgt0 /run/own
+wg show wgt0 latest-handshakes | grep -v "	0$"
+wg setconf wgt0 /run/own
+wg show wgt0 latest-handshakes | grep "	0$"
+$netloom ping -c 2 --timeout 1s 10.9.0.2
 # The kernel says why.
 LC_ALL=C wg set wgt0 listen-port 6002 2>&1 | grep "Address already in use"
 # A link-local endpoint, as `wg showconf` writes it.
@@ -78,6 +91,16 @@ for n in 1 2 3; do ip link del wgt0; $netloom wireguard wgt0; done
 ip link del wgt0
 sleep 0.5
 fails test -e /run/wireguard/wgt0.sock
+# A namespace that the link was moved to ends with what ran there, and the link and its process with it.
+unshare --net sleep 600 & third=$!
+sleep 0.3
+$netloom wireguard wgt3
+ip link set wgt3 netns $third
+nsenter --net=/proc/$third/ns/net ip link set wgt3 up
+sleep 1
+kill $third
+n=0
+while test -e /run/wireguard/wgt3.sock; do n=$((n + 1)); test $n -lt 100; sleep 0.1; done
 # By the name that other programs call it by.
 ln -s $netloom /run/netloom-wireguard
 /run/netloom-wireguard wgt0

@@ -46,7 +46,12 @@ pub struct Before {
     pub mark: u32,
     /// The peers that the change concerns, as they were; none for one that was not there.
     pub peers: BTreeMap<PublicKey, Option<PeerConfig>>,
+    /// Those of them that the change removed. One that is there again has nothing to do with what it was.
+    pub removed: BTreeSet<PublicKey>,
 }
+
+/// What peers lose to others by a change.
+type Taken = BTreeMap<PublicKey, BTreeSet<IpNet>>;
 
 impl Interface {
     /// One without key and peers.
@@ -68,7 +73,9 @@ impl Interface {
             listen_port: self.listen_port,
             mark: self.mark,
             peers: BTreeMap::new(),
+            removed: BTreeSet::new(),
         };
+        let mut taken = Taken::new();
         if let Some(key) = private_key {
             self.private_key = key;
         }
@@ -78,9 +85,14 @@ impl Interface {
             self.owners.clear();
             let gone = std::mem::take(&mut self.peers).into_iter();
             before.peers.extend(gone.map(|(key, peer)| (key, Some(peer))));
+            before.removed.extend(before.peers.keys());
         }
         for peer in peers {
-            self.apply_peer(peer, &mut before);
+            self.cut(peer.public_key, &mut taken);
+            self.apply_peer(peer, &mut before, &mut taken);
+        }
+        while let Some(key) = taken.keys().next().copied() {
+            self.cut(key, &mut taken);
         }
         // Nobody is a peer of itself.
         if let Some(key) = self.private_key.as_ref().map(PrivateKey::public) {
@@ -111,7 +123,7 @@ impl Interface {
 
     /// Goes back to what was there before the last change.
     pub fn take_back(&mut self, before: Before) {
-        let Before { private_key, listen_port, mark, peers } = before;
+        let Before { private_key, listen_port, mark, peers, removed: _ } = before;
         (self.private_key, self.listen_port, self.mark) = (private_key, listen_port, mark);
         // Prefixes leave all of them before any of them gets one back.
         for key in peers.keys() {
@@ -125,16 +137,19 @@ impl Interface {
         }
     }
 
-    fn apply_peer(&mut self, change: PeerChange, before: &mut Before) {
+    fn apply_peer(&mut self, change: PeerChange, before: &mut Before, taken: &mut Taken) {
         let key = change.public_key;
         let known = self.peers.get(&key).cloned();
         if change.remove {
+            if known.is_some() {
+                before.removed.insert(key);
+            }
             return self.put(key, None, before);
         }
         if change.update_only && known.is_none() {
             return;
         }
-        self.take_from_others(key, &change.allow, before);
+        self.take_from_others(key, &change.allow, before, taken);
         let mut peer = known.unwrap_or_else(|| PeerConfig::new(key));
         if let Some(psk) = change.psk {
             peer.psk = psk;
@@ -154,18 +169,30 @@ impl Interface {
         self.put(key, Some(peer), before);
     }
 
-    /// Takes prefixes that one peer gets from those that have them.
-    fn take_from_others(&mut self, key: PublicKey, prefixes: &[IpNet], before: &mut Before) {
-        let mut taken: BTreeMap<PublicKey, BTreeSet<IpNet>> = BTreeMap::new();
+    /// Takes prefixes that one peer gets from those that have them, who are cut later, once for all that they lose.
+    fn take_from_others(
+        &mut self,
+        key: PublicKey,
+        prefixes: &[IpNet],
+        before: &mut Before,
+        taken: &mut Taken,
+    ) {
         for prefix in prefixes {
-            if let Some(other) = self.owners.get(prefix).filter(|other| **other != key) {
-                taken.entry(*other).or_default().insert(*prefix);
+            let Some(other) = self.owners.get(prefix).copied().filter(|other| *other != key) else {
+                continue;
+            };
+            if !before.peers.contains_key(&other) {
+                before.peers.insert(other, self.peers.get(&other).cloned());
             }
+            taken.entry(other).or_default().insert(*prefix);
+            self.owners.remove(prefix);
         }
-        for (other, prefixes) in taken {
-            let Some(mut less) = self.peers.get(&other).cloned() else { continue };
-            less.allowed.retain(|allowed| !prefixes.contains(allowed));
-            self.put(other, Some(less), before);
+    }
+
+    /// Cuts a peer down to what has not been taken from it.
+    fn cut(&mut self, key: PublicKey, taken: &mut Taken) {
+        if let (Some(prefixes), Some(peer)) = (taken.remove(&key), self.peers.get_mut(&key)) {
+            peer.allowed.retain(|allowed| !prefixes.contains(allowed));
         }
     }
 

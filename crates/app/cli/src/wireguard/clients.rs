@@ -7,8 +7,9 @@ use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-/// Connections at a time; of more, the one that has been silent longest is closed.
+/// Connections at a time. Others wait until one of these has ended, or has been silent for so long that it makes room.
 const CLIENTS_MAX: usize = 64;
+const SILENCE_MAX: Duration = Duration::from_secs(1);
 /// Longest wait for the rest of a request, or for who asked to take the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Read at once.
@@ -33,7 +34,13 @@ pub(super) struct Clients {
 }
 
 impl Clients {
-    /// Takes a connection.
+    /// Whether one more can be taken.
+    pub(super) fn has_room(&self) -> bool {
+        let is_silent = |client: &Client| client.heard_at.elapsed() > SILENCE_MAX;
+        self.open.len() < CLIENTS_MAX || self.open.iter().any(is_silent)
+    }
+
+    /// Takes a connection, for which there is room; of too many, the one that has been silent longest is closed.
     pub(super) fn add(&mut self, stream: UnixStream) -> io::Result<()> {
         stream.set_nonblocking(true)?;
         if self.open.len() == CLIENTS_MAX {

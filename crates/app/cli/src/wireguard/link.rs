@@ -3,6 +3,7 @@
 use anyhow::Context as _;
 use netloom_node::limits::MTU_BYTES_MIN;
 use netloom_sys::monitor::{Buffer, Monitor};
+use netloom_sys::namespace::NamespaceHandle;
 use netloom_sys::netlink::{NetlinkSocket, Protocol};
 use netloom_sys::poll::{Interest, PollSet};
 use netloom_sys::route::{ObservedLink, configure_link, find_link, find_link_at};
@@ -17,9 +18,22 @@ pub(super) struct LinkState {
     pub(super) mtu_bytes: usize,
 }
 
-/// A link that is watched.
+/// Where a link is found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Sight {
+    /// In this namespace, where changes of it are heard of.
+    Here(LinkState),
+    /// In another one. No socket is kept there: it would keep the namespace of a container that has ended.
+    Elsewhere(LinkState),
+    /// Where it cannot be looked at; or it is gone.
+    Lost,
+}
+
+/// What finds a device's link.
 #[derive(Debug)]
 pub(super) struct Link {
+    /// This namespace.
+    home: (u64, u64),
     index: u32,
     netlink: NetlinkSocket,
     monitor: Monitor,
@@ -28,41 +42,45 @@ pub(super) struct Link {
 
 impl Link {
     /// Watches the link called `name`, whose largest packet shall have `mtu_bytes`.
-    pub(super) fn set_up(name: &str, mtu_bytes: u32) -> anyhow::Result<(Self, LinkState)> {
+    pub(super) fn set_up(
+        home: &NamespaceHandle,
+        name: &str,
+        mtu_bytes: u32,
+    ) -> anyhow::Result<(Self, LinkState)> {
+        let monitor = Monitor::links().context("cannot hear of links")?;
         let mut netlink =
             NetlinkSocket::open(Protocol::Route).context("cannot reach the kernel")?;
         configure_link(&mut netlink, name, mtu_bytes, None)
             .with_context(|| format!("cannot set the MTU of {name}"))?;
-        Self::open(name)
-    }
-
-    /// Watches a device's link in the namespace that it has been moved to.
-    pub(super) fn follow(device: &TunnelDevice) -> anyhow::Result<(Self, LinkState)> {
-        let (namespace, name) = device.place().context("cannot find the link")?;
-        namespace.run(|| Self::open(&name))?
-    }
-
-    fn open(name: &str) -> anyhow::Result<(Self, LinkState)> {
-        let monitor = Monitor::links().context("cannot hear of links")?;
-        let mut netlink =
-            NetlinkSocket::open(Protocol::Route).context("cannot reach the kernel")?;
         let found = find_link(&mut netlink, name)?;
         let found = found.with_context(|| format!("{name} is gone already"))?;
-        let state = state(&found);
-        let link = Self { index: found.index, netlink, monitor, buffer: Buffer::default() };
-        Ok((link, state))
+        let (home, index, buffer) = (home.identity(), found.index, Buffer::default());
+        Ok((Self { home, index, netlink, monitor, buffer }, state(&found)))
     }
 
-    /// Adds what is readable when a link has changed.
+    /// Adds what is readable when a link of this namespace has changed.
     pub(super) fn watch<'a>(&'a self, set: &mut PollSet<'a>) -> Vec<usize> {
         self.monitor.descriptors().map(|fd| set.add(fd, Interest::Read)).collect()
     }
 
-    /// How the link is after a change; `None` if it is not in its namespace any more. A name may have become that of
-    /// another link, the index not.
-    pub(super) fn after_change(&mut self) -> anyhow::Result<Option<LinkState>> {
+    /// Looks at the device's link, whatever it is called by now and wherever it has been moved.
+    pub(super) fn look(&mut self, device: &TunnelDevice) -> anyhow::Result<Sight> {
         self.monitor.read(&mut self.buffer);
-        Ok(find_link_at(&mut self.netlink, self.index)?.as_ref().map(state))
+        let found = match device.place() {
+            Ok((namespace, name)) if namespace.identity() != self.home => {
+                let found = namespace.run(|| {
+                    let mut netlink = NetlinkSocket::open(Protocol::Route).ok()?;
+                    find_link(&mut netlink, &name).ok()?
+                });
+                // Who has CAP_NET_ADMIN alone cannot go there.
+                let found = found.ok().flatten();
+                return Ok(found.map_or(Sight::Lost, |found| Sight::Elsewhere(state(&found))));
+            }
+            Ok((_, name)) => find_link(&mut self.netlink, &name)?,
+            // An older kernel, which does not say it.
+            Err(_) => find_link_at(&mut self.netlink, self.index)?,
+        };
+        Ok(found.map_or(Sight::Lost, |found| Sight::Here(state(&found))))
     }
 }
 

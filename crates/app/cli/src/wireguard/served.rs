@@ -82,7 +82,8 @@ impl Served {
     pub(super) fn set_link_state(&mut self, now: LinkState) -> anyhow::Result<()> {
         let before = std::mem::replace(&mut self.link_state, now);
         if before != now {
-            self.set_anew(before.is_up != now.is_up).context("the link has changed")?;
+            let ends_sessions = before.is_up != now.is_up;
+            self.set_anew(ends_sessions, &BTreeMap::new()).context("the link has changed")?;
         }
         Ok(())
     }
@@ -119,7 +120,7 @@ impl Served {
                 // What was accepted once is accepted again.
                 let _ = self.udp.set_mark(self.interface.mark);
                 if errno == uapi::FAILED {
-                    let _ = self.set_anew(false);
+                    let _ = self.set_anew(false, &BTreeMap::new());
                 }
                 errno
             }
@@ -145,13 +146,11 @@ impl Served {
         }
         let marked = moved.as_ref().map_or(&self.udp, |(_, handle)| handle);
         marked.set_mark(self.interface.mark).map_err(|error| failed(error.into()))?;
-        for (key, endpoint) in &endpoints {
-            self.earlier.entry(*key).or_default().endpoint = Some(*endpoint);
-        }
+        self.forget(&before.removed).map_err(failed)?;
         if self.interface.private_key == before.private_key {
             self.change_peers(before.peers.keys(), endpoints).map_err(failed)?;
         } else {
-            self.set_anew(true).map_err(failed)?;
+            self.set_anew(true, &endpoints).map_err(failed)?;
         }
         if let Some((udp, handle)) = moved {
             self.tunnels.set_socket(udp).map_err(|error| failed(error.into()))?;
@@ -160,13 +159,25 @@ impl Served {
         Ok(())
     }
 
-    /// Sets some peers to what the interface has.
+    /// Forgets peers that were removed: those that are there again are new.
+    fn forget(&mut self, removed: &BTreeSet<PublicKey>) -> anyhow::Result<()> {
+        self.earlier.retain(|key, _| !removed.contains(key));
+        if !self.is_awake || removed.is_empty() {
+            return Ok(());
+        }
+        let (network, remove) = (self.name.clone(), removed.iter().copied().collect());
+        let changes = PeerChanges { network, remove, ..PeerChanges::default() };
+        Ok(self.tunnels.change_peers(NETWORK, changes)?)
+    }
+
+    /// Sets some peers to what the interface has, and sends to where they are said to be now.
     fn change_peers<'k>(
-        &self,
+        &mut self,
         concerned: impl Iterator<Item = &'k PublicKey>,
         endpoints: BTreeMap<PublicKey, SocketAddr>,
     ) -> anyhow::Result<()> {
         if !self.is_awake {
+            self.learn(&endpoints);
             return Ok(());
         }
         let network = self.name.clone();
@@ -180,11 +191,24 @@ impl Served {
         Ok(self.tunnels.change_peers(NETWORK, changes)?)
     }
 
-    /// Sets the tunnels to the interface and its link. If that ends their sessions, what they were is remembered.
-    fn set_anew(&mut self, ends_sessions: bool) -> anyhow::Result<()> {
+    /// Remembers where peers are said to be, for when the tunnels are set anew.
+    fn learn(&mut self, endpoints: &BTreeMap<PublicKey, SocketAddr>) {
+        for (key, endpoint) in endpoints {
+            self.earlier.entry(*key).or_default().endpoint = Some(*endpoint);
+        }
+    }
+
+    /// Sets the tunnels to the interface and its link, and sends to where peers are said to be now. If that ends sessions, what
+    /// they were is remembered.
+    fn set_anew(
+        &mut self,
+        ends_sessions: bool,
+        endpoints: &BTreeMap<PublicKey, SocketAddr>,
+    ) -> anyhow::Result<()> {
         if ends_sessions {
             self.earlier = self.states()?;
         }
+        self.learn(endpoints);
         self.is_awake = self.link_state.is_up && self.interface.private_key.is_some();
         let mut setup = self.setup()?;
         if ends_sessions {

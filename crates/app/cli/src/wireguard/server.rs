@@ -2,7 +2,7 @@
 
 use super::Wireguard;
 use super::clients::Clients;
-use super::link::{Link, LinkState};
+use super::link::{Link, LinkState, Sight};
 use super::served::Served;
 use crate::output;
 use anyhow::{Context as _, bail, ensure};
@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 /// How often it is looked whether the interface and its socket are still there.
 const LOOK: Duration = Duration::from_millis(500);
-/// The same when the link has just got out of sight: it may be gone.
+/// The same when sight of the link has just been lost: it may be gone.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// For how long that is looked for so often.
 const CLEAR_AFTER: Duration = Duration::from_secs(1);
@@ -37,10 +37,12 @@ pub(super) struct Server {
     clients: Clients,
     /// One more handle of the tunnels' device.
     device: TunnelDevice,
-    /// Its link, unless that is where it cannot be watched.
-    link: Option<Link>,
-    /// When it got there.
-    left_at: Option<Instant>,
+    link: Link,
+    /// Whether its link is in this namespace.
+    is_here: bool,
+    looked_at: Instant,
+    /// When it was lost sight of.
+    lost_at: Option<Instant>,
 }
 
 impl Server {
@@ -50,7 +52,7 @@ impl Server {
         let only = TunnelPreference::Only(TunnelKind::Tun);
         let device = TunnelDevice::create(&here, name, only)?;
         let handle = device.try_clone().context("cannot serve the interface")?;
-        let (link, link_state) = Link::set_up(name, arguments.mtu)?;
+        let (link, link_state) = Link::set_up(&here, name, arguments.mtu)?;
         let (socket, listener) = listen(&arguments.sockets, name)?;
         Ok(Self {
             served: Served::start(arguments, device, link_state)?,
@@ -58,28 +60,34 @@ impl Server {
             listener,
             clients: Clients::default(),
             device: handle,
-            link: Some(link),
-            left_at: None,
+            link,
+            is_here: true,
+            looked_at: Instant::now(),
+            lost_at: None,
         })
     }
 
     pub(super) fn serve(&mut self, signals: &SignalFd) -> anyhow::Result<ExitCode> {
         loop {
             let mut set = PollSet::new();
-            let socket = set.add(self.listener.as_fd(), Interest::Read);
             let signal = set.add(signals.as_fd(), Interest::Read);
-            let links = self.link.as_ref().map(|link| link.watch(&mut set)).unwrap_or_default();
+            let socket = self.clients.has_room();
+            let socket = socket.then(|| set.add(self.listener.as_fd(), Interest::Read));
+            let links = self.link.watch(&mut set);
             let clients = self.clients.watch(&mut set);
-            let has_left = self.left_at.is_some_and(|at| at.elapsed() < CLEAR_AFTER);
-            let look = if has_left { LOOK_AGAIN } else { LOOK };
-            set.wait(Some(look)).context("cannot wait")?;
+            let is_lost = self.lost_at.is_some_and(|at| at.elapsed() < CLEAR_AFTER);
+            set.wait(Some(if is_lost { LOOK_AGAIN } else { LOOK })).context("cannot wait")?;
             let is_ready = |number: &usize| set.is_ready(*number);
             let ready: Vec<bool> = clients.iter().map(is_ready).collect();
-            let (has_caller, has_news) = (is_ready(&socket), links.iter().any(is_ready));
+            let has_caller = socket.as_ref().is_some_and(is_ready);
+            let has_news = links.iter().any(is_ready);
             if is_ready(&signal) && signals.read()?.is_some() {
                 return Ok(ExitCode::SUCCESS);
             }
-            if has_news && let Err(error) = self.follow_link() {
+            let is_due = !self.is_here && self.looked_at.elapsed() >= LOOK;
+            if (has_news || is_due)
+                && let Err(error) = self.follow_link()
+            {
                 output::error(&format!("{}: {}\n", self.served.name, output::chain(&error)));
             }
             if self.is_gone()? {
@@ -105,22 +113,20 @@ impl Server {
         }
     }
 
-    /// Takes over what has become of the link. It is followed into another namespace; where that is refused, it is taken to be
-    /// up there.
+    /// Takes over what has become of the link. Where it cannot be looked at, it is taken to be up.
     fn follow_link(&mut self) -> anyhow::Result<()> {
-        let Some(link) = &mut self.link else { return Ok(()) };
-        let now = match link.after_change()? {
-            Some(now) => now,
-            None => match Link::follow(&self.device) {
-                Ok((link, now)) => {
-                    self.link = Some(link);
-                    now
-                }
-                Err(_) => {
-                    (self.link, self.left_at) = (None, Some(Instant::now()));
-                    LinkState { is_up: true, ..self.served.link_state() }
-                }
-            },
+        self.looked_at = Instant::now();
+        let sight = self.link.look(&self.device)?;
+        self.is_here = matches!(sight, Sight::Here(_));
+        let now = match sight {
+            Sight::Here(now) | Sight::Elsewhere(now) => {
+                self.lost_at = None;
+                now
+            }
+            Sight::Lost => {
+                self.lost_at.get_or_insert_with(Instant::now);
+                LinkState { is_up: true, ..self.served.link_state() }
+            }
         };
         self.served.set_link_state(now)
     }
@@ -128,7 +134,7 @@ impl Server {
     /// Whether the device is closed: `/sys` may be that of another namespace.
     fn is_gone(&self) -> anyhow::Result<bool> {
         let is_here = Path::new("/sys/class/net").join(&self.served.name).exists();
-        Ok(!(self.link.is_some() && is_here) && self.served.is_closed()?)
+        Ok(!(self.is_here && is_here) && self.served.is_closed()?)
     }
 }
 
