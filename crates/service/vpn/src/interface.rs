@@ -181,9 +181,7 @@ impl Interface {
             let Some(other) = self.owners.get(prefix).copied().filter(|other| *other != key) else {
                 continue;
             };
-            if !before.peers.contains_key(&other) {
-                before.peers.insert(other, self.peers.get(&other).cloned());
-            }
+            before.peers.entry(other).or_insert_with(|| self.peers.get(&other).cloned());
             taken.entry(other).or_default().insert(*prefix);
             self.owners.remove(prefix);
         }
