@@ -179,6 +179,7 @@ mod tests {
     use super::*;
     use netloom_aead::freed::FreedBlocks;
     use proptest::prelude::*;
+    use std::hint::black_box;
     use std::sync::Arc;
 
     /// Of all tests of this crate; it only looks where it is asked to.
@@ -190,14 +191,18 @@ mod tests {
         let key: [u8; 32] = std::array::from_fn(|place| (place * 37 + 11) as u8);
         let (first, second) = key.split_first_chunk().expect("32 bytes hold 16");
         let second = second.first_chunk().expect("and 16 more");
-        assert_eq!(FreedBlocks::with(first, || drop(Box::new(key))), 1, "it finds what is left");
+        assert_eq!(
+            FreedBlocks::with(first, || drop(black_box(Box::new(key)))),
+            1,
+            "it finds what is left"
+        );
         for half in [first, second] {
             for suite in [Suite::ChaCha20Poly1305, Suite::Aes256Gcm] {
                 for library in [Library::AwsLc, Library::Ring, Library::Own] {
                     let left = FreedBlocks::with(half, || {
                         let aead = Arc::new(Aead::by(library, suite, &key));
                         aead.seal([1; 12], &[], &mut [0; 100]);
-                        drop(aead);
+                        drop(black_box(aead));
                     });
                     assert_eq!(left, 0, "{suite} by {library:?}");
                 }
