@@ -184,6 +184,15 @@ impl User<'_> {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         self.fail(&words, "the workload `phone` is of network `net`");
         assert_eq!(self.names(), ["desk", "laptop", "phone", "watch"], "nothing was changed");
+        let new = self.config("new.conf", "10.5.0", &[("phone", 8)]);
+        let elsewhere = setup("new", &new, &[]);
+        let elsewhere: Vec<&str> = elsewhere.iter().map(String::as_str).collect();
+        let told = self.fail(&elsewhere, "there is a workload `phone` already");
+        assert!(!told.contains("--replace"), "that would be refused: {told}");
+        let four = self.config("srv4.conf", "10.9.0", &[("laptop", 2), ("watch", 8)]);
+        let words = setup("srv", &four, &["--replace"]);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        self.fail(&words, "the peer `watch` was added by hand");
         let bad = setup("Bad Name", &one, &[]);
         self.fail(&bad.iter().map(String::as_str).collect::<Vec<_>>(), "DNS labels");
     }

@@ -55,8 +55,10 @@ pub(crate) fn setup(arguments: &SetupWireguard) -> anyhow::Result<ExitCode> {
         keep_refused: arguments.keep_refused,
     };
     let declared = wait_for(place.client().declare_all(&wanted));
+    // Only its own network it may replace; what is another one's stays in the way.
+    let is_there = format!("a network `{}` already", read.network);
     let applied = declared.map_err(|error| match arguments.replace {
-        false if error.to_string().contains(" already") => {
+        false if error.to_string().contains(&is_there) => {
             anyhow::anyhow!("{error}, or replace what an earlier setup has declared with --replace")
         }
         _ => error,
@@ -70,6 +72,9 @@ pub(crate) fn setup(arguments: &SetupWireguard) -> anyhow::Result<ExitCode> {
         return Ok(code_of(&applied));
     }
     let code = finish(&applied, false)?;
+    if applied.rolled_back_to.is_some() {
+        return Ok(code);
+    }
     let peers = read.imported.peers.join(", ");
     output::print(&format!("peers: {peers}\n"));
     if arguments.replace {
