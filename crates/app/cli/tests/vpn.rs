@@ -166,7 +166,12 @@ impl User<'_> {
         let one = self.config("srv.conf", "10.9.0", &[("laptop", 2), ("tablet", 3)]);
         succeed(setup("srv", &one, &[]));
         let hand = self.path("watch.conf");
-        self.host.succeed(&["vpn", "add", "watch", "--network", "srv", "-o", &hand]);
+        let add = ["vpn", "add", "watch", "--network", "srv", "-o", &hand];
+        self.fail(
+            &[&add[..], &["--subnet", "s"]].concat(),
+            "network `srv` has no subnet `s`; it has `",
+        );
+        self.host.succeed(&add);
         assert_eq!(self.names(), ["laptop", "phone", "tablet", "watch"]);
 
         let again = setup("srv", &one, &[]);

@@ -79,6 +79,14 @@ pub(crate) fn run(arguments: &Add) -> anyhow::Result<ExitCode> {
 
 impl Add {
     fn declaration(&self, network: &Network, public_key: &str) -> anyhow::Result<Value> {
+        if let Some(subnet) = &self.subnet {
+            ensure!(
+                network.subnets.contains_key(subnet),
+                "network `{}` has no subnet `{subnet}`; it has {}",
+                network.name,
+                listed(network.subnets.keys())
+            );
+        }
         let subnet = self.subnet.clone().or_else(|| network.subnets.keys().next().cloned());
         let subnet = subnet.with_context(|| {
             format!(
@@ -96,6 +104,12 @@ impl Add {
             "attach": { "wireguard": { "public_key": public_key } },
         }))
     }
+}
+
+/// Names as they are told, or that there are none.
+fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 /// Takes back a peer whose private key nobody has.
