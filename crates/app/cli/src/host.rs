@@ -81,6 +81,12 @@ fn explained(error: ClientError) -> anyhow::Error {
     }
 }
 
+/// Whether control was asked and no answer came: it may have done what it was asked for.
+fn is_unanswered(error: &anyhow::Error) -> bool {
+    let told = error.downcast_ref::<ClientError>();
+    matches!(told, Some(ClientError::Broken { .. } | ClientError::Answer(_)))
+}
+
 /// Who runs the command, for the history.
 fn author() -> String {
     let user = ["SUDO_USER", "USER", "LOGNAME"].iter().find_map(|name| std::env::var(name).ok());

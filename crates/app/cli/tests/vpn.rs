@@ -5,9 +5,14 @@ mod sandbox;
 
 use sandbox::{Host, links};
 use serde_json::Value;
+use std::io::{Read as _, Write as _};
+use std::net::Shutdown;
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, ExitCode};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const FABRIC: &str = "
 version: 1
@@ -42,6 +47,7 @@ fn peers_are_added_taken_over_and_changed(folder: &Path) {
     user.exports_them();
     user.sets_up_a_file();
     user.imports_for_another_node();
+    user.loses_no_key_with_the_connection();
     host.succeed(&["stop"]);
     user.sets_up_while_nothing_runs();
     host.succeed(&["down", "--yes"]);
@@ -166,7 +172,12 @@ impl User<'_> {
         let one = self.config("srv.conf", "10.9.0", &[("laptop", 2), ("tablet", 3)]);
         succeed(setup("srv", &one, &[]));
         let hand = self.path("watch.conf");
-        self.host.succeed(&["vpn", "add", "watch", "--network", "srv", "-o", &hand]);
+        let add = ["vpn", "add", "watch", "--network", "srv", "-o", &hand];
+        self.fail(
+            &[&add[..], &["--subnet", "s"]].concat(),
+            "network `srv` has no subnet `s`; it has `",
+        );
+        self.host.succeed(&add);
         assert_eq!(self.names(), ["laptop", "phone", "tablet", "watch"]);
 
         let again = setup("srv", &one, &[]);
@@ -184,6 +195,15 @@ impl User<'_> {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         self.fail(&words, "the workload `phone` is of network `net`");
         assert_eq!(self.names(), ["desk", "laptop", "phone", "watch"], "nothing was changed");
+        let new = self.config("new.conf", "10.5.0", &[("phone", 8)]);
+        let elsewhere = setup("new", &new, &[]);
+        let elsewhere: Vec<&str> = elsewhere.iter().map(String::as_str).collect();
+        let told = self.fail(&elsewhere, "there is a workload `phone` already");
+        assert!(!told.contains("--replace"), "that would be refused: {told}");
+        let four = self.config("srv4.conf", "10.9.0", &[("laptop", 2), ("watch", 8)]);
+        let words = setup("srv", &four, &["--replace"]);
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        self.fail(&words, "the peer `watch` was added by hand");
         let bad = setup("Bad Name", &one, &[]);
         self.fail(&bad.iter().map(String::as_str).collect::<Vec<_>>(), "DNS labels");
     }
@@ -204,6 +224,43 @@ impl User<'_> {
         assert!(Path::new(&keys).join("private.key").exists());
     }
 
+    /// Control does what it is asked for, or does not, and nobody hears of it.
+    fn loses_no_key_with_the_connection(&self) {
+        let socket = self.folder.join("run/home/control.sock");
+        let real = self.folder.join("run/home/real.sock");
+        std::fs::rename(&socket, &real).unwrap();
+        let listener = UnixListener::bind(&socket).unwrap();
+        let (behind, arrive) = (real.clone(), Arc::new(AtomicBool::new(false)));
+        let changes_arrive = Arc::clone(&arrive);
+        std::thread::spawn(move || {
+            for client in listener.incoming() {
+                let (behind, arrive) = (behind.clone(), changes_arrive.load(Ordering::SeqCst));
+                std::thread::spawn(move || relay(client.unwrap(), &behind, arrive));
+            }
+        });
+        let new = self.path("lost.conf");
+        let add = ["vpn", "add", "lost", "--network", "net", "-o", &new];
+        self.fail(&add, "not known whether `lost` was added");
+        let kept = std::fs::read_to_string(&new).unwrap();
+        assert!(kept.contains("\nPrivateKey = "), "{kept}");
+        let printed = self.host.run(&add[..5]).stdout;
+        assert!(String::from_utf8_lossy(&printed).contains("\nPrivateKey = "));
+        let file = self.config("broken.conf", "10.4.0", &[("bench", 2)]);
+        let keys = self.path("broken-keys");
+        let setup = ["vpn", "setup", "wireguard", "--config", &file, "--key-folder", &keys];
+        self.fail(&setup, "not known whether `broken` was set up");
+        assert!(Path::new(&keys).join("private.key").exists());
+
+        arrive.store(true, Ordering::SeqCst);
+        let new = self.path("found.conf");
+        self.host.succeed(&["vpn", "add", "found", "--network", "net", "-o", &new]);
+        let text = std::fs::read_to_string(&new).unwrap();
+        assert!(text.contains(&self.address("found")) && !text.contains("Not complete"), "{text}");
+        let export = ["vpn", "export", "found", "--private-key-file", &new];
+        assert_eq!(self.host.succeed(&export), text, "a configuration is as good as its key");
+        std::fs::rename(&real, &socket).unwrap();
+    }
+
     fn sets_up_while_nothing_runs(&self) {
         let file = self.config("late.conf", "10.6.0", &[("bench", 2)]);
         let keys = self.path("late-keys");
@@ -211,4 +268,24 @@ impl User<'_> {
         self.fail(&words, "error: ");
         assert!(!Path::new(&keys).exists(), "nobody has taken the network");
     }
+}
+
+/// Relays what is only looked at. A change arrives or does not, and is never answered.
+fn relay(mut client: UnixStream, control: &Path, changes_arrive: bool) {
+    let mut first = [0; 4096];
+    let length = client.read(&mut first).unwrap_or(0);
+    let is_change = first.starts_with(b"POST");
+    if length == 0 || is_change && !changes_arrive {
+        return;
+    }
+    let mut control = UnixStream::connect(control).unwrap();
+    control.write_all(&first[..length]).unwrap();
+    let (mut asking, mut asked) = (client.try_clone().unwrap(), control.try_clone().unwrap());
+    std::thread::spawn(move || std::io::copy(&mut asking, &mut asked));
+    if is_change {
+        let _ = control.read(&mut first);
+    } else {
+        let _ = std::io::copy(&mut control, &mut client);
+    }
+    let _ = client.shutdown(Shutdown::Both);
 }

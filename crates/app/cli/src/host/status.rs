@@ -48,7 +48,15 @@ pub(crate) fn status(arguments: &Status) -> anyhow::Result<ExitCode> {
 
 /// What this host's agent says of itself.
 pub(super) fn of_agent(place: &Place) -> anyhow::Result<netloom_agent::protocol::Status> {
-    match ask_agent(place, &Request::Status)? {
+    of_agent_within(place, AGENT_TIMEOUT)
+}
+
+/// The same, from an agent that answers in time.
+pub(super) fn of_agent_within(
+    place: &Place,
+    patience: Duration,
+) -> anyhow::Result<netloom_agent::protocol::Status> {
+    match ask_agent_within(place, &Request::Status, patience)? {
         Answer::Status(status) => Ok(*status),
         Answer::Examined(_) => {
             bail!("the agent gave another answer than was asked for")
@@ -59,11 +67,19 @@ pub(super) fn of_agent(place: &Place) -> anyhow::Result<netloom_agent::protocol:
 
 /// Asks this host's agent.
 pub(super) fn ask_agent(place: &Place, request: &Request) -> anyhow::Result<Answer> {
+    ask_agent_within(place, request, AGENT_TIMEOUT)
+}
+
+fn ask_agent_within(
+    place: &Place,
+    request: &Request,
+    patience: Duration,
+) -> anyhow::Result<Answer> {
     let socket = place.node().join("agent.sock");
     let Ok(mut stream) = netloom_sys::unix_socket::connect(&socket) else {
         bail!(membership::absence_of_agent(place));
     };
-    stream.set_read_timeout(Some(AGENT_TIMEOUT))?;
+    stream.set_read_timeout(Some(patience))?;
     let mut request = serde_json::to_string(request)?;
     request.push('\n');
     stream.write_all(request.as_bytes())?;

@@ -42,6 +42,17 @@ pub enum EditError {
         /// Its name.
         name: String,
     },
+    /// It is a peer that no setup has declared, and has another key.
+    #[error(
+        "the peer `{name}` was added by hand, and would be replaced by one with another key; nothing was changed: give one of \
+         the two another name, or remove it first (`netloom network disconnect {network} {name}`)"
+    )]
+    ByHand {
+        /// Its name.
+        name: String,
+        /// Its network.
+        network: String,
+    },
     /// Another workload was given the address, and goes on with it.
     #[error(
         "{address} of `{name}` is in use: `{by}` has it; name a free one, or none, or first declare another address of \

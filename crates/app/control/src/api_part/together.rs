@@ -4,7 +4,10 @@ use super::addresses::refuse_taken;
 use super::object::{declare, exists, word};
 use super::{EditError, Part, owns};
 use crate::world::World;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use netloom_model::Fabric;
+use netloom_model::fabric::StockPeer;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -36,7 +39,12 @@ pub fn declare_all(
             refuse_foreign(&accepted.fabric, text, &objects, network)?;
             leaving = left_over(&accepted.fabric, text, &objects, network);
         }
-        objects.get_mut("workloads").into_iter().flatten().for_each(|(_, one)| label(one));
+        for (name, one) in objects.get_mut("workloads").into_iter().flatten() {
+            // One that was added by hand, and is in the file as well, is to stay without the file too.
+            if by_hand(&accepted.fabric, name).is_none() {
+                label(one);
+            }
+        }
     }
     let mut part = Part::read(text);
     if !leaving.is_empty() {
@@ -89,7 +97,22 @@ fn left_over(
     names.filter(|name| kept.is_none_or(|kept| !kept.contains_key(*name))).cloned().collect()
 }
 
-/// Refuses to replace what is not the network's, and workloads that no such network has.
+/// A stock peer that no setup has declared.
+fn by_hand<'a>(fabric: &'a Fabric, name: &str) -> Option<&'a StockPeer> {
+    let (key, value) = SETUP_LABEL;
+    let found = fabric.workloads.get(name)?;
+    let is_labelled = found.labels.get(key).is_some_and(|found| found == value);
+    found.stock_peer().filter(|_| !is_labelled)
+}
+
+/// Whether a declared workload has a peer's key: whoever has it goes on connecting.
+fn has_key_of(peer: &StockPeer, workload: &Value) -> bool {
+    let declared = workload.pointer("/attach/wireguard/public_key").and_then(Value::as_str);
+    peer.public_key.is_some_and(|known| declared == Some(BASE64.encode(known).as_str()))
+}
+
+/// Refuses to replace what is not the network's, workloads that no such network has, and peers that were
+/// added by hand, with another key.
 fn refuse_foreign(
     fabric: &Fabric,
     text: Option<&str>,
@@ -99,8 +122,8 @@ fn refuse_foreign(
     for (section, named) in objects {
         let what = word(section)?;
         // What a file declares is refused for that, whatever it is of.
-        let known = |name: &&String| exists(fabric, section, name) && owns(text, section, name);
-        for name in named.keys().filter(known) {
+        let known = |name: &String| exists(fabric, section, name) && owns(text, section, name);
+        for (name, declared) in named.iter().filter(|(name, _)| known(name)) {
             let others = networks_of(fabric, section, name);
             let other = others.iter().find(|other| **other != network);
             if let Some(other) = other {
@@ -110,6 +133,11 @@ fn refuse_foreign(
             let workload = fabric.workloads.get(name).filter(|_| section == "workloads");
             if workload.is_some_and(|one| one.stock_peer().is_none() && !one.is_host()) {
                 return Err(EditError::NoPeer { name: name.clone() });
+            }
+            let peer = workload.and_then(|_| by_hand(fabric, name));
+            if peer.is_some_and(|peer| !has_key_of(peer, declared)) {
+                let (name, network) = (name.clone(), network.to_owned());
+                return Err(EditError::ByHand { name, network });
             }
         }
     }

@@ -6,6 +6,8 @@ use crate::office::Office;
 use crate::proposal::{Origin, changes, propose};
 use crate::record::FabricRecord;
 use crate::world::World;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use netloom_model::tree::Remembered;
 use netloom_store::{MemoryBackend, Store};
 use std::collections::BTreeSet;
@@ -81,12 +83,21 @@ fn peer(subnet: &str) -> Value {
     json!({ "node": "alpha", "subnet": subnet, "attach": { "wireguard": {} } })
 }
 
+/// A peer with the key that goes with its name.
+fn keyed(subnet: &str, name: &str) -> Value {
+    let mut peer = peer(subnet);
+    let mut key = [0; 32];
+    key[..name.len()].copy_from_slice(name.as_bytes());
+    peer["attach"]["wireguard"]["public_key"] = json!(BASE64_STANDARD.encode(key));
+    peer
+}
+
 /// What a file of wg-quick becomes.
 fn setup(network: &str, peers: &[&str]) -> BTreeMap<String, BTreeMap<String, Value>> {
     let one = |name: &str, object: Value| BTreeMap::from([(name.to_owned(), object)]);
     let cidr = if network == "lan" { "10.8.0.0/24" } else { "10.9.0.0/24" };
     let mut workloads: BTreeMap<String, Value> =
-        peers.iter().map(|name| ((*name).to_owned(), peer(network))).collect();
+        peers.iter().map(|name| ((*name).to_owned(), keyed(network, name))).collect();
     let host = json!({ "node": "alpha", "subnet": network, "attach": "host" });
     workloads.insert(format!("{network}-host"), host);
     BTreeMap::from([
@@ -101,15 +112,26 @@ fn setup(network: &str, peers: &[&str]) -> BTreeMap<String, BTreeMap<String, Val
 fn a_setup_takes_back_what_an_earlier_one_has_declared_and_leaves_what_others_have() {
     let mut control = Control::new();
     control.set_up("srv", &["laptop", "phone"]).unwrap();
-    control.add("tablet", &peer("srv"));
+    control.add("tablet", &keyed("srv", "tablet"));
     control.set_up("lan", &["desk"]).unwrap();
     control.set_up("srv", &["phone", "watch"]).unwrap();
     assert_eq!(control.workloads("srv"), ["phone", "srv-host", "tablet", "watch"]);
     assert_eq!(control.workloads("lan"), ["desk", "lan-host"]);
-    // One that was added by hand, and is in a file then, is the file's.
+    // One that was added by hand stays when it was in a file and is no more.
     control.set_up("srv", &["tablet"]).unwrap();
     control.set_up("srv", &["phone"]).unwrap();
-    assert_eq!(control.workloads("srv"), ["phone", "srv-host"]);
+    assert_eq!(control.workloads("srv"), ["phone", "srv-host", "tablet"]);
+}
+
+#[test]
+fn a_setup_gives_no_other_key_to_a_peer_that_was_added_by_hand() {
+    let mut control = Control::new();
+    control.set_up("srv", &["laptop"]).unwrap();
+    control.add("byhand", &keyed("srv", "another"));
+    let error = control.set_up("srv", &["byhand"]).unwrap_err();
+    let (name, network) = ("byhand".to_owned(), "srv".to_owned());
+    assert_eq!(error, EditError::ByHand { name, network });
+    assert_eq!(control.workloads("srv"), ["byhand", "laptop", "srv-host"], "nothing was changed");
 }
 
 #[test]

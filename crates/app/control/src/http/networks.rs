@@ -18,6 +18,8 @@ use std::collections::HashSet;
 
 /// How long making a network waits for the nodes, in milliseconds.
 const MAKE_WAIT_MS: u64 = 30_000;
+/// How often an edit is made anew because another one was faster. Then its caller is told to try again.
+const ATTEMPTS_MAX: u32 = 32;
 
 pub(super) async fn list(State(desk): State<Desk>) -> Json<Vec<Network>> {
     let world = desk.office.world();
@@ -110,13 +112,21 @@ fn edited(
     origin: &Origin,
     edit: impl Fn(&World, Option<&str>) -> Edited,
 ) -> Result<office::Applied, NotEdited> {
-    let world = office.world();
-    let api = edit(&world, world.accepted.declared.api.as_deref());
-    let api = api.map_err(NotEdited::Edit)?;
-    let declare = |now: &Declared| Declared { api: api.clone(), ..now.clone() };
-    // Only on what was edited: somebody else's edit would be lost otherwise.
-    let applied = office.apply(declare, origin, Some(world.revision));
-    applied.map_err(|error| NotEdited::Office(without_known(error, &world)))
+    let mut attempts = 1;
+    loop {
+        let world = office.world();
+        let api = edit(&world, world.accepted.declared.api.as_deref());
+        let api = api.map_err(NotEdited::Edit)?;
+        let declare = |now: &Declared| Declared { api: api.clone(), ..now.clone() };
+        // Only on what was edited: somebody else's edit would be lost otherwise.
+        match office.apply(declare, origin, Some(world.revision)) {
+            // Nobody has planned this edit for a revision: it is as good on what is in force now.
+            Err(OfficeError::Moved { .. }) if attempts < ATTEMPTS_MAX => attempts += 1,
+            applied => {
+                return applied.map_err(|error| NotEdited::Office(without_known(error, &world)));
+            }
+        }
+    }
 }
 
 /// Why an edit is refused, without the warnings of what was there before it: in a large fabric they
@@ -155,5 +165,37 @@ impl From<EditError> for Failure {
             _ => StatusCode::CONFLICT,
         };
         Self::new(code, message, solution)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::tests::node::{NETWORK, declare};
+    use crate::http::tests::with_desk;
+    use std::cell::Cell;
+
+    #[test]
+    fn an_edit_is_made_anew_on_what_somebody_else_was_faster_with() {
+        with_desk(|desk, _| async move {
+            declare(&desk.office, NETWORK);
+            let calls = Cell::new(0);
+            let edit = |world: &World, api: Option<&str>| {
+                calls.set(calls.get() + 1);
+                if calls.get() == 1 {
+                    declare(
+                        &desk.office,
+                        &format!("{NETWORK}security_groups: {{ theirs: {{}} }}\n"),
+                    );
+                }
+                let (accepted, place) = (&world.accepted, ("security_groups", "ours"));
+                api_part::declare(accepted, api, place, &serde_json::json!({}), false)
+            };
+            edited(&desk.office, &Origin::default(), edit).unwrap();
+            let world = desk.office.world();
+            let groups = &world.accepted.fabric.security_groups;
+            assert!(groups.contains_key("ours") && groups.contains_key("theirs"));
+            assert_eq!((calls.get(), world.revision), (2, 3));
+        });
     }
 }

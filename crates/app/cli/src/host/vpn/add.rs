@@ -1,14 +1,17 @@
 //! `netloom vpn add`: a new peer, and what it needs to connect.
 
 use super::export::{Shown, Told, make_key};
+use super::new_file::NewFile;
 use super::reading::own_node;
 use crate::host::changes::result;
 use crate::host::place::{Host, Place};
-use crate::host::{author, wait_for};
+use crate::host::{author, is_unanswered, wait_for};
 use crate::output;
 use anyhow::{Context as _, ensure};
 use netloom::api::{Declare, Network, Withdraw};
+use netloom_wireguard::PrivateKey;
 use serde_json::{Value, json};
+use std::io::Write as _;
 use std::process::ExitCode;
 
 /// Longest wait for the nodes, in milliseconds.
@@ -55,8 +58,11 @@ pub(crate) fn run(arguments: &Add) -> anyhow::Result<ExitCode> {
     let network = wait_for(client.network(&arguments.network))?;
     let key = make_key()?;
     let declaration = arguments.declaration(&network, &key.public().to_string())?;
-    // Before anything is declared: the private key is in nobody's hands if there is no place for it.
-    let file = arguments.shown.file()?;
+    // Before anything is declared: whatever happens then, somebody has the private key.
+    let mut file = arguments.shown.file()?;
+    if let Some(file) = &mut file {
+        file.write(&arguments.draft(&key))?;
+    }
     let wanted = Declare {
         declaration,
         pin_addresses: true,
@@ -65,20 +71,39 @@ pub(crate) fn run(arguments: &Add) -> anyhow::Result<ExitCode> {
         keep_refused: arguments.keep_refused,
         ..Declare::default()
     };
-    let applied = wait_for(client.declare("workloads", &arguments.peer, &wanted))?;
-    output::error(&result(&applied));
-    ensure!(applied.rolled_back_to.is_none(), "`{}` was not added", arguments.peer);
+    match wait_for(client.declare("workloads", &arguments.peer, &wanted)) {
+        Ok(applied) => {
+            output::error(&result(&applied));
+            ensure!(applied.rolled_back_to.is_none(), "`{}` was not added", arguments.peer);
+        }
+        // It may be there even so, and be there for good: then its key must be somebody's.
+        Err(error) if arguments.is_added(&place, &key) => {
+            output::error(&format!("{error:#}; `{}` is added all the same\n", arguments.peer));
+        }
+        Err(error) if is_unanswered(&error) => {
+            return Err(error.context(arguments.hand_out_draft(&key, file)?));
+        }
+        Err(error) => return Err(error),
+    }
     let handed_out = wait_for(client.peer(&arguments.peer))
         .and_then(|peer| Told::of(&peer, Some(&key), &arguments.shown))
-        .and_then(|told| told.hand_out(file));
+        .and_then(|told| told.hand_out(file.as_mut()));
     match handed_out {
         Ok(()) => Ok(ExitCode::SUCCESS),
-        Err(error) => Err(error.context(take_back(&place, &arguments.peer))),
+        Err(error) => Err(error.context(take_back(&place, &arguments.peer, file))),
     }
 }
 
 impl Add {
     fn declaration(&self, network: &Network, public_key: &str) -> anyhow::Result<Value> {
+        if let Some(subnet) = &self.subnet {
+            ensure!(
+                network.subnets.contains_key(subnet),
+                "network `{}` has no subnet `{subnet}`; it has {}",
+                network.name,
+                listed(network.subnets.keys())
+            );
+        }
         let subnet = self.subnet.clone().or_else(|| network.subnets.keys().next().cloned());
         let subnet = subnet.with_context(|| {
             format!(
@@ -96,15 +121,65 @@ impl Add {
             "attach": { "wireguard": { "public_key": public_key } },
         }))
     }
+
+    /// What is in the file until control has said the rest.
+    fn draft(&self, key: &PrivateKey) -> String {
+        format!(
+            "# Not complete yet. Where `netloom vpn list` has `{0}`, make the rest with:\n\
+             # netloom vpn export {0} --private-key-file THIS_FILE -o NEW_FILE\n\
+             [Interface]\nPrivateKey = {1}\n",
+            self.peer,
+            *key.to_base64()
+        )
+    }
+
+    /// Whether control has the peer, with this key.
+    fn is_added(&self, place: &Place, key: &PrivateKey) -> bool {
+        let known = wait_for(place.client().peer(&self.peer)).ok();
+        known.and_then(|peer| peer.public_key) == Some(key.public().to_string())
+    }
+
+    /// Leaves the private key to the user, where nobody knows whether the peer was added; says what to do.
+    fn hand_out_draft(&self, key: &PrivateKey, file: Option<NewFile>) -> anyhow::Result<String> {
+        let Self { peer, network, .. } = self;
+        let place = match file {
+            Some(mut file) => {
+                file.keep();
+                file.path().display().to_string()
+            }
+            None => {
+                let mut out = std::io::stdout();
+                let printed = out.write_all(self.draft(key).as_bytes()).and_then(|()| out.flush());
+                printed.context("cannot print the private key")?;
+                "what is printed above".to_owned()
+            }
+        };
+        Ok(format!(
+            "it is not known whether `{peer}` was added: once control is up, `netloom vpn list` tells. Its private key \
+             is in {place}; if `{peer}` is there, `netloom vpn export {peer} --private-key-file FILE` makes its \
+             configuration, and `netloom network disconnect {network} {peer}` removes it"
+        ))
+    }
 }
 
-/// Takes back a peer whose private key nobody has.
-fn take_back(place: &Place, peer: &str) -> String {
+/// Names as they are told, or that there are none.
+fn listed<'a>(names: impl Iterator<Item = &'a String>) -> String {
+    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+}
+
+/// Takes back a peer whose configuration nobody has. Where that fails, the file keeps its private key.
+fn take_back(place: &Place, peer: &str, file: Option<NewFile>) -> String {
     let wanted = Withdraw { author: author(), wait_ms: WAIT_MS, keep_refused: false };
-    match wait_for(place.client().withdraw("workloads", peer, &wanted)) {
-        Ok(_) => format!("`{peer}` was not added"),
-        Err(error) => format!(
-            "`{peer}` was added, its private key is lost, and it could not be taken back ({error:#})"
-        ),
-    }
+    let Err(error) = wait_for(place.client().withdraw("workloads", peer, &wanted)) else {
+        return format!("`{peer}` was not added");
+    };
+    let key = file.map_or_else(
+        || "its private key is lost".to_owned(),
+        |mut file| {
+            file.keep();
+            format!("its private key is in {}", file.path().display())
+        },
+    );
+    format!("`{peer}` was added, {key}, and it could not be taken back ({error:#})")
 }

@@ -3,7 +3,7 @@
 use super::new_file::NewFile;
 use crate::host::changes::result;
 use crate::host::place::{Host, Place};
-use crate::host::{author, wait_for};
+use crate::host::{author, is_unanswered, wait_for};
 use crate::output;
 use anyhow::{Context as _, bail, ensure};
 use netloom::api::{Peer, SetPeerKey};
@@ -45,7 +45,7 @@ pub(crate) struct ExportPeer {
     peer: String,
     #[command(flatten)]
     shown: Shown,
-    /// File with the peer's private key, to be in the configuration.
+    /// File with the peer's private key, or its configuration with it, to be in the configuration.
     #[arg(long, value_name = "FILE")]
     private_key_file: Option<PathBuf>,
     /// Keep a new key's revision even if nodes refuse it, instead of going back.
@@ -74,11 +74,26 @@ pub(crate) fn run(arguments: &ExportPeer) -> anyhow::Result<ExitCode> {
     };
     // Before a key is declared: there must be a place for the private one.
     let told = Told::of(&peer, private_key.as_ref(), &arguments.shown)?;
-    let file = arguments.shown.file()?;
+    let mut file = arguments.shown.file()?;
     if let Some(key) = private_key.filter(|_| is_new) {
-        declare_key(&place, &mut peer, &key, arguments.keep_refused)?;
+        if let Some(file) = &mut file {
+            file.write(&told.text)?;
+        }
+        let declared = declare_key(&place, &mut peer, &key, arguments.keep_refused);
+        if declared.as_ref().is_err_and(is_unanswered) {
+            told.hand_out(file.as_mut())?;
+            return declared.map(|()| ExitCode::FAILURE).with_context(|| {
+                format!(
+                    "it is not known whether `{0}` was given its key, and the configuration is handed out even so; if \
+                     `netloom vpn list` says that it has no key, name that file with --private-key-file",
+                    peer.name
+                )
+            });
+        }
+        declared?;
     }
-    told.hand_out(file).with_context(|| match is_new && arguments.private_key_file.is_none() {
+    let handed_out = told.hand_out(file.as_mut());
+    handed_out.with_context(|| match is_new && arguments.private_key_file.is_none() {
         true => format!(
             "the new private key of `{0}` is lost; take the peer out (`netloom network disconnect {1} {0}`, or its \
              `public_key` in the file), and begin anew",
@@ -131,13 +146,18 @@ pub(super) fn make_key() -> anyhow::Result<PrivateKey> {
 fn read_private_key(path: &Path) -> anyhow::Result<PrivateKey> {
     let text =
         std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    text.trim().parse().with_context(|| {
+    // The key alone, or a configuration with it.
+    let mut lines = text.lines();
+    let key =
+        lines.find_map(|line| line.strip_prefix("PrivateKey")?.trim_start().strip_prefix('='));
+    let key = key.unwrap_or(&text);
+    key.trim().parse().with_context(|| {
         format!("{} holds no private key; write one line as `wg genkey` prints it", path.display())
     })
 }
 
 impl Shown {
-    /// The file that it goes to, empty yet; nothing if it is printed.
+    /// The file that it goes to, empty yet and gone again unless it is kept; nothing if it is printed.
     pub(super) fn file(&self) -> anyhow::Result<Option<NewFile>> {
         self.output.as_deref().map(|path| NewFile::make(path, 0o600)).transpose()
     }
@@ -165,7 +185,7 @@ impl Told {
     }
 
     /// Writes it to its file, or prints it.
-    pub(super) fn hand_out(self, file: Option<NewFile>) -> anyhow::Result<()> {
+    pub(super) fn hand_out(&self, file: Option<&mut NewFile>) -> anyhow::Result<()> {
         let mut out = std::io::stdout();
         let mut print = |text: &str| out.write_all(text.as_bytes()).and_then(|()| out.flush());
         match file {
@@ -173,7 +193,7 @@ impl Told {
             None => print(&self.text).context("cannot print the configuration")?,
         }
         // What is to be known is handed out already.
-        let _ = self.qr_code.map(|image| print(&format!("\n{image}\n")));
+        let _ = self.qr_code.as_ref().map(|image| print(&format!("\n{image}\n")));
         Ok(())
     }
 }

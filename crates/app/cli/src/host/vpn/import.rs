@@ -40,7 +40,7 @@ pub(crate) fn run(arguments: &ImportFile) -> anyhow::Result<ExitCode> {
             let written = out.write_all(yaml.as_bytes()).and_then(|()| out.flush());
             written.context("cannot print the network, so its keys are not kept either")?;
         }
-        Some(file) => file.fill(yaml)?,
+        Some(mut file) => file.fill(yaml)?,
     }
     keys.keep();
     if let Some(path) = into {

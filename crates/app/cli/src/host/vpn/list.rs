@@ -1,12 +1,16 @@
 //! `netloom vpn list`: the stock peers and how each is doing.
 
 use crate::host::place::Host;
-use crate::host::status::of_agent;
+use crate::host::status::{of_agent, of_agent_within};
 use crate::host::wait_for;
 use crate::output;
 use netloom::api::Peer;
 use netloom_agent::protocol::{PeerStatus, Status};
 use std::process::ExitCode;
+use std::time::Duration;
+
+/// Longest wait for what is only newer than what control knows.
+const FRESHNESS_WAIT: Duration = Duration::from_secs(1);
 
 /// Lists the peers: of the whole fabric where control runs, of this node elsewhere.
 #[derive(Debug, clap::Args)]
@@ -22,7 +26,7 @@ pub(crate) fn run(arguments: &List) -> anyhow::Result<ExitCode> {
     let place = arguments.host.chosen()?;
     if place.has_control() {
         let mut peers = wait_for(place.client().peers())?;
-        if let Ok(status) = of_agent(&place) {
+        if let Ok(status) = of_agent_within(&place, FRESHNESS_WAIT) {
             refresh(&mut peers, &status);
         }
         if arguments.json {

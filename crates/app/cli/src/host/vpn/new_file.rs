@@ -2,16 +2,16 @@
 
 use anyhow::Context as _;
 use std::fs::{File, OpenOptions};
-use std::io::{ErrorKind, Write as _};
+use std::io::{ErrorKind, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-/// An empty new file, removed unless it is filled.
+/// A new file, removed unless it is kept.
 #[derive(Debug)]
 pub(super) struct NewFile {
     path: PathBuf,
     file: File,
-    filled: bool,
+    kept: bool,
 }
 
 impl NewFile {
@@ -25,21 +25,41 @@ impl NewFile {
             ),
             made => made.with_context(|| format!("cannot make {}", path.display()))?,
         };
-        Ok(Self { path: path.to_owned(), file, filled: false })
+        Ok(Self { path: path.to_owned(), file, kept: false })
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Writes all that it holds. What is there of it already is never gone in between.
+    pub(super) fn write(&mut self, text: &str) -> anyhow::Result<()> {
+        let file = &mut self.file;
+        let written = file
+            .rewind()
+            .and_then(|()| file.write_all(text.as_bytes()))
+            .and_then(|()| file.set_len(text.len() as u64))
+            .and_then(|()| file.sync_all());
+        written.with_context(|| format!("cannot write {}", self.path.display()))
+    }
+
+    /// Leaves it where it is.
+    pub(super) fn keep(&mut self) {
+        self.kept = true;
     }
 
     /// Fills it, and keeps it.
-    pub(super) fn fill(mut self, text: &str) -> anyhow::Result<()> {
-        let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_all());
-        written.with_context(|| format!("cannot write {}", self.path.display()))?;
-        self.filled = true;
+    pub(super) fn fill(&mut self, text: &str) -> anyhow::Result<()> {
+        self.write(text)?;
+        self.keep();
         Ok(())
     }
 }
 
 impl Drop for NewFile {
     fn drop(&mut self) {
-        if !self.filled {
+        if !self.kept {
             let _ = std::fs::remove_file(&self.path);
         }
     }
@@ -51,11 +71,15 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     #[test]
-    fn it_is_there_only_if_it_is_filled_and_never_instead_of_another() {
+    fn it_stays_only_if_it_is_kept_and_is_never_instead_of_another() {
         let path = std::env::temp_dir().join(format!("netloom-new-{}", std::process::id()));
         drop(NewFile::make(&path, 0o600).unwrap());
         assert!(!path.exists());
-        NewFile::make(&path, 0o600).unwrap().fill("key").unwrap();
+        let mut file = NewFile::make(&path, 0o600).unwrap();
+        file.write("a longer draft").unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "a longer draft");
+        file.fill("key").unwrap();
+        drop(file);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         let error = NewFile::make(&path, 0o600).unwrap_err();
         assert!(error.to_string().contains("there already"), "{error}");

@@ -4,7 +4,7 @@ use super::key_files::{KEYS_HELP, KeyFiles};
 use super::reading::{Read, Reading, read};
 use crate::host::changes::{code_of, finish};
 use crate::host::place::Place;
-use crate::host::{author, wait_for};
+use crate::host::{author, is_unanswered, wait_for};
 use crate::output;
 use anyhow::Context as _;
 use netloom::api::{Applied, DeclareAll};
@@ -55,8 +55,21 @@ pub(crate) fn setup(arguments: &SetupWireguard) -> anyhow::Result<ExitCode> {
         keep_refused: arguments.keep_refused,
     };
     let declared = wait_for(place.client().declare_all(&wanted));
+    if declared.as_ref().is_err_and(is_unanswered) {
+        // Control may have declared what names them.
+        keys.keep();
+        return declared.map(|_| ExitCode::FAILURE).with_context(|| {
+            format!(
+                "it is not known whether `{0}` was set up: `netloom network inspect {0}` tells once control is up; \
+                 if it is not there, do this again",
+                read.network
+            )
+        });
+    }
+    // Only its own network it may replace; what is another one's stays in the way.
+    let is_there = format!("a network `{}` already", read.network);
     let applied = declared.map_err(|error| match arguments.replace {
-        false if error.to_string().contains(" already") => {
+        false if error.to_string().contains(&is_there) => {
             anyhow::anyhow!("{error}, or replace what an earlier setup has declared with --replace")
         }
         _ => error,
@@ -70,6 +83,9 @@ pub(crate) fn setup(arguments: &SetupWireguard) -> anyhow::Result<ExitCode> {
         return Ok(code_of(&applied));
     }
     let code = finish(&applied, false)?;
+    if applied.rolled_back_to.is_some() {
+        return Ok(code);
+    }
     let peers = read.imported.peers.join(", ");
     output::print(&format!("peers: {peers}\n"));
     if arguments.replace {
