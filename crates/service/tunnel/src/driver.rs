@@ -19,7 +19,6 @@ use netloom_node::wireguard::Transmit;
 use netloom_node::{Destination, MessageTransmit, NetworkId, Node, NodeConfig, Segmentation};
 use netloom_sys::clock::monotonic_now;
 use netloom_sys::poll::Waker;
-use netloom_sys::schedule;
 use netloom_sys::tunnel::Written;
 use netloom_sys::udp::{Pieces, Route, UdpSocket};
 use std::io;
@@ -27,10 +26,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread::JoinHandle;
-use std::time::Duration;
-
-/// The shortest turn that the scheduler gives.
-const TURN: Duration = Duration::from_micros(100);
 
 /// What both threads use.
 pub(crate) struct Shared {
@@ -75,20 +70,9 @@ pub(crate) fn start(
     let mut port = port::Port::new(socket, Arc::clone(&shared), inbox, orders)?;
     // A thread that cannot be started takes its half along, which ends the other.
     let named = |name: &str| std::thread::Builder::new().name(name.to_owned());
-    let at_devices = named("tunnels-out").spawn(move || {
-        wait_little();
-        devices.run();
-    })?;
-    let at_port = named("tunnels-in").spawn(move || {
-        wait_little();
-        port.run();
-    })?;
+    let at_devices = named("tunnels-out").spawn(move || devices.run())?;
+    let at_port = named("tunnels-in").spawn(move || port.run())?;
     Ok((shared, [at_port, at_devices]))
-}
-
-/// Asks for short turns of the calling thread, that packets wait less for those who have much to do. Not worth an error.
-fn wait_little() {
-    let _ = schedule::set_turn(TURN);
 }
 
 impl Shared {

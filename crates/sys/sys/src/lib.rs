@@ -31,7 +31,6 @@ pub mod poll;
 pub mod process;
 pub mod processor;
 pub mod route;
-pub mod schedule;
 pub mod signal;
 mod system;
 pub mod tunnel;

@@ -99,7 +99,6 @@ plain!(
     libc::iovec,
     libc::mmsghdr,
     libc::msghdr,
-    libc::sched_attr,
     libc::siginfo_t,
     libc::sigset_t,
     libc::signalfd_siginfo,
