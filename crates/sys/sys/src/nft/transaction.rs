@@ -5,7 +5,8 @@ use super::observe::read_elements;
 use super::ownership::{find_table, new_table, ownership_for_new_table};
 use super::uapi;
 use crate::netlink::{Message, NetlinkError, NetlinkSocket, Refusal};
-use netloom_state::nft::Change;
+use netloom_state::nft::{Change, Element};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// `NLM_F_ACK`.
@@ -180,9 +181,10 @@ fn send<'a>(
             return Err(TransactionError::Refused { change, refusal: refusal.clone() });
         }
         let mut remaining = Vec::with_capacity(steps.len());
+        let mut present = Present::new();
         for (index, step) in steps.into_iter().enumerate() {
             if missing.contains(&index) {
-                remaining.extend(without_missing(socket, target, step)?);
+                remaining.extend(without_missing(socket, target, step, &mut present)?);
             } else {
                 remaining.push(step);
             }
@@ -192,22 +194,34 @@ fn send<'a>(
     Ok(())
 }
 
+/// Elements that sets were found to have, each read once for all steps that are about it.
+type Present<'a> = BTreeMap<&'a str, BTreeMap<Vec<u8>, Element>>;
+
 /// What remains of a step when something that it should remove is gone.
 fn without_missing<'a>(
     socket: &mut NetlinkSocket,
     target: &Target<'a>,
     step: Step<'a>,
+    present: &mut Present<'a>,
 ) -> Result<Vec<Step<'a>>, TransactionError> {
     let (set, kind, mut elements) = match step.if_missing {
         IfMissing::Select(set, kind, elements) => (set, kind, elements),
         IfMissing::Fail | IfMissing::Skip => return Ok(Vec::new()),
     };
-    let present = match read_elements(socket, target.table, set, kind.interval) {
-        Err(error) if error.errno() == Some(libc::ENOENT) => return Ok(Vec::new()),
-        present => present?,
+    let found = match present.entry(set) {
+        Entry::Occupied(known) => known.into_mut(),
+        Entry::Vacant(unknown) => {
+            match read_elements(socket, target.table, set, kind.interval) {
+                // Without the set, none.
+                Err(error) if error.errno() == Some(libc::ENOENT) => {
+                    unknown.insert(BTreeMap::new())
+                }
+                read => unknown.insert(read?),
+            }
+        }
     };
     elements.retain(|(key, element)| {
-        present.get(*key).is_some_and(|found| !kind.interval || found.last == element.last)
+        found.get(*key).is_some_and(|found| !kind.interval || found.last == element.last)
     });
     Ok(target.delete_elements(step.change, set, kind, &elements))
 }
