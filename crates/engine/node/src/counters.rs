@@ -38,8 +38,8 @@ pub enum DropReason {
     /// Datagrams that the driver has not fetched fill the queue.
     #[error("the queue of datagrams is full")]
     OutputFull,
-    /// What an interface handed over cannot be read, or split where it stands for many packets.
-    #[error("what the interface handed over cannot be read")]
+    /// What an interface or the port handed over cannot be read, or split where it stands for many packets; or an empty datagram.
+    #[error("what the kernel handed over cannot be read")]
     Unreadable,
     /// Marked outside of the tunnel as having met congestion, which its sender would not understand (RFC 6040 §4.2).
     #[error("the packet met congestion, and its sender takes no marks")]

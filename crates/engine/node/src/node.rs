@@ -152,7 +152,7 @@ impl Node {
         &self.counters
     }
 
-    /// Counts packets that an interface handed over and nobody could read ([`DropReason::Unreadable`]).
+    /// Counts packets that an interface or the port handed over and nobody could read ([`DropReason::Unreadable`]).
     pub fn note_unreadable(&mut self, packets: u64) {
         self.counters.drop_packets(DropReason::Unreadable, packets);
     }

@@ -55,6 +55,8 @@ pub struct UdpSocket {
     sends_segments: bool,
     /// What the kernel was last told of fragments.
     may_fragment: bool,
+    /// Datagrams that were received and could not be handed on.
+    unreadable: u64,
 }
 
 /// How a packet is sent.
@@ -134,13 +136,13 @@ impl UdpSocket {
             system::check(unsafe { libc::bind(fd.as_raw_fd(), raw.as_ptr(), length) })
         };
         prepare().map_err(|source| UdpError::Bind { address, source })?;
-        Ok(Self { fd, ipv6, sends_segments: true, may_fragment: true })
+        Ok(Self { fd, ipv6, sends_segments: true, may_fragment: true, unreadable: 0 })
     }
 
     /// Another handle of the same socket: marks that are set on one hold for both.
     pub fn try_clone(&self) -> io::Result<Self> {
         let Self { ipv6, sends_segments, may_fragment, .. } = *self;
-        Ok(Self { fd: self.fd.try_clone()?, ipv6, sends_segments, may_fragment })
+        Ok(Self { fd: self.fd.try_clone()?, ipv6, sends_segments, may_fragment, unreadable: 0 })
     }
 
     /// The address it is bound to.
@@ -199,7 +201,11 @@ impl UdpSocket {
     /// Appends the packets that wait, as far as they fit, with the congestion that they met ([`PacketBatch::ecn`]), and where they
     /// came from; gives how many.
     ///
-    /// Packets longer than a region of the batch are dropped. They are received in place.
+    /// They are received in place. Those longer than a region of the batch, and empty ones, are dropped
+    /// ([`Self::take_unreadable`]).
+    ///
+    /// # Errors
+    /// The kernel gives nothing, and did not before within this call.
     pub fn receive_batch(
         &mut self,
         batch: &mut PacketBatch,
@@ -207,16 +213,23 @@ impl UdpSocket {
     ) -> io::Result<usize> {
         let before = batch.len();
         while !batch.is_full() {
-            match receive_some(self.fd.as_fd(), batch, sources) {
+            match receive_some(self.fd.as_fd(), batch, sources, &mut self.unreadable) {
                 // The queue is empty.
                 Ok(false) => break,
                 Ok(true) => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 Err(error) if is_transient(&error) => {}
+                // What was received counts; an error that stays comes again.
+                Err(_) if batch.len() > before => break,
                 Err(error) => return Err(error),
             }
         }
         Ok(batch.len() - before)
+    }
+
+    /// Datagrams that were received and could not be handed on, since this was last asked.
+    pub fn take_unreadable(&mut self) -> u64 {
+        std::mem::take(&mut self.unreadable)
     }
 }
 

@@ -121,9 +121,14 @@ impl Port {
         for _ in 0..TURNS_MAX {
             self.batch.clear();
             self.sources.clear();
-            match self.socket.receive_batch(&mut self.batch, &mut self.sources) {
-                Ok(0) | Err(_) => return,
-                Ok(_) => {}
+            let received = self.socket.receive_batch(&mut self.batch, &mut self.sources);
+            // An error of the socket stands for one datagram, which nobody has seen.
+            let unreadable = self.socket.take_unreadable() + u64::from(received.is_err());
+            if unreadable > 0 {
+                self.shared.engine().node.note_unreadable(unreadable);
+            }
+            if received.unwrap_or(0) == 0 {
+                return;
             }
             let (now, packets) = (monotonic_now(), self.batch.len());
             let sources = &self.sources;

@@ -11,11 +11,12 @@ use std::os::fd::{AsRawFd as _, BorrowedFd};
 /// Datagrams, or pieces of them, received per system call.
 const RECEIVED_MAX: usize = 16;
 
-/// Receives what waits, into the free regions of a batch; whether there may be more.
+/// Receives what waits, into the free regions of a batch; whether there may be more. Adds what cannot be handed on to `unreadable`.
 pub(super) fn receive_some(
     fd: BorrowedFd<'_>,
     batch: &mut PacketBatch,
     sources: &mut Vec<SocketAddr>,
+    unreadable: &mut u64,
 ) -> io::Result<bool> {
     let mut names = [RawAddress::empty(); RECEIVED_MAX];
     let mut vectors = [system::zeroed::<libc::iovec>(); RECEIVED_MAX];
@@ -58,19 +59,26 @@ pub(super) fn receive_some(
                     Some(bytes) => {
                         let parts = batch.commit_parts(length, bytes);
                         sources.extend(std::iter::repeat_n(source, parts));
+                        *unreadable += (length.div_ceil(bytes) - parts) as u64;
                     }
                     None if batch.room_for() > 0 => {
                         batch.commit(length);
                         sources.push(source);
                     }
-                    None => batch.skip(),
+                    None => {
+                        batch.skip();
+                        *unreadable += 1;
+                    }
                 }
                 if ecn != 0 {
                     (first..batch.len()).for_each(|index| batch.set_ecn(index, ecn));
                 }
             }
             // Cut short, empty, or from nowhere.
-            None => batch.skip(),
+            None => {
+                batch.skip();
+                *unreadable += 1;
+            }
         }
     }
     Ok(received == count)

@@ -13,6 +13,10 @@ use std::os::fd::AsFd as _;
 use std::time::{Duration, Instant};
 
 pub(crate) const TESTS: &[Test] = &[
+    (
+        "datagrams_that_cannot_be_handed_on_are_counted",
+        datagrams_that_cannot_be_handed_on_are_counted,
+    ),
     ("udp_batches_of_both_versions", udp_batches_of_both_versions),
     ("marks_of_congestion_are_sent_and_received", marks_of_congestion_are_sent_and_received),
     ("echoes_by_ping_and_raw_sockets", echoes_by_ping_and_raw_sockets),
@@ -58,6 +62,29 @@ fn marks_of_congestion_are_sent_and_received() -> Result<(), String> {
             assert!(batch.iter().all(|packet| packet == b"marked"));
         }
     }
+    Ok(())
+}
+
+fn datagrams_that_cannot_be_handed_on_are_counted() -> Result<(), String> {
+    let _bench = loopback();
+    let mut receiver = UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let mut sender = UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let to = receiver.local_address().unwrap();
+    let (mut batch, mut sources) = (PacketBatch::new(8, 1500), Vec::new());
+    let too_long = vec![0; 4000];
+    let datagrams = [&b"first"[..], b"", &too_long, b"last"];
+    // Each by itself, that one's length does not matter to the others.
+    for datagram in datagrams {
+        assert_eq!(sender.send([(to, datagram)]).packets, 1);
+    }
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while batch.len() < 2 && Instant::now() < deadline {
+        receiver.receive_batch(&mut batch, &mut sources).unwrap();
+    }
+    assert_eq!(batch.iter().collect::<Vec<_>>(), [&b"first"[..], b"last"]);
+    assert_eq!(sources.len(), 2);
+    assert_eq!(receiver.take_unreadable(), 2);
+    assert_eq!(receiver.take_unreadable(), 0, "they are told once");
     Ok(())
 }
 
