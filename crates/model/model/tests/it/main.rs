@@ -8,4 +8,5 @@ mod generated;
 mod leases;
 mod mutated;
 mod places;
+mod reference;
 mod whole;

@@ -51,35 +51,30 @@ pub(super) fn receive_some(
     for index in 0..received {
         let (header, length) = (&messages[index].msg_hdr, messages[index].msg_len as usize);
         let is_whole = header.msg_flags & (libc::MSG_TRUNC | libc::MSG_CTRUNC) == 0;
-        match names[index].get().filter(|_| is_whole && length > 0) {
-            Some(source) => {
-                let (part_bytes, ecn) = controls[index].read(header.msg_controllen);
-                let first = batch.len();
-                match part_bytes.filter(|bytes| *bytes < length) {
-                    Some(bytes) => {
-                        let parts = batch.commit_parts(length, bytes);
-                        sources.extend(std::iter::repeat_n(source, parts));
-                        *unreadable += (length.div_ceil(bytes) - parts) as u64;
-                    }
-                    None if batch.room_for() > 0 => {
-                        batch.commit(length);
-                        sources.push(source);
-                    }
-                    None => {
-                        batch.skip();
-                        *unreadable += 1;
-                    }
-                }
-                if ecn != 0 {
-                    (first..batch.len()).for_each(|index| batch.set_ecn(index, ecn));
-                }
-            }
+        let Some(source) = names[index].get().filter(|_| is_whole && length > 0) else {
             // Cut short, empty, or from nowhere.
-            None => {
-                batch.skip();
-                *unreadable += 1;
-            }
+            batch.skip();
+            *unreadable += 1;
+            continue;
+        };
+        let (part_bytes, ecn) = controls[index].read(header.msg_controllen);
+        let (first, parts) = (batch.len(), part_bytes.map_or(1, |bytes| length.div_ceil(bytes)));
+        commit(batch, length, part_bytes);
+        let committed = batch.len() - first;
+        sources.extend(std::iter::repeat_n(source, committed));
+        *unreadable += (parts - committed) as u64;
+        if ecn != 0 {
+            (first..batch.len()).for_each(|index| batch.set_ecn(index, ecn));
         }
     }
     Ok(received == count)
+}
+
+/// Takes the next free region for a datagram, or for parts of which only the last may be shorter, as far as there is room.
+fn commit(batch: &mut PacketBatch, length: usize, part_bytes: Option<usize>) {
+    match part_bytes.filter(|bytes| *bytes < length) {
+        Some(bytes) => drop(batch.commit_parts(length, bytes)),
+        None if batch.room_for() > 0 => batch.commit(length),
+        None => batch.skip(),
+    }
 }
