@@ -11,6 +11,7 @@ mod in_force;
 mod install;
 mod join;
 mod membership;
+mod needed;
 mod network;
 mod nodes;
 mod objects;

@@ -7,6 +7,7 @@ mod sandbox;
 
 use sandbox::{Host, links};
 use serde_json::{Value, json};
+use std::net::{Ipv6Addr, TcpListener, UdpSocket};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -31,6 +32,21 @@ fn told(host: &Host, words: &[&str]) -> Value {
     serde_json::from_str(&said).unwrap_or_else(|error| panic!("{words:?}: {error}: {said}"))
 }
 
+fn begins_nothing_where_ports_are_taken(host: &Host, file: &str) {
+    let taken = (
+        TcpListener::bind(("127.0.0.1", 7767)).unwrap(),
+        UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 51820)).unwrap(),
+    );
+    let refused = host.run(&["up", file, "--name", "one", "--endpoint", "192.0.2.1:7766"]);
+    let words = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success());
+    for part in ["--dashboard 127.0.0.1:7768", "--port 51821", "7767", "51820"] {
+        assert!(words.contains(part), "{part}: {words}");
+    }
+    assert!(!host.folder.join("state").exists(), "nothing has begun");
+    drop(taken);
+}
+
 fn what_joins_and_leaves_is_told_as_json(folder: &Path) {
     links();
     let [one, two] = ["one", "two"].map(|name| Host { folder: folder.join(name) });
@@ -41,6 +57,7 @@ fn what_joins_and_leaves_is_told_as_json(folder: &Path) {
     let words = String::from_utf8_lossy(&refused.stderr);
     assert!(!refused.status.success() && words.contains("nodes connect to HOST:PORT"), "{words}");
     assert!(!one.folder.join("state").exists(), "nothing has begun");
+    begins_nothing_where_ports_are_taken(&one, &file);
     let begun = told(&one, &["up", &file, "--name", "one", "--endpoint", "192.0.2.1:7766"]);
     assert_eq!(begun["applied"]["revision"], 1);
     assert_eq!(begun["applied"]["applied"], json!(["one"]));
@@ -53,6 +70,11 @@ fn what_joins_and_leaves_is_told_as_json(folder: &Path) {
 
     let made = told(&one, &["token", "create", "--node", "two", "--needs-approval"]);
     let token = made["token"].as_str().unwrap();
+    // The first host's tunnels have the port.
+    let refused = two.run(&["join", token, "--no-start"]);
+    let words = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && words.contains("such as --port 51821"), "{words}");
+    assert!(!two.folder.join("state").exists(), "nothing has begun, and the token is good still");
     let join = ["join", token, "--port", "51821", "--no-start"];
     let joined = |again: bool, waiting: bool| {
         json!({ "fabric": "duo", "node": "two", "control": ["192.0.2.1:7766"], "again": again,
@@ -60,7 +82,10 @@ fn what_joins_and_leaves_is_told_as_json(folder: &Path) {
     };
     assert_eq!(told(&two, &join), joined(false, true));
     assert_eq!(told(&one, &["approve", "two"])["two"]["state"], "away");
-    assert_eq!(told(&two, &join), joined(true, false));
+    assert_eq!(told(&two, &["join", token, "--no-start"]), joined(true, false));
+    let kept = std::fs::read_to_string(two.folder.join("state/duo/node/joined.json")).unwrap();
+    let kept: Value = serde_json::from_str(&kept).unwrap();
+    assert_eq!(kept["listen_port"], 51821, "joining again without a port keeps it");
     assert_eq!(told(&one, &["revoke", "two"])["two"]["state"], "revoked");
     let nodes = told(&one, &["remove", "two"]);
     assert_eq!(nodes["two"]["state"], "not joined");

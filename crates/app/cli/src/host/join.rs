@@ -3,9 +3,11 @@
 mod ask;
 
 pub(super) use super::membership::own_node;
+use super::needed::{Needed, refuse_taken};
 use super::place::{Host, Place};
 use super::seat::Seat;
 use super::started::Started;
+use super::up::PORT;
 use super::{membership, supervise, wait_for};
 use crate::output;
 use anyhow::{Context as _, bail};
@@ -32,9 +34,9 @@ pub(crate) struct Join {
     /// The node's name in the fabric's file; else the token's, else this host's name.
     #[arg(long)]
     name: Option<String>,
-    /// UDP port of the tunnels.
-    #[arg(long, default_value_t = 51820, value_parser = clap::value_parser!(u16).range(1..))]
-    port: u16,
+    /// UDP port of the tunnels; 51820 unless said, or the one that it has already where it joins again.
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]
+    port: Option<u16>,
     /// Only join; something else starts the node, with `netloom node`.
     #[arg(long)]
     no_start: bool,
@@ -57,7 +59,13 @@ pub(crate) fn join(arguments: &Join) -> anyhow::Result<ExitCode> {
         None => host_name()?,
     };
     let before = membership::joined(&place);
-    let joined = enrol(&place, &token, &name, arguments.port)?;
+    let own_port = before.as_ref().map(|before| before.listen_port);
+    let port = arguments.port.or(own_port).unwrap_or(PORT);
+    if own_port != Some(port) {
+        // Before the token is used up.
+        refuse_taken(&[Needed::by_tunnels(port)])?;
+    }
+    let joined = enrol(&place, &token, &name, port)?;
     let own = Own::of(&joined, before.is_some());
     let say = |text: &str| {
         if !arguments.json {
@@ -270,7 +278,7 @@ mod tests {
             join: super::Join,
         }
         let parse = |port| Line::try_parse_from(["join", "TOKEN", "--port", port]);
-        assert_eq!(parse("51999").map(|line| line.join.port).ok(), Some(51999));
+        assert_eq!(parse("51999").map(|line| line.join.port).ok(), Some(Some(51999)));
         assert!(parse("0").is_err());
     }
 }

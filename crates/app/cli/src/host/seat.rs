@@ -1,6 +1,7 @@
 //! Where control listens on this host, and where others reach it.
 
 use super::daemons::Settings;
+use super::needed::Needed;
 use netloom_sys::netlink::{NetlinkSocket, Protocol};
 use netloom_sys::route::dump_addresses;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
@@ -32,6 +33,11 @@ impl Seat {
             endpoints: self.reached_at(),
             member: node.to_owned(),
         }
+    }
+
+    /// Where control and dashboard listen.
+    pub(super) fn needed(&self) -> [Needed; 2] {
+        Needed::by_control(self.listen, self.dashboard)
     }
 
     /// What tokens name: as given, else this host's address on the way out.

@@ -1,6 +1,7 @@
 //! `netloom up FILE`: begins a fabric with this host as its control and first node.
 
 use super::changes::{result, sources};
+use super::needed::{Needed, refuse_taken};
 use super::place::{Host, Place};
 use super::seat::Seat;
 use super::{access, author, daemons, join, membership, supervise, wait_for};
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// UDP port of the tunnels, unless another is said.
-const PORT: u16 = 51820;
+pub(super) const PORT: u16 = 51820;
 
 /// Begins the fabric of the files with this host as control and node, or goes on with it.
 #[derive(Debug, clap::Args)]
@@ -81,6 +82,11 @@ pub(crate) fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
         arguments.files.join(" ")
     );
     membership::refuse_second_fabric(&place)?;
+    if is_new {
+        let [control, dashboard] = arguments.seat.needed();
+        let tunnels = Needed::by_tunnels(arguments.port.unwrap_or(PORT));
+        refuse_taken(&[control, dashboard, tunnels])?;
+    }
     place.make()?;
     if let Some(etcd) = etcd(arguments)? {
         netloom_control::store_place::keep_etcd(&place.control(), &etcd)?;
