@@ -1,5 +1,6 @@
 //! Workloads that the agent runs: started, watched, started again when they end.
 
+mod log;
 mod restarts;
 
 use crate::agent::Options;
@@ -152,8 +153,7 @@ impl Workloads {
         executor: &mut Executor,
     ) -> anyhow::Result<Child> {
         let path = self.run.join("logs").join(name);
-        let log = std::fs::File::create(&path)
-            .with_context(|| format!("cannot write {}", path.display()))?;
+        let log = log::open(&path).with_context(|| format!("cannot write {}", path.display()))?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         // What the workload starts is stopped with it.
         command.process_group(0);
@@ -166,8 +166,12 @@ impl Workloads {
     /// Notices what has ended and starts what is due; gives when to look again.
     pub(crate) fn tend(&mut self, executor: &mut Executor) -> Option<Time> {
         let now = monotonic_now();
-        for workload in self.running.values_mut() {
+        for (name, workload) in &mut self.running {
             workload.notice_end();
+            if workload.child.is_some() {
+                // What cannot be set aside goes on growing, and is tried again.
+                let _ = log::bound(&self.run.join("logs").join(name));
+            }
         }
         let due: Vec<String> = self
             .running
@@ -236,8 +240,9 @@ impl Workload {
     }
 
     fn state(&self) -> &'static str {
+        let runs = self.child.is_some() && self.in_vain.may_hold(self.running());
         match &self.plan.attach {
-            Attach::Process { .. } | Attach::Serve(_) if self.child.is_some() => "running",
+            Attach::Process { .. } | Attach::Serve(_) if runs => "running",
             Attach::Process { .. } | Attach::Serve(_) => "restarting",
             // Nothing of theirs is here: an empty namespace holds their place.
             Attach::Container { .. } | Attach::Netns { .. }
@@ -254,8 +259,11 @@ impl Workload {
     }
 
     fn notice_end(&mut self) {
+        let holds = self.in_vain.in_vain(self.running()) == 0;
         let Some(child) = &mut self.child else { return };
         match child.try_wait() {
+            // Why it ended once is of no interest when it has stayed up since.
+            Ok(None) if holds => self.detail = None,
             Ok(None) => {}
             Ok(Some(status)) => {
                 // What it started and left behind would be in its successor's way.

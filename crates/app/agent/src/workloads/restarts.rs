@@ -9,6 +9,9 @@ const DELAY_MAX: Duration = Duration::from_secs(10);
 /// A workload that has run so long starts over with the shortest wait.
 const STEADY: Duration = Duration::from_secs(30);
 
+/// Starts in a row that came to nothing, after which one runs only for the moment, until it has stayed up.
+const IN_VAIN_MANY: u64 = 3;
+
 /// The starts of one workload.
 #[derive(Debug)]
 pub(super) struct Restarts {
@@ -32,6 +35,11 @@ impl Restarts {
         delay
     }
 
+    /// Whether one that has been `running` since will probably go on.
+    pub(super) fn may_hold(&self, running: Option<Duration>) -> bool {
+        self.in_vain(running) < IN_VAIN_MANY
+    }
+
     /// How many starts in a row came to nothing, of one that has been `running` since, or does not run now.
     pub(super) fn in_vain(&self, running: Option<Duration>) -> u64 {
         if running.is_some_and(|time| time > STEADY) { 0 } else { self.in_vain }
@@ -53,5 +61,11 @@ mod tests {
         assert_eq!(restarts.in_vain(Some(Duration::from_secs(31))), 0, "it holds");
         assert_eq!(restarts.ended(Duration::from_secs(3_600)), DELAY_MIN);
         assert_eq!(restarts.in_vain(None), 1);
+        assert!(restarts.may_hold(Some(Duration::ZERO)));
+        for _ in 0..2 {
+            restarts.ended(Duration::ZERO);
+        }
+        assert!(!restarts.may_hold(Some(Duration::ZERO)), "it has not stayed up three times");
+        assert!(restarts.may_hold(Some(Duration::from_secs(31))));
     }
 }
