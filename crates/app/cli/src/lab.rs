@@ -129,7 +129,7 @@ fn up(files: &[String], json: bool) -> anyhow::Result<ExitCode> {
         Ok(report) => {
             output::print(&show::report(&report, true));
             output::print(&show::dashboard(&report));
-            output::print(&show::next_steps(&report, files));
+            output::print(&show::next_steps(&report, files, folder.name_if_needed()?.as_deref()));
             Ok(verdict(&report))
         }
         Err(Ending::Failed(why)) => {

@@ -13,6 +13,7 @@ mod node;
 mod output;
 mod plan_cidr;
 mod probe;
+mod shell;
 mod source;
 mod wireguard;
 

@@ -5,8 +5,8 @@ mod words;
 use super::place::Host;
 use super::time::utc;
 use super::{author, wait_for};
-use crate::output;
 use crate::source::{self, Files};
+use crate::{output, shell};
 use anyhow::Context as _;
 use netloom::api::{self, Applied, Sources};
 use netloom_model::Fabric;
@@ -127,7 +127,7 @@ pub(crate) fn plan(arguments: &Plan) -> anyhow::Result<ExitCode> {
     let (fabric, sources) = sources(&arguments.host, &arguments.files)?;
     let client = arguments.host.place(&fabric.name).client();
     let proposed = wait_for(client.plan(&api::Plan { sources, rollback_to: None }))?;
-    let files = arguments.files.join(" ");
+    let files = shell::words(&arguments.files, " ");
     told(&proposed, &format!("apply --expect {} {files}", proposed.base_revision), arguments.json)
 }
 

@@ -5,7 +5,7 @@ use super::needed::{Needed, refuse_taken};
 use super::place::{Host, Place};
 use super::seat::Seat;
 use super::{access, author, daemons, join, membership, supervise, wait_for};
-use crate::output;
+use crate::{output, shell};
 use anyhow::{Context as _, bail, ensure};
 use netloom::api;
 use netloom_agent::joined::JoinedFacts;
@@ -79,7 +79,7 @@ pub(crate) fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
         netloom_sys::process::effective_user() == 0,
         "a host's networks are for root to change; run `sudo netloom up`, or try the fabric without \
          root: netloom lab up {}",
-        arguments.files.join(" ")
+        shell::words(&arguments.files, " ")
     );
     membership::refuse_second_fabric(&place)?;
     if is_new {
@@ -234,7 +234,7 @@ fn next_steps(status: &api::Status, arguments: &Up) -> String {
             text.push_str(&format!("  netloom token create --node {name}\n"));
         }
     }
-    let files = arguments.files.join(" ");
+    let files = shell::words(&arguments.files, " ");
     text.push_str(&format!("  netloom plan {files}\n  netloom apply {files}\n  netloom status\n"));
     text
 }

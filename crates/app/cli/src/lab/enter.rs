@@ -41,16 +41,17 @@ pub(super) fn exec(
     if let Some(file) = resolv_conf {
         enter.arg("--resolv-conf").arg(file);
     }
+    let lab = folder.name_if_needed()?;
     if let Some((state, run)) = folders(&report, name) {
         // Commands find their fabric there, as on a host of its own.
         enter.env("NETLOOM_STATE", state).env("NETLOOM_RUN", run);
-        LabMachine::new(name, is_shell).tell(&mut enter);
+        LabMachine::new(lab, name, is_shell).tell(&mut enter);
     } else {
         // They find none, and not that of the host which the lab is on.
         let nowhere = folder.nothing();
         enter.env("NETLOOM_STATE", &nowhere).env("NETLOOM_RUN", &nowhere);
         let node = report.workloads.get(name).map_or(&report.control, |workload| &workload.node);
-        LabMachine::new(node, is_shell).tell_stranger(&mut enter);
+        LabMachine::new(lab, node, is_shell).tell_stranger(&mut enter);
     }
     enter.arg("--").args(command);
     let status = spawn_beside(init, enter)?.wait()?;

@@ -57,6 +57,11 @@ pub(super) fn alive() -> anyhow::Result<Vec<Folder>> {
 }
 
 impl Folder {
+    /// What `--lab` has to say; the only lab need not be named.
+    pub(super) fn name_if_needed(&self) -> anyhow::Result<Option<String>> {
+        Ok((alive()?.len() > 1).then(|| self.name()))
+    }
+
     pub(super) fn of(fabric: &str) -> anyhow::Result<Self> {
         Ok(Self(base()?.join(format!("{PREFIX}{fabric}"))))
     }

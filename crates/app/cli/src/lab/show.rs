@@ -1,6 +1,7 @@
 //! A lab's report for people.
 
 use crate::output::{holding, mark, table};
+use crate::shell;
 use netloom_lab::protocol::{Report, TestReport};
 use netloom_model::words::counted;
 use std::net::IpAddr;
@@ -115,17 +116,18 @@ pub(super) fn dashboard(report: &Report) -> String {
     }
 }
 
-/// Commands to try next, with names of this fabric.
-pub(super) fn next_steps(report: &Report, files: &[String]) -> String {
+/// Commands to try next, with names of this fabric; where several labs are up, with that of this one.
+pub(super) fn next_steps(report: &Report, files: &[String], lab: Option<&str>) -> String {
     let Some((from, probe, asked)) = to_try(report) else { return String::new() };
-    let (netloom, file) = (program(), files.join(" -f "));
-    let history = format!("{netloom} lab exec {} -- netloom history\n  ", report.control);
+    let (netloom, file) = (program(), shell::words(files, " -f "));
+    let lab = lab.map_or_else(String::new, |lab| format!(" --lab {lab}"));
+    let history = format!("{netloom} lab exec{lab} {} -- netloom history\n  ", report.control);
     format!(
-        "\ntry\n  {netloom} lab exec {from} -- netloom {probe}\n  \
-         {netloom} lab shell {from}\n  {netloom} lab status\n  \
+        "\ntry\n  {netloom} lab exec{lab} {from} -- netloom {probe}\n  \
+         {netloom} lab shell{lab} {from}\n  {netloom} lab status{lab}\n  \
          {netloom} explain {from} {asked} -f {file}\n  \
-         edit {file}, then: {netloom} lab apply {}\n  {history}{netloom} lab down\n\n",
-        files.join(" ")
+         edit {file}, then: {netloom} lab apply {}\n  {history}{netloom} lab down{lab}\n\n",
+        shell::words(files, " ")
     )
 }
 
@@ -189,7 +191,7 @@ fn target(report: &Report, from: &str, to: &str) -> Option<String> {
 
 /// How this program was called, so that the commands shown can be typed as they are.
 fn program() -> String {
-    std::env::args().next().unwrap_or_else(|| "netloom".to_owned())
+    shell::word(&std::env::args().next().unwrap_or_else(|| "netloom".to_owned())).into_owned()
 }
 
 #[cfg(test)]
