@@ -5,6 +5,7 @@ use crate::asker::Asker;
 use crate::daemon::{Daemon, DaemonSpec};
 use crate::machine::Machine;
 use crate::underlay::NodePlace;
+use netloom_base::Time;
 use netloom_model::fabric::Name;
 use netloom_plan::membership::Memberships;
 use netloom_sys::clock::monotonic_now;
@@ -13,11 +14,14 @@ use netloom_sys::unix_socket;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long an agent may take to answer.
 const AGENT_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long all agents together may take to say how they are.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long nodes behind translators may take to call the others.
 const SESSIONS_TIMEOUT: Duration = Duration::from_secs(15);
 /// Wait between two looks at whether an agent answers.
@@ -106,10 +110,15 @@ impl Agents {
         Ok(())
     }
 
-    /// The status of every agent that answers.
+    /// The status of every agent that answers. All are asked at once: one that hangs holds the others up once, not each by itself.
     pub(crate) fn statuses(&self) -> BTreeMap<String, Value> {
-        let answers = self.running.iter().filter_map(|(name, agent)| {
-            let mut answer = exchange(&agent.machine.agent_socket(), "\"status\"").ok()?;
+        let deadline = monotonic_now() + STATUS_TIMEOUT;
+        let asked = self.running.iter().filter_map(|(name, agent)| {
+            Some((name, ask(&agent.machine.agent_socket(), "\"status\"").ok()?))
+        });
+        let asked: Vec<_> = asked.collect();
+        let answers = asked.into_iter().filter_map(|(name, stream)| {
+            let mut answer = answer(stream, deadline).ok()?;
             Some((name.clone(), answer["status"].take()))
         });
         answers.collect()
@@ -213,10 +222,17 @@ fn missing_sessions(statuses: &BTreeMap<String, Value>) -> Vec<String> {
     missing
 }
 
-fn exchange(socket: &Path, request: &str) -> std::io::Result<Value> {
+/// Asks what listens at a socket.
+fn ask(socket: &Path, request: &str) -> std::io::Result<UnixStream> {
     let mut stream = unix_socket::connect(socket)?;
-    stream.set_read_timeout(Some(AGENT_TIMEOUT))?;
     stream.write_all(format!("{request}\n").as_bytes())?;
+    Ok(stream)
+}
+
+/// Waits for the answer; one that is there already is read even after the deadline.
+fn answer(stream: UnixStream, deadline: Time) -> std::io::Result<Value> {
+    let left = (deadline - monotonic_now()).max(Duration::from_millis(1));
+    stream.set_read_timeout(Some(left))?;
     let mut line = String::new();
     BufReader::new(stream).read_line(&mut line)?;
     serde_json::from_str(&line).map_err(std::io::Error::from)
@@ -228,6 +244,22 @@ mod tests {
     use netloom_model::Fabric;
     use netloom_plan::membership::Membership;
     use serde_json::json;
+
+    #[test]
+    fn who_says_nothing_holds_nobody_up() {
+        let folder = std::env::temp_dir().join(format!("netloom-ask-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let [silent, quick] = ["silent", "quick"].map(|name| folder.join(name));
+        let listeners = [&silent, &quick].map(|path| unix_socket::bind(path).unwrap());
+        let asked = [&silent, &quick].map(|path| ask(path, "\"status\"").unwrap());
+        let (mut stream, _) = listeners[1].accept().unwrap();
+        stream.write_all(b"{\"status\":{\"node\":\"quick\"}}\n").unwrap();
+        // No time is left when the second one is looked at.
+        let [silent, quick] = asked.map(|stream| answer(stream, monotonic_now()));
+        assert!(silent.is_err());
+        assert_eq!(quick.unwrap()["status"]["node"], "quick");
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn who_is_not_known_yet_is_named() {
