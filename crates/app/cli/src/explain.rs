@@ -4,6 +4,7 @@ mod flow;
 
 use crate::host::{self, Host, Known};
 use crate::output;
+use netloom_plan::names::whom;
 use netloom_plan::reach::allowed::{self, Allowed};
 use netloom_plan::reach::change::{Change, altering};
 use netloom_plan::reach::{self, Answer, Step, StepKind, Unanswerable};
@@ -17,7 +18,8 @@ pub(crate) struct Explain {
     /// Who calls: a workload, a node, an address, or `internet`.
     from: String,
     /// Who is called and how: `db-1:5432/tcp`, `cam-1:7777/udp`, `web-1:icmp`, `db-1:NAME` with a name of
-    /// the file's `ports`; without a port, everything that may pass is listed.
+    /// the file's `ports`; without a port, everything that may pass is listed. A service stands for each of its
+    /// members, and names that resolvers answer, such as `db-1.shop.internal`, for whom they answer with.
     to: String,
     /// Files of the fabric; if none are named, `netloom.yaml` in this folder, or else what is in force, as
     /// control on this host says.
@@ -33,16 +35,25 @@ pub(crate) struct Explain {
 pub(crate) fn run(arguments: &Explain) -> anyhow::Result<ExitCode> {
     let Known { fabric, world } = host::known(&arguments.host, &arguments.files)?;
     let input = world.input(&fabric);
-    if let Some(to) = fabric.party(&arguments.to) {
+    let called = whom(&fabric, &arguments.to);
+    if !called.is_empty() {
         let from = flow::party(&fabric, &arguments.from)?;
-        let all = allowed::allowed(&input, &from, &to).map_err(|why| refused(why, arguments))?;
+        let mut all = Vec::new();
+        for to in &called {
+            let pairs = allowed::allowed(&input, &from, to);
+            all.extend(pairs.map_err(|why| refused(why, arguments))?);
+        }
         return Ok(list(&all, arguments));
     }
     flow::possible(&arguments.to)?;
-    let flow = flow::parse(&fabric, &arguments.from, &arguments.to)?;
-    let answers = reach::reach(&input, &flow).map_err(|why| refused(why, arguments))?;
-    let changes = answers.iter().map(|answer| altering(&input, &flow, answer));
-    let told: Vec<_> = answers.iter().zip(changes).collect();
+    let mut told = Vec::new();
+    for flow in flow::parse(&fabric, &arguments.from, &arguments.to)? {
+        let answers = reach::reach(&input, &flow).map_err(|why| refused(why, arguments))?;
+        told.extend(answers.into_iter().map(|answer| {
+            let changes = altering(&input, &flow, &answer);
+            (answer, changes)
+        }));
+    }
     if arguments.json {
         let answers: Vec<_> =
             told.iter().map(|(answer, changes)| answer_json(answer, changes.as_deref())).collect();
@@ -52,7 +63,7 @@ pub(crate) fn run(arguments: &Explain) -> anyhow::Result<ExitCode> {
             output::print(&render(answer, changes.as_deref(), arguments));
         }
     }
-    let passes = answers.iter().any(Answer::passes);
+    let passes = told.iter().any(|(answer, _)| answer.passes());
     Ok(if passes { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

@@ -6,6 +6,7 @@ use netloom_model::Fabric;
 use netloom_model::diagnostic::nearest;
 use netloom_model::fabric::{Attach, Name, NoTransport, Party, Protocol, ServeKind, Transport};
 use netloom_model::special::Special;
+use netloom_plan::names;
 use netloom_plan::reach::{self, Answer, Flow, Step, Unanswerable};
 use netloom_resource::trial::{FLOWS_MAX, Seen, Trial};
 use std::collections::BTreeSet;
@@ -114,7 +115,12 @@ fn party(fabric: &Fabric, name: &str) -> Result<Party, Refusal> {
     if let Some(what) = Special::named(name) {
         return refusal(format!("{name} is {}", what.words()), &what.solution());
     }
-    let Some(party) = fabric.party(name) else {
+    let mut found = names::whom(fabric, name);
+    if found.len() > 1 {
+        let message = format!("`{name}` is a service of {} workloads", found.len());
+        return refusal(message, "name one of them; `netloom explain` tells of all");
+    }
+    let Some(party) = found.pop() else {
         let names = fabric.workloads.keys().chain(fabric.nodes.keys()).map(String::as_str);
         let near = nearest(name, names).map(|near| format!("; did you mean `{near}`?"));
         let message = format!("there is no workload or node `{name}`{}", near.unwrap_or_default());

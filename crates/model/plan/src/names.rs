@@ -5,7 +5,7 @@ mod peered;
 pub use peered::{View, resolves, views};
 
 use crate::input::PlanInput;
-use netloom_model::fabric::{Fabric, Protocol, Reserved};
+use netloom_model::fabric::{Fabric, Name, Network, Party, Protocol, Reserved, Workload};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
@@ -45,6 +45,41 @@ pub fn workload_name(workload: &str, domain: &str) -> String {
 /// The whole name of a node.
 pub fn node_name(node: &str, domain: &str) -> String {
     format!("{node}.nodes.{domain}")
+}
+
+/// All whom a name stands for, by which a workload or node is declared or which a network's resolver answers: one, or the members
+/// of a service. Nobody, if nothing has the name.
+pub fn whom(fabric: &Fabric, name: &str) -> Vec<Party> {
+    if let Some(party) = fabric.party(name) {
+        return vec![party];
+    }
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    if let Some(service) = fabric.services.get(&name) {
+        return fabric.members(service).map(|(name, _)| Party::Workload(name.clone())).collect();
+    }
+    let of_network = |(network, declared): (&Name, &Network)| {
+        let below = name.strip_suffix(&declared.domain)?.strip_suffix('.')?;
+        Some(whom_in(fabric, network, below)).filter(|found| !found.is_empty())
+    };
+    fabric.networks.iter().find_map(of_network).unwrap_or_default()
+}
+
+/// Whom a name below a network's domain stands for.
+fn whom_in(fabric: &Fabric, network: &str, name: &str) -> Vec<Party> {
+    let in_network = |workload: &Workload| fabric.network_of(workload) == network;
+    let Some((first, second)) = name.split_once('.') else {
+        let found = fabric.workloads.get_key_value(name).filter(|(_, found)| in_network(found));
+        return found.map(|(name, _)| Party::Workload(name.clone())).into_iter().collect();
+    };
+    if second == "nodes" {
+        let node = fabric.nodes.contains_key(first).then(|| Party::Node(first.to_owned()));
+        return node.into_iter().collect();
+    }
+    let Some(service) = fabric.services.get(first).filter(|found| found.namespace == second) else {
+        return Vec::new();
+    };
+    let members = fabric.members(service).filter(|(_, one)| in_network(one));
+    members.map(|(name, _)| Party::Workload(name.clone())).collect()
 }
 
 /// The names of a network.

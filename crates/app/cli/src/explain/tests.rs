@@ -1,6 +1,7 @@
 //! What is printed of flows: all changes that open one, and what closes one.
 
 use super::*;
+use netloom_model::fabric::Party;
 use netloom_plan::assumed::Assumed;
 
 /// A question as it is typed.
@@ -31,7 +32,7 @@ fn told(from: &str, to: &str) -> (String, serde_json::Value) {
     let fabric = netloom_testkit::fabric(FABRIC);
     let world = Assumed::of(&fabric);
     let input = world.input(&fabric);
-    let flow = flow::parse(&fabric, from, to).unwrap();
+    let flow = flow::parse(&fabric, from, to).unwrap().remove(0);
     let answers = reach::reach(&input, &flow).unwrap();
     let answer = &answers[0];
     let changes = altering(&input, &flow, answer);
@@ -107,6 +108,30 @@ fn everything_that_may_pass_is_listed_for_the_internet_too() {
     assert!(list("internet", "lb-1").ends_with(": tcp 443\n"));
     assert!(list("internet", "web-1").contains(": nothing: no way leads from outside to `web-1`"));
     assert!(list("node-1", "internet").contains(": nothing: the fabric leads nothing of"));
+}
+
+#[test]
+fn names_that_resolvers_answer_and_services_can_be_asked_about() {
+    let fabric = netloom_testkit::fabric(&FABRIC.replace(
+        "a: { node: n,",
+        "f: { node: n, subnet: two, labels: { k: v }, attach: { serve: { tcp: 80 } } }\n  a: { labels: { k: v }, node: n,",
+    ).replace("workloads:", "services: { s: { port: 80, select: { k: v } } }\nworkloads:"));
+    let called = |to: &str| -> Vec<Party> {
+        flow::parse(&fabric, "d", to).unwrap().into_iter().map(|flow| flow.to).collect()
+    };
+    let workload = |name: &str| Party::Workload(name.to_owned());
+    assert_eq!(called("a.app.internal:80"), [workload("a")]);
+    assert_eq!(called("A.app.internal.:80"), [workload("a")]);
+    assert_eq!(called("m.nodes.ops.internal:icmp"), [Party::Node("m".to_owned())]);
+    assert_eq!(called("s:80"), [workload("a"), workload("f")]);
+    assert_eq!(called("s.services.ops.internal:80"), [workload("f")]);
+    // `a` is of the other network.
+    for nobody in ["a.ops.internal:80", "s.other.app.internal:80", "x.nodes.app.internal:80"] {
+        let why = format!("{:#}", flow::parse(&fabric, "d", nobody).unwrap_err());
+        assert!(why.contains("there is no workload, node or service"), "{nobody}: {why}");
+    }
+    let why = flow::party(&fabric, "s").unwrap_err().to_string();
+    assert_eq!(why, "`s` is a service of several workloads: ask about one of them, a, f");
 }
 
 /// Why a question is refused.
