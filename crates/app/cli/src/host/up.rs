@@ -75,18 +75,7 @@ pub(crate) fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
     let own = own.map(|own| own.node).filter(|own| fabric.nodes.contains_key(own));
     let node = node_name(&fabric, arguments.name.as_ref().or(own.as_ref()).map(String::as_str))?;
     let is_new = !place.control().join("ca.crt").exists();
-    ensure!(
-        netloom_sys::process::effective_user() == 0,
-        "a host's networks are for root to change; run `sudo netloom up`, or try the fabric without \
-         root: netloom lab up {}",
-        shell::words(&arguments.files, " ")
-    );
-    membership::refuse_second_fabric(&place)?;
-    if is_new {
-        let [control, dashboard] = arguments.seat.needed();
-        let tunnels = Needed::by_tunnels(arguments.port.unwrap_or(PORT));
-        refuse_taken(&[control, dashboard, tunnels])?;
-    }
+    refuse_beginning(arguments, &place, is_new)?;
     place.make()?;
     if let Some(etcd) = etcd(arguments)? {
         netloom_control::store_place::keep_etcd(&place.control(), &etcd)?;
@@ -138,6 +127,23 @@ pub(crate) fn up(arguments: &Up) -> anyhow::Result<ExitCode> {
     status?;
     dashboard?;
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Refuses what cannot be begun or gone on with here, before anything is made.
+fn refuse_beginning(arguments: &Up, place: &Place, is_new: bool) -> anyhow::Result<()> {
+    ensure!(
+        netloom_sys::process::effective_user() == 0,
+        "a host's networks are for root to change; run `sudo netloom up`, or try the fabric without \
+         root: netloom lab up {}",
+        shell::words(&arguments.files, " ")
+    );
+    membership::refuse_second_fabric(place)?;
+    if is_new {
+        let [control, dashboard] = arguments.seat.needed();
+        let tunnels = Needed::by_tunnels(arguments.port.unwrap_or(PORT));
+        refuse_taken(&[control, dashboard, tunnels])?;
+    }
+    Ok(())
 }
 
 /// How the fabric is, and what can be done with it.
