@@ -93,6 +93,44 @@ fn what_may_be_cut_and_what_ipv6_promises_arrives_over_the_smallest_path() {
 }
 
 #[test]
+fn only_what_is_not_sent_in_parts_counts_as_dropped() {
+    let mut world = World::nodes(1);
+    world.takes_bytes = 1200 + DATA_OVERHEAD_BYTES;
+    world.send_sized(0..60, 1400, DONT_FRAGMENT);
+    let before = world.hosts[0].node.counters().clone();
+    assert!(before.dropped(DropReason::PathTooSmall) > 0, "their sender was told");
+    world.send_sized(60..63, 1400, 0);
+    world.send_packets(0, NETWORK, &[packet_v6(1, 1280), packet_v6(2, 1280)]);
+    world.run_secs(1);
+    assert_eq!(
+        world.dropped(0, DropReason::PathTooSmall),
+        before.dropped(DropReason::PathTooSmall)
+    );
+    assert_eq!(world.hosts[0].node.counters().sealed_packets, before.sealed_packets + 5);
+    world.send_sized(63..64, 1400, DONT_FRAGMENT);
+    let after = world.dropped(0, DropReason::PathTooSmall);
+    assert_eq!(after, before.dropped(DropReason::PathTooSmall) + 1);
+}
+
+#[test]
+fn what_goes_in_parts_waits_for_a_session_like_any_packet() {
+    let mut world = World::nodes(1);
+    world.takes_bytes = 1200 + DATA_OVERHEAD_BYTES;
+    world.send_sized(0..60, 1400, DONT_FRAGMENT);
+    assert_eq!(world.status(0).path_bytes, Some(1200));
+    // The session runs out.
+    world.run_secs(200);
+    assert!(!world.status(0).has_session);
+    world.hosts[1].received.clear();
+    world.send_packets(0, NETWORK, &[packet_v6(1, 1280)]);
+    world.send_sized(60..61, 1400, 0);
+    world.run_secs(1);
+    assert_eq!(world.hosts[1].given, [packet_v6(1, 1280)]);
+    let bytes: usize = world.hosts[1].received.iter().map(|(_, part)| part.len() - 20).sum();
+    assert_eq!(bytes, 1380, "both fragments of IPv4");
+}
+
+#[test]
 fn stock_peers_get_no_messages_and_send_none() {
     let mut world = World::pair(3);
     world.send_sized(0..50, 1400, DONT_FRAGMENT);
