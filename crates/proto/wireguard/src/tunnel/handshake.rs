@@ -36,7 +36,7 @@ impl Tunnel {
             return;
         };
         self.jar.sign(now, &mut message);
-        self.attempt = Some(Attempt { index, state });
+        self.attempt = Some(Box::new(Attempt { index, state }));
         self.unanswered = self.unanswered.saturating_add(1);
         self.transmit(endpoint, message.to_vec());
         self.initiation_sent(now);

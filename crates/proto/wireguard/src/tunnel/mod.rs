@@ -5,6 +5,8 @@ mod handshake;
 mod preshared;
 mod sessions;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 use crate::cookie::CookieJar;
@@ -132,7 +134,8 @@ pub struct Tunnel {
     rekey_after: Duration,
 
     sessions: Sessions,
-    attempt: Option<Attempt>,
+    /// Behind a pointer, so that nothing of its secrets stays here when it is given up.
+    attempt: Option<Box<Attempt>>,
     /// Initiations since the last handshake that were not answered.
     unanswered: u32,
     /// When attempts began for which there is still no session.
