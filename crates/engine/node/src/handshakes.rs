@@ -154,7 +154,7 @@ impl Node {
         match self.gate.admit(now, from, identity, macs, self.handshakes.len()) {
             Admission::Admit => Ok(()),
             Admission::Challenge(reply) => {
-                self.transmit(Transmit { to: from, datagram: reply.to_vec() });
+                self.transmit(Transmit { to: from, datagram: reply.to_vec(), ecn: 0 });
                 Err(WireguardDropReason::CookieSent.into())
             }
             Admission::Refuse(reason) => Err(reason.into()),

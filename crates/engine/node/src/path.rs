@@ -42,6 +42,8 @@ pub struct MessageTransmit {
     pub to: SocketAddr,
     /// Datagrams: in one piece, all of one size but for a shorter last one, if there are several.
     pub datagrams: Vec<Vec<u8>>,
+    /// The two bits of Explicit Congestion Notification that their IP headers are to have ([`netloom_wireguard::Transmit::ecn`]).
+    pub ecn: u8,
 }
 
 impl Path {

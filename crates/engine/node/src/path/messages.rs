@@ -6,10 +6,10 @@ use crate::counters::DropReason;
 use crate::inbound::Inbound;
 use crate::node::Node;
 use netloom_base::packet::IpView;
-use netloom_base::{PacketBatch, Time};
+use netloom_base::{PacketBatch, Time, ecn};
 use netloom_path::canary::TAIL;
 use netloom_path::message::{HEADER_BYTES, is_to_node};
-use netloom_path::{Liveness, Message, Oversize, Round};
+use netloom_path::{Liveness, Message, Oversize, Part, Round, Whole};
 use netloom_wireguard::Transmit;
 
 impl Node {
@@ -82,8 +82,9 @@ impl Node {
         inbound: &mut Inbound,
     ) {
         for place in 0..inbound.messages.len() {
-            let packet = batch.packet(inbound.messages[place] as usize);
-            if self.handle_message(now, id, packet).is_none() {
+            let index = inbound.messages[place] as usize;
+            let is_congested = batch.ecn(index) == ecn::CE;
+            if self.handle_message(now, id, batch.packet(index), is_congested).is_none() {
                 self.counters.drop_packet(DropReason::ForeignMessage);
             }
         }
@@ -92,11 +93,16 @@ impl Node {
         self.settle(id);
     }
 
-    /// Takes a message of a peer; `None` if it is not understood.
-    fn handle_message(&mut self, now: Time, id: PeerId, packet: &[u8]) -> Option<()> {
+    /// Takes a message of a peer, which may have met congestion; `None` if it is not understood.
+    fn handle_message(
+        &mut self,
+        now: Time,
+        id: PeerId,
+        packet: &[u8],
+        is_congested: bool,
+    ) -> Option<()> {
         let peer = self.peers.get_mut(&id)?;
         let network = self.networks.get(&peer.network)?;
-        let network_id = peer.network;
         let path = peer.path_mut(network)?;
         match Message::parse(packet)? {
             Message::Probe { id, packet_bytes } => {
@@ -126,24 +132,11 @@ impl Node {
                 path.canary.answered(now, round, in_piece, alone);
             }
             Message::Fragment { id: number, offset, is_last, part } => {
-                let Some(whole) = path.reassembly.add(number, offset, is_last, part) else {
-                    return Some(());
+                let part = Part { id: number, offset, is_last, bytes: part, is_congested };
+                return match path.reassembly.add(now, &part) {
+                    Some(whole) => self.handle_whole(now, id, whole),
+                    None => Some(()),
                 };
-                if is_to_node(&whole) {
-                    // Only what is no part itself: nothing goes round in circles.
-                    let inner = Message::parse(&whole)?;
-                    let is_part = matches!(inner, Message::Fragment { .. });
-                    return if is_part { None } else { self.handle_message(now, id, &whole) };
-                }
-                let view = IpView::parse(&whole).filter(|view| view.total_bytes == whole.len())?;
-                let is_own = peer.owns(&network.routes, id, view.source)
-                    || peer.tells_of_its_own(&network.routes, id, &view);
-                if !is_own {
-                    self.counters.drop_packet(DropReason::ForeignSource);
-                } else {
-                    self.counters.opened_packets += 1;
-                    self.give(network_id, whole);
-                }
             }
             Message::KeyAsk { id, held, key } if !path.asks => {
                 path.exchange.asked(now, id, held, key, &self.rng.block());
@@ -156,6 +149,29 @@ impl Node {
             Message::KeyAsk { .. }
             | Message::KeyAnswer { .. }
             | Message::KeyConfirmation { .. } => return None,
+        }
+        Some(())
+    }
+
+    /// Takes what came from a peer in parts; `None` if it is a message that is not understood.
+    fn handle_whole(&mut self, now: Time, id: PeerId, whole: Whole) -> Option<()> {
+        let Whole { mut packet, is_congested } = whole;
+        if is_to_node(&packet) {
+            // Only what is no part itself: nothing goes round in circles.
+            let is_part = matches!(Message::parse(&packet)?, Message::Fragment { .. });
+            return if is_part { None } else { self.handle_message(now, id, &packet, false) };
+        }
+        let peer = self.peers.get(&id)?;
+        let (network, routes) = (peer.network, &self.networks.get(&peer.network)?.routes);
+        let view = IpView::parse(&packet).filter(|view| view.total_bytes == packet.len())?;
+        let is_own = peer.owns(routes, id, view.source) || peer.tells_of_its_own(routes, id, &view);
+        if !is_own {
+            self.counters.drop_packet(DropReason::ForeignSource);
+        } else if !ecn::decapsulate(&mut packet, if is_congested { ecn::CE } else { 0 }) {
+            self.counters.drop_packet(DropReason::CongestionExperienced);
+        } else {
+            self.counters.opened_packets += 1;
+            self.give(network, packet);
         }
         Some(())
     }
@@ -175,6 +191,7 @@ fn canary_messages(
     let piece = sealed.first().map(|first| first.to).map(|to| MessageTransmit {
         to,
         datagrams: sealed.into_iter().map(|transmit| transmit.datagram).collect(),
+        ecn: 0,
     });
     let singles = places(round.alone).chain(tail());
     let singles =
@@ -182,6 +199,6 @@ fn canary_messages(
     piece.into_iter().chain(singles).collect()
 }
 
-pub(crate) fn alone(Transmit { to, datagram }: Transmit) -> MessageTransmit {
-    MessageTransmit { to, datagrams: vec![datagram] }
+pub(crate) fn alone(Transmit { to, datagram, ecn }: Transmit) -> MessageTransmit {
+    MessageTransmit { to, datagrams: vec![datagram], ecn }
 }

@@ -501,7 +501,7 @@ fn a_cookie_reply_that_nobody_asked_for_is_refused() {
     world.deliver(forged.0, forged.1, &forged.2);
     assert_eq!(dropped(&world, 0, WireguardDropReason::BadCookieReply), 1);
     world.run_secs(1);
-    world.launch(reply.0, Transmit { to: reply.1, datagram: reply.2 });
+    world.launch(reply.0, Transmit { to: reply.1, datagram: reply.2, ecn: 0 });
     world.run_secs(1);
     assert_eq!(dropped(&world, 0, WireguardDropReason::BadCookieReply), 2, "taken once");
 }

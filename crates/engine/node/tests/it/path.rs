@@ -10,7 +10,7 @@ const DONT_FRAGMENT: u8 = 0x40;
 
 impl World {
     /// Two nodes that know of each other that they are.
-    fn nodes(seed: u64) -> Self {
+    pub(crate) fn nodes(seed: u64) -> Self {
         let mut world = Self::pair(seed);
         for host in 0..2 {
             let v6 = IpAddr::from([0xfd, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2 - host as u8]);
@@ -41,7 +41,7 @@ impl World {
 }
 
 /// An IPv6 packet from host 0 to host 1.
-fn packet_v6(number: u8, bytes: usize) -> Vec<u8> {
+pub(crate) fn packet_v6(number: u8, bytes: usize) -> Vec<u8> {
     let mut packet = vec![number; bytes];
     packet[..8].copy_from_slice(&[0x60, 0, 0, 0, 0, 0, 17, 64]);
     packet[4..6].copy_from_slice(&u16::try_from(bytes - 40).unwrap().to_be_bytes());

@@ -38,7 +38,7 @@ impl Tunnel {
         self.jar.sign(now, &mut message);
         self.attempt = Some(Box::new(Attempt { index, state }));
         self.unanswered = self.unanswered.saturating_add(1);
-        self.transmit(endpoint, message.to_vec());
+        self.transmit(endpoint, message.to_vec(), 0);
         self.initiation_sent(now);
     }
 
@@ -91,7 +91,7 @@ impl Tunnel {
         self.sessions.insert(session, now, indexes);
         self.session_derived(now);
         self.last_handshake_sent = Some(now);
-        self.transmit(from, message.to_vec());
+        self.transmit(from, message.to_vec(), 0);
         self.authenticated_sent(now);
         Ok(())
     }

@@ -70,6 +70,9 @@ pub struct Transmit {
     pub to: SocketAddr,
     /// What.
     pub datagram: Vec<u8>,
+    /// The two bits of Explicit Congestion Notification that its IP header is to have: those of the packet inside (RFC 6040
+    /// §4.1), 0 for handshakes and keepalives.
+    pub ecn: u8,
 }
 
 /// What happened to a tunnel.
@@ -272,9 +275,9 @@ impl Tunnel {
         self.waiting_bytes = 0;
     }
 
-    fn transmit(&mut self, to: SocketAddr, datagram: Vec<u8>) {
+    fn transmit(&mut self, to: SocketAddr, datagram: Vec<u8>, ecn: u8) {
         self.stats.tx_bytes += datagram.len() as u64;
-        self.transmits.push_back(Transmit { to, datagram });
+        self.transmits.push_back(Transmit { to, datagram, ecn });
     }
 }
 
