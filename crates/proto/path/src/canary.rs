@@ -108,7 +108,9 @@ pub struct Canary {
     /// How often pieces were found broken.
     broken: u64,
     bytes_since_round: u64,
-    last_round: Time,
+    last_round: Option<Time>,
+    /// Whether nothing was sent yet to find out about this path.
+    is_new: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -129,10 +131,12 @@ impl Canary {
         (self.completed, self.broken)
     }
 
-    /// The path is another: what was found does not hold for it.
+    /// The path is another: what was found does not hold for it. It is looked at soon, but no more often than each
+    /// [`INTERVAL`], however often that happens: who is on the way can have a peer seem to move.
     pub fn forget(&mut self) {
-        let (completed, broken, next_id) = (self.completed, self.broken, self.next_id);
-        *self = Self { completed, broken, next_id, ..Self::default() };
+        let Self { completed, broken, next_id, last_round, .. } = *self;
+        *self = Self { completed, broken, next_id, last_round, is_new: true, ..Self::default() };
+        self.next_round = last_round.map(|at| at + INTERVAL);
     }
 
     /// Datagrams of `packet_bytes` are sent, `parts` in a piece and `bytes` in all, or would be if pieces were
@@ -154,15 +158,15 @@ impl Canary {
         let in_piece = equal.clamp(2, PARTS_MAX);
         let alone = in_piece.min(ALONE_MAX);
         let round_bytes = (packet_bytes * (in_piece + alone + 1)) as u64;
-        let is_overdue = now.saturating_since(self.last_round) >= INTERVAL_MAX;
-        let is_hurried =
-            self.completed < 3 || self.is_suspicious() || self.clean_trials > 0 || is_overdue;
+        let is_overdue = self.last_round.is_none_or(|last| last + INTERVAL_MAX <= now);
+        let is_early = self.is_new || self.completed < 3;
+        let is_hurried = is_early || self.is_suspicious() || self.clean_trials > 0 || is_overdue;
         if !is_hurried && self.bytes_since_round < BYTES_SHARE * round_bytes {
             return;
         }
         let round = Round { id: self.next_id, packet_bytes, in_piece, alone, tail_bytes };
         self.next_id = self.next_id.wrapping_add(1);
-        (self.bytes_since_round, self.last_round) = (0, now);
+        (self.bytes_since_round, self.last_round, self.is_new) = (0, Some(now), false);
         self.rounds.push_back(round);
         self.asked = Some(Asked { round, due: now + QUESTION_AFTER, questions: 0 });
     }

@@ -29,9 +29,8 @@ pub enum KeyParseError {
     TrailingBits,
 }
 
-/// An X25519 private key (RFC 7748 §5), clamped, wiped when dropped.
-///
-/// Behind a pointer: what is moved leaves a copy, which nobody would wipe.
+/// An X25519 private key (RFC 7748 §5), clamped, wiped when dropped. Behind a pointer: what is moved leaves a copy, which
+/// nobody would wipe.
 #[derive(Clone)]
 pub struct PrivateKey(Arc<ReadyKey>);
 

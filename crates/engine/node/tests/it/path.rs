@@ -161,3 +161,29 @@ fn a_message_for_the_node_is_never_sent_for_a_workload() {
     assert_eq!(world.dropped(0, DropReason::ForeignMessage), 1);
     assert!(world.wire.is_empty());
 }
+
+/// Who is on the way can have a peer's packets come from anywhere in turn, and leads what is sent there.
+#[test]
+fn a_peer_that_moves_with_every_packet_is_sent_little_beside_data() {
+    let mut world = World::nodes(5);
+    world.send_sized(0..20, 1400, DONT_FRAGMENT);
+    let (peer, to) = (world.hosts[1].address, world.hosts[0].address);
+    let data: Vec<_> =
+        (0..4).map(|n| packet(inner_address(0), inner_address(1), n, 1400)).collect();
+    world.link.loss_per_mille = 1000;
+    let start = world.wire.len();
+    for round in 0..1000_u16 {
+        let before = world.wire.len();
+        world.send_packets(1, NETWORK, &[packet(inner_address(1), inner_address(0), 0, 40)]);
+        let from = ([203, 0, 113, 1], 1000 + round % 2).into();
+        for (_, _, datagram) in world.wire.split_off(before) {
+            world.deliver(from, to, &datagram);
+        }
+        world.send_packets(0, NETWORK, &data);
+        world.run(Duration::from_millis(1));
+    }
+    let sent = world.wire[start..].iter().filter(|(from, ..)| *from != peer);
+    let bytes: usize = sent.map(|(_, _, datagram)| datagram.len()).sum();
+    let data_bytes = 4000 * (1400 + DATA_OVERHEAD_BYTES);
+    assert!(bytes > data_bytes && bytes < data_bytes * 11 / 10, "{bytes} for {data_bytes}");
+}

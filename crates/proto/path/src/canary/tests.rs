@@ -156,3 +156,23 @@ fn slow_paths_are_not_filled_with_canaries() {
     }
     assert!(bytes < 6000 * 4 * 1380 / 30, "{bytes} bytes of canaries");
 }
+
+#[test]
+fn a_peer_that_moves_without_end_gets_few_rounds() {
+    let (mut canary, mut now) = (Canary::default(), Time::from_millis(10_000));
+    let mut rounds = 0;
+    for _ in 0..3000 {
+        canary.forget();
+        canary.sending(now, 1380, 44, 100_000);
+        while canary.poll_round().is_some() {
+            rounds += 1;
+        }
+        now = now + Duration::from_millis(1);
+    }
+    assert!((1..=4).contains(&rounds), "{rounds} rounds in three seconds");
+    // One that has moved long after its last round is looked at at once.
+    now = now + INTERVAL;
+    canary.forget();
+    canary.sending(now, 1380, 44, 100_000);
+    assert!(canary.poll_round().is_some());
+}

@@ -117,6 +117,33 @@ fn a_path_that_shrinks_under_a_stream_is_noticed_within_a_second() {
 }
 
 #[test]
+fn what_is_in_force_stays_while_more_is_tried_on_a_long_path() {
+    let mut path = Path::new(8920, 4000);
+    path.delay = Duration::from_millis(150);
+    path.run(Duration::from_secs(5), |_| false);
+    assert_eq!(path.machine.limit_bytes(), 4000);
+    path.machine.take_shrunk();
+    // A check is lost, and more is tried.
+    let lost = path.probes + 1;
+    path.run(Duration::from_secs(5), |probe| probe == lost);
+    path.run(RAISE_INTERVAL + Duration::from_secs(5), |_| false);
+    assert_eq!(path.machine.limit_bytes(), 4000);
+    assert!(!path.machine.take_shrunk(), "nobody was told of less");
+}
+
+#[test]
+fn a_peer_that_moves_without_end_is_not_probed_without_end() {
+    let mut path = Path::new(1420, 1420);
+    for _ in 0..1000 {
+        path.run(Duration::from_millis(1), |_| false);
+        path.machine.forget();
+    }
+    assert!(path.probes < 200, "{} probes in a second", path.probes);
+    path.run(Duration::from_secs(1), |_| false);
+    assert_eq!(path.machine.limit_bytes(), 1420);
+}
+
+#[test]
 fn a_path_that_is_down_says_nothing_of_sizes() {
     let mut path = Path::new(1420, 1400);
     path.run(Duration::from_secs(1), |_| false);
