@@ -12,8 +12,8 @@ const INTERVAL: Duration = Duration::from_millis(100);
 const SILENCE: Duration = Duration::from_millis(500);
 /// How long after its last use a peer is still watched.
 const IN_USE: Duration = Duration::from_secs(10);
-/// Numbers of these probes have this bit; the search counts from 0 and never gets there.
-const NUMBER_BIT: u32 = 1 << 31;
+/// Numbers of these probes have this bit; the search counts without it.
+pub(crate) const NUMBER_BIT: u32 = 1 << 31;
 
 /// Watches one peer.
 #[derive(Clone, Debug, Default)]

@@ -288,7 +288,7 @@ impl PathMtu {
 
     fn probe(&mut self, now: Time, packet_bytes: usize) -> u32 {
         let probe = Probe { id: self.next_id, packet_bytes };
-        self.next_id = self.next_id.wrapping_add(1);
+        self.next_id = (self.next_id + 1) & !crate::liveness::NUMBER_BIT;
         if self.sent.len() == REMEMBERED_MAX {
             self.sent.pop_front();
         }

@@ -159,6 +159,17 @@ fn a_path_that_is_down_says_nothing_of_sizes() {
     assert_eq!(path.machine.limit_bytes(), 1300);
 }
 
+/// An answer to a probe of liveness is not looked at by a search.
+#[test]
+fn probes_never_have_numbers_of_those_of_liveness() {
+    let mut machine = PathMtu::new(1420);
+    machine.next_id = u32::MAX / 2 - 3;
+    machine.sending(Time::ZERO, 1400, 1400);
+    let numbers: Vec<_> = std::iter::from_fn(|| machine.poll_probe()).map(|one| one.id).collect();
+    assert!(numbers.len() > 8, "{numbers:?}");
+    assert!(!numbers.iter().any(|id| crate::Liveness::is_number(*id)), "{numbers:?}");
+}
+
 #[test]
 fn answers_that_fit_no_probe_change_nothing() {
     let mut machine = PathMtu::new(1420);
