@@ -4,7 +4,7 @@ use crate::config::PeerId;
 use crate::counters::DropReason;
 use crate::node::Node;
 use crate::outbound::Outbound;
-use crate::path::alone;
+use crate::path::{alone, keep};
 use netloom_base::packet::IpView;
 use netloom_base::{PacketBatch, Time};
 use netloom_path::{Oversize, fragments};
@@ -49,7 +49,9 @@ impl Node {
         let mut waits = false;
         for part in parts {
             match peer.tunnel.seal_packet(now, &part) {
-                Some(transmit) => self.messages.push_back(alone(transmit)),
+                Some(transmit) => {
+                    keep(&mut self.messages, &mut self.counters, [alone(transmit)]);
+                }
                 None => {
                     peer.tunnel.enqueue(now, &part);
                     waits = true;

@@ -3,7 +3,7 @@
 mod messages;
 
 use crate::node::{Network, Peer};
-pub(crate) use messages::alone;
+pub(crate) use messages::{alone, keep};
 use netloom_base::Time;
 use netloom_path::canary::Heard;
 use netloom_path::message::HEADER_BYTES;

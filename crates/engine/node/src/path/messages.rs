@@ -2,8 +2,9 @@
 
 use super::MessageTransmit;
 use crate::config::PeerId;
-use crate::counters::DropReason;
+use crate::counters::{Counters, DropReason};
 use crate::inbound::Inbound;
+use crate::limits::OUTPUT_QUEUE_MAX;
 use crate::node::Node;
 use netloom_base::packet::IpView;
 use netloom_base::{PacketBatch, Time, ecn};
@@ -11,6 +12,7 @@ use netloom_path::canary::TAIL;
 use netloom_path::message::{HEADER_BYTES, is_to_node};
 use netloom_path::{Liveness, Message, Oversize, Part, Round, Whole};
 use netloom_wireguard::Transmit;
+use std::collections::VecDeque;
 
 impl Node {
     /// The next message to a node. To be drained after every other call, like
@@ -40,14 +42,20 @@ impl Node {
             packet.clear();
             let packet_bytes = u16::try_from(probe.packet_bytes).unwrap_or(u16::MAX);
             Message::Probe { id: probe.id, packet_bytes }.encode(&mut packet);
-            self.messages.extend(peer.tunnel.seal_packet(now, &packet).map(alone));
+            keep(
+                &mut self.messages,
+                &mut self.counters,
+                peer.tunnel.seal_packet(now, &packet).map(alone),
+            );
         }
         if let Some(id) = path.liveness.poll_probe() {
             packet.clear();
             let packet_bytes = u16::try_from(HEADER_BYTES + 8).unwrap_or(u16::MAX);
             Message::Probe { id, packet_bytes }.encode(&mut packet);
             match peer.tunnel.seal_packet(now, &packet) {
-                Some(transmit) => self.messages.push_back(alone(transmit)),
+                Some(transmit) => {
+                    keep(&mut self.messages, &mut self.counters, [alone(transmit)]);
+                }
                 // Without a session there is nobody to ask, until one is there.
                 None => peer.tunnel.call(now),
             }
@@ -55,7 +63,11 @@ impl Node {
         while let Some(round) = path.canary.poll_question() {
             packet.clear();
             Message::CanaryQuestion { round }.encode(&mut packet);
-            self.messages.extend(peer.tunnel.seal_packet(now, &packet).map(alone));
+            keep(
+                &mut self.messages,
+                &mut self.counters,
+                peer.tunnel.seal_packet(now, &packet).map(alone),
+            );
         }
         while let Some(round) = path.canary.poll_round() {
             let mut seal = |is_alone, place, packet_bytes| {
@@ -65,7 +77,7 @@ impl Node {
                 part.encode(&mut packet);
                 peer.tunnel.seal_packet(now, &packet)
             };
-            self.messages.extend(canary_messages(&round, &mut seal));
+            keep(&mut self.messages, &mut self.counters, canary_messages(&round, &mut seal));
         }
         if let Some((network, error)) = error {
             self.give(network, error);
@@ -108,7 +120,11 @@ impl Node {
             Message::Probe { id, packet_bytes } => {
                 let mut answer = Vec::with_capacity(64);
                 Message::ProbeAnswer { id, packet_bytes, takes_partial: true }.encode(&mut answer);
-                self.messages.extend(peer.tunnel.seal_packet(now, &answer).map(alone));
+                keep(
+                    &mut self.messages,
+                    &mut self.counters,
+                    peer.tunnel.seal_packet(now, &answer).map(alone),
+                );
             }
             Message::ProbeAnswer { id, packet_bytes, takes_partial } => {
                 path.takes_partial = takes_partial;
@@ -125,7 +141,11 @@ impl Node {
                 let mut answer = Vec::with_capacity(64);
                 Message::CanaryAnswer { round, in_piece, alone: single, takes_partial: true }
                     .encode(&mut answer);
-                self.messages.extend(peer.tunnel.seal_packet(now, &answer).map(alone));
+                keep(
+                    &mut self.messages,
+                    &mut self.counters,
+                    peer.tunnel.seal_packet(now, &answer).map(alone),
+                );
             }
             Message::CanaryAnswer { round, in_piece, alone, takes_partial } => {
                 path.takes_partial = takes_partial;
@@ -197,6 +217,21 @@ fn canary_messages(
     let singles =
         singles.filter_map(|(place, packet_bytes)| seal(true, place, packet_bytes)).map(alone);
     piece.into_iter().chain(singles).collect()
+}
+
+/// Keeps messages until they are fetched; what comes when [`OUTPUT_QUEUE_MAX`] wait is lost and counted.
+pub(crate) fn keep(
+    messages: &mut VecDeque<MessageTransmit>,
+    counters: &mut Counters,
+    new: impl IntoIterator<Item = MessageTransmit>,
+) {
+    for message in new {
+        if messages.len() < OUTPUT_QUEUE_MAX {
+            messages.push_back(message);
+        } else {
+            counters.drop_packets(DropReason::OutputFull, message.datagrams.len() as u64);
+        }
+    }
 }
 
 pub(crate) fn alone(Transmit { to, datagram, ecn }: Transmit) -> MessageTransmit {

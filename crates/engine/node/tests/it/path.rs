@@ -1,8 +1,10 @@
 //! Messages between nodes: path MTU, packets that a path does not take, and who gets none.
 
 use crate::world::{MTU, NETWORK, World, inner_address, packet};
+use netloom_base::PacketBatch;
+use netloom_node::limits::OUTPUT_QUEUE_MAX;
 use netloom_node::wireguard::message::DATA_OVERHEAD_BYTES;
-use netloom_node::{DropReason, PeerConfig, PeerStatus};
+use netloom_node::{DropReason, Outbound, PeerConfig, PeerStatus};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -160,6 +162,27 @@ fn a_message_for_the_node_is_never_sent_for_a_workload() {
     world.run_secs(1);
     assert_eq!(world.dropped(0, DropReason::ForeignMessage), 1);
     assert!(world.wire.is_empty());
+}
+
+#[test]
+fn messages_that_nobody_fetches_are_bounded() {
+    let mut world = World::nodes(6);
+    world.takes_bytes = 1200 + DATA_OVERHEAD_BYTES;
+    world.send_sized(0..60, 1400, DONT_FRAGMENT);
+    assert_eq!(world.status(0).path_bytes, Some(1200));
+    let node = &mut world.hosts[0].node;
+    let (mut batch, mut outbound) = (PacketBatch::new(64, MTU), Outbound::new());
+    let packet = packet(inner_address(0), inner_address(1), 0, 1400);
+    for _ in 0..OUTPUT_QUEUE_MAX / 64 {
+        batch.clear();
+        (0..64).for_each(|_| assert!(batch.push(&packet)));
+        node.handle_inner(world.now, NETWORK, &mut batch, &mut outbound);
+    }
+    let kept = std::iter::from_fn(|| node.poll_message()).count();
+    assert_eq!(kept, OUTPUT_QUEUE_MAX);
+    // Each packet goes in two parts.
+    let lost = node.counters().dropped(DropReason::OutputFull);
+    assert_eq!(lost, OUTPUT_QUEUE_MAX as u64);
 }
 
 /// Who is on the way can have a peer's packets come from anywhere in turn, and leads what is sent there.
