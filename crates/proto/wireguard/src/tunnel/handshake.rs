@@ -114,10 +114,8 @@ impl Tunnel {
             .as_ref()
             .filter(|attempt| attempt.index == response.receiver())
             .ok_or(DropReason::UnexpectedResponse)?;
-        let finished = self.preshared.opening().find_map(|(preshared, is_agreed)| {
-            let keys = attempt.state.finish(&self.identity.private, preshared, response)?;
-            Some((keys, is_agreed))
-        });
+        let preshared = self.preshared.opening();
+        let finished = attempt.state.finish(&self.identity.private, preshared, response);
         let index = attempt.index;
         let (keys, is_agreed) = finished.ok_or(DropReason::BadHandshake)?;
         // The handshake's index becomes the session's.
