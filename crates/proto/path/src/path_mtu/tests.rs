@@ -131,6 +131,20 @@ fn what_is_in_force_stays_while_more_is_tried_on_a_long_path() {
     assert!(!path.machine.take_shrunk(), "nobody was told of less");
 }
 
+/// Further than a satellite and through full queues, where probes that nobody waits for would fill the line.
+#[test]
+fn sizes_are_found_over_the_longest_lines() {
+    for delay_ms in [300, 600, 900, 1500, 2500] {
+        for takes in [1420, 1340, 1351, 1200] {
+            let mut path = Path::new(1420, takes);
+            path.delay = Duration::from_millis(delay_ms);
+            path.run(Duration::from_secs(90), |_| false);
+            assert_eq!(path.machine.limit_bytes(), takes, "after {delay_ms} ms");
+            assert!(path.probes < 400, "{} probes after {delay_ms} ms", path.probes);
+        }
+    }
+}
+
 #[test]
 fn a_peer_that_moves_without_end_is_not_probed_without_end() {
     let mut path = Path::new(1420, 1420);
