@@ -1,6 +1,7 @@
 //! Preshared keys that nodes agree upon inside their tunnel, renewed and lost.
 
 use crate::world::{Link, NETWORK, World, key};
+use netloom_node::wireguard::PresharedKey;
 use netloom_node::{NetworkConfig, PeerConfig, PeerStatus};
 use std::time::Duration;
 
@@ -116,4 +117,21 @@ fn one_that_is_not_answered_goes_on_without() {
     world.set_peer(1, peer);
     assert_eq!(world.lost_of(0..600), 0);
     assert_eq!(world.agreed(), [false; 2]);
+}
+
+/// Two declarations never change at the same time; the session bridges what is between.
+#[test]
+fn another_declared_key_separates_nobody_and_is_agreed_upon_anew() {
+    for (seed, first) in [(1, 0), (2, 1), (3, 0), (4, 1)] {
+        let mut world = World::with_rotation(seed);
+        assert_eq!(world.lost_of(0..300), 0);
+        assert_eq!(world.agreed(), [true; 2]);
+        let psk = Some(PresharedKey::from_bytes([seed as u8; 32]));
+        for (host, numbers) in [(first, 300..500), (1 - first, 500..1200)] {
+            let peer = world.peer_config(1 - host);
+            world.set_peer(host, PeerConfig { is_node: true, psk: psk.clone(), ..peer });
+            assert_eq!(world.lost_of(numbers), 0, "seed {seed}");
+        }
+        assert_eq!(world.agreed(), [true; 2], "seed {seed}");
+    }
 }
