@@ -16,15 +16,16 @@
 
 mod heard;
 mod score;
+mod segmentation;
 
 use netloom_base::Time;
 use std::collections::VecDeque;
-use std::fmt;
 use std::time::Duration;
 
 pub use heard::Heard;
 pub use score::Change;
 use score::Score;
+pub use segmentation::Segmentation;
 
 /// Rounds that a verdict looks at.
 pub const ROUNDS: usize = 8;
@@ -44,36 +45,16 @@ pub const PARTS_MAX: usize = 62;
 pub const TAIL: u8 = 63;
 /// Single datagrams of a round at most.
 const ALONE_MAX: usize = 8;
-/// From the parts to the question, and from question to question.
+/// From the parts to the question, and from question to question, longer each time: five seconds in all, for the longest lines.
 const QUESTION_AFTER: Duration = Duration::from_millis(30);
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(150);
-const QUESTIONS_MAX: u8 = 3;
+const QUESTIONS_MAX: u8 = 5;
+/// Rounds without an answer after which the next ones are held to their share: nobody may be there to answer.
+const UNANSWERED_MAX: u32 = 3;
 /// A round takes at most this share of what is sent (1 in 50), but there is one after [`INTERVAL_MAX`] in any case: who
 /// sends in pieces that do not arrive soon sends little.
 const BYTES_SHARE: u64 = 50;
 const INTERVAL_MAX: Duration = Duration::from_secs(3);
-
-/// How datagrams to a peer are put together for the kernel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Segmentation {
-    /// In pieces of equal parts; the last may be shorter.
-    #[default]
-    Pieces,
-    /// In pieces of equal parts only.
-    EqualPieces,
-    /// Each by itself.
-    Apart,
-}
-
-impl fmt::Display for Segmentation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Pieces => "pieces",
-            Self::EqualPieces => "equal pieces",
-            Self::Apart => "apart",
-        })
-    }
-}
 
 /// What is to be sent for a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,6 +92,8 @@ pub struct Canary {
     last_round: Option<Time>,
     /// Whether nothing was sent yet to find out about this path.
     is_new: bool,
+    /// Rounds since the last answer.
+    unanswered: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -161,7 +144,8 @@ impl Canary {
         let is_overdue = self.last_round.is_none_or(|last| last + INTERVAL_MAX <= now);
         let is_early = self.is_new || self.completed < 3;
         let is_hurried = is_early || self.is_suspicious() || self.clean_trials > 0 || is_overdue;
-        if !is_hurried && self.bytes_since_round < BYTES_SHARE * round_bytes {
+        let may_hurry = is_hurried && self.unanswered < UNANSWERED_MAX;
+        if !may_hurry && self.bytes_since_round < BYTES_SHARE * round_bytes {
             return;
         }
         let round = Round { id: self.next_id, packet_bytes, in_piece, alone, tail_bytes };
@@ -174,6 +158,7 @@ impl Canary {
     /// What has come of a round; whether it is the one that was asked for. Gives what changed.
     pub fn answered(&mut self, now: Time, id: u32, in_piece: u64, alone: u64) -> Option<Change> {
         let Asked { round, .. } = self.asked.take_if(|asked| asked.round.id == id)?;
+        self.unanswered = 0;
         if in_piece == 0 && alone == 0 {
             // The path was down.
             self.next_round = Some(now + INTERVAL);
@@ -221,12 +206,12 @@ impl Canary {
     pub fn handle_timeout(&mut self, now: Time) {
         let Some(asked) = self.asked.as_mut().filter(|asked| asked.due <= now) else { return };
         if asked.questions == QUESTIONS_MAX {
-            self.asked = None;
-            self.next_round = Some(now + INTERVAL);
+            (self.asked, self.next_round) = (None, Some(now + INTERVAL));
+            self.unanswered = self.unanswered.saturating_add(1);
             return;
         }
+        asked.due = now + ASK_AGAIN_AFTER * (1 << asked.questions);
         asked.questions += 1;
-        asked.due = now + ASK_AGAIN_AFTER;
         self.questions.push_back(asked.round.id);
     }
 
