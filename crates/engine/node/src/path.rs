@@ -2,6 +2,7 @@
 
 mod messages;
 
+use crate::config::PeerConfig;
 use crate::node::{Network, Peer};
 pub(crate) use messages::{alone, keep};
 use netloom_base::Time;
@@ -63,13 +64,17 @@ impl Path {
     }
 }
 
+/// The largest packet for a peer of which nothing is known yet, in a network of MTU `mtu_bytes`.
+pub(crate) fn assumed_bytes(config: &PeerConfig, mtu_bytes: usize) -> usize {
+    if config.is_node { mtu_bytes.min(PATH_BYTES_ASSUMED) } else { mtu_bytes }
+}
+
 impl Peer {
     /// The largest packet for the peer in a network of MTU `mtu_bytes`.
     pub(crate) fn path_bytes(&self, mtu_bytes: usize) -> usize {
         match &self.path {
             Some(path) => path.mtu.limit_bytes(),
-            None if self.config.is_node => mtu_bytes.min(PATH_BYTES_ASSUMED),
-            None => mtu_bytes,
+            None => assumed_bytes(&self.config, mtu_bytes),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::config::{NetworkId, PeerConfig, PeerId};
 use crate::node::{Network, Node};
+use crate::path::assumed_bytes;
 use netloom_base::Time;
 use netloom_wireguard::{Tunnel, TunnelConfig};
 
@@ -37,7 +38,7 @@ pub(crate) fn tunnel_config(config: &PeerConfig, network: &Network) -> TunnelCon
         suite: config.suite,
         endpoint: config.endpoint,
         keepalive: config.keepalive,
-        mtu_bytes: network.mtu_bytes,
+        mtu_bytes: assumed_bytes(config, network.mtu_bytes),
         timestamp_floor: None,
     }
 }

@@ -1,10 +1,10 @@
 //! Messages between nodes: path MTU, packets that a path does not take, and who gets none.
 
-use crate::world::{MTU, NETWORK, World, inner_address, packet};
+use crate::world::{MTU, NETWORK, World, inner_address, key, packet};
 use netloom_base::PacketBatch;
 use netloom_node::limits::OUTPUT_QUEUE_MAX;
 use netloom_node::wireguard::message::DATA_OVERHEAD_BYTES;
-use netloom_node::{DropReason, Outbound, PeerConfig, PeerStatus};
+use netloom_node::{DropReason, NetworkConfig, Outbound, PeerConfig, PeerStatus};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -162,6 +162,31 @@ fn a_message_for_the_node_is_never_sent_for_a_workload() {
     world.run_secs(1);
     assert_eq!(world.dropped(0, DropReason::ForeignMessage), 1);
     assert!(world.wire.is_empty());
+}
+
+/// §5.4.6: padding makes no packet longer than its path takes.
+#[test]
+fn what_waits_for_a_session_is_not_padded_beyond_its_path() {
+    let mut world = World::nodes(7);
+    let mut longest = Vec::new();
+    for is_stock in [false, true, false] {
+        for host in 0..2 {
+            let peer = PeerConfig { is_node: !is_stock, ..world.peer_config(1 - host) };
+            world.set_peer(host, peer);
+            let mut config = NetworkConfig::new(key(host, NETWORK), 8920);
+            world.hosts[host].node.set_network(world.now, NETWORK, &config).unwrap();
+            config.mtu_bytes = if is_stock { MTU } else { 9000 };
+            world.hosts[host].node.set_network(world.now, NETWORK, &config).unwrap();
+        }
+        world.wire.clear();
+        world.send_packets(0, NETWORK, &[packet(inner_address(0), inner_address(1), 1, 1415)]);
+        world.run(Duration::from_millis(15));
+        world.run(Duration::from_millis(6));
+        let first = world.wire.iter().find(|(.., datagram)| datagram[0] == 4);
+        longest.push(first.map(|(.., datagram)| datagram.len()));
+        world.run_secs(700);
+    }
+    assert_eq!(longest, [Some(1420 + DATA_OVERHEAD_BYTES); 3]);
 }
 
 #[test]
