@@ -1,8 +1,10 @@
 //! Preshared keys that nodes agree upon inside their tunnel, renewed and lost.
 
 use crate::world::{Link, NETWORK, World, key};
+use netloom_base::Seed;
 use netloom_node::wireguard::PresharedKey;
 use netloom_node::{NetworkConfig, PeerConfig, PeerStatus};
+use rand_core::RngCore as _;
 use std::time::Duration;
 
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -22,6 +24,13 @@ impl World {
         config.key_rotation = INTERVAL;
         self.hosts[host].node.set_network(self.now, NETWORK, &config).unwrap();
         let peer = PeerConfig { is_node: true, ..self.peer_config(1 - host) };
+        self.set_peer(host, peer);
+    }
+
+    /// Declares a preshared key; none if it is 0.
+    fn declare_psk(&mut self, host: usize, psk: u8) {
+        let psk = (psk > 0).then(|| PresharedKey::from_bytes([psk; 32]));
+        let peer = PeerConfig { is_node: true, psk, ..self.peer_config(1 - host) };
         self.set_peer(host, peer);
     }
 
@@ -132,6 +141,46 @@ fn another_declared_key_separates_nobody_and_is_agreed_upon_anew() {
             world.set_peer(host, PeerConfig { is_node: true, psk: psk.clone(), ..peer });
             assert_eq!(world.lost_of(numbers), 0, "seed {seed}");
         }
+        assert_eq!(world.agreed(), [true; 2], "seed {seed}");
+    }
+}
+
+/// Whatever happens to two nodes, once it has ended they hear each other and have a key that was agreed upon.
+#[test]
+fn keys_are_agreed_upon_again_after_anything() {
+    for seed in 0..6 {
+        let mut world = World::with_rotation(seed);
+        let mut random = Seed::from_number(seed + 77).rng();
+        let mut psks: [u8; 2] = [0; 2];
+        let mut number = 0;
+        for _ in 0..25 {
+            let (host, value) = ((random.next_u32() % 2) as usize, random.next_u32() as u8);
+            match random.next_u32() % 7 {
+                0 => {
+                    world.restart(host);
+                    world.rotate(host);
+                    world.declare_psk(host, psks[host]);
+                }
+                1 => {
+                    psks[host] = value % 3;
+                    world.declare_psk(host, psks[host]);
+                }
+                2 => world.link = if value % 2 == 0 { Link::BAD } else { Link::GOOD },
+                3 => world.run_secs(u64::from(value) * 2),
+                4 => world.hosts[host].address.set_port(40_000 + u16::from(value)),
+                5 => world.hosts[host].wall_secs += i64::from(value),
+                _ => world.link.delay_ms = u64::from(value) * 4,
+            }
+            let sent = u32::from(value) / 3;
+            world.lost_of(number..number + sent);
+            number += sent;
+        }
+        world.link = Link::GOOD;
+        for host in 0..2 {
+            world.declare_psk(host, psks[0]);
+        }
+        world.lost_of(number..number + 1500);
+        assert_eq!(world.lost_of(number + 1500..number + 1800), 0, "seed {seed}");
         assert_eq!(world.agreed(), [true; 2], "seed {seed}");
     }
 }
