@@ -128,6 +128,7 @@ impl Node {
         let handled = peer.tunnel.handle_response(now, from, message, &mut self.indexes);
         // One that cannot be opened may be a reason to call again.
         self.settle(id);
+        self.begin_path(now, id);
         Ok(handled?)
     }
 

@@ -32,6 +32,8 @@ pub(crate) struct Path {
     /// Whether it is this end that asks for keys.
     pub(crate) asks: bool,
     pub(crate) next_packet: u32,
+    /// Whether packets wait for a session, with which the search for what the path takes begins.
+    pub(crate) awaits_session: bool,
     /// A long packet that was sent while it was in doubt whether it arrives, or none.
     sample: Vec<u8>,
 }
@@ -59,6 +61,7 @@ impl Path {
             takes_partial: false,
             asks,
             next_packet: 0,
+            awaits_session: false,
             sample: Vec::new(),
         }
     }

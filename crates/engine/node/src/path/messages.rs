@@ -21,6 +21,19 @@ impl Node {
         self.messages.pop_front()
     }
 
+    /// Looks for what a peer's path takes as soon as packets that have waited for a session leave: who gets an answer to the
+    /// first of them may send large ones at once.
+    pub(crate) fn begin_path(&mut self, now: Time, id: PeerId) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let Some(path) = peer.path.as_mut().filter(|path| path.awaits_session) else { return };
+        if peer.tunnel.has_session(now) {
+            path.awaits_session = false;
+            path.mtu.sending(now, 0, 0);
+            self.settle_path(now, id);
+            self.settle(id);
+        }
+    }
+
     /// Sends what a peer's path wants to be said.
     pub(crate) fn settle_path(&mut self, now: Time, id: PeerId) {
         let Some(peer) = self.peers.get_mut(&id) else { return };

@@ -168,6 +168,7 @@ fn a_message_for_the_node_is_never_sent_for_a_workload() {
 #[test]
 fn what_waits_for_a_session_is_not_padded_beyond_its_path() {
     let mut world = World::nodes(7);
+    world.takes_bytes = 1500;
     let mut longest = Vec::new();
     for is_stock in [false, true, false] {
         for host in 0..2 {
@@ -187,6 +188,30 @@ fn what_waits_for_a_session_is_not_padded_beyond_its_path() {
         world.run_secs(700);
     }
     assert_eq!(longest, [Some(1420 + DATA_OVERHEAD_BYTES); 3]);
+}
+
+/// Who begins a connection sends all that its SYN has announced right after the answer, which takes a round trip.
+#[test]
+fn a_large_path_is_known_when_the_first_packet_has_been_answered() {
+    let mut world = World::nodes(8);
+    for host in 0..2 {
+        let config = NetworkConfig::new(key(host, NETWORK), 1800);
+        world.hosts[host].node.set_network(world.now, NETWORK, &config).unwrap();
+    }
+    world.send(0, 1, 0..1);
+    world.run(Duration::from_millis(30));
+    assert_eq!(world.numbers(1), [0], "after the handshake");
+    world.send(1, 0, 1..2);
+    world.run(Duration::from_millis(11));
+    assert_eq!(world.numbers(0), [1]);
+    let mut batch = PacketBatch::new(1, 1800);
+    let mut large = packet(inner_address(0), inner_address(1), 2, 1800);
+    large[6] = DONT_FRAGMENT;
+    assert!(batch.push(&large));
+    let mut outbound = Outbound::new();
+    world.hosts[0].node.handle_inner(world.now, NETWORK, &mut batch, &mut outbound);
+    assert_eq!(world.dropped(0, DropReason::PathTooSmall), 0);
+    assert_eq!(outbound.destinations().count(), 1);
 }
 
 #[test]
