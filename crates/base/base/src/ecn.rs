@@ -30,14 +30,21 @@ pub fn decapsulate(packet: &mut [u8], outer: u8) -> bool {
     true
 }
 
-/// Sets the two bits, and in IPv4 what they change of the header's checksum (RFC 1624, equation 3).
-fn set(packet: &mut [u8], ecn: u8) {
-    if packet[0] >> 4 == 6 {
-        packet[1] = packet[1] & !(CE << 4) | ecn << 4;
-        return;
-    }
-    let (before, after) = (packet[1], packet[1] & !CE | ecn);
-    packet[1] = after;
+/// Sets the two bits of an IP packet, and in IPv4 what they change of the header's checksum (RFC 1624, equation 3).
+pub fn set(packet: &mut [u8], ecn: u8) {
+    let ecn = ecn & CE;
+    let (before, after) = match packet {
+        [first, second, ..] if *first >> 4 == 6 => {
+            *second = *second & !(CE << 4) | ecn << 4;
+            return;
+        }
+        [first, second, ..] if *first >> 4 == 4 => {
+            let before = *second;
+            *second = before & !CE | ecn;
+            (before, *second)
+        }
+        _ => return,
+    };
     let Some(checksum) = packet.get_mut(10..12) else { return };
     // The word's other byte is the same before and after.
     let sum = u32::from(!u16::from_be_bytes([checksum[0], checksum[1]]))

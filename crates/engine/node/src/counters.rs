@@ -29,8 +29,8 @@ pub enum DropReason {
     /// Too many handshakes wait for an answer already.
     #[error("too many handshakes wait")]
     HandshakesFull,
-    /// Longer than the path to its peer takes; its sender was told, or the packet goes in parts.
-    #[error("the path does not take the packet in one")]
+    /// Longer than the path to its peer takes, and not to be sent in parts; its sender was told, unless it is an error itself.
+    #[error("the path does not take the packet")]
     PathTooSmall,
     /// A message to this node itself, of a kind that it does not know or from a peer that is no node.
     #[error("not a message that this node understands")]

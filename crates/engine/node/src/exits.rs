@@ -90,8 +90,9 @@ impl Node {
             for id in self.choices(network, *place) {
                 let Some(peer) = self.peers.get_mut(&id) else { continue };
                 let Some(network) = self.networks.get(&network) else { return };
+                let has_session = peer.tunnel.has_session(now);
                 if let Some(path) = peer.path_mut(network) {
-                    path.liveness.used(now);
+                    path.liveness.used(now, path.mtu.round_trip(), has_session);
                 }
                 self.settle(id);
             }

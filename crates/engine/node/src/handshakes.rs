@@ -128,6 +128,7 @@ impl Node {
         let handled = peer.tunnel.handle_response(now, from, message, &mut self.indexes);
         // One that cannot be opened may be a reason to call again.
         self.settle(id);
+        self.begin_path(now, id);
         Ok(handled?)
     }
 
@@ -154,7 +155,7 @@ impl Node {
         match self.gate.admit(now, from, identity, macs, self.handshakes.len()) {
             Admission::Admit => Ok(()),
             Admission::Challenge(reply) => {
-                self.transmit(Transmit { to: from, datagram: reply.to_vec() });
+                self.transmit(Transmit { to: from, datagram: reply.to_vec(), ecn: 0 });
                 Err(WireguardDropReason::CookieSent.into())
             }
             Admission::Refuse(reason) => Err(reason.into()),

@@ -124,6 +124,10 @@ impl Node {
                         peer.tunnel.enqueue(now, batch.packet(*packet as usize));
                     }
                     self.counters.waiting_packets += packets;
+                    let network = self.networks.get(&peer.network);
+                    if let Some(path) = network.and_then(|network| peer.path_mut(network)) {
+                        path.awaits_session = true;
+                    }
                 }
             }
             self.settle_path(now, id);

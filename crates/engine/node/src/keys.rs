@@ -2,7 +2,7 @@
 
 use crate::config::PeerId;
 use crate::node::Node;
-use crate::path::alone;
+use crate::path::{alone, keep};
 use netloom_base::Time;
 use netloom_path::fragments;
 use netloom_path::key_exchange::Step;
@@ -39,7 +39,8 @@ impl Node {
                         vec![packet]
                     };
                     for part in &parts {
-                        self.messages.extend(peer.tunnel.seal_packet(now, part).map(alone));
+                        let sealed = peer.tunnel.seal_packet(now, part).map(alone);
+                        keep(&mut self.messages, &mut self.counters, sealed);
                     }
                 }
             }

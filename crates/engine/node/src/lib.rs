@@ -54,7 +54,7 @@
 //! | [`limits::NETWORKS_MAX`] | 64 | refused |
 //! | [`limits::PEERS_MAX`] | 65536 | refused |
 //! | [`limits::ALLOWED_PREFIXES_MAX`] | 65,536 for each peer | refused |
-//! | [`limits::OUTPUT_QUEUE_MAX`] | 16384 datagrams, 16384 events not fetched | dropped, counted |
+//! | [`limits::OUTPUT_QUEUE_MAX`] | 16384 datagrams, messages and events each that are not fetched | dropped, counted |
 //! | [`limits::HANDSHAKES_WAITING_MAX`] | 2048 handshakes not answered yet | dropped, counted |
 //! | [`limits::STRANGERS_MAX`] | 64 calls of keys not known yet | the oldest is forgotten |
 //! | [`NodeConfig::handshakes_per_second`] | 4000, or 512 that wait | cookies are asked for |

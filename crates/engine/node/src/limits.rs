@@ -8,7 +8,7 @@ pub const NETWORKS_MAX: usize = 64;
 pub const PEERS_MAX: usize = 1 << 16;
 /// Allowed prefixes of one peer.
 pub const ALLOWED_PREFIXES_MAX: usize = 1 << 16;
-/// Datagrams and events kept for a driver that does not drain them; what comes then is lost and
+/// Datagrams, messages and events kept for a driver that does not drain them; what comes then is lost and
 /// counted. Far above what one call makes.
 pub const OUTPUT_QUEUE_MAX: usize = 1 << 14;
 /// Handshake messages that wait to be answered; what comes then is lost and counted.

@@ -166,7 +166,11 @@ impl Node {
         let network = peer.network;
         let was_down = peer.heard();
         peer.tunnel.received(now, from, index, has_data, bytes, &mut self.indexes);
+        let awaits_session = peer.path.as_ref().is_some_and(|path| path.awaits_session);
         self.settle(id);
+        if awaits_session {
+            self.begin_path(now, id);
+        }
         if was_down {
             self.choose_exits(network);
         }

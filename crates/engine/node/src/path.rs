@@ -2,8 +2,9 @@
 
 mod messages;
 
+use crate::config::PeerConfig;
 use crate::node::{Network, Peer};
-pub(crate) use messages::alone;
+pub(crate) use messages::{alone, keep};
 use netloom_base::Time;
 use netloom_path::canary::Heard;
 use netloom_path::message::HEADER_BYTES;
@@ -31,6 +32,8 @@ pub(crate) struct Path {
     /// Whether it is this end that asks for keys.
     pub(crate) asks: bool,
     pub(crate) next_packet: u32,
+    /// Whether packets wait for a session, with which the search for what the path takes begins.
+    pub(crate) awaits_session: bool,
     /// A long packet that was sent while it was in doubt whether it arrives, or none.
     sample: Vec<u8>,
 }
@@ -42,6 +45,8 @@ pub struct MessageTransmit {
     pub to: SocketAddr,
     /// Datagrams: in one piece, all of one size but for a shorter last one, if there are several.
     pub datagrams: Vec<Vec<u8>>,
+    /// The two bits of Explicit Congestion Notification that their IP headers are to have ([`netloom_wireguard::Transmit::ecn`]).
+    pub ecn: u8,
 }
 
 impl Path {
@@ -56,9 +61,15 @@ impl Path {
             takes_partial: false,
             asks,
             next_packet: 0,
+            awaits_session: false,
             sample: Vec::new(),
         }
     }
+}
+
+/// The largest packet for a peer of which nothing is known yet, in a network of MTU `mtu_bytes`.
+pub(crate) fn assumed_bytes(config: &PeerConfig, mtu_bytes: usize) -> usize {
+    if config.is_node { mtu_bytes.min(PATH_BYTES_ASSUMED) } else { mtu_bytes }
 }
 
 impl Peer {
@@ -66,8 +77,7 @@ impl Peer {
     pub(crate) fn path_bytes(&self, mtu_bytes: usize) -> usize {
         match &self.path {
             Some(path) => path.mtu.limit_bytes(),
-            None if self.config.is_node => mtu_bytes.min(PATH_BYTES_ASSUMED),
-            None => mtu_bytes,
+            None => assumed_bytes(&self.config, mtu_bytes),
         }
     }
 

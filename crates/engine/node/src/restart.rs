@@ -2,6 +2,7 @@
 
 use crate::config::{NetworkId, PeerConfig, PeerId};
 use crate::node::{Network, Node};
+use crate::path::assumed_bytes;
 use netloom_base::Time;
 use netloom_wireguard::{Tunnel, TunnelConfig};
 
@@ -14,12 +15,13 @@ impl Node {
             let Some(network) = self.networks.get(&network_id) else { return };
             let Some(peer) = self.peers.get_mut(&id) else { continue };
             let mut config = tunnel_config(&peer.config, network);
-            config.endpoint = peer.tunnel.endpoint();
+            let heard_at = peer.tunnel.endpoint();
             config.timestamp_floor = peer.tunnel.newest_timestamp();
             peer.tunnel.close(&mut self.indexes);
             // A key that one private key could use is of high order, so any other can.
             if let Ok(tunnel) = Tunnel::new(network.identity.clone(), config, id.0, seed, now) {
                 peer.tunnel = tunnel;
+                peer.tunnel.was_heard_at(heard_at);
                 peer.path = None;
             }
             self.settle(id);
@@ -36,7 +38,7 @@ pub(crate) fn tunnel_config(config: &PeerConfig, network: &Network) -> TunnelCon
         suite: config.suite,
         endpoint: config.endpoint,
         keepalive: config.keepalive,
-        mtu_bytes: network.mtu_bytes,
+        mtu_bytes: assumed_bytes(config, network.mtu_bytes),
         timestamp_floor: None,
     }
 }

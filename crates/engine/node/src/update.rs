@@ -225,6 +225,9 @@ impl Node {
         if before.is_node != after.is_node {
             peer.path = None;
             peer.tunnel.set_agrees_keys(after.is_node);
+            if let Some(network) = self.networks.get(&peer.network) {
+                peer.tunnel.set_mtu_bytes(peer.path_bytes(network.mtu_bytes));
+            }
         }
         if before.sends_from != after.sends_from {
             peer.sends_from = after.sends_from.iter().map(|prefix| (*prefix, ())).collect();
@@ -251,10 +254,10 @@ impl Node {
         network.mtu_bytes = mtu_bytes;
         for peer in network.peers.values() {
             if let Some(peer) = self.peers.get_mut(peer) {
-                peer.tunnel.set_mtu_bytes(mtu_bytes);
                 if let Some(path) = &mut peer.path {
                     path.mtu.set_ceiling(mtu_bytes);
                 }
+                peer.tunnel.set_mtu_bytes(peer.path_bytes(mtu_bytes));
             }
         }
     }

@@ -16,15 +16,16 @@
 
 mod heard;
 mod score;
+mod segmentation;
 
 use netloom_base::Time;
 use std::collections::VecDeque;
-use std::fmt;
 use std::time::Duration;
 
 pub use heard::Heard;
 pub use score::Change;
 use score::Score;
+pub use segmentation::Segmentation;
 
 /// Rounds that a verdict looks at.
 pub const ROUNDS: usize = 8;
@@ -44,36 +45,16 @@ pub const PARTS_MAX: usize = 62;
 pub const TAIL: u8 = 63;
 /// Single datagrams of a round at most.
 const ALONE_MAX: usize = 8;
-/// From the parts to the question, and from question to question.
+/// From the parts to the question, and from question to question, longer each time: five seconds in all, for the longest lines.
 const QUESTION_AFTER: Duration = Duration::from_millis(30);
 const ASK_AGAIN_AFTER: Duration = Duration::from_millis(150);
-const QUESTIONS_MAX: u8 = 3;
+const QUESTIONS_MAX: u8 = 5;
+/// Rounds without an answer after which the next ones are held to their share: nobody may be there to answer.
+const UNANSWERED_MAX: u32 = 3;
 /// A round takes at most this share of what is sent (1 in 50), but there is one after [`INTERVAL_MAX`] in any case: who
 /// sends in pieces that do not arrive soon sends little.
 const BYTES_SHARE: u64 = 50;
 const INTERVAL_MAX: Duration = Duration::from_secs(3);
-
-/// How datagrams to a peer are put together for the kernel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Segmentation {
-    /// In pieces of equal parts; the last may be shorter.
-    #[default]
-    Pieces,
-    /// In pieces of equal parts only.
-    EqualPieces,
-    /// Each by itself.
-    Apart,
-}
-
-impl fmt::Display for Segmentation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Pieces => "pieces",
-            Self::EqualPieces => "equal pieces",
-            Self::Apart => "apart",
-        })
-    }
-}
 
 /// What is to be sent for a round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +89,11 @@ pub struct Canary {
     /// How often pieces were found broken.
     broken: u64,
     bytes_since_round: u64,
-    last_round: Time,
+    last_round: Option<Time>,
+    /// Whether nothing was sent yet to find out about this path.
+    is_new: bool,
+    /// Rounds since the last answer.
+    unanswered: u32,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -129,10 +114,12 @@ impl Canary {
         (self.completed, self.broken)
     }
 
-    /// The path is another: what was found does not hold for it.
+    /// The path is another: what was found does not hold for it. It is looked at soon, but no more often than each
+    /// [`INTERVAL`], however often that happens: who is on the way can have a peer seem to move.
     pub fn forget(&mut self) {
-        let (completed, broken, next_id) = (self.completed, self.broken, self.next_id);
-        *self = Self { completed, broken, next_id, ..Self::default() };
+        let Self { completed, broken, next_id, last_round, .. } = *self;
+        *self = Self { completed, broken, next_id, last_round, is_new: true, ..Self::default() };
+        self.next_round = last_round.map(|at| at + INTERVAL);
     }
 
     /// Datagrams of `packet_bytes` are sent, `parts` in a piece and `bytes` in all, or would be if pieces were
@@ -154,15 +141,16 @@ impl Canary {
         let in_piece = equal.clamp(2, PARTS_MAX);
         let alone = in_piece.min(ALONE_MAX);
         let round_bytes = (packet_bytes * (in_piece + alone + 1)) as u64;
-        let is_overdue = now.saturating_since(self.last_round) >= INTERVAL_MAX;
-        let is_hurried =
-            self.completed < 3 || self.is_suspicious() || self.clean_trials > 0 || is_overdue;
-        if !is_hurried && self.bytes_since_round < BYTES_SHARE * round_bytes {
+        let is_overdue = self.last_round.is_none_or(|last| last + INTERVAL_MAX <= now);
+        let is_early = self.is_new || self.completed < 3;
+        let is_hurried = is_early || self.is_suspicious() || self.clean_trials > 0 || is_overdue;
+        let may_hurry = is_hurried && self.unanswered < UNANSWERED_MAX;
+        if !may_hurry && self.bytes_since_round < BYTES_SHARE * round_bytes {
             return;
         }
         let round = Round { id: self.next_id, packet_bytes, in_piece, alone, tail_bytes };
         self.next_id = self.next_id.wrapping_add(1);
-        (self.bytes_since_round, self.last_round) = (0, now);
+        (self.bytes_since_round, self.last_round, self.is_new) = (0, Some(now), false);
         self.rounds.push_back(round);
         self.asked = Some(Asked { round, due: now + QUESTION_AFTER, questions: 0 });
     }
@@ -170,6 +158,7 @@ impl Canary {
     /// What has come of a round; whether it is the one that was asked for. Gives what changed.
     pub fn answered(&mut self, now: Time, id: u32, in_piece: u64, alone: u64) -> Option<Change> {
         let Asked { round, .. } = self.asked.take_if(|asked| asked.round.id == id)?;
+        self.unanswered = 0;
         if in_piece == 0 && alone == 0 {
             // The path was down.
             self.next_round = Some(now + INTERVAL);
@@ -217,12 +206,12 @@ impl Canary {
     pub fn handle_timeout(&mut self, now: Time) {
         let Some(asked) = self.asked.as_mut().filter(|asked| asked.due <= now) else { return };
         if asked.questions == QUESTIONS_MAX {
-            self.asked = None;
-            self.next_round = Some(now + INTERVAL);
+            (self.asked, self.next_round) = (None, Some(now + INTERVAL));
+            self.unanswered = self.unanswered.saturating_add(1);
             return;
         }
+        asked.due = now + ASK_AGAIN_AFTER * (1 << asked.questions);
         asked.questions += 1;
-        asked.due = now + ASK_AGAIN_AFTER;
         self.questions.push_back(asked.round.id);
     }
 

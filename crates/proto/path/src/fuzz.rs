@@ -1,6 +1,7 @@
 //! Entry points for fuzzing: plain functions over bytes, replayed by an ordinary test.
 
-use crate::{Message, Oversize, Reassembly, mss};
+use crate::{Message, Oversize, Part, Reassembly, mss};
+use netloom_base::Time;
 
 /// Takes `bytes` as a packet out of a tunnel, in all that follows from one.
 pub fn message(bytes: &[u8]) {
@@ -13,8 +14,13 @@ pub fn message(bytes: &[u8]) {
     assert_eq!(Message::parse(&encoded), Some(message), "what is written is read");
     let mut reassembly = Reassembly::default();
     if let Message::Fragment { id, offset, is_last, part } = message {
-        let _ = reassembly.add(id, offset, is_last, part);
-        let _ = reassembly.add(id, 0, false, part);
-        let _ = reassembly.add(id, offset.wrapping_add(1), true, part);
+        let part = Part { id, offset, is_last, bytes: part, is_congested: false };
+        for part in [
+            part,
+            Part { offset: 0, is_last: false, ..part },
+            Part { offset: offset.wrapping_add(1), is_last: true, ..part },
+        ] {
+            let _ = reassembly.add(Time::ZERO, &part);
+        }
     }
 }

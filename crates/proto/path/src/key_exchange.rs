@@ -21,7 +21,7 @@ use netloom_base::Time;
 use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// Bytes of an encapsulation key.
 pub const ENCAPSULATION_KEY_BYTES: usize = 1184;
@@ -37,8 +37,8 @@ const RETRY_AFTER: Duration = Duration::from_secs(60);
 /// New asks of a peer are taken no closer together than this, since each costs an encapsulation.
 const ASK_INTERVAL_MIN: Duration = Duration::from_millis(100);
 
-/// A secret of both ends.
-pub type SharedSecret = Zeroizing<[u8; 32]>;
+/// A secret of both ends, wiped when dropped. Behind a pointer: what is moved leaves a copy, which nobody would wipe.
+pub type SharedSecret = Box<Zeroizing<[u8; 32]>>;
 
 /// What is to be done.
 #[derive(Clone, PartialEq, Eq)]
@@ -131,12 +131,13 @@ impl KeyExchange {
                 if !validate_public_key(&public) {
                     return;
                 }
-                let (ciphertext, secret) = encapsulate(&public, **random);
+                let (ciphertext, mut secret) = encapsulate(&public, **random);
                 let ciphertext = *ciphertext.as_slice();
                 let (public, is_confirmed) = (*key, false);
                 let answered = Answered { id, public, at: now, ciphertext, is_confirmed };
                 self.answered = Some(Box::new(answered));
-                self.steps.push_back(Step::Offer(Zeroizing::new(secret)));
+                self.steps.push_back(Step::Offer(Box::new(Zeroizing::new(secret))));
+                secret.zeroize();
             }
         }
         if let Some(answered) = &self.answered {
@@ -150,7 +151,7 @@ impl KeyExchange {
     pub fn answered(&mut self, now: Time, id: u32, ciphertext: &[u8; CIPHERTEXT_BYTES]) {
         let Some(asked) = self.asked.take_if(|asked| asked.id == id) else { return };
         let ciphertext = MlKem768Ciphertext::from(ciphertext);
-        let secret = Zeroizing::new(decapsulate(&asked.private, &ciphertext));
+        let secret = Box::new(Zeroizing::new(decapsulate(&asked.private, &ciphertext)));
         self.held = Some(id);
         self.adopted = Some(now);
         self.completed += 1;
@@ -334,6 +335,37 @@ mod tests {
             drop(a);
         });
         assert_eq!(left, 0);
+    }
+
+    /// Both ends' part of an exchange, and the secret that they come to.
+    fn exchange() -> SharedSecret {
+        let (mut a, mut b) = (KeyExchange::default(), KeyExchange::default());
+        let now = Time::ZERO;
+        a.ask(now, INTERVAL, &random(1));
+        deliver(now, &mut a, &mut b, false);
+        while let Some(step) = b.poll_step() {
+            if let Step::Say(packet) = step
+                && let Some(Message::KeyAnswer { id, ciphertext }) = Message::parse(&packet)
+            {
+                a.answered(now, id, ciphertext);
+            }
+        }
+        loop {
+            match a.poll_step() {
+                Some(Step::Adopt(secret)) => return secret,
+                Some(_) => {}
+                None => panic!("no secret"),
+            }
+        }
+    }
+
+    #[test]
+    fn no_agreed_secret_is_left_in_memory_that_was_given_back() {
+        let secret = exchange();
+        for half in [secret.first_chunk(), secret.last_chunk()] {
+            let left = FreedBlocks::with(half.expect("32 bytes hold 16"), || drop(exchange()));
+            assert_eq!(left, 0);
+        }
     }
 
     #[test]

@@ -30,4 +30,4 @@ pub use liveness::Liveness;
 pub use message::Message;
 pub use oversize::Oversize;
 pub use path_mtu::{PATH_BYTES_MIN, PathMtu, Probe};
-pub use reassembly::{Reassembly, fragments};
+pub use reassembly::{Part, Reassembly, Whole, fragments};

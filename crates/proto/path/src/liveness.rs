@@ -8,18 +8,23 @@ use std::time::Duration;
 
 /// Time from probe to probe.
 const INTERVAL: Duration = Duration::from_millis(100);
-/// Silence after which a peer counts as gone: five probes without an answer, and longer than round trips are.
+/// Silence after which a peer counts as gone: five probes without an answer. Answers come as often as probes are sent,
+/// however long they take; only the first one is waited for longer.
 const SILENCE: Duration = Duration::from_millis(500);
+/// What a round trip is thought to take that nobody knows.
+const ROUND_TRIP_UNKNOWN: Duration = Duration::from_millis(250);
 /// How long after its last use a peer is still watched.
 const IN_USE: Duration = Duration::from_secs(10);
-/// Numbers of these probes have this bit; the search counts from 0 and never gets there.
-const NUMBER_BIT: u32 = 1 << 31;
+/// Numbers of these probes have this bit; the search counts without it.
+pub(crate) const NUMBER_BIT: u32 = 1 << 31;
 
 /// Watches one peer.
 #[derive(Clone, Debug, Default)]
 pub struct Liveness {
     used_until: Option<Time>,
     due: Option<Time>,
+    /// When the first answer may be missed.
+    first_by: Option<Time>,
     /// When the first probe was sent that has had no answer.
     unanswered: Option<Time>,
     is_down: bool,
@@ -33,20 +38,24 @@ impl Liveness {
         number & NUMBER_BIT != 0
     }
 
-    /// The peer is relied on.
-    pub fn used(&mut self, now: Time) {
+    /// The peer is relied on. Its first answer takes a round trip, and one more where it has no session
+    /// (`has_session`), since a handshake comes before.
+    pub fn used(&mut self, now: Time, round_trip: Option<Duration>, has_session: bool) {
         let is_watched = self.used_until.is_some_and(|until| now < until);
         self.used_until = Some(now + IN_USE);
         if !is_watched {
             // Silence while nobody asked says nothing.
             self.unanswered = None;
             self.due = Some(now);
+            let round_trips = if has_session { 1 } else { 2 };
+            let takes = round_trip.unwrap_or(ROUND_TRIP_UNKNOWN).saturating_mul(round_trips);
+            self.first_by = Some(now + takes + SILENCE);
         }
     }
 
     /// Something came from the peer that only it can have sent.
     pub fn heard(&mut self) {
-        self.unanswered = None;
+        (self.unanswered, self.first_by) = (None, None);
         self.is_down = false;
     }
 
@@ -70,7 +79,8 @@ impl Liveness {
             return;
         }
         let since = *self.unanswered.get_or_insert(now);
-        self.is_down |= since + SILENCE <= now;
+        let may_be_missed = self.first_by.is_none_or(|first_by| first_by <= now);
+        self.is_down |= may_be_missed && since + SILENCE <= now;
         self.number = (self.number + 1) & !NUMBER_BIT;
         self.probe = Some(self.number | NUMBER_BIT);
         self.due = Some(now + INTERVAL);
@@ -96,7 +106,7 @@ mod tests {
         assert_eq!(peer.poll_timeout(), None);
         let (mut last_heard, mut down_after) = (0, None);
         for ms in 0..1_500 {
-            peer.used(at(ms));
+            peer.used(at(ms), None, true);
             peer.handle_timeout(at(ms));
             if let Some(number) = peer.poll_probe() {
                 assert!(Liveness::is_number(number));
@@ -119,7 +129,7 @@ mod tests {
         assert_eq!(peer.poll_timeout(), None, "nobody uses it any more");
         peer.heard();
         // Silence while nobody asked is not held against it.
-        peer.used(at(120_000));
+        peer.used(at(120_000), None, true);
         peer.handle_timeout(at(120_000));
         assert!(!peer.is_down());
     }

@@ -4,7 +4,7 @@
 //! Probes of several sizes at once between what comes through and what does not, repeated once while their answers
 //! are waited for; what lies between the largest answered and the next one is the next round's, until the size is
 //! exact. The first round has the largest wanted size among its own, so where nothing is in the way it takes one
-//! round trip, and the sizes that underlays usually have with one byte more, so that those are exact at once.
+//! round trip, and the sizes that underlays usually have and the one in force, with one byte more, so that those are exact at once.
 //!
 //! # Checks
 //! While large packets are sent, a probe of the size in force is sent every [`checks::INTERVAL`], but one for
@@ -54,6 +54,8 @@ pub struct PathMtu {
     round_trip: Option<RoundTrip>,
     retry: Duration,
     raise_at: Option<Time>,
+    /// When the last search began.
+    searched: Option<Time>,
     checks: Checks,
     has_shrunk: bool,
 }
@@ -85,6 +87,7 @@ impl PathMtu {
             round_trip: None,
             retry: RETRY_MIN,
             raise_at: None,
+            searched: None,
             checks: Checks::default(),
             has_shrunk: false,
         }
@@ -143,14 +146,16 @@ impl PathMtu {
     pub fn sending(&mut self, now: Time, largest_bytes: usize, bytes: u64) {
         self.checks.sent(bytes);
         match self.phase {
-            Phase::Idle => self.search(now),
+            Phase::Idle if self.searched.is_none_or(|at| at + search::INTERVAL_MIN <= now) => {
+                self.search(now);
+            }
             Phase::Settled if self.raise_at.is_some_and(|at| at <= now) => self.search(now),
             Phase::Settled
                 if largest_bytes > PATH_BYTES_MIN && self.checks.is_due(now, self.limit) =>
             {
                 self.due = Some(now);
             }
-            Phase::Settled | Phase::Searching(_) | Phase::Checking(_) | Phase::Silent => {}
+            _ => {}
         }
     }
 
@@ -222,14 +227,14 @@ impl PathMtu {
     }
 
     fn search(&mut self, now: Time) {
-        self.raise_at = None;
-        self.ask(now, Search::new(now, self.ceiling));
+        (self.raise_at, self.searched) = (None, Some(now));
+        let known = self.is_confirmed.then_some(self.limit);
+        self.ask(now, Search::new(now, self.ceiling, known));
     }
 
     /// Sends a round's probes.
     fn ask(&mut self, now: Time, search: Search) {
-        let sizes = search.sizes();
-        for size in sizes {
+        for size in search.sizes() {
             self.probe(now, size);
         }
         self.phase = Phase::Searching(search);
@@ -238,12 +243,7 @@ impl PathMtu {
 
     /// A round has had its time.
     fn conclude(&mut self, now: Time, mut search: Search) {
-        let lost = self.sent.iter().filter(|sent| !sent.is_answered && sent.at >= search.since);
-        let sizes = lost.map(|sent| sent.probe.packet_bytes);
-        let mut lost: Vec<_> =
-            sizes.filter(|size| *size > search.low && *size < search.high).collect();
-        lost.sort_unstable();
-        lost.dedup();
+        let mut lost = search.lost(&self.sent);
         if !search.is_repeated {
             // Only those next to what comes through decide.
             lost.truncate(search::ROUND);
@@ -288,7 +288,7 @@ impl PathMtu {
 
     fn probe(&mut self, now: Time, packet_bytes: usize) -> u32 {
         let probe = Probe { id: self.next_id, packet_bytes };
-        self.next_id = self.next_id.wrapping_add(1);
+        self.next_id = (self.next_id + 1) & !crate::liveness::NUMBER_BIT;
         if self.sent.len() == REMEMBERED_MAX {
             self.sent.pop_front();
         }

@@ -123,7 +123,13 @@ impl LoadMeter {
 #[derive(Debug, Default)]
 struct SourceLimiter {
     buckets: BTreeMap<IpAddr, Bucket>,
+    /// When the full table was last looked through for sources that are idle.
+    pruned_at: Option<Time>,
 }
+
+/// A full table is looked through no more often than this: it takes longer than all else that is done for a message, and
+/// whoever has many addresses could have it done for each of them.
+const PRUNE_INTERVAL: Duration = Duration::from_millis(10);
 
 #[derive(Debug)]
 struct Bucket {
@@ -149,10 +155,13 @@ impl SourceLimiter {
             IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) & !u128::from(u64::MAX)).into()),
         };
         if !self.buckets.contains_key(&key) && self.buckets.len() >= LIMITED_SOURCES_MAX {
-            self.buckets.retain(|_, bucket| {
-                bucket.fill(now);
-                bucket.tokens_ns < Bucket::FULL_NS
-            });
+            if self.pruned_at.is_none_or(|at| at + PRUNE_INTERVAL <= now) {
+                self.pruned_at = Some(now);
+                self.buckets.retain(|_, bucket| {
+                    bucket.fill(now);
+                    bucket.tokens_ns < Bucket::FULL_NS
+                });
+            }
             if self.buckets.len() >= LIMITED_SOURCES_MAX {
                 return false;
             }
@@ -208,5 +217,22 @@ mod tests {
         assert!(!limiter.take(Time::ZERO, source(many)), "full");
         assert!(limiter.take(Time::from_millis(10_000), source(many)), "the others are idle");
         assert_eq!(limiter.buckets.len(), 1);
+    }
+
+    #[test]
+    fn a_full_table_is_not_looked_through_for_each_message() {
+        let mut limiter = SourceLimiter::default();
+        let source = |i: u32| IpAddr::from(i.to_be_bytes());
+        let many = u32::try_from(LIMITED_SOURCES_MAX).unwrap();
+        for i in 0..many {
+            assert!(limiter.take(Time::ZERO, source(i)));
+        }
+        let mut looks = std::collections::BTreeSet::new();
+        for i in 0..1000 {
+            let now = Time(u64::from(i) * 20_000);
+            assert!(!limiter.take(now, source(many + i)));
+            looks.insert(limiter.pruned_at);
+        }
+        assert_eq!(looks.len(), 2, "in 20 ms");
     }
 }

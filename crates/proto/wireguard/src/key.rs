@@ -7,7 +7,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
 use subtle::ConstantTimeEq as _;
-use zeroize::Zeroizing;
+use zeroize::{Zeroize as _, Zeroizing};
 
 /// Length of every key, in bytes.
 pub const KEY_BYTES: usize = 32;
@@ -29,21 +29,25 @@ pub enum KeyParseError {
     TrailingBits,
 }
 
-/// An X25519 private key (RFC 7748 §5), clamped, wiped when dropped.
+/// An X25519 private key (RFC 7748 §5), clamped, wiped when dropped. Behind a pointer: what is moved leaves a copy, which
+/// nobody would wipe.
 #[derive(Clone)]
-pub struct PrivateKey {
+pub struct PrivateKey(Arc<ReadyKey>);
+
+struct ReadyKey {
     bytes: Zeroizing<[u8; KEY_BYTES]>,
     /// The same, ready for use: to make it so costs as much as half an exchange.
-    ready: Arc<agreement::PrivateKey>,
+    ready: agreement::PrivateKey,
 }
 
 /// An X25519 public key: who a peer is.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKey([u8; KEY_BYTES]);
 
-/// A symmetric key mixed into the handshake (paper §5.2); all zeros where there is none.
+/// A symmetric key mixed into the handshake (paper §5.2); all zeros where there is none. Wiped when dropped, and behind a
+/// pointer as [`PrivateKey`] is.
 #[derive(Clone, Default)]
-pub struct PresharedKey(Zeroizing<[u8; KEY_BYTES]>);
+pub struct PresharedKey(Box<Zeroizing<[u8; KEY_BYTES]>>);
 
 /// The result of a Diffie-Hellman exchange, wiped when dropped.
 pub(crate) type SharedSecret = Zeroizing<[u8; KEY_BYTES]>;
@@ -57,7 +61,9 @@ impl PrivateKey {
         bytes[31] = (bytes[31] & 0x7f) | 0x40;
         let ready = agreement::PrivateKey::from_private_key(&X25519, &bytes)
             .expect("every 32 bytes are a private key");
-        Self { bytes: Zeroizing::new(bytes), ready: Arc::new(ready) }
+        let key = Self(Arc::new(ReadyKey { bytes: Zeroizing::new(bytes), ready }));
+        bytes.zeroize();
+        key
     }
 
     /// The key that `seed` stands for; as strong as the seed.
@@ -71,18 +77,18 @@ impl PrivateKey {
 
     /// The public key that belongs to this key.
     pub fn public(&self) -> PublicKey {
-        let public = self.ready.compute_public_key().expect("every private key has a public one");
+        let public = self.0.ready.compute_public_key().expect("every private key has a public one");
         PublicKey(public.as_ref().try_into().expect("public keys have 32 bytes"))
     }
 
     /// The key's bytes, for storing it.
     pub fn to_bytes(&self) -> Zeroizing<[u8; KEY_BYTES]> {
-        self.bytes.clone()
+        self.0.bytes.clone()
     }
 
     /// The key in base64, for storing it.
     pub fn to_base64(&self) -> Zeroizing<String> {
-        Zeroizing::new(encode(&self.bytes))
+        Zeroizing::new(encode(&self.0.bytes))
     }
 
     /// `None` if the other key is of low order, so that anybody would know the result.
@@ -90,13 +96,13 @@ impl PrivateKey {
         let other = UnparsedPublicKey::new(&X25519, &other.0);
         // It is refused if the result is all zeros (RFC 7748 §6.1).
         let shared = |shared: &[u8]| shared.try_into().map(Zeroizing::new).map_err(|_| ());
-        agree(&self.ready, other, (), shared).ok()
+        agree(&self.0.ready, other, (), shared).ok()
     }
 }
 
 impl PartialEq for PrivateKey {
     fn eq(&self, other: &Self) -> bool {
-        self.bytes.ct_eq(&*other.bytes).into()
+        self.0.bytes.ct_eq(&*other.0.bytes).into()
     }
 }
 
@@ -189,8 +195,10 @@ impl fmt::Debug for PublicKey {
 
 impl PresharedKey {
     /// The key of these bytes.
-    pub fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
-        Self(Zeroizing::new(bytes))
+    pub fn from_bytes(mut bytes: [u8; KEY_BYTES]) -> Self {
+        let key = Self(Box::new(Zeroizing::new(bytes)));
+        bytes.zeroize();
+        key
     }
 
     /// The key in base64, for storing it.
@@ -200,7 +208,7 @@ impl PresharedKey {
 
     /// Its bytes, for storing it.
     pub fn to_bytes(&self) -> Zeroizing<[u8; KEY_BYTES]> {
-        self.0.clone()
+        (*self.0).clone()
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8; KEY_BYTES] {
@@ -210,7 +218,7 @@ impl PresharedKey {
 
 impl PartialEq for PresharedKey {
     fn eq(&self, other: &Self) -> bool {
-        self.0.ct_eq(&*other.0).into()
+        self.0.ct_eq(&**other.0).into()
     }
 }
 
@@ -220,7 +228,7 @@ impl FromStr for PresharedKey {
     type Err = KeyParseError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        decode(text).map(Self)
+        decode(text).map(|bytes| Self(Box::new(bytes)))
     }
 }
 

@@ -67,7 +67,7 @@
 //! - A packet is padded to 16 bytes but not beyond the MTU, as the Linux implementation does.
 //!
 //! # Not implemented
-//! - Bits of DSCP and ECN in outer headers: the engine and its driver take care of ECN (`netloom_base::ecn`), DSCP is not copied.
+//! - Bits of DSCP and ECN in outer headers: who sends takes care of ECN ([`Transmit::ecn`], `netloom_base::ecn`), DSCP is not copied.
 //! - Storing [`Tunnel::newest_timestamp`]: that is for the caller to do.
 #![forbid(unsafe_code)]
 

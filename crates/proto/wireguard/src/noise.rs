@@ -154,22 +154,26 @@ fn seal_initiation(
 }
 
 impl Initiating {
-    /// Reads the response. The state stays as it is, so that a forged response ends nothing.
-    pub(crate) fn finish(
+    /// Reads the response, which is sealed with one of several preshared keys; gives what stands beside that one. The state
+    /// stays as it is, so that a forged response ends nothing; nor does it cost an exchange for each of the keys.
+    pub(crate) fn finish<'a, T>(
         &self,
         local: &PrivateKey,
-        preshared: &PresharedKey,
+        preshared: impl IntoIterator<Item = (&'a PresharedKey, T)>,
         response: &Response<'_>,
-    ) -> Option<TransportKeys> {
-        let mut transcript = self.transcript.clone();
+    ) -> Option<(TransportKeys, T)> {
+        let mut before = self.transcript.clone();
         let remote_ephemeral = response.ephemeral();
-        transcript.mix_ephemeral(&remote_ephemeral);
-        transcript.mix_key(&*self.ephemeral.diffie_hellman(&remote_ephemeral)?);
-        transcript.mix_key(&*local.diffie_hellman(&remote_ephemeral)?);
-        let key = transcript.mix_preshared(preshared);
-        transcript.open(&key, &mut response.sealed_empty().clone())?;
-        let (send, receive) = transcript.split();
-        Some(TransportKeys { suite: transcript.suite, send, receive })
+        before.mix_ephemeral(&remote_ephemeral);
+        before.mix_key(&*self.ephemeral.diffie_hellman(&remote_ephemeral)?);
+        before.mix_key(&*local.diffie_hellman(&remote_ephemeral)?);
+        preshared.into_iter().find_map(|(preshared, beside)| {
+            let mut transcript = before.clone();
+            let key = transcript.mix_preshared(preshared);
+            transcript.open(&key, &mut response.sealed_empty().clone())?;
+            let (send, receive) = transcript.split();
+            Some((TransportKeys { suite: transcript.suite, send, receive }, beside))
+        })
     }
 }
 
@@ -359,8 +363,11 @@ mod tests {
                 unreachable!("it is a response")
             };
             assert_eq!((response.sender(), response.receiver()), (22, 11));
-            assert!(initiating.finish(&ends.a, &PresharedKey::default(), &response).is_none());
-            let ours = initiating.finish(&ends.a, &psk, &response).unwrap();
+            let none = PresharedKey::default();
+            assert!(initiating.finish(&ends.a, [(&none, 1)], &response).is_none());
+            let keys = [(&none, 1), (&psk, 2), (&none, 3)];
+            let (ours, which) = initiating.finish(&ends.a, keys, &response).unwrap();
+            assert_eq!(which, 2);
             assert!(ours.send == theirs.receive && ours.receive == theirs.send);
             assert_eq!((ours.suite, theirs.suite), (suite, suite));
         }
@@ -400,7 +407,7 @@ mod tests {
                 unreachable!("it is a response")
             };
             let psk = PresharedKey::from_bytes([5; KEY_BYTES]);
-            let keys = initiating.finish(&ends.a, &psk, &response).unwrap();
+            let (keys, ()) = initiating.finish(&ends.a, [(&psk, ())], &response).unwrap();
             let peer = peer.into_stateless_transport_mode().unwrap();
             for counter in [0, 1, 258] {
                 let mut sealed = payload("Carl Menger");

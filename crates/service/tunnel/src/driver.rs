@@ -103,10 +103,11 @@ impl Shared {
         let mut outlet = self.outlet();
         let mut dropped = 0;
         for transmit in output.transmits.drain(..) {
-            dropped += outlet.send([(transmit.to, transmit.datagram.as_slice())]).dropped;
+            let route = Route { ecn: transmit.ecn, ..Route::from(transmit.to) };
+            dropped += outlet.send([(route, transmit.datagram.as_slice())]).dropped;
         }
         for message in output.messages.drain(..) {
-            let route = Route { may_fragment: false, ..Route::from(message.to) };
+            let route = Route { may_fragment: false, ecn: message.ecn, ..Route::from(message.to) };
             let datagrams = message.datagrams.iter().map(|datagram| (route, datagram.as_slice()));
             // One that the kernel refuses as too long has found what it was sent for.
             let _ = outlet.send(datagrams);

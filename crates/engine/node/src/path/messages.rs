@@ -2,21 +2,36 @@
 
 use super::MessageTransmit;
 use crate::config::PeerId;
-use crate::counters::DropReason;
+use crate::counters::{Counters, DropReason};
 use crate::inbound::Inbound;
+use crate::limits::OUTPUT_QUEUE_MAX;
 use crate::node::Node;
 use netloom_base::packet::IpView;
-use netloom_base::{PacketBatch, Time};
+use netloom_base::{PacketBatch, Time, ecn};
 use netloom_path::canary::TAIL;
 use netloom_path::message::{HEADER_BYTES, is_to_node};
-use netloom_path::{Liveness, Message, Oversize, Round};
+use netloom_path::{Liveness, Message, Oversize, Part, Round, Whole};
 use netloom_wireguard::Transmit;
+use std::collections::VecDeque;
 
 impl Node {
     /// The next message to a node. To be drained after every other call, like
     /// [`Self::poll_transmit`].
     pub fn poll_message(&mut self) -> Option<MessageTransmit> {
         self.messages.pop_front()
+    }
+
+    /// Looks for what a peer's path takes as soon as packets that have waited for a session leave: who gets an answer to the
+    /// first of them may send large ones at once.
+    pub(crate) fn begin_path(&mut self, now: Time, id: PeerId) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let Some(path) = peer.path.as_mut().filter(|path| path.awaits_session) else { return };
+        if peer.tunnel.has_session(now) {
+            path.awaits_session = false;
+            path.mtu.sending(now, 0, 0);
+            self.settle_path(now, id);
+            self.settle(id);
+        }
     }
 
     /// Sends what a peer's path wants to be said.
@@ -40,14 +55,20 @@ impl Node {
             packet.clear();
             let packet_bytes = u16::try_from(probe.packet_bytes).unwrap_or(u16::MAX);
             Message::Probe { id: probe.id, packet_bytes }.encode(&mut packet);
-            self.messages.extend(peer.tunnel.seal_packet(now, &packet).map(alone));
+            keep(
+                &mut self.messages,
+                &mut self.counters,
+                peer.tunnel.seal_packet(now, &packet).map(alone),
+            );
         }
         if let Some(id) = path.liveness.poll_probe() {
             packet.clear();
             let packet_bytes = u16::try_from(HEADER_BYTES + 8).unwrap_or(u16::MAX);
             Message::Probe { id, packet_bytes }.encode(&mut packet);
             match peer.tunnel.seal_packet(now, &packet) {
-                Some(transmit) => self.messages.push_back(alone(transmit)),
+                Some(transmit) => {
+                    keep(&mut self.messages, &mut self.counters, [alone(transmit)]);
+                }
                 // Without a session there is nobody to ask, until one is there.
                 None => peer.tunnel.call(now),
             }
@@ -55,7 +76,11 @@ impl Node {
         while let Some(round) = path.canary.poll_question() {
             packet.clear();
             Message::CanaryQuestion { round }.encode(&mut packet);
-            self.messages.extend(peer.tunnel.seal_packet(now, &packet).map(alone));
+            keep(
+                &mut self.messages,
+                &mut self.counters,
+                peer.tunnel.seal_packet(now, &packet).map(alone),
+            );
         }
         while let Some(round) = path.canary.poll_round() {
             let mut seal = |is_alone, place, packet_bytes| {
@@ -65,7 +90,7 @@ impl Node {
                 part.encode(&mut packet);
                 peer.tunnel.seal_packet(now, &packet)
             };
-            self.messages.extend(canary_messages(&round, &mut seal));
+            keep(&mut self.messages, &mut self.counters, canary_messages(&round, &mut seal));
         }
         if let Some((network, error)) = error {
             self.give(network, error);
@@ -82,8 +107,9 @@ impl Node {
         inbound: &mut Inbound,
     ) {
         for place in 0..inbound.messages.len() {
-            let packet = batch.packet(inbound.messages[place] as usize);
-            if self.handle_message(now, id, packet).is_none() {
+            let index = inbound.messages[place] as usize;
+            let is_congested = batch.ecn(index) == ecn::CE;
+            if self.handle_message(now, id, batch.packet(index), is_congested).is_none() {
                 self.counters.drop_packet(DropReason::ForeignMessage);
             }
         }
@@ -92,17 +118,26 @@ impl Node {
         self.settle(id);
     }
 
-    /// Takes a message of a peer; `None` if it is not understood.
-    fn handle_message(&mut self, now: Time, id: PeerId, packet: &[u8]) -> Option<()> {
+    /// Takes a message of a peer, which may have met congestion; `None` if it is not understood.
+    fn handle_message(
+        &mut self,
+        now: Time,
+        id: PeerId,
+        packet: &[u8],
+        is_congested: bool,
+    ) -> Option<()> {
         let peer = self.peers.get_mut(&id)?;
         let network = self.networks.get(&peer.network)?;
-        let network_id = peer.network;
         let path = peer.path_mut(network)?;
         match Message::parse(packet)? {
             Message::Probe { id, packet_bytes } => {
                 let mut answer = Vec::with_capacity(64);
                 Message::ProbeAnswer { id, packet_bytes, takes_partial: true }.encode(&mut answer);
-                self.messages.extend(peer.tunnel.seal_packet(now, &answer).map(alone));
+                keep(
+                    &mut self.messages,
+                    &mut self.counters,
+                    peer.tunnel.seal_packet(now, &answer).map(alone),
+                );
             }
             Message::ProbeAnswer { id, packet_bytes, takes_partial } => {
                 path.takes_partial = takes_partial;
@@ -119,31 +154,22 @@ impl Node {
                 let mut answer = Vec::with_capacity(64);
                 Message::CanaryAnswer { round, in_piece, alone: single, takes_partial: true }
                     .encode(&mut answer);
-                self.messages.extend(peer.tunnel.seal_packet(now, &answer).map(alone));
+                keep(
+                    &mut self.messages,
+                    &mut self.counters,
+                    peer.tunnel.seal_packet(now, &answer).map(alone),
+                );
             }
             Message::CanaryAnswer { round, in_piece, alone, takes_partial } => {
                 path.takes_partial = takes_partial;
                 path.canary.answered(now, round, in_piece, alone);
             }
             Message::Fragment { id: number, offset, is_last, part } => {
-                let Some(whole) = path.reassembly.add(number, offset, is_last, part) else {
-                    return Some(());
+                let part = Part { id: number, offset, is_last, bytes: part, is_congested };
+                return match path.reassembly.add(now, &part) {
+                    Some(whole) => self.handle_whole(now, id, whole),
+                    None => Some(()),
                 };
-                if is_to_node(&whole) {
-                    // Only what is no part itself: nothing goes round in circles.
-                    let inner = Message::parse(&whole)?;
-                    let is_part = matches!(inner, Message::Fragment { .. });
-                    return if is_part { None } else { self.handle_message(now, id, &whole) };
-                }
-                let view = IpView::parse(&whole).filter(|view| view.total_bytes == whole.len())?;
-                let is_own = peer.owns(&network.routes, id, view.source)
-                    || peer.tells_of_its_own(&network.routes, id, &view);
-                if !is_own {
-                    self.counters.drop_packet(DropReason::ForeignSource);
-                } else {
-                    self.counters.opened_packets += 1;
-                    self.give(network_id, whole);
-                }
             }
             Message::KeyAsk { id, held, key } if !path.asks => {
                 path.exchange.asked(now, id, held, key, &self.rng.block());
@@ -156,6 +182,29 @@ impl Node {
             Message::KeyAsk { .. }
             | Message::KeyAnswer { .. }
             | Message::KeyConfirmation { .. } => return None,
+        }
+        Some(())
+    }
+
+    /// Takes what came from a peer in parts; `None` if it is a message that is not understood.
+    fn handle_whole(&mut self, now: Time, id: PeerId, whole: Whole) -> Option<()> {
+        let Whole { mut packet, is_congested } = whole;
+        if is_to_node(&packet) {
+            // Only what is no part itself: nothing goes round in circles.
+            let is_part = matches!(Message::parse(&packet)?, Message::Fragment { .. });
+            return if is_part { None } else { self.handle_message(now, id, &packet, false) };
+        }
+        let peer = self.peers.get(&id)?;
+        let (network, routes) = (peer.network, &self.networks.get(&peer.network)?.routes);
+        let view = IpView::parse(&packet).filter(|view| view.total_bytes == packet.len())?;
+        let is_own = peer.owns(routes, id, view.source) || peer.tells_of_its_own(routes, id, &view);
+        if !is_own {
+            self.counters.drop_packet(DropReason::ForeignSource);
+        } else if !ecn::decapsulate(&mut packet, if is_congested { ecn::CE } else { 0 }) {
+            self.counters.drop_packet(DropReason::CongestionExperienced);
+        } else {
+            self.counters.opened_packets += 1;
+            self.give(network, packet);
         }
         Some(())
     }
@@ -175,6 +224,7 @@ fn canary_messages(
     let piece = sealed.first().map(|first| first.to).map(|to| MessageTransmit {
         to,
         datagrams: sealed.into_iter().map(|transmit| transmit.datagram).collect(),
+        ecn: 0,
     });
     let singles = places(round.alone).chain(tail());
     let singles =
@@ -182,6 +232,21 @@ fn canary_messages(
     piece.into_iter().chain(singles).collect()
 }
 
-pub(crate) fn alone(Transmit { to, datagram }: Transmit) -> MessageTransmit {
-    MessageTransmit { to, datagrams: vec![datagram] }
+/// Keeps messages until they are fetched; what comes when [`OUTPUT_QUEUE_MAX`] wait is lost and counted.
+pub(crate) fn keep(
+    messages: &mut VecDeque<MessageTransmit>,
+    counters: &mut Counters,
+    new: impl IntoIterator<Item = MessageTransmit>,
+) {
+    for message in new {
+        if messages.len() < OUTPUT_QUEUE_MAX {
+            messages.push_back(message);
+        } else {
+            counters.drop_packets(DropReason::OutputFull, message.datagrams.len() as u64);
+        }
+    }
+}
+
+pub(crate) fn alone(Transmit { to, datagram, ecn }: Transmit) -> MessageTransmit {
+    MessageTransmit { to, datagrams: vec![datagram], ecn }
 }

@@ -5,6 +5,7 @@ use ipnet::IpNet;
 use netloom_node::wireguard::PublicKey;
 use netloom_node::{DropReason, Exit, Node, NodeConfig, PeerConfig};
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 const OUTSIDE: Ipv4Addr = Ipv4Addr::new(203, 0, 113, 9);
 
@@ -105,6 +106,35 @@ fn a_silent_exit_is_left_for_the_next_and_not_returned_to() {
         world.run_secs(1);
     }
     assert_eq!(world.arrived(2).last(), Some(&59), "connections stay where they are");
+}
+
+/// Neither the handshake, which comes before the first answer, nor the way to the other side of the earth is silence.
+#[test]
+fn a_distant_exit_is_not_left_when_it_begins_to_be_used() {
+    for round_trip_ms in [100, 280, 400] {
+        let mut world = four_hosts();
+        world.link.delay_ms = round_trip_ms / 2;
+        world.set_exits(&[exit("10.0.0.0/24", "0.0.0.0/0", &[1, 2])]);
+        for number in 0..6 {
+            for _ in 0..20 {
+                world.send_outside(number);
+                world.run(Duration::from_millis(100));
+            }
+            assert_eq!(world.arrived(2), [], "{round_trip_ms} ms, time {number}");
+            // For longer than a session lasts, every second time.
+            world.run_secs(if number % 2 == 0 { 20 } else { 300 });
+        }
+    }
+    // One that does not answer is left all the same.
+    let mut world = four_hosts();
+    world.set_exits(&[exit("10.0.0.0/24", "0.0.0.0/0", &[1, 2])]);
+    let seed = netloom_base::Seed::from_number(9);
+    world.hosts[1].node = Node::new(NodeConfig::default(), seed, world.now);
+    for number in 0..12 {
+        world.send_outside(number);
+        world.run(Duration::from_millis(100));
+    }
+    assert_eq!(world.exit_of([10, 0, 0, 1], OUTSIDE.octets()), Some(gateway(2)));
 }
 
 #[test]

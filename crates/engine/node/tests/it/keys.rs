@@ -1,7 +1,10 @@
 //! Preshared keys that nodes agree upon inside their tunnel, renewed and lost.
 
 use crate::world::{Link, NETWORK, World, key};
+use netloom_base::Seed;
+use netloom_node::wireguard::PresharedKey;
 use netloom_node::{NetworkConfig, PeerConfig, PeerStatus};
+use rand_core::RngCore as _;
 use std::time::Duration;
 
 const INTERVAL: Duration = Duration::from_secs(30);
@@ -21,6 +24,13 @@ impl World {
         config.key_rotation = INTERVAL;
         self.hosts[host].node.set_network(self.now, NETWORK, &config).unwrap();
         let peer = PeerConfig { is_node: true, ..self.peer_config(1 - host) };
+        self.set_peer(host, peer);
+    }
+
+    /// Declares a preshared key; none if it is 0.
+    fn declare_psk(&mut self, host: usize, psk: u8) {
+        let psk = (psk > 0).then(|| PresharedKey::from_bytes([psk; 32]));
+        let peer = PeerConfig { is_node: true, psk, ..self.peer_config(1 - host) };
         self.set_peer(host, peer);
     }
 
@@ -116,4 +126,61 @@ fn one_that_is_not_answered_goes_on_without() {
     world.set_peer(1, peer);
     assert_eq!(world.lost_of(0..600), 0);
     assert_eq!(world.agreed(), [false; 2]);
+}
+
+/// Two declarations never change at the same time; the session bridges what is between.
+#[test]
+fn another_declared_key_separates_nobody_and_is_agreed_upon_anew() {
+    for (seed, first) in [(1, 0), (2, 1), (3, 0), (4, 1)] {
+        let mut world = World::with_rotation(seed);
+        assert_eq!(world.lost_of(0..300), 0);
+        assert_eq!(world.agreed(), [true; 2]);
+        let psk = Some(PresharedKey::from_bytes([seed as u8; 32]));
+        for (host, numbers) in [(first, 300..500), (1 - first, 500..1200)] {
+            let peer = world.peer_config(1 - host);
+            world.set_peer(host, PeerConfig { is_node: true, psk: psk.clone(), ..peer });
+            assert_eq!(world.lost_of(numbers), 0, "seed {seed}");
+        }
+        assert_eq!(world.agreed(), [true; 2], "seed {seed}");
+    }
+}
+
+/// Whatever happens to two nodes, once it has ended they hear each other and have a key that was agreed upon.
+#[test]
+fn keys_are_agreed_upon_again_after_anything() {
+    for seed in 0..6 {
+        let mut world = World::with_rotation(seed);
+        let mut random = Seed::from_number(seed + 77).rng();
+        let mut psks: [u8; 2] = [0; 2];
+        let mut number = 0;
+        for _ in 0..25 {
+            let (host, value) = ((random.next_u32() % 2) as usize, random.next_u32() as u8);
+            match random.next_u32() % 7 {
+                0 => {
+                    world.restart(host);
+                    world.rotate(host);
+                    world.declare_psk(host, psks[host]);
+                }
+                1 => {
+                    psks[host] = value % 3;
+                    world.declare_psk(host, psks[host]);
+                }
+                2 => world.link = if value % 2 == 0 { Link::BAD } else { Link::GOOD },
+                3 => world.run_secs(u64::from(value) * 2),
+                4 => world.hosts[host].address.set_port(40_000 + u16::from(value)),
+                5 => world.hosts[host].wall_secs += i64::from(value),
+                _ => world.link.delay_ms = u64::from(value) * 4,
+            }
+            let sent = u32::from(value) / 3;
+            world.lost_of(number..number + sent);
+            number += sent;
+        }
+        world.link = Link::GOOD;
+        for host in 0..2 {
+            world.declare_psk(host, psks[0]);
+        }
+        world.lost_of(number..number + 1500);
+        assert_eq!(world.lost_of(number + 1500..number + 1800), 0, "seed {seed}");
+        assert_eq!(world.agreed(), [true; 2], "seed {seed}");
+    }
 }

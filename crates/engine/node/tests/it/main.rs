@@ -8,6 +8,7 @@ mod corpus;
 mod differential;
 mod ecn;
 mod exits;
+mod hostile;
 mod keys;
 mod networks;
 mod pair;

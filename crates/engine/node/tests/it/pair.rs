@@ -1,12 +1,12 @@
 //! Two nodes and what the paper promises them, on virtual time.
 
 use crate::world::{Link, MTU, NETWORK, World, inner_address, packet};
-use netloom_base::{PacketBatch, Time, WallTime};
+use netloom_base::{PacketBatch, Seed, Time, WallTime};
 use netloom_node::wireguard::limits::WAITING_PACKETS_MAX;
 use netloom_node::wireguard::{
-    DropReason as WireguardDropReason, PresharedKey, Role, Transmit, TunnelEvent,
+    DropReason as WireguardDropReason, PresharedKey, PrivateKey, Role, Transmit, TunnelEvent,
 };
-use netloom_node::{DropReason, Inbound, PeerConfig};
+use netloom_node::{DropReason, Inbound, NetworkConfig, PeerConfig};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -336,6 +336,31 @@ fn who_was_led_away_is_found_where_it_is_declared_to_be() {
     assert!(world.numbers(1).len() > 15, "{:?}", world.numbers(1));
 }
 
+/// A new key of the network is no new declaration of where its peers are.
+#[test]
+fn who_was_led_away_is_found_after_the_network_has_another_key_too() {
+    let mut world = World::pair(3);
+    world.send(0, 1, 0..1);
+    world.run_secs(1);
+    let between = ([203, 0, 113, 66], 666).into();
+    world.wire.clear();
+    world.link.loss_per_mille = 1000;
+    world.send(1, 0, 1..2);
+    for (_, to, datagram) in world.wire.split_off(0) {
+        world.deliver(between, to, &datagram);
+    }
+    let config = NetworkConfig::new(PrivateKey::from_seed(Seed::from_number(99)), MTU);
+    world.hosts[0].node.set_network(world.now, NETWORK, &config).unwrap();
+    let peer = world.hosts[1].key;
+    let status = world.hosts[0].node.peer_status(world.now, NETWORK, &peer).unwrap();
+    assert_eq!(status.endpoint, Some(between), "the last that was heard");
+    world.send(0, 1, 2..3);
+    world.run_secs(20);
+    let own = world.wire.iter().filter(|(from, ..)| *from == world.hosts[0].address);
+    let called: BTreeSet<_> = own.map(|(_, to, _)| *to).collect();
+    assert_eq!(called, BTreeSet::from([between, world.hosts[1].address]));
+}
+
 #[test]
 fn a_forged_or_replayed_datagram_moves_no_endpoint() {
     let mut world = World::pair(1);
@@ -501,7 +526,7 @@ fn a_cookie_reply_that_nobody_asked_for_is_refused() {
     world.deliver(forged.0, forged.1, &forged.2);
     assert_eq!(dropped(&world, 0, WireguardDropReason::BadCookieReply), 1);
     world.run_secs(1);
-    world.launch(reply.0, Transmit { to: reply.1, datagram: reply.2 });
+    world.launch(reply.0, Transmit { to: reply.1, datagram: reply.2, ecn: 0 });
     world.run_secs(1);
     assert_eq!(dropped(&world, 0, WireguardDropReason::BadCookieReply), 2, "taken once");
 }

@@ -57,7 +57,11 @@ pub(crate) struct World {
     pub(crate) link: Link,
     /// Datagrams that left a host: from, to, bytes.
     pub(crate) wire: Vec<(SocketAddr, SocketAddr, Vec<u8>)>,
-    in_flight: BTreeMap<(Time, u64), (SocketAddr, SocketAddr, Vec<u8>)>,
+    /// Their marks of congestion when they left.
+    pub(crate) marks: Vec<u8>,
+    /// The mark with which datagrams arrive; that with which they left, if `None`.
+    pub(crate) met: Option<u8>,
+    in_flight: BTreeMap<(Time, u64), (SocketAddr, Transmit)>,
     sequence: u64,
     rng: ChaCha20Rng,
     trace: DefaultHasher,
@@ -116,6 +120,8 @@ impl World {
             hosts: (0..hosts).map(host).collect(),
             link: Link::GOOD,
             wire: Vec::new(),
+            marks: Vec::new(),
+            met: None,
             in_flight: BTreeMap::new(),
             sequence: 0,
             rng: Seed::from_number(seed).rng(),
@@ -196,7 +202,8 @@ impl World {
             for destination in host.outbound.destinations() {
                 for packet in destination.packets {
                     let datagram = batch.packet(*packet as usize).to_vec();
-                    datagrams.push_back(Transmit { to: destination.to, datagram });
+                    let ecn = batch.ecn(*packet as usize);
+                    datagrams.push_back(Transmit { to: destination.to, datagram, ecn });
                 }
             }
             for transmit in datagrams {
@@ -207,9 +214,11 @@ impl World {
     }
 
     /// Puts a datagram on the wire.
-    pub(crate) fn launch(&mut self, from: SocketAddr, Transmit { to, datagram }: Transmit) {
-        (self.now, from, to, &datagram).hash(&mut self.trace);
-        self.wire.push((from, to, datagram.clone()));
+    pub(crate) fn launch(&mut self, from: SocketAddr, transmit: Transmit) {
+        let Transmit { to, datagram, ecn } = &transmit;
+        (self.now, from, to, datagram).hash(&mut self.trace);
+        self.wire.push((from, *to, datagram.clone()));
+        self.marks.push(*ecn);
         let is_lost = self.rng.next_u32() % 1_000 < self.link.loss_per_mille;
         if is_lost || datagram.len() > self.takes_bytes {
             return;
@@ -219,7 +228,7 @@ impl World {
             let jitter = u64::from(self.rng.next_u32()) % (self.link.jitter_ms + 1);
             let due = self.now + Duration::from_millis(self.link.delay_ms + jitter);
             self.sequence += 1;
-            self.in_flight.insert((due, self.sequence), (from, to, datagram.clone()));
+            self.in_flight.insert((due, self.sequence), (from, transmit.clone()));
         }
     }
 
@@ -236,8 +245,8 @@ impl World {
             };
             self.now = self.now.max(due);
             if arrival == Some(due) {
-                let Some((_, (from, to, datagram))) = self.in_flight.pop_first() else { continue };
-                self.deliver(from, to, &datagram);
+                let Some((_, (from, sent))) = self.in_flight.pop_first() else { continue };
+                self.deliver_marked(from, sent.to, &sent.datagram, self.met.unwrap_or(sent.ecn));
             } else {
                 (0..self.hosts.len()).for_each(|host| self.wake(host));
             }
@@ -257,10 +266,15 @@ impl World {
 
     /// Hands a datagram to whoever has the address.
     pub(crate) fn deliver(&mut self, from: SocketAddr, to: SocketAddr, datagram: &[u8]) {
+        self.deliver_marked(from, to, datagram, 0);
+    }
+
+    fn deliver_marked(&mut self, from: SocketAddr, to: SocketAddr, datagram: &[u8], ecn: u8) {
         let Some(number) = self.hosts.iter().position(|host| host.address == to) else { return };
         let host = &mut self.hosts[number];
         let mut batch = PacketBatch::new(1, 2_000);
         assert!(batch.push(datagram));
+        batch.set_ecn(0, ecn);
         host.node.handle_outer(self.now, from, &mut batch, &mut host.inbound);
         for arrival in host.inbound.arrivals() {
             for packet in arrival.packets {
@@ -280,7 +294,8 @@ impl World {
         }
         while let Some(message) = self.hosts[number].node.poll_message() {
             for datagram in message.datagrams {
-                self.launch(self.hosts[number].address, Transmit { to: message.to, datagram });
+                let (to, ecn) = (message.to, message.ecn);
+                self.launch(self.hosts[number].address, Transmit { to, datagram, ecn });
             }
         }
         while let Some(packet) = self.hosts[number].node.poll_packet() {

@@ -156,3 +156,60 @@ fn slow_paths_are_not_filled_with_canaries() {
     }
     assert!(bytes < 6000 * 4 * 1380 / 30, "{bytes} bytes of canaries");
 }
+
+#[test]
+fn a_peer_that_moves_without_end_gets_few_rounds() {
+    let (mut canary, mut now) = (Canary::default(), Time::from_millis(10_000));
+    let mut rounds = 0;
+    for _ in 0..3000 {
+        canary.forget();
+        canary.sending(now, 1380, 44, 100_000);
+        while canary.poll_round().is_some() {
+            rounds += 1;
+        }
+        now = now + Duration::from_millis(1);
+    }
+    assert!((1..=4).contains(&rounds), "{rounds} rounds in three seconds");
+    // One that has moved long after its last round is looked at at once.
+    now = now + INTERVAL;
+    canary.forget();
+    canary.sending(now, 1380, 44, 100_000);
+    assert!(canary.poll_round().is_some());
+}
+
+/// Sends 100 kB a second for 60 s over a line whose answers take `round_trip`, or never come; gives the rounds, and those answered.
+fn rounds_over(round_trip: Option<Duration>) -> (u64, u64) {
+    let (mut canary, mut now) = (Canary::default(), Time::from_millis(10_000));
+    let (mut rounds, mut answers) = (0, VecDeque::new());
+    let end = now + Duration::from_secs(60);
+    while now < end {
+        canary.sending(now, 1380, 44, 100);
+        if canary.poll_timeout().is_some_and(|due| due <= now) {
+            canary.handle_timeout(now);
+        }
+        while let Some(round) = canary.poll_round() {
+            rounds += 1;
+            assert!(round.tail_bytes.is_some());
+        }
+        while let Some(question) = canary.poll_question() {
+            answers.extend(round_trip.map(|time| (now + time, question)));
+        }
+        while answers.front().is_some_and(|(at, _)| *at <= now) {
+            let (_, id) = answers.pop_front().unwrap();
+            canary.answered(now, id, u64::MAX, u64::MAX);
+        }
+        now = now + Duration::from_millis(1);
+    }
+    (rounds, canary.totals().0)
+}
+
+#[test]
+fn rounds_are_answered_over_long_lines_and_few_where_nobody_answers() {
+    for ms in [1, 300, 700, 1500, 2500] {
+        let (rounds, answered) = rounds_over(Some(Duration::from_millis(ms)));
+        assert!(answered >= rounds - 1 && answered >= 10, "{answered} of {rounds} at {ms} ms");
+    }
+    // A fiftieth of what is sent is little more than one round.
+    let (rounds, answered) = rounds_over(None);
+    assert!(answered == 0 && (3..=5).contains(&rounds), "{rounds} rounds for nothing");
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Answers are waited for this long at least, and until a round trip is known.
 const PATIENCE_MIN: Duration = Duration::from_millis(25);
 const PATIENCE_UNKNOWN: Duration = Duration::from_millis(250);
-const PATIENCE_MAX: Duration = Duration::from_secs(1);
+const PATIENCE_MAX: Duration = Duration::from_secs(6);
 
 /// RFC 6298's estimate.
 #[derive(Clone, Copy, Debug)]

@@ -117,6 +117,47 @@ fn a_path_that_shrinks_under_a_stream_is_noticed_within_a_second() {
 }
 
 #[test]
+fn what_is_in_force_stays_while_more_is_tried_on_a_long_path() {
+    let mut path = Path::new(8920, 4000);
+    path.delay = Duration::from_millis(150);
+    path.run(Duration::from_secs(5), |_| false);
+    assert_eq!(path.machine.limit_bytes(), 4000);
+    path.machine.take_shrunk();
+    // A check is lost, and more is tried.
+    let lost = path.probes + 1;
+    path.run(Duration::from_secs(5), |probe| probe == lost);
+    path.run(RAISE_INTERVAL + Duration::from_secs(5), |_| false);
+    assert_eq!(path.machine.limit_bytes(), 4000);
+    assert!(!path.machine.take_shrunk(), "nobody was told of less");
+}
+
+/// Further than a satellite and through full queues, where probes that nobody waits for would fill the line.
+#[test]
+fn sizes_are_found_over_the_longest_lines() {
+    for delay_ms in [300, 600, 900, 1500, 2500] {
+        for takes in [1420, 1340, 1351, 1200] {
+            let mut path = Path::new(1420, takes);
+            path.delay = Duration::from_millis(delay_ms);
+            path.run(Duration::from_secs(90), |_| false);
+            assert_eq!(path.machine.limit_bytes(), takes, "after {delay_ms} ms");
+            assert!(path.probes < 400, "{} probes after {delay_ms} ms", path.probes);
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_moves_without_end_is_not_probed_without_end() {
+    let mut path = Path::new(1420, 1420);
+    for _ in 0..1000 {
+        path.run(Duration::from_millis(1), |_| false);
+        path.machine.forget();
+    }
+    assert!(path.probes < 200, "{} probes in a second", path.probes);
+    path.run(Duration::from_secs(1), |_| false);
+    assert_eq!(path.machine.limit_bytes(), 1420);
+}
+
+#[test]
 fn a_path_that_is_down_says_nothing_of_sizes() {
     let mut path = Path::new(1420, 1400);
     path.run(Duration::from_secs(1), |_| false);
@@ -130,6 +171,17 @@ fn a_path_that_is_down_says_nothing_of_sizes() {
     path.takes = 1300;
     path.run(Duration::from_secs(61), |_| false);
     assert_eq!(path.machine.limit_bytes(), 1300);
+}
+
+/// An answer to a probe of liveness is not looked at by a search.
+#[test]
+fn probes_never_have_numbers_of_those_of_liveness() {
+    let mut machine = PathMtu::new(1420);
+    machine.next_id = u32::MAX / 2 - 3;
+    machine.sending(Time::ZERO, 1400, 1400);
+    let numbers: Vec<_> = std::iter::from_fn(|| machine.poll_probe()).map(|one| one.id).collect();
+    assert!(numbers.len() > 8, "{numbers:?}");
+    assert!(!numbers.iter().any(|id| crate::Liveness::is_number(*id)), "{numbers:?}");
 }
 
 #[test]

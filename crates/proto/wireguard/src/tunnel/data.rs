@@ -7,7 +7,7 @@ use crate::limits::{
     KEEPALIVE_TIMEOUT, REJECT_AFTER_TIME, REKEY_TIMEOUT, WAITING_BYTES_MAX, WAITING_PACKETS_MAX,
 };
 use crate::session::{OpenKey, Role, SealKey};
-use netloom_base::Time;
+use netloom_base::{Time, ecn};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -76,7 +76,7 @@ impl Tunnel {
         let datagram = key.seal_copy(first_counter, packet, packet.len());
         self.stats.tx_bytes += datagram.len() as u64;
         self.data_sent(now);
-        Some(Transmit { to, datagram })
+        Some(Transmit { to, datagram, ecn: ecn::of(packet) })
     }
 
     /// Keeps a packet until there is a session, which is asked for. If there is no room, the
@@ -105,7 +105,7 @@ impl Tunnel {
             self.waiting_bytes -= packet.len();
             let Reservation { to, key, first_counter } = reservation;
             let datagram = key.seal_copy(first_counter, &packet, self.mtu_bytes);
-            self.transmit(to, datagram);
+            self.transmit(to, datagram, ecn::of(&packet));
             self.data_sent(now);
             flushed = true;
         }
@@ -117,7 +117,7 @@ impl Tunnel {
     pub(super) fn send_keepalive(&mut self, now: Time) {
         if let Some(Reservation { to, key, first_counter }) = self.reserve_any(now, 1) {
             let datagram = key.seal_copy(first_counter, &[], self.mtu_bytes);
-            self.transmit(to, datagram);
+            self.transmit(to, datagram, 0);
         }
     }
 

@@ -36,9 +36,9 @@ impl Tunnel {
             return;
         };
         self.jar.sign(now, &mut message);
-        self.attempt = Some(Attempt { index, state });
+        self.attempt = Some(Box::new(Attempt { index, state }));
         self.unanswered = self.unanswered.saturating_add(1);
-        self.transmit(endpoint, message.to_vec());
+        self.transmit(endpoint, message.to_vec(), 0);
         self.initiation_sent(now);
     }
 
@@ -91,7 +91,7 @@ impl Tunnel {
         self.sessions.insert(session, now, indexes);
         self.session_derived(now);
         self.last_handshake_sent = Some(now);
-        self.transmit(from, message.to_vec());
+        self.transmit(from, message.to_vec(), 0);
         self.authenticated_sent(now);
         Ok(())
     }
@@ -114,10 +114,8 @@ impl Tunnel {
             .as_ref()
             .filter(|attempt| attempt.index == response.receiver())
             .ok_or(DropReason::UnexpectedResponse)?;
-        let finished = self.preshared.opening().find_map(|(preshared, is_agreed)| {
-            let keys = attempt.state.finish(&self.identity.private, preshared, response)?;
-            Some((keys, is_agreed))
-        });
+        let preshared = self.preshared.opening();
+        let finished = attempt.state.finish(&self.identity.private, preshared, response);
         let index = attempt.index;
         let (keys, is_agreed) = finished.ok_or(DropReason::BadHandshake)?;
         // The handshake's index becomes the session's.

@@ -5,6 +5,8 @@ mod handshake;
 mod preshared;
 mod sessions;
 mod settings;
+#[cfg(test)]
+mod tests;
 mod timers;
 
 use crate::cookie::CookieJar;
@@ -68,6 +70,9 @@ pub struct Transmit {
     pub to: SocketAddr,
     /// What.
     pub datagram: Vec<u8>,
+    /// The two bits of Explicit Congestion Notification that its IP header is to have: those of the packet inside (RFC 6040
+    /// §4.1), 0 for handshakes and keepalives.
+    pub ecn: u8,
 }
 
 /// What happened to a tunnel.
@@ -132,7 +137,8 @@ pub struct Tunnel {
     rekey_after: Duration,
 
     sessions: Sessions,
-    attempt: Option<Attempt>,
+    /// Behind a pointer, so that nothing of its secrets stays here when it is given up.
+    attempt: Option<Box<Attempt>>,
     /// Initiations since the last handshake that were not answered.
     unanswered: u32,
     /// When attempts began for which there is still no session.
@@ -269,9 +275,9 @@ impl Tunnel {
         self.waiting_bytes = 0;
     }
 
-    fn transmit(&mut self, to: SocketAddr, datagram: Vec<u8>) {
+    fn transmit(&mut self, to: SocketAddr, datagram: Vec<u8>, ecn: u8) {
         self.stats.tx_bytes += datagram.len() as u64;
-        self.transmits.push_back(Transmit { to, datagram });
+        self.transmits.push_back(Transmit { to, datagram, ecn });
     }
 }
 

@@ -17,6 +17,11 @@ impl Tunnel {
         }
     }
 
+    /// The peer was last heard from there, before this machine was made: it is called there, and where it is declared to be.
+    pub fn was_heard_at(&mut self, endpoint: Option<SocketAddr>) {
+        self.endpoint = endpoint.or(self.endpoint);
+    }
+
     /// Asks for a handshake without anything to send.
     pub fn call(&mut self, now: Time) {
         self.want_handshake(now);
