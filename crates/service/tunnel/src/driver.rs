@@ -10,6 +10,7 @@
 mod backlog;
 mod commands;
 mod devices;
+mod outward;
 mod port;
 
 use crate::traffic::Traffic;
@@ -21,6 +22,7 @@ use netloom_sys::clock::monotonic_now;
 use netloom_sys::poll::Waker;
 use netloom_sys::tunnel::Written;
 use netloom_sys::udp::{Pieces, Route, UdpSocket};
+use outward::Outward;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
@@ -30,6 +32,8 @@ use std::thread::JoinHandle;
 /// What both threads use.
 pub(crate) struct Shared {
     engine: Mutex<Engine>,
+    /// Not waited for under the engine's lock, which its holder takes.
+    outward: Mutex<Outward>,
     /// For sending: what a socket is told of fragments holds for all that it sends.
     outlet: Mutex<UdpSocket>,
     pub(crate) port_waker: Waker,
@@ -60,6 +64,7 @@ pub(crate) fn start(
     let node = Node::new(NodeConfig::default(), seed, monotonic_now());
     let shared = Arc::new(Shared {
         engine: Mutex::new(Engine::new(node)),
+        outward: Mutex::new(Outward::new()),
         outlet: Mutex::new(outlet),
         port_waker: Waker::new()?,
         devices_waker: Waker::new()?,
@@ -78,6 +83,10 @@ pub(crate) fn start(
 impl Shared {
     fn engine(&self) -> MutexGuard<'_, Engine> {
         self.engine.lock().expect("what the other thread was changing when it panicked is lost")
+    }
+
+    fn outward(&self) -> MutexGuard<'_, Outward> {
+        self.outward.lock().expect("a thread that panics while it sends ends the other too")
     }
 
     fn outlet(&self) -> MutexGuard<'_, UdpSocket> {

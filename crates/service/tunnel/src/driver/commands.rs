@@ -1,7 +1,8 @@
 //! What the driver is asked between two batches: other networks, other peers, how it is.
 
 use super::Engine;
-use super::devices::{Order, Reader};
+use super::devices::Order;
+use super::outward::Reader;
 use super::port::{Port, SOCKET, Writer};
 use crate::{NetworkSetup, Offloads, PeerChanges, TunnelServiceError, TunnelStatus};
 use netloom_base::WallTime;

@@ -1,6 +1,7 @@
 //! The thread at the port: opens datagrams and hands packets to devices; timers, handshakes and commands are its too.
 
 use super::devices::{Order, Ordered};
+use super::outward::Served;
 use super::{Command, EndOfBoth, Output, Shared, add};
 use crate::{Offloads, TunnelServiceError};
 use netloom_base::{PacketBatch, Time, WallTime};
@@ -29,6 +30,8 @@ const HANDSHAKES_AT_ONCE: usize = 4;
 /// Turns at the socket before timers and commands get theirs, and packets of one turn after which it is the last.
 const TURNS_MAX: usize = 8;
 const TURN_PACKETS_MAX: usize = 64;
+/// Packets of one turn, up to which answers of the kernel are sent by the same thread.
+const ANSWERED_PACKETS_MAX: usize = 4;
 const WAKER: u64 = 0;
 pub(super) const SOCKET: u64 = 1;
 
@@ -143,6 +146,9 @@ impl Port {
             drop(engine);
             let written = self.write_arrivals();
             self.deliver(written);
+            if packets <= ANSWERED_PACKETS_MAX {
+                self.send_answers();
+            }
             if packets >= TURN_PACKETS_MAX {
                 return;
             }
@@ -162,6 +168,17 @@ impl Port {
             add(&mut sum, device.write(&self.batch, arrival.packets.iter().copied()));
         }
         sum
+    }
+
+    /// Sends what the kernel has answered at once, as it does to echo requests and new connections: it is at the device by now, and
+    /// waking the other thread for it would cost more than the answer. Bulk is left to that thread, beside this one.
+    fn send_answers(&self) {
+        let Ok(mut outward) = self.shared.outward.try_lock() else { return };
+        for arrival in self.inbound.arrivals() {
+            if outward.serve(&self.shared, arrival.network) != Served::All {
+                self.shared.devices_waker.wake();
+            }
+        }
     }
 
     /// Hands on what the engine has made by itself, and counts it with what was `written` to devices before.
