@@ -47,6 +47,7 @@ fn peers_are_added_taken_over_and_changed(folder: &Path) {
     user.exports_them();
     user.sets_up_a_file();
     user.imports_for_another_node();
+    user.hears_that_output_is_lost(&file.to_string_lossy());
     user.loses_no_key_with_the_connection();
     host.succeed(&["stop"]);
     user.sets_up_while_nothing_runs();
@@ -206,6 +207,48 @@ impl User<'_> {
         self.fail(&words, "the peer `watch` was added by hand");
         let bad = setup("Bad Name", &one, &[]);
         self.fail(&bad.iter().map(String::as_str).collect::<Vec<_>>(), "DNS labels");
+    }
+
+    fn hears_that_output_is_lost(&self, file: &str) {
+        let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        for line in [
+            "vpn list",
+            "vpn list --json",
+            "status",
+            "nodes",
+            "network ls",
+            "history",
+            "doctor",
+            "--help",
+            "vpn add --help",
+            "--version",
+            "man",
+            "completions bash",
+            "vpn stats --watch",
+        ] {
+            let words: Vec<&str> = line.split(' ').collect();
+            let output = self.host.command(&words).stdout(full()).output().unwrap();
+            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+            let is_told = told.contains("cannot write to standard output: No space left");
+            assert!(!output.status.success() && is_told, "{line}: {told}");
+            // Who closes a pipe has had enough.
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            let output = self.host.command(&words).stdout(writer).output().unwrap();
+            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(!told.contains("standard output"), "{line}: {told}");
+            assert!(output.status.success() || line == "doctor", "{line}: {told}");
+        }
+        for words in [["plan", file], ["check", file]] {
+            let output = self.host.command(&words).stdout(full()).output().unwrap();
+            assert!(!output.status.success(), "{words:?}");
+        }
+        // What was asked for is done to the end.
+        let words = ["network", "create", "extra", "--cidr", "10.77.0.0/16"];
+        let output = self.host.command(&words).stdout(full()).output().unwrap();
+        assert!(!output.status.success());
+        self.host.succeed(&["network", "inspect", "extra"]);
+        self.host.succeed(&["network", "rm", "extra"]);
     }
 
     fn imports_for_another_node(&self) {

@@ -11,7 +11,6 @@ use anyhow::{Context as _, ensure};
 use netloom::api::{Declare, Network, Withdraw};
 use netloom_wireguard::PrivateKey;
 use serde_json::{Value, json};
-use std::io::Write as _;
 use std::process::ExitCode;
 
 /// Longest wait for the nodes, in milliseconds.
@@ -148,9 +147,7 @@ impl Add {
                 file.path().display().to_string()
             }
             None => {
-                let mut out = std::io::stdout();
-                let printed = out.write_all(self.draft(key).as_bytes()).and_then(|()| out.flush());
-                printed.context("cannot print the private key")?;
+                output::try_print(&self.draft(key)).context("cannot print the private key")?;
                 "what is printed above".to_owned()
             }
         };

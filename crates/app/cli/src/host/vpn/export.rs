@@ -12,7 +12,7 @@ use netloom_wg_quick::Export;
 use netloom_wireguard::{PresharedKey, PrivateKey};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -186,14 +186,12 @@ impl Told {
 
     /// Writes it to its file, or prints it.
     pub(super) fn hand_out(&self, file: Option<&mut NewFile>) -> anyhow::Result<()> {
-        let mut out = std::io::stdout();
-        let mut print = |text: &str| out.write_all(text.as_bytes()).and_then(|()| out.flush());
         match file {
             Some(file) => file.fill(&self.text)?,
-            None => print(&self.text).context("cannot print the configuration")?,
+            None => output::try_print(&self.text).context("cannot print the configuration")?,
         }
         // What is to be known is handed out already.
-        let _ = self.qr_code.as_ref().map(|image| print(&format!("\n{image}\n")));
+        self.qr_code.iter().for_each(|image| output::print(&format!("\n{image}\n")));
         Ok(())
     }
 }
