@@ -13,6 +13,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 const FABRIC: &str = "
 version: 1
@@ -46,6 +47,7 @@ fn peers_are_added_taken_over_and_changed(folder: &Path) {
     user.adds_peers();
     user.exports_them();
     user.sets_up_a_file();
+    user.is_told_while_the_node_refuses_and_no_longer();
     user.imports_for_another_node();
     user.hears_that_output_is_lost(&file.to_string_lossy());
     user.loses_no_key_with_the_connection();
@@ -207,6 +209,38 @@ impl User<'_> {
         self.fail(&words, "the peer `watch` was added by hand");
         let bad = setup("Bad Name", &one, &[]);
         self.fail(&bad.iter().map(String::as_str).collect::<Vec<_>>(), "DNS labels");
+    }
+
+    /// The node cannot read a key for a while, and says so for as long.
+    fn is_told_while_the_node_refuses_and_no_longer(&self) {
+        let (key, away) = (self.path("keys/private.key"), self.path("away.key"));
+        let file = self.config("srv5.conf", "10.9.0", &[("laptop", 2), ("bike", 9)]);
+        std::fs::rename(&key, &away).unwrap();
+        // Setup would make the file again.
+        let folder = self.path("other-keys");
+        let words = ["vpn", "setup", "wireguard", "--network", "srv", "--config", &file];
+        let words = [&words[..], &["--key-folder", &folder, "--replace"]].concat();
+        let gone = || std::fs::remove_file(Path::new(&folder).join("private.key"));
+        self.host.succeed(&words);
+        gone().unwrap();
+        let add = ["vpn", "add", "car", "--network", "srv", "--keep-refused"];
+        let output = self.host.run(&add);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(told.contains("private.key"), "{told}");
+        assert_eq!(self.refusals(), 1, "{told}");
+        std::fs::rename(&away, Path::new(&folder).join("private.key")).unwrap();
+        let start = Instant::now();
+        while self.refusals() > 0 {
+            assert!(start.elapsed() < Duration::from_secs(9), "it is shown for ever");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        self.host.succeed(&words);
+    }
+
+    fn refusals(&self) -> usize {
+        let status = self.host.succeed(&["status", "--json"]);
+        let status: Value = serde_json::from_str(&status).unwrap();
+        status["nodes"]["one"]["refused"].as_array().unwrap().len()
     }
 
     fn hears_that_output_is_lost(&self, file: &str) {
