@@ -12,7 +12,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::{Duration, Instant};
 
 const FABRIC: &str = "
@@ -307,12 +307,12 @@ impl User<'_> {
         let real = self.folder.join("run/home/real.sock");
         std::fs::rename(&socket, &real).unwrap();
         let listener = UnixListener::bind(&socket).unwrap();
-        let (behind, arrive) = (real.clone(), Arc::new(AtomicBool::new(false)));
-        let changes_arrive = Arc::clone(&arrive);
+        let (behind, fate) = (real.clone(), Arc::new(AtomicU8::new(LOST)));
+        let of_changes = Arc::clone(&fate);
         std::thread::spawn(move || {
             for client in listener.incoming() {
-                let (behind, arrive) = (behind.clone(), changes_arrive.load(Ordering::SeqCst));
-                std::thread::spawn(move || relay(client.unwrap(), &behind, arrive));
+                let (behind, fate) = (behind.clone(), of_changes.load(Ordering::SeqCst));
+                std::thread::spawn(move || relay(client.unwrap(), &behind, fate));
             }
         });
         let new = self.path("lost.conf");
@@ -327,8 +327,16 @@ impl User<'_> {
         let setup = ["vpn", "setup", "wireguard", "--config", &file, "--key-folder", &keys];
         self.fail(&setup, "not known whether `broken` was set up");
         assert!(Path::new(&keys).join("private.key").exists());
+        std::fs::remove_dir_all(&keys).unwrap();
+        fate.store(UNKNOWN, Ordering::SeqCst);
+        let told = self.fail(&setup, "not known whether `broken` was set up");
+        assert!(told.contains("look at the history"), "{told}");
+        assert!(Path::new(&keys).join("private.key").exists());
+        std::fs::remove_file(&new).unwrap();
+        self.fail(&add, "not known whether `lost` was added");
+        assert!(std::fs::read_to_string(&new).unwrap().contains("\nPrivateKey = "));
 
-        arrive.store(true, Ordering::SeqCst);
+        fate.store(ARRIVES, Ordering::SeqCst);
         let new = self.path("found.conf");
         self.host.succeed(&["vpn", "add", "found", "--network", "net", "-o", &new]);
         let text = std::fs::read_to_string(&new).unwrap();
@@ -347,12 +355,25 @@ impl User<'_> {
     }
 }
 
-/// Relays what is only looked at. A change arrives or does not, and is never answered.
-fn relay(mut client: UnixStream, control: &Path, changes_arrive: bool) {
+/// A change does not arrive.
+const LOST: u8 = 0;
+/// It arrives, and the answer is lost.
+const ARRIVES: u8 = 1;
+/// Control cannot say whether it was made.
+const UNKNOWN: u8 = 2;
+
+/// Relays what is only looked at. What becomes of a change is `fate`.
+fn relay(mut client: UnixStream, control: &Path, fate: u8) {
     let mut first = [0; 4096];
     let length = client.read(&mut first).unwrap_or(0);
     let is_change = first.starts_with(b"POST");
-    if length == 0 || is_change && !changes_arrive {
+    if is_change && fate == UNKNOWN {
+        let body = r#"{"message":"the store was lost","solution":"look at the history"}"#;
+        let length = body.len();
+        let head = format!("HTTP/1.1 502 Bad Gateway\r\ncontent-length: {length}\r\n\r\n");
+        client.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    }
+    if length == 0 || is_change && fate != ARRIVES {
         return;
     }
     let mut control = UnixStream::connect(control).unwrap();
