@@ -1,6 +1,7 @@
 //! `netloom vpn export`: what a stock peer needs to connect.
 
 use super::new_file::NewFile;
+use super::reading::text_of;
 use crate::host::changes::result;
 use crate::host::place::{Host, Place};
 use crate::host::{author, is_unanswered, wait_for};
@@ -8,7 +9,7 @@ use crate::output;
 use anyhow::{Context as _, bail, ensure};
 use netloom::api::{Peer, SetPeerKey};
 use netloom_base::Seed;
-use netloom_wg_quick::Export;
+use netloom_wg_quick::{Export, FILE_BYTES_MAX};
 use netloom_wireguard::{PresharedKey, PrivateKey};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
@@ -144,8 +145,7 @@ pub(super) fn make_key() -> anyhow::Result<PrivateKey> {
 }
 
 fn read_private_key(path: &Path) -> anyhow::Result<PrivateKey> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = text_of(path, FILE_BYTES_MAX)?;
     // The key alone, or a configuration with it.
     let mut lines = text.lines();
     let key =
