@@ -88,6 +88,13 @@ sleep 0.2
 $netloom ping -c 2 --timeout 1s --size 8000 10.9.0.2
 # The name is free again at once.
 for n in 1 2 3; do ip link del wgt0; $netloom wireguard wgt0; done
+# Also where the process is told to end by its socket, which it notices a while later.
+for n in 1 2 3; do rm /run/wireguard/wgt0.sock; $netloom wireguard wgt0; wg show wgt0; done
+# One that is served, or is served elsewhere, stays taken.
+LC_ALL=C $netloom wireguard wgt0 2>&1 | grep "another process holds"
+$netloom wireguard --sockets /run/elsewhere wgt9
+LC_ALL=C $netloom wireguard wgt9 2>&1 | grep "another process holds"
+ip link del wgt9
 ip link del wgt0
 sleep 0.5
 fails test -e /run/wireguard/wgt0.sock

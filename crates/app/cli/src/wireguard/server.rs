@@ -10,7 +10,7 @@ use netloom_sys::namespace::NamespaceHandle;
 use netloom_sys::poll::{Interest, PollSet};
 use netloom_sys::process;
 use netloom_sys::signal::SignalFd;
-use netloom_sys::tunnel::{TunnelDevice, TunnelKind, TunnelPreference};
+use netloom_sys::tunnel::{TunnelDevice, TunnelError, TunnelKind, TunnelPreference};
 use netloom_sys::unix_socket;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -27,6 +27,8 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 const CLEAR_AFTER: Duration = Duration::from_secs(1);
 /// Longest wait for a process whose interface is gone to give up the socket.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest wait for a process whose socket is gone to give up the interface.
+const FREE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Of a request this long, with some thousand peers, what it took in memory is given back.
 const LONG_REQUEST_BYTES: usize = 100_000;
 
@@ -49,8 +51,7 @@ impl Server {
     pub(super) fn start(arguments: &Wireguard) -> anyhow::Result<Self> {
         let name = &arguments.interface;
         let here = NamespaceHandle::current().context("this network namespace")?;
-        let only = TunnelPreference::Only(TunnelKind::Tun);
-        let device = TunnelDevice::create(&here, name, only)?;
+        let device = make_device(&here, name, &socket_path(&arguments.sockets, name))?;
         let handle = device.try_clone().context("cannot serve the interface")?;
         let (link, link_state) = Link::set_up(&here, name, arguments.mtu)?;
         let (socket, listener) = listen(&arguments.sockets, name)?;
@@ -138,9 +139,33 @@ impl Server {
     }
 }
 
+fn socket_path(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.sock"))
+}
+
+/// Makes the interface's device. Who removes the socket of an interface ends the process that serves it, which notices
+/// that by the next look; until then the name is taken.
+fn make_device(
+    here: &NamespaceHandle,
+    name: &str,
+    socket: &Path,
+) -> Result<TunnelDevice, TunnelError> {
+    let start = Instant::now();
+    loop {
+        let made = TunnelDevice::create(here, name, TunnelPreference::Only(TunnelKind::Tun));
+        let is_about_to_be_free = made.as_ref().is_err_and(TunnelError::is_taken)
+            && !socket.exists()
+            && start.elapsed() < FREE_TIMEOUT;
+        if !is_about_to_be_free {
+            return made;
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
+}
+
 /// Listens at the socket of an interface.
 fn listen(folder: &Path, name: &str) -> anyhow::Result<(PathBuf, UnixListener)> {
-    let socket = folder.join(format!("{name}.sock"));
+    let socket = socket_path(folder, name);
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}; run as root", folder.display()))?;
     // The name was free, so one that still serves it has lost its interface and is about to leave; in another namespace it
