@@ -5,12 +5,13 @@ use super::{EditError, Part};
 use crate::declared::Declared;
 use crate::proposal::propose;
 use crate::world::World;
+use ipnet::IpNet;
 use netloom_model::tree::Remembered;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
-/// Refuses workloads whose declared address another one was given and goes on with: that one would be
+/// Refuses workloads whose declared address, or one that they have behind them as such, another one was given and goes on with: that one would be
 /// called otherwise from now on, without a word. Of one that is declared, the check tells.
 ///
 /// # Errors
@@ -24,8 +25,7 @@ pub fn refuse_taken(
     for (name, declaration) in workloads {
         let subnet = declaration["subnet"].as_str().and_then(|name| fabric.subnets.get(name));
         let Some(subnet) = subnet else { continue };
-        let wanted = texts(&declaration["address"]).unwrap_or_default();
-        let wanted: BTreeSet<IpAddr> = wanted.iter().filter_map(|text| text.parse().ok()).collect();
+        let wanted = wanted(declaration);
         if wanted.is_empty() {
             continue;
         }
@@ -45,6 +45,16 @@ pub fn refuse_taken(
         }
     }
     Ok(())
+}
+
+/// The addresses that a declaration names, of its own and behind it. Of a prefix behind it workloads keep their parts.
+fn wanted(declaration: &Value) -> BTreeSet<IpAddr> {
+    let own = texts(&declaration["address"]).unwrap_or_default();
+    let own = own.into_iter().filter_map(|text| text.parse().ok());
+    let behind = texts(&declaration["advertise"]).unwrap_or_default();
+    let behind = behind.into_iter().filter_map(|text| text.parse::<IpNet>().ok());
+    let single = behind.filter(|prefix| prefix.prefix_len() == prefix.max_prefix_len());
+    own.chain(single.map(|prefix| prefix.addr())).collect()
 }
 
 /// The document with the addresses that a workload of it is given, declared as its own. As it is where

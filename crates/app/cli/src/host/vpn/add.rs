@@ -1,5 +1,6 @@
 //! `netloom vpn add`: a new peer, and what it needs to connect.
 
+use super::advertised;
 use super::export::{Shown, Told, make_key};
 use super::new_file::NewFile;
 use super::reading::own_node;
@@ -57,6 +58,8 @@ pub(crate) fn run(arguments: &Add) -> anyhow::Result<ExitCode> {
     let network = wait_for(client.network(&arguments.network))?;
     let key = make_key()?;
     let declaration = arguments.declaration(&network, &key.public().to_string())?;
+    let told = advertised::warnings(&network, &arguments.peer, &arguments.advertise);
+    told.iter().for_each(|warning| output::error(warning));
     // Before anything is declared: whatever happens then, somebody has the private key.
     let mut file = arguments.shown.file()?;
     if let Some(file) = &mut file {
