@@ -58,8 +58,7 @@ pub(crate) fn run(arguments: &Add) -> anyhow::Result<ExitCode> {
     let network = wait_for(client.network(&arguments.network))?;
     let key = make_key()?;
     let declaration = arguments.declaration(&network, &key.public().to_string())?;
-    let told = advertised::warnings(&network, &arguments.peer, &arguments.advertise);
-    told.iter().for_each(|warning| output::error(warning));
+    arguments.warn(&place, &network)?;
     // Before anything is declared: whatever happens then, somebody has the private key.
     let mut file = arguments.shown.file()?;
     if let Some(file) = &mut file {
@@ -97,6 +96,19 @@ pub(crate) fn run(arguments: &Add) -> anyhow::Result<ExitCode> {
 }
 
 impl Add {
+    /// Says what is to be known of the prefixes behind it before they are declared.
+    fn warn(&self, place: &Place, network: &Network) -> anyhow::Result<()> {
+        if self.advertise.is_empty() {
+            return Ok(());
+        }
+        let (status, peers) =
+            (wait_for(place.client().status())?, wait_for(place.client().peers())?);
+        let known = (&status, peers.as_slice());
+        let told = advertised::warnings(network, known, &self.peer, &self.advertise);
+        told.iter().for_each(|warning| output::error(warning));
+        Ok(())
+    }
+
     fn declaration(&self, network: &Network, public_key: &str) -> anyhow::Result<Value> {
         if let Some(subnet) = &self.subnet {
             ensure!(
