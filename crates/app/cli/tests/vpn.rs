@@ -207,6 +207,15 @@ impl User<'_> {
         let words = setup("srv", &four, &["--replace"]);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         self.fail(&words, "the peer `watch` was added by hand");
+        // A node tells networks apart by its keys.
+        let five = self.config("srv5.conf", "10.5.0", &[("bench", 2)]);
+        let folder = self.path("same-keys");
+        let words = ["vpn", "setup", "wireguard", "--config", &five, "--key-folder", &folder];
+        let told = self.fail(&words, "");
+        let output = self.host.run(&words);
+        let told = told + &String::from_utf8_lossy(&output.stdout);
+        assert!(told.contains("`srv` and `srv5` have the same private key"), "{told}");
+        assert!(!Path::new(&folder).exists(), "what was gone back from leaves no key");
         let bad = setup("Bad Name", &one, &[]);
         self.fail(&bad.iter().map(String::as_str).collect::<Vec<_>>(), "DNS labels");
     }
