@@ -101,7 +101,11 @@ nsenter --net=/proc/$other/ns/net sh -c "ip addr add fd00:9::2/64 dev wgt1; ip a
 $netloom ping -c 2 --timeout 1s fd00:9::2
 # The name is free again at once.
 for n in 1 2 3; do ip link del wgt0; $netloom wireguard wgt0; done
-# Also where the process is told to end by its socket, which it notices a while later.
+# Also where the process is told to end by its socket, which it notices at once.
+rm /run/wireguard/wgt0.sock
+sleep 0.2
+fails ip link show wgt0
+$netloom wireguard wgt0
 for n in 1 2 3; do rm /run/wireguard/wgt0.sock; $netloom wireguard wgt0; wg show wgt0; done
 # One that is served, or is served elsewhere, stays taken.
 LC_ALL=C $netloom wireguard wgt0 2>&1 | grep "another process holds"

@@ -6,6 +6,7 @@ use super::link::{Link, LinkState, Sight};
 use super::served::Served;
 use crate::output;
 use anyhow::{Context as _, bail, ensure};
+use netloom_sys::folder_watch::FolderWatch;
 use netloom_sys::namespace::NamespaceHandle;
 use netloom_sys::poll::{Interest, PollSet};
 use netloom_sys::process;
@@ -35,6 +36,8 @@ const LONG_REQUEST_BYTES: usize = 100_000;
 pub(super) struct Server {
     served: Served,
     socket: PathBuf,
+    /// Tells when the socket is removed; none where the user has no watches left, and it is looked for now and then.
+    folder: Option<FolderWatch>,
     listener: UnixListener,
     clients: Clients,
     /// One more handle of the tunnels' device.
@@ -57,6 +60,7 @@ impl Server {
         let (socket, listener) = listen(&arguments.sockets, name)?;
         Ok(Self {
             served: Served::start(arguments, device, link_state)?,
+            folder: FolderWatch::new(&arguments.sockets).ok(),
             socket,
             listener,
             clients: Clients::default(),
@@ -76,11 +80,15 @@ impl Server {
             let socket = socket.then(|| set.add(self.listener.as_fd(), Interest::Read));
             let links = self.link.watch(&mut set);
             let clients = self.clients.watch(&mut set);
+            let folder = self.folder.as_ref().map(|watch| set.add(watch.as_fd(), Interest::Read));
             let is_lost = self.lost_at.is_some_and(|at| at.elapsed() < CLEAR_AFTER);
             set.wait(Some(if is_lost { LOOK_AGAIN } else { LOOK })).context("cannot wait")?;
             let is_ready = |number: &usize| set.is_ready(*number);
             let ready: Vec<bool> = clients.iter().map(is_ready).collect();
             let has_caller = socket.as_ref().is_some_and(is_ready);
+            if folder.as_ref().is_some_and(is_ready) {
+                self.folder.iter().for_each(FolderWatch::clear);
+            }
             let has_news = links.iter().any(is_ready);
             if is_ready(&signal) && signals.read()?.is_some() {
                 return Ok(ExitCode::SUCCESS);
@@ -143,8 +151,8 @@ fn socket_path(folder: &Path, name: &str) -> PathBuf {
     folder.join(format!("{name}.sock"))
 }
 
-/// Makes the interface's device. Who removes the socket of an interface ends the process that serves it, which notices
-/// that by the next look; until then the name is taken.
+/// Makes the interface's device. Who removes the socket of an interface ends the process that serves it; until that has
+/// noticed, the name is taken.
 fn make_device(
     here: &NamespaceHandle,
     name: &str,
