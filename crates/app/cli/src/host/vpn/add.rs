@@ -1,7 +1,7 @@
 //! `netloom vpn add`: a new peer, and what it needs to connect.
 
 use super::advertised;
-use super::export::{Shown, Told, make_key};
+use super::export::{Shown, Told, make_key, peer_of};
 use super::new_file::NewFile;
 use super::reading::own_node;
 use crate::host::changes::result;
@@ -86,7 +86,7 @@ pub(crate) fn run(arguments: &Add) -> anyhow::Result<ExitCode> {
         }
         Err(error) => return Err(error),
     }
-    let handed_out = wait_for(client.peer(&arguments.peer))
+    let handed_out = peer_of(&place, &arguments.peer)
         .and_then(|peer| Told::of(&peer, Some(&key), &arguments.shown))
         .and_then(|told| told.hand_out(file.as_mut()));
     match handed_out {

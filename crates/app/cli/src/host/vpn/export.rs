@@ -16,9 +16,13 @@ use qrcode::render::unicode::Dense1x2;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 /// Longest wait for the nodes, in milliseconds.
 const WAIT_MS: u64 = 30_000;
+/// Longest wait for a node to tell its key in a network, and how often it is looked for.
+const NODE_KEY_WAIT: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Keeps a translator's mapping alive, as most manuals of WireGuard advise.
 const KEEPALIVE_S: u16 = 25;
 
@@ -56,7 +60,7 @@ pub(crate) struct ExportPeer {
 
 pub(crate) fn run(arguments: &ExportPeer) -> anyhow::Result<ExitCode> {
     let place = arguments.host.chosen()?;
-    let mut peer = wait_for(place.client().peer(&arguments.peer))?;
+    let mut peer = peer_of(&place, &arguments.peer)?;
     let given = arguments.private_key_file.as_deref().map(read_private_key).transpose()?;
     let known = peer.public_key.clone();
     let is_new = known.is_none();
@@ -103,6 +107,18 @@ pub(crate) fn run(arguments: &ExportPeer) -> anyhow::Result<ExitCode> {
         false => format!("`{}` was not exported", peer.name),
     })?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A peer as control knows it. A node that has just taken a network tells its key there a moment later.
+pub(super) fn peer_of(place: &Place, name: &str) -> anyhow::Result<Peer> {
+    let start = Instant::now();
+    loop {
+        let peer = wait_for(place.client().peer(name))?;
+        if peer.node_key.is_some() || start.elapsed() >= NODE_KEY_WAIT {
+            return Ok(peer);
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
 }
 
 /// Declares the public key that was made for a peer, or says where to write it.
