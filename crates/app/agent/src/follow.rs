@@ -31,6 +31,8 @@ pub(crate) struct Follower {
     members: Vec<String>,
     status_due: Time,
     retry_due: Time,
+    /// The error that control was told of last, if there was one.
+    told_error: Option<String>,
     /// Why what control sent is not kept on disk, if it is not.
     not_kept: Option<String>,
     /// How far this host's clock was ahead of control's when control last greeted the node.
@@ -52,6 +54,7 @@ impl Follower {
             members,
             status_due: now,
             retry_due: now,
+            told_error: None,
             not_kept: None,
             clock_ahead_ms: None,
         })
@@ -184,7 +187,9 @@ impl Agent {
             self.follower.link.tell(Command::Members(members.clone()));
         }
         let due = now >= self.follower.status_due;
-        let status = (at_once || due).then(|| self.status());
+        // Who refused something, and is well again, is not to be shown otherwise for longer than that is so.
+        let has_turned = self.follower.told_error != self.last_error;
+        let status = (at_once || due || has_turned).then(|| self.status());
         let follower = &mut self.follower;
         if follower.keys.as_ref() != Some(&keys) && !keys.public_keys.is_empty() {
             follower.link.tell(Command::Keys(keys.clone()));
@@ -192,6 +197,7 @@ impl Agent {
         }
         if let Some(status) = status {
             follower.status_due = now + STATUS_INTERVAL;
+            follower.told_error.clone_from(&self.last_error);
             let shortened = status.map(|mut status| {
                 status.drift.shorten(EVENTS_REPORTED_MAX);
                 serde_json::to_vec(&status)

@@ -15,7 +15,7 @@ use netloom_sys::clock::{monotonic_now, wall_now};
 use netloom_sys::processor::has_aes_gcm;
 use netloom_sys::tunnel::TunnelKind;
 use netloom_tunnel::{NetworkSetup, TunnelStatus, Tunnels};
-use netloom_wireguard::{PublicKey, Suite, Tai64n};
+use netloom_wireguard::{PrivateKey, PublicKey, Suite, Tai64n};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
@@ -51,10 +51,19 @@ impl NodeTunnels {
 
     /// What could make [`Self::set`] fail, found before anything is changed.
     pub(crate) fn check(plan: &NodePlan, keys: &PrivateKeys) -> anyhow::Result<()> {
+        let mut owners: Vec<(&String, &PrivateKey)> = Vec::new();
         for name in plan.networks.keys() {
-            if !keys.contains_key(name) {
+            let Some(key) = keys.get(name) else {
                 bail!("the node has no key of network `{name}`");
+            };
+            if let Some((other, _)) = owners.iter().find(|(_, known)| *known == key) {
+                bail!(
+                    "the networks `{other}` and `{name}` have the same private key here, and one port, so that peers of \
+                     the two could not be told apart; give one of them a key of its own, as `wg genkey` prints it, and \
+                     its peers the public key of that"
+                );
             }
+            owners.push((name, key));
         }
         let (count, max) = (plan.networks.len(), netloom_node::limits::NETWORKS_MAX);
         anyhow::ensure!(count <= max, "a node takes part in at most {max} networks, not {count}");

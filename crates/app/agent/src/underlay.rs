@@ -24,7 +24,8 @@ impl Agent {
             if way.is_some_and(|way| way.prefix_len() < stop.prefix_len()) {
                 bail!(
                     "the fabric's prefix {stop} holds {address}, where this node calls {who}, and would cut it \
-                     off, since what is for such a prefix never leaves as it is; give that network another prefix"
+                     off, since what is for such a prefix never leaves as it is; give that network another prefix, or \
+                     name other prefixes behind its peers"
                 );
             }
         }

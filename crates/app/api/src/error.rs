@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Why a request was not done. Nothing of it is in force.
+/// Why a request was not done. Nothing of it is in force, unless the status is 500 or 502: then that is not known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Error {
     /// What is wrong, in one sentence.

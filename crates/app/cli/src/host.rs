@@ -72,6 +72,12 @@ fn explained(error: ClientError) -> anyhow::Error {
                 anyhow::anyhow!("{}; {}", refused.message, refused.solution)
             }
         }
+        ClientError::Failed(ref failed) => {
+            if !failed.rendered.is_empty() {
+                crate::output::error(&failed.rendered);
+            }
+            error.into()
+        }
         ClientError::Unreachable { .. } => anyhow::anyhow!(
             "{error}; is control up? `netloom up FILE` starts it, `netloom status` on its host shows it"
         ),
@@ -82,10 +88,13 @@ fn explained(error: ClientError) -> anyhow::Error {
     }
 }
 
-/// Whether control was asked and no answer came: it may have done what it was asked for.
+/// Whether control was asked and no answer came, or one that does not say: it may have done what it was asked for.
 fn is_unanswered(error: &anyhow::Error) -> bool {
     let told = error.downcast_ref::<ClientError>();
-    matches!(told, Some(ClientError::Broken { .. } | ClientError::Answer(_)))
+    matches!(
+        told,
+        Some(ClientError::Broken { .. } | ClientError::Answer(_) | ClientError::Failed(_))
+    )
 }
 
 /// Who runs the command, for the history.

@@ -19,6 +19,7 @@ mod wireguard;
 
 use clap::Parser as _;
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -41,14 +42,33 @@ fn arguments(mut given: Vec<OsString>) -> Vec<OsString> {
 }
 
 fn main() -> ExitCode {
-    let arguments = command::Arguments::parse_from(arguments(std::env::args_os().collect()));
-    match command::run(arguments.command) {
+    let given = arguments(std::env::args_os().collect());
+    let code = match command::Arguments::try_parse_from(given) {
+        Ok(arguments) => run(arguments.command),
+        Err(told) => tell(&told),
+    };
+    output::finished(code)
+}
+
+fn run(command: command::Command) -> ExitCode {
+    match command::run(command) {
         Ok(code) => code,
         Err(error) => {
             output::error(&format!("error: {}\n", output::chain(&error)));
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints help that was asked for, or what is wrong with the arguments.
+fn tell(told: &clap::Error) -> ExitCode {
+    if told.use_stderr() || std::io::stdout().is_terminal() {
+        // On a terminal, in colours.
+        let _ = told.print();
+    } else {
+        output::print(&told.render().to_string());
+    }
+    u8::try_from(told.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 #[cfg(test)]

@@ -1,12 +1,47 @@
-//! Writing to the terminal: a reader that has gone away ends the program quietly, not with a panic.
+//! Writing to the terminal. What cannot be written to standard output is told at the end and fails the command, which
+//! goes on meanwhile: nothing is left half done since a disk is full. A reader that has gone away is no failure.
 
 use netloom_model::words::counted;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+use std::sync::OnceLock;
 
-/// Writes to standard output.
+/// Why standard output takes no more, once it does not.
+static LOST: OnceLock<std::io::Error> = OnceLock::new();
+
+/// Writes to standard output, as long as that takes anything.
 pub(crate) fn print(text: &str) {
-    if std::io::stdout().write_all(text.as_bytes()).is_err() {
-        std::process::exit(0);
+    if LOST.get().is_none()
+        && let Err(error) = try_print(text)
+    {
+        let _ = LOST.set(error);
+    }
+}
+
+/// Writes to standard output what must not be lost, such as a key.
+pub(crate) fn try_print(text: &str) -> std::io::Result<()> {
+    let mut out = std::io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    // What stays in the buffer would be lost at the end without a word.
+    out.flush()
+}
+
+/// Whether nobody hears any more: what only prints, again and again, ends.
+pub(crate) fn is_lost() -> bool {
+    LOST.get().is_some()
+}
+
+/// The exit code of a command, which has failed if its output is lost; a pipe that was closed had enough.
+pub(crate) fn finished(code: ExitCode) -> ExitCode {
+    match LOST.get().filter(|why| why.kind() != ErrorKind::BrokenPipe) {
+        None => code,
+        Some(why) => {
+            error(&format!(
+                "error: cannot write to standard output: {why}; what the command was to do is done as far as nothing else \
+                 is said: make room, or write elsewhere, before asking again\n"
+            ));
+            ExitCode::FAILURE
+        }
     }
 }
 

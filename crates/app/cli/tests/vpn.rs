@@ -12,7 +12,8 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
 
 const FABRIC: &str = "
 version: 1
@@ -46,7 +47,9 @@ fn peers_are_added_taken_over_and_changed(folder: &Path) {
     user.adds_peers();
     user.exports_them();
     user.sets_up_a_file();
+    user.is_told_while_the_node_refuses_and_no_longer();
     user.imports_for_another_node();
+    user.hears_that_output_is_lost(&file.to_string_lossy());
     user.loses_no_key_with_the_connection();
     host.succeed(&["stop"]);
     user.sets_up_while_nothing_runs();
@@ -204,8 +207,91 @@ impl User<'_> {
         let words = setup("srv", &four, &["--replace"]);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         self.fail(&words, "the peer `watch` was added by hand");
+        // A node tells networks apart by its keys.
+        let five = self.config("srv5.conf", "10.5.0", &[("bench", 2)]);
+        let folder = self.path("same-keys");
+        let words = ["vpn", "setup", "wireguard", "--config", &five, "--key-folder", &folder];
+        let told = self.fail(&words, "");
+        let output = self.host.run(&words);
+        let told = told + &String::from_utf8_lossy(&output.stdout);
+        assert!(told.contains("`srv` and `srv5` have the same private key"), "{told}");
+        assert!(!Path::new(&folder).exists(), "what was gone back from leaves no key");
         let bad = setup("Bad Name", &one, &[]);
         self.fail(&bad.iter().map(String::as_str).collect::<Vec<_>>(), "DNS labels");
+    }
+
+    /// The node cannot read a key for a while, and says so for as long.
+    fn is_told_while_the_node_refuses_and_no_longer(&self) {
+        let (key, away) = (self.path("keys/private.key"), self.path("away.key"));
+        let file = self.config("srv5.conf", "10.9.0", &[("laptop", 2), ("bike", 9)]);
+        std::fs::rename(&key, &away).unwrap();
+        // Setup would make the file again.
+        let folder = self.path("other-keys");
+        let words = ["vpn", "setup", "wireguard", "--network", "srv", "--config", &file];
+        let words = [&words[..], &["--key-folder", &folder, "--replace"]].concat();
+        let gone = || std::fs::remove_file(Path::new(&folder).join("private.key"));
+        self.host.succeed(&words);
+        gone().unwrap();
+        let add = ["vpn", "add", "car", "--network", "srv", "--keep-refused"];
+        let output = self.host.run(&add);
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(told.contains("private.key"), "{told}");
+        assert_eq!(self.refusals(), 1, "{told}");
+        std::fs::rename(&away, Path::new(&folder).join("private.key")).unwrap();
+        let start = Instant::now();
+        while self.refusals() > 0 {
+            assert!(start.elapsed() < Duration::from_secs(9), "it is shown for ever");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        self.host.succeed(&words);
+    }
+
+    fn refusals(&self) -> usize {
+        let status = self.host.succeed(&["status", "--json"]);
+        let status: Value = serde_json::from_str(&status).unwrap();
+        status["nodes"]["one"]["refused"].as_array().unwrap().len()
+    }
+
+    fn hears_that_output_is_lost(&self, file: &str) {
+        let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        for line in [
+            "vpn list",
+            "vpn list --json",
+            "status",
+            "nodes",
+            "network ls",
+            "history",
+            "doctor",
+            "--help",
+            "vpn add --help",
+            "--version",
+            "man",
+            "completions bash",
+            "vpn stats --watch",
+        ] {
+            let words: Vec<&str> = line.split(' ').collect();
+            let output = self.host.command(&words).stdout(full()).output().unwrap();
+            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+            let is_told = told.contains("cannot write to standard output: No space left");
+            assert!(!output.status.success() && is_told, "{line}: {told}");
+            // Who closes a pipe has had enough.
+            let (reader, writer) = std::io::pipe().unwrap();
+            drop(reader);
+            let output = self.host.command(&words).stdout(writer).output().unwrap();
+            let told = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(!told.contains("standard output"), "{line}: {told}");
+            assert!(output.status.success() || line == "doctor", "{line}: {told}");
+        }
+        for words in [["plan", file], ["check", file]] {
+            let output = self.host.command(&words).stdout(full()).output().unwrap();
+            assert!(!output.status.success(), "{words:?}");
+        }
+        // What was asked for is done to the end.
+        let words = ["network", "create", "extra", "--cidr", "10.77.0.0/16"];
+        let output = self.host.command(&words).stdout(full()).output().unwrap();
+        assert!(!output.status.success());
+        self.host.succeed(&["network", "inspect", "extra"]);
+        self.host.succeed(&["network", "rm", "extra"]);
     }
 
     fn imports_for_another_node(&self) {
@@ -230,12 +316,12 @@ impl User<'_> {
         let real = self.folder.join("run/home/real.sock");
         std::fs::rename(&socket, &real).unwrap();
         let listener = UnixListener::bind(&socket).unwrap();
-        let (behind, arrive) = (real.clone(), Arc::new(AtomicBool::new(false)));
-        let changes_arrive = Arc::clone(&arrive);
+        let (behind, fate) = (real.clone(), Arc::new(AtomicU8::new(LOST)));
+        let of_changes = Arc::clone(&fate);
         std::thread::spawn(move || {
             for client in listener.incoming() {
-                let (behind, arrive) = (behind.clone(), changes_arrive.load(Ordering::SeqCst));
-                std::thread::spawn(move || relay(client.unwrap(), &behind, arrive));
+                let (behind, fate) = (behind.clone(), of_changes.load(Ordering::SeqCst));
+                std::thread::spawn(move || relay(client.unwrap(), &behind, fate));
             }
         });
         let new = self.path("lost.conf");
@@ -250,8 +336,16 @@ impl User<'_> {
         let setup = ["vpn", "setup", "wireguard", "--config", &file, "--key-folder", &keys];
         self.fail(&setup, "not known whether `broken` was set up");
         assert!(Path::new(&keys).join("private.key").exists());
+        std::fs::remove_dir_all(&keys).unwrap();
+        fate.store(UNKNOWN, Ordering::SeqCst);
+        let told = self.fail(&setup, "not known whether `broken` was set up");
+        assert!(told.contains("look at the history"), "{told}");
+        assert!(Path::new(&keys).join("private.key").exists());
+        std::fs::remove_file(&new).unwrap();
+        self.fail(&add, "not known whether `lost` was added");
+        assert!(std::fs::read_to_string(&new).unwrap().contains("\nPrivateKey = "));
 
-        arrive.store(true, Ordering::SeqCst);
+        fate.store(ARRIVES, Ordering::SeqCst);
         let new = self.path("found.conf");
         self.host.succeed(&["vpn", "add", "found", "--network", "net", "-o", &new]);
         let text = std::fs::read_to_string(&new).unwrap();
@@ -270,12 +364,25 @@ impl User<'_> {
     }
 }
 
-/// Relays what is only looked at. A change arrives or does not, and is never answered.
-fn relay(mut client: UnixStream, control: &Path, changes_arrive: bool) {
+/// A change does not arrive.
+const LOST: u8 = 0;
+/// It arrives, and the answer is lost.
+const ARRIVES: u8 = 1;
+/// Control cannot say whether it was made.
+const UNKNOWN: u8 = 2;
+
+/// Relays what is only looked at. What becomes of a change is `fate`.
+fn relay(mut client: UnixStream, control: &Path, fate: u8) {
     let mut first = [0; 4096];
     let length = client.read(&mut first).unwrap_or(0);
     let is_change = first.starts_with(b"POST");
-    if length == 0 || is_change && !changes_arrive {
+    if is_change && fate == UNKNOWN {
+        let body = r#"{"message":"the store was lost","solution":"look at the history"}"#;
+        let length = body.len();
+        let head = format!("HTTP/1.1 502 Bad Gateway\r\ncontent-length: {length}\r\n\r\n");
+        client.write_all(format!("{head}{body}").as_bytes()).unwrap();
+    }
+    if length == 0 || is_change && fate != ARRIVES {
         return;
     }
     let mut control = UnixStream::connect(control).unwrap();

@@ -86,8 +86,32 @@ ip link set wgt0 mtu 9000
 nsenter --net=/proc/$other/ns/net ip link set wgt1 mtu 9000
 sleep 0.2
 $netloom ping -c 2 --timeout 1s --size 8000 10.9.0.2
+# No address but those that were given, as with the kernel's WireGuard; those of IPv6 work, also link-local ones.
+linklocal() { ip -6 addr show dev wgt0 scope link | grep fe80; }
+fails linklocal
+fails nsenter --net=/proc/$other/ns/net sh -c "ip -6 addr show dev wgt1 scope link | grep fe80"
+ip link set wgt0 down
+ip link set wgt0 up
+fails linklocal
+wg set wgt0 peer "$pb" allowed-ips 10.9.0.2/32,fd00:9::2/128,fe80::2/128
+nsenter --net=/proc/$other/ns/net wg set wgt1 peer "$pa" allowed-ips 10.9.0.1/32,fd00:9::1/128,fe80::1/128
+ip addr add fd00:9::1/64 dev wgt0
+ip addr add fe80::1/64 dev wgt0
+nsenter --net=/proc/$other/ns/net sh -c "ip addr add fd00:9::2/64 dev wgt1; ip addr add fe80::2/64 dev wgt1"
+$netloom ping -c 2 --timeout 1s fd00:9::2
 # The name is free again at once.
 for n in 1 2 3; do ip link del wgt0; $netloom wireguard wgt0; done
+# Also where the process is told to end by its socket, which it notices at once.
+rm /run/wireguard/wgt0.sock
+sleep 0.2
+fails ip link show wgt0
+$netloom wireguard wgt0
+for n in 1 2 3; do rm /run/wireguard/wgt0.sock; $netloom wireguard wgt0; wg show wgt0; done
+# One that is served, or is served elsewhere, stays taken.
+LC_ALL=C $netloom wireguard wgt0 2>&1 | grep "another process holds"
+$netloom wireguard --sockets /run/elsewhere wgt9
+LC_ALL=C $netloom wireguard wgt9 2>&1 | grep "another process holds"
+ip link del wgt9
 ip link del wgt0
 sleep 0.5
 fails test -e /run/wireguard/wgt0.sock

@@ -23,18 +23,24 @@ use std::net::Ipv4Addr;
 
 /// The document of the API, taken apart.
 #[derive(Clone, Debug, Default)]
-struct Part {
+pub(crate) struct Part {
     sections: BTreeMap<String, Map<String, Value>>,
 }
 
 impl Part {
-    fn read(text: Option<&str>) -> Self {
+    /// Takes it apart.
+    pub(crate) fn read(text: Option<&str>) -> Self {
         let sections = text.and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         Self { sections }
     }
 
     fn section(&mut self, name: &str) -> &mut Map<String, Value> {
         self.sections.entry(name.to_owned()).or_default()
+    }
+
+    /// Whether an object is the API's.
+    pub(crate) fn owns(&self, section: &str, name: &str) -> bool {
+        self.sections.get(section).is_some_and(|objects| objects.contains_key(name))
     }
 
     fn write(mut self) -> Option<String> {
@@ -47,8 +53,8 @@ impl Part {
 }
 
 /// Whether an object is the API's.
-pub(crate) fn owns(text: Option<&str>, section: &str, name: &str) -> bool {
-    Part::read(text).sections.get(section).is_some_and(|objects| objects.contains_key(name))
+fn owns(text: Option<&str>, section: &str, name: &str) -> bool {
+    Part::read(text).owns(section, name)
 }
 
 /// The document with a network more, which has one subnet.

@@ -1,6 +1,7 @@
 //! What a node says of itself: kept in memory only, and lost without harm.
 
 use netloom_control_protocol::{Digest, Refusal};
+use netloom_resource::Kind;
 use serde_json::Value;
 
 /// The last that was heard of a node.
@@ -37,6 +38,21 @@ impl Observed {
         self.refused = refused;
     }
 
+    /// It tells how it is. What it could not put in force as a whole it tries again by itself, and says of
+    /// that only here that it has succeeded.
+    pub fn tell(&mut self, status: Option<Value>) {
+        let is_well = status.as_ref().is_some_and(|status| {
+            status["error"].is_null() && status["commit"].as_u64() == Some(self.applied)
+        });
+        if is_well {
+            let refused = std::mem::take(&mut self.refused).into_iter();
+            let known = refused.zip(std::mem::take(&mut self.refused_since));
+            let still = known.filter(|(one, _)| Kind::of(one.kind) != Some(Kind::Fabric));
+            (self.refused, self.refused_since) = still.unzip();
+        }
+        self.status = status;
+    }
+
     /// Since which commit it refuses what it refuses with this one.
     fn since(&self, commit: u64, refused: &[Refusal]) -> Vec<u64> {
         let known: Vec<(&Refusal, &u64)> = self.refused.iter().zip(&self.refused_since).collect();
@@ -58,5 +74,36 @@ impl Observed {
     /// A node is connected to one of them; for a while after it has changed over, two believe that.
     pub fn is_newer_than(&self, other: &Self) -> bool {
         (self.connected, self.last_seen_ms) > (other.connected, other.last_seen_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn refusal(kind: Kind) -> Refusal {
+        let version = [0; 32];
+        Refusal { kind: kind as u16, name: "n".to_owned(), version, reason: "why".to_owned() }
+    }
+
+    #[test]
+    fn what_was_refused_as_a_whole_goes_once_the_node_is_well() {
+        let mut node = Observed { applied: 7, ..Observed::default() };
+        node.refuse(7, vec![refusal(Kind::Fabric), refusal(Kind::Workload)]);
+        let whole = |node: &Observed| {
+            node.refused.iter().filter(|one| one.kind == Kind::Fabric as u16).count()
+        };
+        for (status, why) in [
+            (json!({ "commit": 7, "error": "no room" }), "it is not well"),
+            (json!({ "commit": 6, "error": null }), "it was well before"),
+            (json!({ "error": null }), "of what it says nothing"),
+        ] {
+            node.tell(Some(status));
+            assert_eq!(whole(&node), 1, "{why}");
+        }
+        node.tell(Some(json!({ "commit": 7, "error": null })));
+        assert_eq!(node.refused, [refusal(Kind::Workload)], "one resource stays unusable");
+        assert_eq!(node.refused_since, [7]);
     }
 }

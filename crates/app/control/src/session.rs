@@ -253,7 +253,7 @@ impl Session {
                 }
                 ControlEvent::ResyncAsked { .. } => self.publish(),
                 ControlEvent::Status(body) => self.office.observe(&self.node, |node| {
-                    node.status = serde_json::from_slice(&body).ok();
+                    node.tell(serde_json::from_slice(&body).ok());
                     node.last_seen_ms = now_ms();
                 }),
                 ControlEvent::Call(Call::Answered { id, body }) => {

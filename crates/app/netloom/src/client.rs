@@ -245,6 +245,7 @@ fn escaped(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hyper::StatusCode;
     use hyper::body::Bytes;
 
     #[test]
@@ -256,14 +257,26 @@ mod tests {
     #[test]
     fn refusals_carry_what_control_says() {
         let body = Bytes::from_static(br#"{"message":"no","solution":"ask"}"#);
-        match answer::<Status>((false, body)) {
+        match answer::<Status>((StatusCode::CONFLICT, body)) {
             Err(ClientError::Refused(error)) => assert_eq!(error.solution, "ask"),
             other => panic!("{other:?}"),
         }
         assert!(matches!(
-            answer::<Status>((false, Bytes::from_static(b"plain"))),
+            answer::<Status>((StatusCode::FORBIDDEN, Bytes::from_static(b"plain"))),
             Err(ClientError::Refused(error)) if error.message == "plain"
         ));
+    }
+
+    #[test]
+    fn what_control_has_failed_at_may_have_been_done() {
+        let body = || Bytes::from_static(br#"{"message":"unknown","solution":"look"}"#);
+        for status in [StatusCode::BAD_GATEWAY, StatusCode::INTERNAL_SERVER_ERROR] {
+            let failed = answer::<Status>((status, body())).unwrap_err();
+            assert!(matches!(failed, ClientError::Failed(_)), "{status}");
+            assert_eq!(failed.to_string(), "unknown; look");
+        }
+        let busy = answer::<Status>((StatusCode::SERVICE_UNAVAILABLE, body()));
+        assert!(matches!(busy, Err(ClientError::Refused(_))), "nothing was begun");
     }
 
     #[test]

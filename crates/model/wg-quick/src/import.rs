@@ -7,7 +7,7 @@ use crate::policy::{Scope, policy};
 use crate::yaml::named_by;
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
 /// The MTU of Netloom's networks where none is declared, and of wg-quick's on an ordinary link.
 const MTU_BYTES: u16 = 1420;
@@ -15,6 +15,10 @@ const MTU_BYTES: u16 = 1420;
 const MTU_RANGE: std::ops::RangeInclusive<u16> = 1280..=9216;
 /// Longest IPv4 prefix of a subnet, and its shortest.
 const SUBNET_V4_LENGTHS: (u8, u8) = (8, 29);
+/// The length of every IPv6 subnet.
+const SUBNET_V6_LENGTH: u8 = 64;
+/// First address of the part of IPv6 that is handed out (RFC 4291 §2.4), 2000::/3.
+const GLOBAL_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0));
 
 /// How a file is imported.
 #[derive(Clone, Copy, Debug)]
@@ -128,7 +132,13 @@ impl<'a> Desk<'a> {
     /// The network around an address of the interface.
     fn widened(&mut self, address: IpNet) -> Option<IpNet> {
         match address {
-            IpNet::V6(v6) => Some(Ipv6Net::new(v6.addr(), 64).ok()?.trunc().into()),
+            IpNet::V6(v6) => {
+                let cidr = Ipv6Net::new(v6.addr(), SUBNET_V6_LENGTH).ok()?.trunc();
+                if v6.prefix_len() != SUBNET_V6_LENGTH {
+                    self.taken_to_be(address, cidr.into());
+                }
+                Some(cidr.into())
+            }
             IpNet::V4(v4) => {
                 let (shortest, longest) = SUBNET_V4_LENGTHS;
                 let mut length = v4.prefix_len().clamp(shortest, longest);
@@ -144,12 +154,16 @@ impl<'a> Desk<'a> {
                 }
                 let cidr = IpNet::from(Ipv4Net::new(v4.addr(), length).ok()?.trunc());
                 if v4.prefix_len() != length {
-                    let message = format!("the network of {address} is taken to be {cidr}");
-                    self.find(Severity::Note, 0, message, "");
+                    self.taken_to_be(address, cidr);
                 }
                 Some(cidr)
             }
         }
+    }
+
+    fn taken_to_be(&mut self, address: IpNet, cidr: IpNet) {
+        let message = format!("the network of {address} is taken to be {cidr}");
+        self.find(Severity::Note, 0, message, "");
     }
 
     fn place(&mut self, peer: &'a Peer, cidrs: &[IpNet]) -> Placed<'a> {
@@ -177,7 +191,7 @@ impl<'a> Desk<'a> {
                 self.find(Severity::Error, peer.line, message, solution);
             } else if single && inside && first {
                 addresses.push(address);
-            } else if prefix.prefix_len() == 0 {
+            } else if is_everywhere(*prefix) {
                 let message = format!("left out: `{name}` as the way to everywhere ({prefix})");
                 let solution = "ways to the internet through a peer are not part of this version";
                 self.find(Severity::Warning, peer.line, message, solution);
@@ -226,10 +240,18 @@ impl<'a> Desk<'a> {
             }
             None => {
                 let message = "there is no PrivateKey";
-                self.find(Severity::Warning, 0, message, "the node makes a key of its own");
+                let solution = "the node makes a key of its own, which peers that have a file do not know; \
+                                `netloom vpn export PEER` prints files with it, or add the key and import again";
+                self.find(Severity::Warning, 0, message, solution);
             }
         }
     }
+}
+
+/// Whether a prefix is the internet, or one of the parts by which files name it without touching the default route.
+fn is_everywhere(prefix: IpNet) -> bool {
+    let is_all_that_is_global = prefix.prefix_len() <= 3 && prefix.contains(&GLOBAL_V6);
+    prefix.prefix_len() <= 1 || is_all_that_is_global
 }
 
 /// How many bits two addresses share at their beginning.

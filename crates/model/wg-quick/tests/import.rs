@@ -207,6 +207,40 @@ fn a_peer_of_whose_addresses_none_is_left_is_left_out() {
 }
 
 #[test]
+fn of_what_cannot_be_read_only_that_is_told() {
+    let peer = format!("[Peer]\nPublicKey = {}\nAllowedIPs = 10.9.0.2/33\n", KEYS[1]);
+    assert_eq!(found("MTU = 1420", &peer), [(7, Severity::Error)]);
+}
+
+#[test]
+fn a_network_of_another_size_than_the_file_says_is_told() {
+    for (address, is_told) in
+        [("fd00:9::1/64", false), ("fd00:9::1/112", true), ("fd00:9::1/48", true)]
+    {
+        let imported =
+            imported(&format!("[Interface]\nPrivateKey = {}\nAddress = {address}\n", KEYS[0]));
+        let told =
+            imported.findings.iter().any(|one| one.message.contains("taken to be fd00:9::/64"));
+        assert_eq!(told, is_told, "{address}: {:#?}", imported.findings);
+    }
+}
+
+#[test]
+fn the_way_to_everywhere_is_left_out_also_in_parts() {
+    let peer = |allowed: &str| {
+        let text =
+            format!("[Peer]\nPublicKey = {}\nAllowedIPs = 10.9.0.2/32, {allowed}\n", KEYS[1]);
+        found("MTU = 1420", &text)
+    };
+    for part in ["0.0.0.0/0", "0.0.0.0/1", "128.0.0.0/1", "::/0", "8000::/1", "2000::/3"] {
+        assert_eq!(peer(part), [(5, Severity::Warning)], "{part}");
+    }
+    for site in ["10.0.0.0/8", "fd00::/8", "2001:db8::/32", "4000::/3"] {
+        assert_eq!(peer(site), [], "{site}");
+    }
+}
+
+#[test]
 fn a_peer_with_the_interfaces_own_address_is_refused() {
     let peer = format!("[Peer]\nPublicKey = {}\nAllowedIPs = 10.9.0.1/32\n", KEYS[1]);
     assert_eq!(found("MTU = 1420", &peer), [(5, Severity::Error)]);

@@ -18,6 +18,7 @@ pub mod descriptor;
 pub mod disk;
 pub mod executor;
 pub mod facility;
+pub mod folder_watch;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod icmp;

@@ -1,6 +1,7 @@
 //! `netloom vpn`: stock WireGuard peers, and files of wg-quick.
 
 mod add;
+mod advertised;
 mod export;
 mod import;
 mod key_files;

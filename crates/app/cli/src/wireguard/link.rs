@@ -6,7 +6,9 @@ use netloom_sys::monitor::{Buffer, Monitor};
 use netloom_sys::namespace::NamespaceHandle;
 use netloom_sys::netlink::{NetlinkSocket, Protocol};
 use netloom_sys::poll::{Interest, PollSet};
-use netloom_sys::route::{ObservedLink, configure_link, find_link, find_link_at};
+use netloom_sys::route::{
+    ObservedLink, configure_link, find_link, find_link_at, set_linklocal_generation,
+};
 use netloom_sys::tunnel::TunnelDevice;
 
 /// How the link is.
@@ -52,6 +54,7 @@ impl Link {
             NetlinkSocket::open(Protocol::Route).context("cannot reach the kernel")?;
         configure_link(&mut netlink, name, mtu_bytes, None)
             .with_context(|| format!("cannot set the MTU of {name}"))?;
+        without_linklocal(&mut netlink, name);
         let found = find_link(&mut netlink, name)?;
         let found = found.with_context(|| format!("{name} is gone already"))?;
         let (home, index, buffer) = (home.identity(), found.index, Buffer::default());
@@ -70,7 +73,12 @@ impl Link {
             Ok((namespace, name)) if namespace.identity() != self.home => {
                 let found = namespace.run(|| {
                     let mut netlink = NetlinkSocket::open(Protocol::Route).ok()?;
-                    find_link(&mut netlink, &name).ok()?
+                    let found = find_link(&mut netlink, &name).ok()?;
+                    // Where it has come to, the kernel begins anew with it.
+                    if found.as_ref().is_some_and(|found| !found.up) {
+                        without_linklocal(&mut netlink, &name);
+                    }
+                    found
                 });
                 // Who has CAP_NET_ADMIN alone cannot go there.
                 let found = found.ok().flatten();
@@ -82,6 +90,12 @@ impl Link {
         };
         Ok(found.map_or(Sight::Lost, |found| Sight::Here(state(&found))))
     }
+}
+
+/// Keeps the kernel from giving the link an address that nobody has asked for, as on links of its own WireGuard: `wg-quick
+/// save` would write it into the file. A host without IPv6 has none to give, and refuses.
+fn without_linklocal(netlink: &mut NetlinkSocket, name: &str) {
+    let _ = set_linklocal_generation(netlink, name);
 }
 
 /// An interface of a smaller MTU than a tunnel's smallest one hands over no larger packets anyway.

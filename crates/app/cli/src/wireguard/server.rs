@@ -6,11 +6,12 @@ use super::link::{Link, LinkState, Sight};
 use super::served::Served;
 use crate::output;
 use anyhow::{Context as _, bail, ensure};
+use netloom_sys::folder_watch::FolderWatch;
 use netloom_sys::namespace::NamespaceHandle;
 use netloom_sys::poll::{Interest, PollSet};
 use netloom_sys::process;
 use netloom_sys::signal::SignalFd;
-use netloom_sys::tunnel::{TunnelDevice, TunnelKind, TunnelPreference};
+use netloom_sys::tunnel::{TunnelDevice, TunnelError, TunnelKind, TunnelPreference};
 use netloom_sys::unix_socket;
 use std::os::fd::AsFd as _;
 use std::os::unix::fs::PermissionsExt as _;
@@ -27,12 +28,16 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 const CLEAR_AFTER: Duration = Duration::from_secs(1);
 /// Longest wait for a process whose interface is gone to give up the socket.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(3);
+/// Longest wait for a process whose socket is gone to give up the interface.
+const FREE_TIMEOUT: Duration = Duration::from_secs(2);
 /// Of a request this long, with some thousand peers, what it took in memory is given back.
 const LONG_REQUEST_BYTES: usize = 100_000;
 
 pub(super) struct Server {
     served: Served,
     socket: PathBuf,
+    /// Tells when the socket is removed; none where the user has no watches left, and it is looked for now and then.
+    folder: Option<FolderWatch>,
     listener: UnixListener,
     clients: Clients,
     /// One more handle of the tunnels' device.
@@ -49,13 +54,13 @@ impl Server {
     pub(super) fn start(arguments: &Wireguard) -> anyhow::Result<Self> {
         let name = &arguments.interface;
         let here = NamespaceHandle::current().context("this network namespace")?;
-        let only = TunnelPreference::Only(TunnelKind::Tun);
-        let device = TunnelDevice::create(&here, name, only)?;
+        let device = make_device(&here, name, &socket_path(&arguments.sockets, name))?;
         let handle = device.try_clone().context("cannot serve the interface")?;
         let (link, link_state) = Link::set_up(&here, name, arguments.mtu)?;
         let (socket, listener) = listen(&arguments.sockets, name)?;
         Ok(Self {
             served: Served::start(arguments, device, link_state)?,
+            folder: FolderWatch::new(&arguments.sockets).ok(),
             socket,
             listener,
             clients: Clients::default(),
@@ -75,11 +80,15 @@ impl Server {
             let socket = socket.then(|| set.add(self.listener.as_fd(), Interest::Read));
             let links = self.link.watch(&mut set);
             let clients = self.clients.watch(&mut set);
+            let folder = self.folder.as_ref().map(|watch| set.add(watch.as_fd(), Interest::Read));
             let is_lost = self.lost_at.is_some_and(|at| at.elapsed() < CLEAR_AFTER);
             set.wait(Some(if is_lost { LOOK_AGAIN } else { LOOK })).context("cannot wait")?;
             let is_ready = |number: &usize| set.is_ready(*number);
             let ready: Vec<bool> = clients.iter().map(is_ready).collect();
             let has_caller = socket.as_ref().is_some_and(is_ready);
+            if folder.as_ref().is_some_and(is_ready) {
+                self.folder.iter().for_each(FolderWatch::clear);
+            }
             let has_news = links.iter().any(is_ready);
             if is_ready(&signal) && signals.read()?.is_some() {
                 return Ok(ExitCode::SUCCESS);
@@ -138,9 +147,33 @@ impl Server {
     }
 }
 
+fn socket_path(folder: &Path, name: &str) -> PathBuf {
+    folder.join(format!("{name}.sock"))
+}
+
+/// Makes the interface's device. Who removes the socket of an interface ends the process that serves it; until that has
+/// noticed, the name is taken.
+fn make_device(
+    here: &NamespaceHandle,
+    name: &str,
+    socket: &Path,
+) -> Result<TunnelDevice, TunnelError> {
+    let start = Instant::now();
+    loop {
+        let made = TunnelDevice::create(here, name, TunnelPreference::Only(TunnelKind::Tun));
+        let is_about_to_be_free = made.as_ref().is_err_and(TunnelError::is_taken)
+            && !socket.exists()
+            && start.elapsed() < FREE_TIMEOUT;
+        if !is_about_to_be_free {
+            return made;
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
+}
+
 /// Listens at the socket of an interface.
 fn listen(folder: &Path, name: &str) -> anyhow::Result<(PathBuf, UnixListener)> {
-    let socket = folder.join(format!("{name}.sock"));
+    let socket = socket_path(folder, name);
     std::fs::create_dir_all(folder)
         .with_context(|| format!("cannot make the folder {}; run as root", folder.display()))?;
     // The name was free, so one that still serves it has lost its interface and is about to leave; in another namespace it

@@ -61,13 +61,18 @@ pub(crate) struct Host {
 
 impl Host {
     pub(crate) fn run(&self, words: &[&str]) -> Output {
+        self.command(words).output().unwrap()
+    }
+
+    pub(crate) fn command(&self, words: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_netloom"));
         command.args(words).stdin(Stdio::null());
         // No engine of the machine is asked.
         let engine = format!("unix://{}", self.folder.join("no-docker.sock").display());
         command.env("DOCKER_HOST", engine);
         command.env("NETLOOM_STATE", self.folder.join("state"));
-        command.env("NETLOOM_RUN", self.folder.join("run")).output().unwrap()
+        command.env("NETLOOM_RUN", self.folder.join("run"));
+        command
     }
 
     pub(crate) fn succeed(&self, words: &[&str]) -> String {

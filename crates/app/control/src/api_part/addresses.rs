@@ -5,13 +5,14 @@ use super::{EditError, Part};
 use crate::declared::Declared;
 use crate::proposal::propose;
 use crate::world::World;
+use ipnet::IpNet;
 use netloom_model::tree::Remembered;
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
-/// Refuses workloads whose declared address another one was given and goes on with: that one would be
-/// called otherwise from now on, without a word. Of one that is declared, the check tells.
+/// Refuses workloads whose declared address, or one that they have behind them as such, another one was given and goes
+/// on with: that one would be called otherwise from now on, without a word. Of one that is declared, the check tells.
 ///
 /// # Errors
 /// An address is in use.
@@ -21,30 +22,48 @@ pub fn refuse_taken(
     leaving: &BTreeSet<String>,
 ) -> Result<(), EditError> {
     let fabric = &world.accepted.fabric;
+    let given = given(world);
+    let declared: BTreeSet<&str> = workloads.iter().map(|(name, _)| *name).collect();
     for (name, declaration) in workloads {
         let subnet = declaration["subnet"].as_str().and_then(|name| fabric.subnets.get(name));
         let Some(subnet) = subnet else { continue };
-        let wanted = texts(&declaration["address"]).unwrap_or_default();
-        let wanted: BTreeSet<IpAddr> = wanted.iter().filter_map(|text| text.parse().ok()).collect();
-        if wanted.is_empty() {
-            continue;
-        }
-        for (other, has) in &world.leases.workloads {
-            let Some(known) = fabric.workloads.get(other) else { continue };
-            let Some(address) = has.iter().find(|address| wanted.contains(address)) else {
-                continue;
+        for address in wanted(declaration) {
+            let owner = given.get(&(subnet.network.as_str(), address));
+            let goes = |other: &&&str| {
+                leaving.contains(**other)
+                    || declared.contains(**other)
+                    || declaration["was"] == ***other
             };
-            let goes = leaving.contains(other)
-                || workloads.iter().any(|(name, _)| name == other)
-                || declaration["was"] == other.as_str();
-            let is_given = !known.addresses.contains(address);
-            if fabric.network_of(known) == &subnet.network && is_given && !goes {
-                let (name, by) = ((*name).to_owned(), other.clone());
-                return Err(EditError::AddressInUse { name, address: *address, by });
+            if let Some(by) = owner.filter(|owner| !goes(owner)) {
+                let (name, by) = ((*name).to_owned(), (*by).to_owned());
+                return Err(EditError::AddressInUse { name, address, by });
             }
         }
     }
     Ok(())
+}
+
+/// Who was given which address of which network, without declaring it.
+fn given(world: &World) -> BTreeMap<(&str, IpAddr), &str> {
+    let fabric = &world.accepted.fabric;
+    let mut given = BTreeMap::new();
+    for (name, has) in world.leases.workloads.iter() {
+        let Some(known) = fabric.workloads.get(name) else { continue };
+        let network = fabric.network_of(known).as_str();
+        let not_declared = has.iter().filter(|address| !known.addresses.contains(address));
+        given.extend(not_declared.map(|address| ((network, *address), name.as_str())));
+    }
+    given
+}
+
+/// The addresses that a declaration names, of its own and behind it. Of a prefix behind it workloads keep their parts.
+fn wanted(declaration: &Value) -> BTreeSet<IpAddr> {
+    let own = texts(&declaration["address"]).unwrap_or_default();
+    let own = own.into_iter().filter_map(|text| text.parse().ok());
+    let behind = texts(&declaration["advertise"]).unwrap_or_default();
+    let behind = behind.into_iter().filter_map(|text| text.parse::<IpNet>().ok());
+    let single = behind.filter(|prefix| prefix.prefix_len() == prefix.max_prefix_len());
+    own.chain(single.map(|prefix| prefix.addr())).collect()
 }
 
 /// The document with the addresses that a workload of it is given, declared as its own. As it is where

@@ -38,13 +38,29 @@ pub(super) fn exists(fabric: &Fabric, section: &str, name: &str) -> bool {
 pub fn declare(
     accepted: &Accepted,
     text: Option<&str>,
-    (section, name): (&str, &str),
+    place: (&str, &str),
     declaration: &Value,
     replace: bool,
 ) -> Result<Option<String>, EditError> {
+    let mut part = Part::read(text);
+    declare_in(&mut part, accepted, place, declaration, replace)?;
+    Ok(part.write())
+}
+
+/// The same, in a document that was taken apart for many of them.
+///
+/// # Errors
+/// As [`declare`].
+pub(super) fn declare_in(
+    part: &mut Part,
+    accepted: &Accepted,
+    (section, name): (&str, &str),
+    declaration: &Value,
+    replace: bool,
+) -> Result<(), EditError> {
     let (fabric, what) = (&accepted.fabric, word(section)?);
     if exists(fabric, section, name) {
-        if !owns(text, section, name) {
+        if !part.owns(section, name) {
             return Err(EditError::InFile(name.to_owned()));
         }
         if !replace {
@@ -61,7 +77,6 @@ pub fn declare(
         "route_tables" => settle_table(fabric, name, &mut object)?,
         _ => {}
     }
-    let mut part = Part::read(text);
     if let ("workloads", Some(Value::String(was))) = (section, object.get("was"))
         && !exists(fabric, section, name)
     {
@@ -70,7 +85,7 @@ pub fn declare(
         part.section(section).remove(was);
     }
     part.section(section).insert(name.to_owned(), Value::Object(object));
-    Ok(part.write())
+    Ok(())
 }
 
 /// The document with another key of a stock peer that it has.

@@ -1,8 +1,8 @@
 //! Objects declared together: all of them or none, with what an earlier time has left.
 
 use super::addresses::refuse_taken;
-use super::object::{declare, exists, word};
-use super::{EditError, Part, owns};
+use super::object::{declare_in, exists, word};
+use super::{EditError, Part};
 use crate::world::World;
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
@@ -22,7 +22,7 @@ const SETUP_LABEL: (&str, &str) = ("netloom-setup", "wireguard");
 /// an earlier time has declared for it and that are not among them are left out.
 ///
 /// # Errors
-/// As [`declare`], for the first one that cannot be declared; or one is another network's.
+/// As [`super::declare`], for the first one that cannot be declared; or one is another network's.
 pub fn declare_all(
     world: &World,
     text: Option<&str>,
@@ -32,12 +32,12 @@ pub fn declare_all(
 ) -> Result<Option<String>, EditError> {
     let accepted = &world.accepted;
     let mut objects = objects.clone();
-    let mut document = text.map(str::to_owned);
+    let mut part = Part::read(text);
     let mut leaving = BTreeSet::new();
     if let Some(network) = network {
         if replace {
-            refuse_foreign(&accepted.fabric, text, &objects, network)?;
-            leaving = left_over(&accepted.fabric, text, &objects, network);
+            refuse_foreign(&accepted.fabric, &part, &objects, network)?;
+            leaving = left_over(&accepted.fabric, &part, &objects, network);
         }
         for (name, one) in objects.get_mut("workloads").into_iter().flatten() {
             // One that was added by hand, and is in the file as well, is to stay without the file too.
@@ -46,10 +46,8 @@ pub fn declare_all(
             }
         }
     }
-    let mut part = Part::read(text);
     if !leaving.is_empty() {
         part.section("workloads").retain(|name, _| !leaving.contains(name));
-        document = part.write();
     }
     let workloads: Vec<(&str, &Value)> = objects
         .get("workloads")
@@ -62,10 +60,10 @@ pub fn declare_all(
         for (name, declaration) in named {
             // What is there already is judged by what was in force before all of them.
             let place = (section.as_str(), name.as_str());
-            document = declare(accepted, document.as_deref(), place, declaration, replace)?;
+            declare_in(&mut part, accepted, place, declaration, replace)?;
         }
     }
-    Ok(document)
+    Ok(part.write())
 }
 
 fn label(workload: &mut Value) {
@@ -79,19 +77,13 @@ fn label(workload: &mut Value) {
 }
 
 /// Workloads that an earlier time has declared for a network, and that are not among its objects.
-fn left_over(
-    fabric: &Fabric,
-    text: Option<&str>,
-    objects: &Objects,
-    network: &str,
-) -> BTreeSet<String> {
+fn left_over(fabric: &Fabric, part: &Part, objects: &Objects, network: &str) -> BTreeSet<String> {
     let (key, value) = SETUP_LABEL;
     let kept = objects.get("workloads");
-    let own = Part::read(text).sections.remove("workloads").unwrap_or_default();
     let of_network = fabric.workloads.iter().filter(|(name, one)| {
         fabric.network_of(one) == network
             && one.labels.get(key).is_some_and(|found| found == value)
-            && own.contains_key(*name)
+            && part.owns("workloads", name)
     });
     let names = of_network.map(|(name, _)| name);
     names.filter(|name| kept.is_none_or(|kept| !kept.contains_key(*name))).cloned().collect()
@@ -115,14 +107,14 @@ fn has_key_of(peer: &StockPeer, workload: &Value) -> bool {
 /// added by hand, with another key.
 fn refuse_foreign(
     fabric: &Fabric,
-    text: Option<&str>,
+    part: &Part,
     objects: &Objects,
     network: &str,
 ) -> Result<(), EditError> {
     for (section, named) in objects {
         let what = word(section)?;
         // What a file declares is refused for that, whatever it is of.
-        let known = |name: &String| exists(fabric, section, name) && owns(text, section, name);
+        let known = |name: &String| exists(fabric, section, name) && part.owns(section, name);
         for (name, declared) in named.iter().filter(|(name, _)| known(name)) {
             let others = networks_of(fabric, section, name);
             let other = others.iter().find(|other| **other != network);

@@ -170,6 +170,10 @@ fn an_address_that_another_one_was_given_is_not_taken() {
     assert_eq!(asked("10.1.1.99", json!({})), Ok(()));
     assert_eq!(asked("10.1.1.77", json!({})), Ok(()), "the check tells of what is declared");
     assert_eq!(asked(&given, json!({ "was": "web" })), Ok(()), "its own");
+    let behind = |prefix: String| asked("10.1.1.99", json!({ "advertise": [prefix] }));
+    let error = behind(format!("{given}/32")).unwrap_err();
+    assert!(error.to_string().contains("`web` has it"), "{error}");
+    assert_eq!(behind("10.1.1.0/25".to_owned()), Ok(()), "of a prefix it keeps its own");
 }
 
 #[test]

@@ -32,8 +32,10 @@ impl Failure {
         Self { code, error: Error::new(message, solution) }
     }
 
-    /// The same, of something that was tried after `what` had come true.
+    /// The same, of something that was tried after `what` had come true: who is refused may believe that nothing is in
+    /// force, and that is not so.
     pub(crate) fn after(mut self, what: &str) -> Self {
+        self.code = StatusCode::INTERNAL_SERVER_ERROR;
         self.error.message = format!("{what}: {}", self.error.message);
         self
     }

@@ -1,6 +1,6 @@
 //! A network with all that is in it, as the API shows it.
 
-use crate::api_part;
+use crate::api_part::Part;
 use crate::world::World;
 use ipnet::IpNet;
 use netloom_api::{Gateway, Member, Network, Peering, Route, RouteTable, Rule, RuleSet, Subnet};
@@ -12,7 +12,8 @@ use netloom_model::fabric::{
 use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn network(world: &World, name: &str) -> Network {
-    let view = View { world, fabric: &world.accepted.fabric, name };
+    let api = Part::read(world.accepted.declared.api.as_deref());
+    let view = View { world, fabric: &world.accepted.fabric, api: &api, name };
     let declared = &view.fabric.networks[name];
     let subnets: BTreeMap<String, Subnet> = view.subnets().collect();
     Network {
@@ -42,13 +43,14 @@ pub(super) fn network(world: &World, name: &str) -> Network {
 struct View<'a> {
     world: &'a World,
     fabric: &'a Fabric,
+    /// What was declared over the API.
+    api: &'a Part,
     name: &'a str,
 }
 
 impl<'a> View<'a> {
     fn owner(self, section: &str, name: &str) -> String {
-        let api = self.world.accepted.declared.api.as_deref();
-        if api_part::owns(api, section, name) { "api".to_owned() } else { "file".to_owned() }
+        if self.api.owns(section, name) { "api".to_owned() } else { "file".to_owned() }
     }
 
     fn uid(self, kind: ObjectKind, name: &str) -> String {

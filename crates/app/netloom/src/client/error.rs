@@ -29,10 +29,21 @@ pub enum ClientError {
         /// How.
         text: String,
     },
-    /// Control refuses.
+    /// Control refuses, and has done nothing.
     #[error("{}", .0.message)]
     Refused(Box<netloom_api::Error>),
+    /// Control has failed at it, or cannot tell how it ended: it may have been done.
+    #[error("{}", told(.0))]
+    Failed(Box<netloom_api::Error>),
     /// What was answered is not what was expected.
     #[error("control's answer makes no sense ({0}); update this program, or control")]
     Answer(serde_json::Error),
+}
+
+/// An error with what to do about it.
+fn told(error: &netloom_api::Error) -> String {
+    if error.solution.is_empty() {
+        return error.message.clone();
+    }
+    format!("{}; {}", error.message, error.solution)
 }

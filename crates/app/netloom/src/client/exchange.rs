@@ -4,7 +4,7 @@ use super::ClientError;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Bytes;
 use hyper::client::conn::http1;
-use hyper::{Method, Request};
+use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -31,12 +31,12 @@ pub(super) fn request(
     request.body(Full::new(Bytes::from(body))).expect("paths are escaped, tokens are ASCII")
 }
 
-/// Sends one request over a stream; gives whether it succeeded, and the body of the answer.
+/// Sends one request over a stream; gives the status and the body of the answer.
 pub(super) async fn exchange<S>(
     stream: S,
     place: &str,
     request: Request<Full<Bytes>>,
-) -> Result<(bool, Bytes), ClientError>
+) -> Result<(StatusCode, Bytes), ClientError>
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
@@ -47,25 +47,29 @@ where
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
     let driver = tokio::spawn(connection);
     let response = sender.send_request(request).await.map_err(broken)?;
-    let success = response.status().is_success();
+    let status = response.status();
     let limited = Limited::new(response.into_body(), ANSWER_BYTES_MAX);
     let body = limited.collect().await.map_err(|error| ClientError::Broken {
         place: place.to_owned(),
         text: error.to_string(),
     })?;
     driver.abort();
-    Ok((success, body.to_bytes()))
+    Ok((status, body.to_bytes()))
 }
 
 /// What an answer says.
 pub(super) fn answer<T: DeserializeOwned>(
-    (success, body): (bool, Bytes),
+    (status, body): (StatusCode, Bytes),
 ) -> Result<T, ClientError> {
-    if success {
+    if status.is_success() {
         return serde_json::from_slice(&body).map_err(ClientError::Answer);
     }
     let error = serde_json::from_slice(&body).unwrap_or_else(|_| {
         netloom_api::Error::new(String::from_utf8_lossy(&body).into_owned(), "")
     });
+    // Who is only busy has not begun.
+    if status.is_server_error() && status != StatusCode::SERVICE_UNAVAILABLE {
+        return Err(ClientError::Failed(Box::new(error)));
+    }
     Err(ClientError::Refused(Box::new(error)))
 }

@@ -35,7 +35,9 @@ pub enum NetworkError {
 
 /// What control says, with the findings of its check.
 fn explained(error: &ClientError) -> String {
-    let ClientError::Refused(refused) = error else { return error.to_string() };
+    let (ClientError::Refused(refused) | ClientError::Failed(refused)) = error else {
+        return error.to_string();
+    };
     let mut text = refused.message.clone();
     for finding in &refused.findings {
         text.push_str(&format!("; {}: {}", finding.message, finding.cause));

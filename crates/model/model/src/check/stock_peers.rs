@@ -8,6 +8,10 @@ use crate::load::{Declared, Entry};
 use ipnet::IpNet;
 use std::collections::BTreeMap;
 
+/// Length of the largest prefixes for private use (RFC 1918, RFC 4193).
+const PRIVATE_V4_LENGTH: u8 = 8;
+const PRIVATE_V6_LENGTH: u8 = 7;
+
 /// Reports keys and prefixes that two peers claim, and prefixes behind what is no peer.
 pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
     let mut keys: BTreeMap<(&str, [u8; 32]), &String> = BTreeMap::new();
@@ -31,6 +35,8 @@ pub(super) fn check(declared: &Declared, decoder: &mut Decoder) {
         for prefix in &workload.value.advertise {
             if prefix.value.prefix_len() == 0 {
                 everything(name, prefix, decoder);
+            } else if is_a_large_part(prefix.value) {
+                large_part(name, prefix, decoder);
             }
             let first = *prefixes.entry((network, prefix.value)).or_insert((name, prefix));
             if first.0 != name || first.1.span != prefix.span {
@@ -74,6 +80,26 @@ fn everything(name: &str, prefix: &At<IpNet>, decoder: &mut Decoder) {
         "this version leads networks to the prefixes behind a peer, and not to the internet",
         "name the prefixes that are to be reached through it",
     );
+}
+
+/// Whether a prefix is larger than all that anybody has for private use: a part of the internet.
+fn is_a_large_part(prefix: IpNet) -> bool {
+    let private = match prefix {
+        IpNet::V4(_) => PRIVATE_V4_LENGTH,
+        IpNet::V6(_) => PRIVATE_V6_LENGTH,
+    };
+    prefix.prefix_len() < private
+}
+
+fn large_part(name: &str, prefix: &At<IpNet>, decoder: &mut Decoder) {
+    let found = Diagnostic::error(
+        code::PREFIX_LENGTH,
+        &prefix.span,
+        format!("`{name}` has {} behind it, a large part of the internet", prefix.value),
+        "a node whose own stack is in the network sends there what is for any such address, and answers too",
+        "name the prefixes that are to be reached through it",
+    );
+    decoder.push(found.into_warning());
 }
 
 fn no_key(name: &str, workload: &Entry<Workload>, decoder: &mut Decoder) {

@@ -3,7 +3,7 @@
 use super::Parser;
 use crate::file::{Key, Peer, Severity};
 use ipnet::IpNet;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
 
 impl Parser {
@@ -13,6 +13,8 @@ impl Parser {
         let mut peers: Vec<Peer> = Vec::new();
         let mut by_key: BTreeMap<String, usize> = BTreeMap::new();
         let mut owners: BTreeMap<IpNet, usize> = BTreeMap::new();
+        // Lines of peers that have given a prefix away.
+        let mut givers: BTreeSet<u32> = BTreeSet::new();
         for mut section in take(&mut self.file.peers) {
             let named = take(&mut section.allowed);
             let line = section.line;
@@ -39,6 +41,7 @@ impl Parser {
                     Some(owner) if owner == place => continue,
                     Some(owner) => {
                         peers[owner].allowed.retain(|one| *one != prefix);
+                        givers.insert(peers[owner].line);
                         self.tell_taken(line, peers[owner].line, prefix);
                     }
                     None => {}
@@ -47,7 +50,8 @@ impl Parser {
             }
         }
         peers.retain(|peer| {
-            let is_left = !peer.allowed.is_empty() || !self.with_prefixes.contains(&peer.line);
+            // Of what could not be read, the error is told already.
+            let is_left = !peer.allowed.is_empty() || !givers.contains(&peer.line);
             if !is_left {
                 let message =
                     "left out: the peer of this line: later ones have all of its AllowedIPs";

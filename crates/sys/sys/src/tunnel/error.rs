@@ -42,6 +42,13 @@ pub enum TunnelError {
     Namespace(#[from] NamespaceError),
 }
 
+impl TunnelError {
+    /// Whether somebody else holds a device of this name.
+    pub fn is_taken(&self) -> bool {
+        matches!(self, Self::Tun { source, .. } if source.raw_os_error() == Some(libc::EBUSY))
+    }
+}
+
 fn remedy(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
         Some(libc::ENOENT | libc::ENODEV | libc::ENXIO) => {

@@ -1,6 +1,7 @@
 //! `netloom vpn add`: a new peer, and what it needs to connect.
 
-use super::export::{Shown, Told, make_key};
+use super::advertised;
+use super::export::{Shown, Told, make_key, peer_of};
 use super::new_file::NewFile;
 use super::reading::own_node;
 use crate::host::changes::result;
@@ -11,7 +12,6 @@ use anyhow::{Context as _, ensure};
 use netloom::api::{Declare, Network, Withdraw};
 use netloom_wireguard::PrivateKey;
 use serde_json::{Value, json};
-use std::io::Write as _;
 use std::process::ExitCode;
 
 /// Longest wait for the nodes, in milliseconds.
@@ -58,6 +58,7 @@ pub(crate) fn run(arguments: &Add) -> anyhow::Result<ExitCode> {
     let network = wait_for(client.network(&arguments.network))?;
     let key = make_key()?;
     let declaration = arguments.declaration(&network, &key.public().to_string())?;
+    arguments.warn(&place, &network)?;
     // Before anything is declared: whatever happens then, somebody has the private key.
     let mut file = arguments.shown.file()?;
     if let Some(file) = &mut file {
@@ -85,7 +86,7 @@ pub(crate) fn run(arguments: &Add) -> anyhow::Result<ExitCode> {
         }
         Err(error) => return Err(error),
     }
-    let handed_out = wait_for(client.peer(&arguments.peer))
+    let handed_out = peer_of(&place, &arguments.peer)
         .and_then(|peer| Told::of(&peer, Some(&key), &arguments.shown))
         .and_then(|told| told.hand_out(file.as_mut()));
     match handed_out {
@@ -95,6 +96,19 @@ pub(crate) fn run(arguments: &Add) -> anyhow::Result<ExitCode> {
 }
 
 impl Add {
+    /// Says what is to be known of the prefixes behind it before they are declared.
+    fn warn(&self, place: &Place, network: &Network) -> anyhow::Result<()> {
+        if self.advertise.is_empty() {
+            return Ok(());
+        }
+        let (status, peers) =
+            (wait_for(place.client().status())?, wait_for(place.client().peers())?);
+        let known = (&status, peers.as_slice());
+        let told = advertised::warnings(network, known, &self.peer, &self.advertise);
+        told.iter().for_each(|warning| output::error(warning));
+        Ok(())
+    }
+
     fn declaration(&self, network: &Network, public_key: &str) -> anyhow::Result<Value> {
         if let Some(subnet) = &self.subnet {
             ensure!(
@@ -148,9 +162,7 @@ impl Add {
                 file.path().display().to_string()
             }
             None => {
-                let mut out = std::io::stdout();
-                let printed = out.write_all(self.draft(key).as_bytes()).and_then(|()| out.flush());
-                printed.context("cannot print the private key")?;
+                output::try_print(&self.draft(key)).context("cannot print the private key")?;
                 "what is printed above".to_owned()
             }
         };

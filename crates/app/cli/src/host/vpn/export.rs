@@ -1,6 +1,7 @@
 //! `netloom vpn export`: what a stock peer needs to connect.
 
 use super::new_file::NewFile;
+use super::reading::text_of;
 use crate::host::changes::result;
 use crate::host::place::{Host, Place};
 use crate::host::{author, is_unanswered, wait_for};
@@ -8,16 +9,20 @@ use crate::output;
 use anyhow::{Context as _, bail, ensure};
 use netloom::api::{Peer, SetPeerKey};
 use netloom_base::Seed;
-use netloom_wg_quick::Export;
+use netloom_wg_quick::{Export, FILE_BYTES_MAX};
 use netloom_wireguard::{PresharedKey, PrivateKey};
 use qrcode::QrCode;
 use qrcode::render::unicode::Dense1x2;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::{Duration, Instant};
 
 /// Longest wait for the nodes, in milliseconds.
 const WAIT_MS: u64 = 30_000;
+/// Longest wait for a node to tell its key in a network, and how often it is looked for.
+const NODE_KEY_WAIT: Duration = Duration::from_secs(2);
+const LOOK_AGAIN: Duration = Duration::from_millis(50);
 /// Keeps a translator's mapping alive, as most manuals of WireGuard advise.
 const KEEPALIVE_S: u16 = 25;
 
@@ -55,7 +60,7 @@ pub(crate) struct ExportPeer {
 
 pub(crate) fn run(arguments: &ExportPeer) -> anyhow::Result<ExitCode> {
     let place = arguments.host.chosen()?;
-    let mut peer = wait_for(place.client().peer(&arguments.peer))?;
+    let mut peer = peer_of(&place, &arguments.peer)?;
     let given = arguments.private_key_file.as_deref().map(read_private_key).transpose()?;
     let known = peer.public_key.clone();
     let is_new = known.is_none();
@@ -104,6 +109,18 @@ pub(crate) fn run(arguments: &ExportPeer) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// A peer as control knows it. A node that has just taken a network tells its key there a moment later.
+pub(super) fn peer_of(place: &Place, name: &str) -> anyhow::Result<Peer> {
+    let start = Instant::now();
+    loop {
+        let peer = wait_for(place.client().peer(name))?;
+        if peer.node_key.is_some() || start.elapsed() >= NODE_KEY_WAIT {
+            return Ok(peer);
+        }
+        std::thread::sleep(LOOK_AGAIN);
+    }
+}
+
 /// Declares the public key that was made for a peer, or says where to write it.
 fn declare_key(
     place: &Place,
@@ -144,8 +161,7 @@ pub(super) fn make_key() -> anyhow::Result<PrivateKey> {
 }
 
 fn read_private_key(path: &Path) -> anyhow::Result<PrivateKey> {
-    let text =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = text_of(path, FILE_BYTES_MAX)?;
     // The key alone, or a configuration with it.
     let mut lines = text.lines();
     let key =
@@ -186,14 +202,12 @@ impl Told {
 
     /// Writes it to its file, or prints it.
     pub(super) fn hand_out(&self, file: Option<&mut NewFile>) -> anyhow::Result<()> {
-        let mut out = std::io::stdout();
-        let mut print = |text: &str| out.write_all(text.as_bytes()).and_then(|()| out.flush());
         match file {
             Some(file) => file.fill(&self.text)?,
-            None => print(&self.text).context("cannot print the configuration")?,
+            None => output::try_print(&self.text).context("cannot print the configuration")?,
         }
         // What is to be known is handed out already.
-        let _ = self.qr_code.as_ref().map(|image| print(&format!("\n{image}\n")));
+        self.qr_code.iter().for_each(|image| output::print(&format!("\n{image}\n")));
         Ok(())
     }
 }

@@ -5,7 +5,6 @@ use super::new_file::NewFile;
 use super::reading::{Reading, read};
 use crate::output;
 use anyhow::Context as _;
-use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -35,11 +34,8 @@ pub(crate) fn run(arguments: &ImportFile) -> anyhow::Result<ExitCode> {
     let keys = KeyFiles::write(&read)?;
     let yaml = &read.imported.yaml;
     match file {
-        None => {
-            let mut out = std::io::stdout();
-            let written = out.write_all(yaml.as_bytes()).and_then(|()| out.flush());
-            written.context("cannot print the network, so its keys are not kept either")?;
-        }
+        None => output::try_print(yaml)
+            .context("cannot print the network, so its keys are not kept either")?,
         Some(mut file) => file.fill(yaml)?,
     }
     keys.keep();

@@ -6,8 +6,9 @@ use anyhow::{Context as _, ensure};
 use netloom_agent::joined::JoinedFacts;
 use netloom_model::decode::is_label;
 use netloom_model::words::counted;
-use netloom_wg_quick::{File, Finding, Import, Imported, Key, Severity, parse};
+use netloom_wg_quick::{FILE_BYTES_MAX, File, Finding, Import, Imported, Key, Severity, parse};
 use netloom_wireguard::PrivateKey;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 /// How a file is read.
@@ -38,10 +39,7 @@ pub(super) struct Read {
 
 /// Reads and imports a file; what is to be known of it is shown, and errors end it.
 pub(super) fn read(reading: &Reading, path: &Path) -> anyhow::Result<Read> {
-    let text = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let text = String::from_utf8(text).map_err(|_| {
-        anyhow::anyhow!("{} is not UTF-8 text; is it the right file?", path.display())
-    })?;
+    let text = text_of(path, FILE_BYTES_MAX)?;
     let interface = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let interface = interface.unwrap_or_else(|| "wg0".to_owned());
     let network = match &reading.network {
@@ -82,6 +80,21 @@ pub(super) fn read(reading: &Reading, path: &Path) -> anyhow::Result<Read> {
     );
     let keeps_keys = own.is_some() || reading.key_folder.is_some();
     Ok(Read { imported, network, node, keeps_keys })
+}
+
+/// A text file, of which no more is read than may be in it: a device has no end.
+pub(super) fn text_of(path: &Path, bytes_max: usize) -> anyhow::Result<String> {
+    let cannot = || format!("cannot read {}", path.display());
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).with_context(cannot)?;
+    file.take(bytes_max as u64 + 1).read_to_end(&mut bytes).with_context(cannot)?;
+    ensure!(
+        bytes.len() <= bytes_max,
+        "{} is larger than {bytes_max} bytes; is it the right file?",
+        path.display()
+    );
+    String::from_utf8(bytes)
+        .map_err(|_| anyhow::anyhow!("{} is not UTF-8 text; is it the right file?", path.display()))
 }
 
 fn show(path: &Path, findings: &mut [Finding]) {
@@ -165,6 +178,14 @@ mod tests {
         assert!(!is_label(&label("___")));
         assert!(name("").is_err() && name("Bad Name").is_err());
         assert_eq!(name("office").as_deref(), Ok("office"));
+    }
+
+    #[test]
+    fn of_what_has_no_end_only_so_much_is_read() {
+        let error = text_of(Path::new("/dev/zero"), 1000).unwrap_err().to_string();
+        assert!(error.contains("larger than 1000 bytes; is it the right file?"), "{error}");
+        assert_eq!(text_of(Path::new("/dev/null"), 0).unwrap(), "");
+        assert!(text_of(Path::new("/"), 9).unwrap_err().to_string().contains("cannot read /"));
     }
 
     #[test]

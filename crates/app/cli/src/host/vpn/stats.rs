@@ -31,7 +31,7 @@ pub(crate) fn run(arguments: &Stats) -> anyhow::Result<ExitCode> {
     loop {
         let (status, now) = (of_agent(&place)?, Instant::now());
         show(arguments, &place, &status, before.as_ref().map(|(old, at)| (old, now - *at)))?;
-        if !arguments.watch {
+        if !arguments.watch || output::is_lost() {
             return Ok(ExitCode::SUCCESS);
         }
         before = Some((status, now));

@@ -9,7 +9,7 @@ use netloom_probe::{PingOptions, lookup, ping};
 use netloom_sys::namespace::NamespaceHandle;
 use serde::Serialize;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -138,14 +138,36 @@ fn echo(namespace: &NamespaceHandle, address: IpAddr) -> Step {
         Ok(Ok(report)) => match report.round_trip() {
             Some(round_trip) => (true, format!("{address} answers after {:?}", round_trip.average)),
             None => {
-                let why = "its own firewall may drop echo requests, or it is not routed to";
-                (false, format!("{address} does not answer: {why}"))
+                let from = namespace.run(move || source_towards(address)).ok().flatten();
+                (false, unanswered(address, from))
             }
         },
         Ok(Err(error)) => (false, error.to_string()),
         Err(error) => (false, error.to_string()),
     };
     Step { what: "echo", good, detail }
+}
+
+/// The address from which this thread's namespace calls another one.
+fn source_towards(address: IpAddr) -> Option<IpAddr> {
+    let any: IpAddr = match address {
+        IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+        IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+    };
+    // Nothing is sent.
+    let socket = UdpSocket::bind((any, 0)).ok()?;
+    socket.connect((address, DNS_PORT)).ok()?;
+    Some(socket.local_addr().ok()?.ip())
+}
+
+/// A peer that was set up as a server knows the address of the node's own stack, and not that of the network's gateway.
+fn unanswered(address: IpAddr, from: Option<IpAddr>) -> String {
+    let allowed = from.map_or_else(String::new, |from| {
+        format!(", or its AllowedIPs for this node lack {from}, from which it was asked")
+    });
+    format!(
+        "{address} does not answer: its own firewall may drop echo requests, it is not routed to{allowed}"
+    )
 }
 
 fn names(namespace: &NamespaceHandle, resolver: &Examination) -> Step {
@@ -167,4 +189,18 @@ fn names(namespace: &NamespaceHandle, resolver: &Examination) -> Step {
         Err(error) => (false, error.to_string()),
     };
     Step { what: "names", good, detail }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn from_where_a_silent_peer_was_asked_is_told() {
+        let here: IpAddr = Ipv4Addr::LOCALHOST.into();
+        assert_eq!(source_towards(here), Some(here));
+        let told = unanswered(here, Some(here));
+        assert!(told.contains("its AllowedIPs for this node lack 127.0.0.1"), "{told}");
+        assert!(!unanswered(here, None).contains("AllowedIPs"));
+    }
 }
