@@ -4,8 +4,9 @@
 //! thread at devices:  read ─► plan_inner ─► seal ─► send                 lock of the engine: while planning only
 //! thread at the port: receive ─► plan_outer ─► open ─► finish_outer ─► write     and for timers, handshakes, commands
 //! ```
-//! A batch is sealed, opened and moved outside of the lock, so that both directions go at once. A flow has one
-//! thread for each direction, and stays in order.
+//! A batch is sealed, opened and moved outside of the lock, so that both directions go at once. What the kernel answers at
+//! once to a small batch is at its device when that is written, and is sent by the thread at the port, which is awake. A
+//! device is read by one thread at a time, until what it gave is sent: a flow stays in order.
 
 mod backlog;
 mod commands;

@@ -31,7 +31,7 @@ const HANDSHAKES_AT_ONCE: usize = 4;
 const TURNS_MAX: usize = 8;
 const TURN_PACKETS_MAX: usize = 64;
 /// Packets of one turn, up to which answers of the kernel are sent by the same thread.
-const ANSWERED_PACKETS_MAX: usize = 4;
+const ANSWERED_PACKETS_MAX: usize = 16;
 const WAKER: u64 = 0;
 pub(super) const SOCKET: u64 = 1;
 
