@@ -139,7 +139,11 @@ impl Swarm {
         while shaken.done < which.len() && start.elapsed() < limit {
             let now = monotonic_now();
             while next < which.end && next - which.start - shaken.done < window {
-                self.tunnels[next].enqueue(now, &packet(address(self.first + next as u32)));
+                self.tunnels[next].enqueue(
+                    now,
+                    &packet(address(self.first + next as u32)),
+                    usize::MAX,
+                );
                 self.drive(next, now);
                 next += 1;
                 // What comes back must not wait behind what goes out.

@@ -119,15 +119,15 @@ impl Node {
                     self.counters.sealed_packets += packets;
                 }
                 Err(_no_session) => {
-                    for packet in out.packets(place) {
-                        batch.complete_checksum(*packet as usize);
-                        peer.tunnel.enqueue(now, batch.packet(*packet as usize));
-                    }
-                    self.counters.waiting_packets += packets;
                     let network = self.networks.get(&peer.network);
                     if let Some(path) = network.and_then(|network| peer.path_mut(network)) {
                         path.awaits_session = true;
                     }
+                    for packet in out.packets(place) {
+                        batch.complete_checksum(*packet as usize);
+                        self.enqueue(now, id, batch.packet(*packet as usize));
+                    }
+                    self.counters.waiting_packets += packets;
                 }
             }
             self.settle_path(now, id);

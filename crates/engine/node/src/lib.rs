@@ -56,6 +56,7 @@
 //! | [`limits::ALLOWED_PREFIXES_MAX`] | 65,536 for each peer | refused |
 //! | [`limits::OUTPUT_QUEUE_MAX`] | 16384 datagrams, messages and events each that are not fetched | dropped, counted |
 //! | [`limits::HANDSHAKES_WAITING_MAX`] | 2048 handshakes not answered yet | dropped, counted |
+//! | [`limits::WAITING_BYTES_MAX`], [`limits::WAITING_BYTES_MIN`] | 16 MiB wait for sessions of all peers, 2 KiB for each | the oldest of the peer is dropped, counted |
 //! | [`limits::STRANGERS_MAX`] | 64 calls of keys not known yet | the oldest is forgotten |
 //! | [`NodeConfig::handshakes_per_second`] | 4000, or 512 that wait | cookies are asked for |
 //!

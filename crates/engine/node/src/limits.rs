@@ -13,6 +13,11 @@ pub const ALLOWED_PREFIXES_MAX: usize = 1 << 16;
 pub const OUTPUT_QUEUE_MAX: usize = 1 << 14;
 /// Handshake messages that wait to be answered; what comes then is lost and counted.
 pub const HANDSHAKES_WAITING_MAX: usize = 2048;
+/// Bytes of packets of all peers that wait for sessions. Beyond it the oldest of a packet's own peer give way, down to
+/// [`WAITING_BYTES_MIN`].
+pub const WAITING_BYTES_MAX: usize = 16 << 20;
+/// What each peer may have waiting, however much waits for the others: some first packets of a connection.
+pub const WAITING_BYTES_MIN: usize = 2048;
 /// Initiations kept of keys that are not known yet.
 pub const STRANGERS_MAX: usize = 64;
 /// Smallest MTU of a network: IPv6's (RFC 8200 §5).

@@ -4,7 +4,7 @@ use crate::config::{NetworkId, NodeConfig, PeerConfig, PeerId};
 use crate::counters::{Counters, DropReason};
 use crate::exits::Exits;
 use crate::handshakes::WaitingHandshake;
-use crate::limits::OUTPUT_QUEUE_MAX;
+use crate::limits::{OUTPUT_QUEUE_MAX, WAITING_BYTES_MAX, WAITING_BYTES_MIN};
 use crate::path::{MessageTransmit, Path};
 use crate::strangers::Strangers;
 use netloom_base::{PrefixTrie, Seed, Time, WallTime};
@@ -46,6 +46,8 @@ pub struct Node {
     events: VecDeque<Event>,
     pub(crate) rng: ErasingRng,
     pub(crate) next_peer: u32,
+    /// Bytes of packets of all peers that wait for sessions.
+    waiting_bytes: usize,
 }
 
 pub(crate) struct Network {
@@ -68,6 +70,16 @@ pub(crate) struct Peer {
     /// Once anything has been sent to a node.
     pub(crate) path: Option<Box<Path>>,
     pub(crate) deadline: Option<Time>,
+    /// Bytes of packets that wait for a session, as they are in the node's sum.
+    pub(crate) waiting_bytes: usize,
+}
+
+impl Peer {
+    /// The sum of what waits for all peers, with what waits for this one now.
+    fn sum_waiting(&mut self, sum: usize) -> usize {
+        let before = std::mem::replace(&mut self.waiting_bytes, self.tunnel.waiting_bytes());
+        sum - before + self.waiting_bytes
+    }
 }
 
 impl Node {
@@ -89,6 +101,7 @@ impl Node {
             messages: VecDeque::new(),
             packets: VecDeque::new(),
             events: VecDeque::new(),
+            waiting_bytes: 0,
             rng,
             next_peer: 0,
         }
@@ -178,6 +191,7 @@ impl Node {
                 self.counters.drop_packet(DropReason::OutputFull);
             }
         }
+        self.waiting_bytes = peer.sum_waiting(self.waiting_bytes);
         let key = peer.config.public_key;
         while let Some(what) = peer.tunnel.poll_event() {
             peer.path_event(what);
@@ -204,10 +218,20 @@ impl Node {
     /// Takes a peer out of every index of the node.
     pub(crate) fn forget(&mut self, id: PeerId) {
         let Some(mut peer) = self.peers.remove(&id) else { return };
+        self.waiting_bytes -= peer.waiting_bytes;
         peer.tunnel.close(&mut self.indexes);
         if let Some(deadline) = peer.deadline {
             self.deadlines.remove(&(deadline, id));
         }
+    }
+
+    /// Has a packet wait for a session of its peer, as far as there is room.
+    pub(crate) fn enqueue(&mut self, now: Time, id: PeerId, packet: &[u8]) {
+        let Some(peer) = self.peers.get_mut(&id) else { return };
+        let of_others = self.waiting_bytes - peer.waiting_bytes;
+        let room = WAITING_BYTES_MAX.saturating_sub(of_others).max(WAITING_BYTES_MIN);
+        peer.tunnel.enqueue(now, packet, room);
+        self.waiting_bytes = peer.sum_waiting(self.waiting_bytes);
     }
 
     /// Hands a packet to the interface of a network.

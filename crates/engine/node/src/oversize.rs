@@ -45,15 +45,15 @@ impl Node {
 
     /// Sends the parts of one packet, or has them wait for a session like any packet.
     fn send_parts(&mut self, now: Time, id: PeerId, parts: impl IntoIterator<Item = Vec<u8>>) {
-        let Some(peer) = self.peers.get_mut(&id) else { return };
         let mut waits = false;
         for part in parts {
+            let Some(peer) = self.peers.get_mut(&id) else { return };
             match peer.tunnel.seal_packet(now, &part) {
                 Some(transmit) => {
                     keep(&mut self.messages, &mut self.counters, [alone(transmit)]);
                 }
                 None => {
-                    peer.tunnel.enqueue(now, &part);
+                    self.enqueue(now, id, &part);
                     waits = true;
                 }
             }

@@ -204,7 +204,7 @@ impl Node {
         }
         let sends_from = config.sends_from.iter().map(|prefix| (*prefix, ())).collect();
         let (network, path, deadline) = (network_id, None, None);
-        let peer = Peer { network, config, tunnel, sends_from, path, deadline };
+        let peer = Peer { network, config, tunnel, sends_from, path, deadline, waiting_bytes: 0 };
         self.peers.insert(id, Box::new(peer));
         Ok(id)
     }

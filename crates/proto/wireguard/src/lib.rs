@@ -63,7 +63,7 @@
 //! - Under load, a handshake rate is held per IPv4 address and per IPv6 /64.
 //! - An initiation of type 17 asks for AES-256-GCM in place of ChaCha20-Poly1305 ([`Suite`]), where
 //!   the caller knows that the peer speaks it. Sessions in it are replaced after 2^27 packets and end
-//!   after 2^28.
+//!   after 2^28, sooner where packets may be longer than 2^11 bytes.
 //! - A packet is padded to 16 bytes but not beyond the MTU, as the Linux implementation does.
 //!
 //! # Not implemented

@@ -193,11 +193,16 @@ impl Session {
         self.age(now) >= REJECT_AFTER_TIME
     }
 
-    /// Takes `packets` counters off the session; gives the first.
-    pub(crate) fn take_counters(&mut self, now: Time, packets: u64) -> Option<u64> {
+    /// Takes counters for `packets` packets of up to `packet_bytes` bytes off the session; gives the first.
+    pub(crate) fn take_counters(
+        &mut self,
+        now: Time,
+        packets: u64,
+        packet_bytes: usize,
+    ) -> Option<u64> {
         let first = self.next_counter;
         let after = first.checked_add(packets)?;
-        if after > self.suite.reject_after_messages() || self.is_expired(now) {
+        if after > self.suite.seals_messages(packet_bytes) || self.is_expired(now) {
             return None;
         }
         self.next_counter = after;

@@ -37,22 +37,31 @@ impl Suite {
         nonce
     }
 
-    /// Packets of a session after which it is replaced: 2^60 (paper §6.1), and for AES-GCM half of
-    /// those after which it is ended.
-    pub fn rekey_after_messages(self) -> u64 {
+    /// Packets of up to `packet_bytes` bytes that a session seals before it is replaced: 2^60 (paper §6.1), and for AES-GCM
+    /// half of what it seals at most.
+    pub fn rekey_after_messages(self, packet_bytes: usize) -> u64 {
         match self {
             Self::ChaCha20Poly1305 => crate::limits::REKEY_AFTER_MESSAGES,
-            Self::Aes256Gcm => 1 << 27,
+            Self::Aes256Gcm => self.seals_messages(packet_bytes) / 2,
         }
     }
 
-    /// Packets of a session after which it is ended: 2^64 − 2^13 − 1 (paper §6.1), and for AES-GCM
-    /// 2^28, up to which packets of 2^11 bytes stay confidential (RFC 9001 §6.6, appendix B.1).
-    pub fn reject_after_messages(self) -> u64 {
+    /// Packets of up to `packet_bytes` bytes that a session seals at most: 2^64 − 2^13 − 1 (paper §6.1), and for AES-GCM 2^35
+    /// blocks, up to which what is sealed stays confidential (RFC 9001 §6.6, appendix B.1): 2^28 packets of 2^11 bytes.
+    pub fn seals_messages(self, packet_bytes: usize) -> u64 {
+        /// Each packet has 2^7 of them at least.
+        const BLOCKS_MAX: u64 = 1 << 35;
         match self {
             Self::ChaCha20Poly1305 => crate::limits::REJECT_AFTER_MESSAGES,
-            Self::Aes256Gcm => 1 << 28,
+            Self::Aes256Gcm => {
+                BLOCKS_MAX / (packet_bytes as u64).next_power_of_two().max(1 << 11).div_ceil(16)
+            }
         }
+    }
+
+    /// Packets of a session beyond which none is opened: as many as the other end seals, however short they are.
+    pub fn reject_after_messages(self) -> u64 {
+        self.seals_messages(0)
     }
 }
 
@@ -62,5 +71,24 @@ impl fmt::Display for Suite {
             Self::ChaCha20Poly1305 => "ChaCha20-Poly1305",
             Self::Aes256Gcm => "AES-256-GCM",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_of_aes_gcm_seals_the_same_number_of_blocks_of_any_packets() {
+        let suite = Suite::Aes256Gcm;
+        assert_eq!(suite.reject_after_messages(), 1 << 28);
+        for (packet_bytes, log) in
+            [(0, 28), (1420, 28), (2048, 28), (2049, 27), (8920, 25), (9216, 25)]
+        {
+            assert_eq!(suite.seals_messages(packet_bytes), 1 << log, "{packet_bytes}");
+            assert_eq!(suite.rekey_after_messages(packet_bytes), 1 << (log - 1));
+        }
+        let suite = Suite::ChaCha20Poly1305;
+        assert_eq!(suite.seals_messages(9216), suite.reject_after_messages());
     }
 }

@@ -14,4 +14,5 @@ mod networks;
 mod pair;
 mod path;
 mod suites;
+mod waiting;
 mod world;

@@ -51,11 +51,11 @@ impl Tunnel {
     }
 
     fn reserve_any(&mut self, now: Time, packets: u64) -> Option<Reservation> {
-        let (endpoint, rekey_after) = (self.endpoint, self.rekey_after);
+        let (endpoint, rekey_after, mtu_bytes) = (self.endpoint, self.rekey_after, self.mtu_bytes);
         let taken = self.sessions.current_mut().and_then(|session| {
             let to = endpoint?;
-            let first_counter = session.take_counters(now, packets)?;
-            let is_worn = session.next_counter > session.suite.rekey_after_messages()
+            let first_counter = session.take_counters(now, packets, mtu_bytes)?;
+            let is_worn = session.next_counter > session.suite.rekey_after_messages(mtu_bytes)
                 || (session.role == Role::Initiator && session.age(now) >= rekey_after);
             Some((Reservation { to, key: session.seal_key.clone(), first_counter }, is_worn))
         });
@@ -79,19 +79,25 @@ impl Tunnel {
         Some(Transmit { to, datagram, ecn: ecn::of(packet) })
     }
 
-    /// Keeps a packet until there is a session, which is asked for. If there is no room, the
-    /// oldest gives way: what is new is more likely to be still wanted.
-    pub fn enqueue(&mut self, now: Time, packet: &[u8]) {
+    /// Keeps a packet until there is a session, which is asked for. Beyond `bytes_max`, [`WAITING_BYTES_MAX`] or
+    /// [`WAITING_PACKETS_MAX`], the oldest gives way: what is new is more likely to be still wanted.
+    pub fn enqueue(&mut self, now: Time, packet: &[u8], bytes_max: usize) {
         self.want_handshake(now);
         // Somebody still wants the peer, so attempts go on (§6.4).
         self.attempting_since = Some(now);
         self.waiting.push_back(packet.to_vec());
         self.waiting_bytes += packet.len();
-        while self.waiting.len() > WAITING_PACKETS_MAX || self.waiting_bytes > WAITING_BYTES_MAX {
+        let bytes_max = bytes_max.min(WAITING_BYTES_MAX);
+        while self.waiting.len() > WAITING_PACKETS_MAX || self.waiting_bytes > bytes_max {
             let Some(oldest) = self.waiting.pop_front() else { break };
             self.waiting_bytes -= oldest.len();
             self.stats.waiting_dropped += 1;
         }
+    }
+
+    /// Bytes of packets that wait for a session.
+    pub fn waiting_bytes(&self) -> usize {
+        self.waiting_bytes
     }
 
     /// Sends what was waiting; whether there was anything.

@@ -134,7 +134,7 @@ impl Peer {
         let now = self.now();
         match self.tunnel.seal_packet(now, packet) {
             Some(transmit) => drop(self.socket.send_to(&transmit.datagram, transmit.to)),
-            None => self.tunnel.enqueue(now, packet),
+            None => self.tunnel.enqueue(now, packet, usize::MAX),
         }
     }
 
