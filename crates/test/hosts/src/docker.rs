@@ -2,6 +2,8 @@
 
 use crate::ground::{Host, wait_until};
 use anyhow::{Context as _, ensure};
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -53,7 +55,15 @@ impl Docker {
             "{} is missing (Debian package busybox-static)",
             program.display()
         );
-        std::fs::copy(program, root.join("bin/busybox"))?;
+        // A program with an interpreter, as in the package `busybox`, does not start where there is none.
+        let bytes = std::fs::read(program)?;
+        ensure!(
+            !bytes.windows(9).take(4096).any(|part| part == b"/ld-linux"),
+            "{} is no static program (Debian package busybox-static)",
+            program.display()
+        );
+        std::fs::write(root.join("bin/busybox"), bytes)?;
+        std::fs::set_permissions(root.join("bin/busybox"), Permissions::from_mode(0o755))?;
         std::fs::write(root.join("www/index.html"), format!("{GREETING}\n"))?;
         let tar = self.folder.join("root.tar");
         let packed =
