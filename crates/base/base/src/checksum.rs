@@ -6,7 +6,7 @@ use std::net::IpAddr;
 ///
 /// The sum does not depend on the order of bytes in words (RFC 1071 §2 B), so it is taken over native
 /// words of 32 bits, which compilers turn into vector instructions, and turned round once in the end.
-fn sum(data: &[u8], initial: u64) -> u64 {
+pub(crate) fn sum(data: &[u8], initial: u64) -> u64 {
     let (blocks, rest) = data.as_chunks::<16>();
     let mut lanes = [0_u64; 4];
     for block in blocks {
@@ -34,9 +34,14 @@ fn fold(mut sum: u64) -> u16 {
     u16::try_from(sum).unwrap_or(u16::MAX)
 }
 
+/// The checksum of what was summed.
+pub(crate) fn of_sum(sum: u64) -> u16 {
+    !fold(sum)
+}
+
 /// The checksum of `data`, which must hold zero where the checksum goes.
 pub fn internet(data: &[u8]) -> u16 {
-    !fold(sum(data, 0))
+    of_sum(sum(data, 0))
 }
 
 /// The checksum of a TCP, UDP or ICMPv6 `segment` between two addresses of one family.

@@ -9,7 +9,8 @@ mod headers;
 
 use crate::checksum;
 use crate::packet::{PROTOCOL_TCP, PROTOCOL_UDP};
-pub(crate) use headers::{addresses, transport};
+pub(crate) use headers::{addresses, set_ip_length, transport};
+use headers::{ip_sum, set_ip_length_and_sum};
 
 /// Bytes of the header before each packet.
 pub const OFFLOAD_HEADER_BYTES: usize = 10;
@@ -118,9 +119,11 @@ pub struct Splitter {
     transport_at: usize,
     header_bytes: usize,
     segment_bytes: usize,
-    /// The sum of the pseudo-header as the kernel has it, and for how many bytes, where its addresses may not be those of the IP
-    /// header: a routing header or a source route has the last one.
-    partial: Option<(u16, usize)>,
+    /// The sum of the IP header without what differs between parts; zero of IPv6, which has no checksum.
+    ip_sum: u64,
+    /// The sum of the pseudo-header of no bytes: as the kernel has it, where its addresses may not be those of the IP header, since a
+    /// routing header or a source route has the last one.
+    pseudo_sum: u16,
     /// Whether who is told that a checksum is left out finds its place.
     can_leave_checksums: bool,
     /// The next byte of payload, and the number of the next part.
@@ -154,15 +157,21 @@ impl Splitter {
         if fixed_bytes == IPV6_HEADER_BYTES && transport_at > fixed_bytes && !is_said {
             return None;
         }
-        let sum = &packet[transport_at + place..][..2];
-        let sum = u16::from_be_bytes([sum[0], sum[1]]);
+        let pseudo_sum = if is_said && transport_at > fixed_bytes {
+            let sum = &packet[transport_at + place..][..2];
+            let sum = u16::from_be_bytes([sum[0], sum[1]]);
+            checksum::pseudo_header_of_part(sum, packet.len() - transport_at, 0)
+        } else {
+            let (source, destination) = addresses(packet);
+            checksum::pseudo_header(source, destination, gso.protocol(), 0)
+        };
         Some(Self {
             gso,
             transport_at,
             header_bytes,
             segment_bytes: usize::from(segment_bytes),
-            partial: (is_said && transport_at > fixed_bytes)
-                .then(|| (sum, packet.len() - transport_at)),
+            ip_sum: ip_sum(&packet[..transport_at]),
+            pseudo_sum,
             can_leave_checksums: checksum_place(packet).is_some(),
             at: header_bytes,
             number: 0,
@@ -203,7 +212,7 @@ impl Splitter {
         self.at += payload.len();
         let last = self.at == packet.len();
         let (ip, transport) = part.split_at_mut(self.transport_at);
-        set_ip_length(ip, length, self.number);
+        set_ip_length_and_sum(ip, length, self.number, self.ip_sum);
         match self.gso {
             Gso::Tcp => {
                 let sequence =
@@ -223,20 +232,14 @@ impl Splitter {
                 transport[4..6].copy_from_slice(&bytes.to_be_bytes());
             }
         }
-        self.set_transport_checksum(ip, transport);
+        self.set_transport_checksum(transport);
         self.number += 1;
         Some(length)
     }
 
-    fn set_transport_checksum(&self, ip: &[u8], transport: &mut [u8]) {
+    fn set_transport_checksum(&self, transport: &mut [u8]) {
         let (bytes, at) = (transport.len(), self.gso.checksum_at());
-        let sum = match self.partial {
-            Some((sum, whole_bytes)) => checksum::pseudo_header_of_part(sum, whole_bytes, bytes),
-            None => {
-                let (source, destination) = addresses(ip);
-                checksum::pseudo_header(source, destination, self.gso.protocol(), bytes)
-            }
-        };
+        let sum = checksum::pseudo_header_of_part(self.pseudo_sum, 0, bytes);
         transport[at..at + 2].copy_from_slice(&sum.to_be_bytes());
         if !self.leaves_checksums {
             complete_checksum(transport, (0, at as u16));
@@ -276,23 +279,6 @@ pub fn checksum_place(packet: &[u8]) -> Option<(u16, u16)> {
     let is_whole = packet.len() >= transport_at + header_bytes && !is_fragment;
     // An IP header has at most 60 bytes.
     is_whole.then_some((transport_at as u16, offset))
-}
-
-/// Sets what the IP header says of lengths: of IPv4 also the identification, which goes up by the
-/// number of the part, and the header's checksum.
-pub(crate) fn set_ip_length(ip: &mut [u8], packet_bytes: usize, number: u16) {
-    // A packet has at most 65,535 bytes.
-    if ip[0] >> 4 == 4 {
-        ip[2..4].copy_from_slice(&(packet_bytes as u16).to_be_bytes());
-        let identification = u16::from_be_bytes([ip[4], ip[5]]).wrapping_add(number);
-        ip[4..6].copy_from_slice(&identification.to_be_bytes());
-        ip[10..12].fill(0);
-        let checksum = checksum::internet(ip);
-        ip[10..12].copy_from_slice(&checksum.to_be_bytes());
-    } else {
-        let payload_bytes = (packet_bytes - IPV6_HEADER_BYTES) as u16;
-        ip[4..6].copy_from_slice(&payload_bytes.to_be_bytes());
-    }
 }
 
 #[cfg(test)]

@@ -95,6 +95,11 @@ impl Outbound {
         })
     }
 
+    /// How many packets [`Self::destinations`] have together.
+    pub fn packets_to_send(&self) -> usize {
+        self.groups.iter().filter(|group| group.sending.is_some()).map(|group| group.len).sum()
+    }
+
     /// Seals the packets in place. `batch` is the one that was planned.
     ///
     /// Needs nothing of the node: a driver with several threads plans under a lock

@@ -40,6 +40,7 @@ fn parts(piece: &[u8], transport_at: usize, gso: Gso, (source, last): (IpAddr, I
     while let Some(length) = splitter.next(piece, &mut slot) {
         let (ip, transport) = slot[..length].split_at(transport_at);
         assert_eq!(&ip[20..], &piece[20..transport_at], "the headers in between");
+        assert!(ip[0] >> 4 == 6 || checksum::internet(ip) == 0, "the IP header of part {count}");
         let sum = checksum::transport(source, last, gso.protocol(), transport);
         assert_eq!(sum, 0, "the checksum of part {count}");
         payload.extend(&transport[splitter.header_bytes - transport_at..]);

@@ -45,8 +45,13 @@ impl Backlog {
             ahead: PacketBatch::new(2 * BATCH_PACKETS_MAX, SMALL_BYTES_MAX),
             bulk: VecDeque::new(),
             spare: Vec::new(),
-            read: PacketBatch::new(BATCH_PACKETS_MAX, packet_bytes_max),
+            read: Self::batch_of_bulk(packet_bytes_max),
         }
+    }
+
+    /// A batch such as those of bulk, which may be put in the place of one of them while that is sent.
+    pub(super) fn batch_of_bulk(packet_bytes_max: usize) -> PacketBatch {
+        PacketBatch::new(BATCH_PACKETS_MAX, packet_bytes_max)
     }
 
     /// The longest packet.
@@ -118,7 +123,7 @@ impl Backlog {
     }
 
     fn take_spare(&mut self, is_piece: bool) -> Bulk {
-        let batch = || PacketBatch::new(BATCH_PACKETS_MAX, self.packet_bytes_max);
+        let batch = || Self::batch_of_bulk(self.packet_bytes_max);
         let mut bulk = self.spare.pop().unwrap_or_else(|| Bulk {
             batch: batch(),
             flows: Vec::with_capacity(BATCH_PACKETS_MAX),
@@ -137,10 +142,10 @@ impl Backlog {
         }
     }
 
-    /// Gives the bulk that has waited longest to `send`, if there is any, and forgets it.
-    pub(super) fn send_bulk(&mut self, send: impl FnOnce(&mut PacketBatch)) {
+    /// Gives the bulk that has waited longest to `send`, if there is any, and forgets it; says whether there is more behind it.
+    pub(super) fn send_bulk(&mut self, send: impl FnOnce(&mut PacketBatch, bool)) {
         if let Some(mut bulk) = self.bulk.pop_front() {
-            send(&mut bulk.batch);
+            send(&mut bulk.batch, !self.bulk.is_empty());
             bulk.batch.clear();
             bulk.flows.clear();
             bulk.families.clear();

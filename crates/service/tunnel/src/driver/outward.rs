@@ -5,7 +5,7 @@ use super::{Output, Shared, route};
 use netloom_base::PacketBatch;
 use netloom_node::{NetworkId, Outbound};
 use netloom_sys::clock::monotonic_now;
-use netloom_sys::tunnel::{TunnelDevice, is_gone};
+use netloom_sys::tunnel::{TunnelDevice, Written, is_gone};
 use netloom_sys::udp::Route;
 use std::collections::BTreeMap;
 use std::io;
@@ -44,13 +44,15 @@ pub(super) struct Reader {
     /// Set once the link is gone: its owner makes another.
     is_gone: Arc<AtomicBool>,
     backlog: Backlog,
+    rest: Rest,
     /// Reads that have failed since the last packet.
     failures: u32,
 }
 
 impl Reader {
     pub(super) fn new(device: TunnelDevice, is_gone: Arc<AtomicBool>) -> Self {
-        Self { device, is_gone, backlog: Backlog::new(PACKET_BYTES_MAX), failures: 0 }
+        let (backlog, rest) = (Backlog::new(PACKET_BYTES_MAX), Rest::new(PACKET_BYTES_MAX));
+        Self { device, is_gone, backlog, rest, failures: 0 }
     }
 
     /// Whether there is something to send without waiting for the device.
@@ -92,6 +94,22 @@ struct Sending {
     output: Output,
 }
 
+/// The last packets of a batch, sealed and left, since those that follow go with them in one piece. Else a piece of TCP of 64 KiB, which
+/// is longer once it is sealed, would always be sent as a long one and a short one, which costs almost as much.
+struct Rest {
+    batch: PacketBatch,
+    outbound: Outbound,
+    packets: usize,
+}
+
+impl Rest {
+    /// None, of packets of at most so many bytes.
+    fn new(packet_bytes_max: usize) -> Self {
+        let batch = Backlog::batch_of_bulk(packet_bytes_max);
+        Self { batch, outbound: Outbound::new(), packets: 0 }
+    }
+}
+
 impl Outward {
     pub(super) fn new() -> Self {
         let sending = Sending { outbound: Outbound::new(), output: Output::default() };
@@ -118,7 +136,7 @@ impl Outward {
         let reader = self.readers.get_mut(&network);
         // What waits in the old one is lost, as where a link changes its MTU.
         if let Some(reader) = reader.filter(|one| bytes > one.backlog.packet_bytes_max()) {
-            reader.backlog = Backlog::new(bytes);
+            (reader.backlog, reader.rest) = (Backlog::new(bytes), Rest::new(bytes));
         }
     }
 
@@ -140,9 +158,9 @@ impl Outward {
         let is_failing = reader.failures > FAILURES_MAX;
         let backlog = &mut reader.backlog;
         let sending = &mut self.sending;
-        let mut send = |batch: &mut PacketBatch| sending.send(shared, network, batch);
-        backlog.send_ahead(&mut send);
-        backlog.send_bulk(&mut send);
+        let rest = &mut reader.rest;
+        backlog.send_ahead(|batch| sending.send(shared, network, batch, false, rest));
+        backlog.send_bulk(|batch, more| sending.send(shared, network, batch, more, rest));
         let has_more = reader.has_more();
         let mut refused = 0;
         for (network, packet) in self.sending.output.packets.drain(..) {
@@ -169,8 +187,16 @@ impl AsFd for Reader {
 }
 
 impl Sending {
-    /// Seals packets of a network and sends them. What is for devices is left in the output.
-    fn send(&mut self, shared: &Shared, network: NetworkId, batch: &mut PacketBatch) {
+    /// Seals packets of a network and sends them behind the `rest` of earlier ones. If `more` follow at once, some are left as the rest of
+    /// now, and `batch` is another one. What is for devices is left in the output.
+    fn send(
+        &mut self,
+        shared: &Shared,
+        network: NetworkId,
+        batch: &mut PacketBatch,
+        more: bool,
+        rest: &mut Rest,
+    ) {
         let mut engine = shared.engine();
         engine.traffic.from_devices.note(batch.len());
         engine.node.plan_inner(monotonic_now(), network, batch, &mut self.outbound);
@@ -182,20 +208,47 @@ impl Sending {
             shared.port_waker.wake();
         }
         self.outbound.seal(batch);
-        let batch = &*batch;
-        let packets = self.outbound.destinations().flat_map(|destination| {
-            let (packets, route) = (destination.packets.iter(), route(&destination));
-            packets.map(move |index| {
-                let index = *index as usize;
-                (Route { ecn: batch.ecn(index), ..route }, batch.packet(index))
-            })
-        });
-        let written = shared.outlet().send(packets);
+        let written = self.send_sealed(shared, batch, more, rest);
         let refused = shared.send(&mut self.output);
         let mut engine = shared.engine();
         engine.traffic.to_port.note(written.packets);
         engine.socket_drops += written.dropped as u64 + refused;
     }
+
+    fn send_sealed(
+        &mut self,
+        shared: &Shared,
+        batch: &mut PacketBatch,
+        more: bool,
+        rest: &mut Rest,
+    ) -> Written {
+        let earlier = sealed(&rest.outbound, &rest.batch, rest.packets);
+        let packets = self.outbound.packets_to_send();
+        let leave_max = if more { packets } else { 0 };
+        let all = earlier.chain(sealed(&self.outbound, batch, packets));
+        let (written, left) = shared.outlet().send_leaving(all, leave_max);
+        rest.packets = left;
+        if left > 0 {
+            std::mem::swap(batch, &mut rest.batch);
+            std::mem::swap(&mut self.outbound, &mut rest.outbound);
+        }
+        written
+    }
+}
+
+/// The last `packets` of a sealed batch, each with its route.
+fn sealed<'a>(
+    outbound: &'a Outbound,
+    batch: &'a PacketBatch,
+    packets: usize,
+) -> impl Iterator<Item = (Route, &'a [u8])> {
+    let all = outbound.destinations().flat_map(|destination| {
+        let (packets, route) = (destination.packets.iter(), route(&destination));
+        packets.map(move |index| (*index as usize, route))
+    });
+    let before = outbound.packets_to_send() - packets;
+    all.skip(before)
+        .map(|(index, route)| (Route { ecn: batch.ecn(index), ..route }, batch.packet(index)))
 }
 
 #[cfg(test)]

@@ -25,7 +25,17 @@ impl UdpSocket {
         &mut self,
         packets: impl IntoIterator<Item = (R, &'a [u8])>,
     ) -> Written {
-        let mut written = Written::default();
+        self.send_leaving(packets, 0).0
+    }
+
+    /// Sends as [`Self::send`] does, but for the last packets if they are a piece which more would fit into: up to `leave_max` are left,
+    /// to be given again ahead of those. Gives how many are.
+    pub fn send_leaving<'a, R: Into<Route>>(
+        &mut self,
+        packets: impl IntoIterator<Item = (R, &'a [u8])>,
+        leave_max: usize,
+    ) -> (Written, usize) {
+        let (mut written, mut left) = (Written::default(), 0);
         let packets = packets.into_iter().map(|(route, packet)| (route.into(), packet));
         let mut packets = packets.peekable();
         while let Some((first, _)) = packets.peek() {
@@ -43,6 +53,10 @@ impl UdpSocket {
                     break;
                 }
                 let Some(piece) = fill(&mut packets, free) else { break };
+                if piece.takes_more && piece.packets <= leave_max && packets.peek().is_none() {
+                    left = piece.packets;
+                    break;
+                }
                 let header = &mut messages[count].msg_hdr;
                 let length;
                 (names[count], length) = RawAddress::new(piece.route.to, self.ipv6);
@@ -60,7 +74,7 @@ impl UdpSocket {
             }
             self.send_some(&mut messages[..count], &mut written);
         }
-        written
+        (written, left)
     }
 
     /// Sends prepared messages; one that is refused does not hold the others up.
@@ -124,6 +138,8 @@ struct Piece {
     route: Route,
     packets: usize,
     packet_bytes: usize,
+    /// Whether one more packet of that size would fit.
+    takes_more: bool,
 }
 
 /// Says what has to be said of a piece; gives how many messages that takes.
@@ -170,5 +186,7 @@ fn fill<'a>(
         bytes += packet.len();
         last = packet.len();
     }
-    Some(Piece { route, packets: count, packet_bytes: first.len() })
+    let is_even = last == first.len() && bytes + last <= PIECE_BYTES_MAX;
+    let takes_more = count < most && is_even;
+    Some(Piece { route, packets: count, packet_bytes: first.len(), takes_more })
 }

@@ -19,6 +19,7 @@ pub(crate) const TESTS: &[Test] = &[
     ),
     ("udp_batches_of_both_versions", udp_batches_of_both_versions),
     ("marks_of_congestion_are_sent_and_received", marks_of_congestion_are_sent_and_received),
+    ("what_more_would_go_with_is_left", what_more_would_go_with_is_left),
     ("echoes_by_ping_and_raw_sockets", echoes_by_ping_and_raw_sockets),
     ("a_taken_port_is_named", a_taken_port_is_named),
 ];
@@ -61,6 +62,42 @@ fn marks_of_congestion_are_sent_and_received() -> Result<(), String> {
             assert_eq!(found, sent, "{host}");
             assert!(batch.iter().all(|packet| packet == b"marked"));
         }
+    }
+    Ok(())
+}
+
+/// Of packets of 1,456 bytes a piece has 44, since 65,507 bytes are the most that a datagram of IPv4 could hold.
+fn what_more_would_go_with_is_left() -> Result<(), String> {
+    let _bench = loopback();
+    let bind = || UdpSocket::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let mut receivers = [bind(), bind()];
+    let to = [0, 1].map(|index: usize| receivers[index].local_address().unwrap());
+    let (long, short) = (&[1; 1456][..], &[2; 900][..]);
+    let longs = |count: usize, receiver: usize| vec![(to[receiver], long); count];
+    let shorter_last = || [longs(46, 0), vec![(to[0], short)]].concat();
+    for (name, packets, leave_max, with_segments, left) in [
+        ("no more follow", longs(47, 0), 0, true, 0),
+        ("a piece begun", longs(47, 0), 47, true, 3),
+        ("another piece begun", longs(91, 0), 47, true, 3),
+        ("all of them", longs(43, 0), 43, true, 43),
+        ("more than may be left", longs(43, 0), 42, true, 0),
+        ("a whole piece", longs(88, 0), 88, true, 0),
+        ("a piece that a shorter one ends", shorter_last(), 47, true, 0),
+        ("to another place", [longs(47, 0), longs(2, 1)].concat(), 49, true, 2),
+        ("one by one", longs(3, 0), 3, false, 0),
+    ] {
+        let mut sender = bind();
+        sender.set_send_offload(with_segments);
+        let (written, found) = sender.send_leaving(packets.iter().copied(), leave_max);
+        assert_eq!(found, left, "{name}");
+        assert_eq!((written.packets, written.dropped), (packets.len() - left, 0), "{name}");
+        let mut arrived = 0;
+        for receiver in &mut receivers {
+            let mut batch = PacketBatch::new(128, 1500);
+            let received = receiver.receive_batch(&mut batch, &mut Vec::new());
+            arrived += received.map_err(|error| error.to_string())?;
+        }
+        assert_eq!(arrived, packets.len() - left, "{name}");
     }
     Ok(())
 }

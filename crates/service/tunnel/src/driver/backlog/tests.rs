@@ -38,7 +38,12 @@ fn read(backlog: &mut Backlog, packets: &[Vec<u8>]) -> bool {
 fn turn(backlog: &mut Backlog) -> Vec<(u16, u32)> {
     let mut sent = Vec::new();
     backlog.send_ahead(|batch| sent.extend(batch.iter().map(told)));
-    backlog.send_bulk(|batch| sent.extend(batch.iter().map(told)));
+    let mut more = None;
+    backlog.send_bulk(|batch, more_waits| {
+        sent.extend(batch.iter().map(told));
+        more = Some(more_waits);
+    });
+    assert!(more.is_none_or(|more| more != backlog.bulk.is_empty()), "what follows the bulk");
     sent
 }
 
