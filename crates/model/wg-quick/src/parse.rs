@@ -32,6 +32,7 @@ pub fn parse(text: &str) -> (File, Vec<Finding>) {
     }
     parser.end();
     parser.merge_peers();
+    parser.tell_of_more();
     (parser.file, parser.findings)
 }
 
@@ -39,6 +40,8 @@ pub fn parse(text: &str) -> (File, Vec<Finding>) {
 struct Parser {
     file: File,
     findings: Vec<Finding>,
+    /// How many errors, and how many others, there were beyond those.
+    not_kept: (usize, usize),
     section: Section,
     has_interface: bool,
     /// The comment that stands right before the next header, or right after the last one.
@@ -73,6 +76,21 @@ impl Parser {
     ) {
         if self.findings.len() < FINDINGS_MAX {
             self.findings.push(Finding::new(severity, line, message, solution));
+        } else {
+            let (errors, others) = &mut self.not_kept;
+            *(if severity == Severity::Error { errors } else { others }) += 1;
+        }
+    }
+
+    /// Tells how many findings are not kept. With an error among them this is one, so that the file is not used.
+    fn tell_of_more(&mut self) {
+        let (errors, others) = self.not_kept;
+        let severity = if errors > 0 { Severity::Error } else { Severity::Warning };
+        if errors + others > 0 {
+            let all = errors + others;
+            let message = format!("{all} more findings are not told, {errors} of them errors");
+            let solution = "mend what is told, and read the file again";
+            self.findings.push(Finding::new(severity, 0, message, solution));
         }
     }
 

@@ -129,6 +129,15 @@ fn every_wrong_line_is_told_at_once() {
     assert!(findings.iter().all(|found| !found.solution.is_empty()));
 }
 
+#[test]
+fn what_is_not_told_is_counted() {
+    let (_, findings) = parse(&format!("[Interface]\nPrivateKey = {}\n{}", KEYS[0], "hello\n".repeat(1_005)));
+    assert_eq!(findings.len(), 1_001);
+    let last = findings.last().unwrap();
+    assert_eq!((last.line, last.severity), (0, Severity::Error));
+    assert_eq!(last.message, "5 more findings are not told, 5 of them errors");
+}
+
 /// The lines of what is found in a file of an interface, which has four lines, and of some peers.
 fn found(settings: &str, peers: &str) -> Vec<(u32, Severity)> {
     let (file, mut findings) = parse(&format!(

@@ -11,6 +11,11 @@ const QUOTED_BYTES_MAX: usize = 512;
 const DONT_FRAGMENT: u8 = 0x40;
 const MORE_FRAGMENTS: u16 = 0x2000;
 const FRAGMENT_OFFSET: u16 = 0x1fff;
+const IPV4_HEADER_BYTES: usize = 20;
+/// Options of IPv4 without a length, and the bit of those that all fragments have.
+const OPTION_END: u8 = 0;
+const OPTION_NOTHING: u8 = 1;
+const OPTION_COPIED: u8 = 0x80;
 
 /// What becomes of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -101,22 +106,46 @@ fn fragments_v4(packet: &[u8], view: &IpView<'_>, path_bytes: usize) -> Option<V
         return None;
     }
     let flags = u16::from_be_bytes([packet[6], packet[7]]);
+    let later_header = header_of_later_fragments(&packet[..header_bytes]);
     let parts = view.payload.chunks(part_bytes).enumerate().map(|(place, part)| {
         let is_last = (place + 1) * part_bytes >= view.payload.len();
         let more = if is_last { flags & MORE_FRAGMENTS } else { MORE_FRAGMENTS };
         // Below 2^13, as the packet is below 2^16.
         let offset = (flags & FRAGMENT_OFFSET) + (place * part_bytes / 8) as u16;
-        let mut fragment = packet[..header_bytes].to_vec();
-        fragment.extend_from_slice(part);
+        let header = if place == 0 { &packet[..header_bytes] } else { &later_header };
+        let mut fragment = [header, part].concat();
         let total = fragment.len() as u16;
         fragment[2..4].copy_from_slice(&total.to_be_bytes());
         fragment[6..8].copy_from_slice(&(more | (offset & FRAGMENT_OFFSET)).to_be_bytes());
         fragment[10..12].fill(0);
-        let sum = checksum::internet(&fragment[..header_bytes]);
+        let sum = checksum::internet(&fragment[..header.len()]);
         fragment[10..12].copy_from_slice(&sum.to_be_bytes());
         fragment
     });
     Some(parts.collect())
+}
+
+/// The header of IPv4 with only those options that later fragments have, too (RFC 791 §3.1). One that makes no sense stays as it is:
+/// who receives the packet tells its sender.
+fn header_of_later_fragments(header: &[u8]) -> Vec<u8> {
+    let (fixed, mut options) = header.split_at(IPV4_HEADER_BYTES);
+    let mut later = fixed.to_vec();
+    while let Some(kind) = options.first().filter(|kind| **kind != OPTION_END) {
+        let length = if *kind == OPTION_NOTHING { Some(1) } else { options.get(1).copied() };
+        let length = usize::from(length.unwrap_or(0));
+        if length == 0 || length > options.len() || (length == 1 && *kind != OPTION_NOTHING) {
+            return header.to_vec();
+        }
+        let (option, rest) = options.split_at(length);
+        if kind & OPTION_COPIED != 0 {
+            later.extend_from_slice(option);
+        }
+        options = rest;
+    }
+    later.resize(later.len().next_multiple_of(4), OPTION_END);
+    // At most 60 bytes, as the whole header.
+    later[0] = 0x40 | (later.len() / 4) as u8;
+    later
 }
 
 #[cfg(test)]
@@ -179,6 +208,44 @@ mod tests {
         echo[20] = 8;
         assert!(matches!(Oversize::of(&echo, 1300), Oversize::Tell(_)));
         assert_eq!(Oversize::of(&[0x45; 30], 1300), Oversize::Drop);
+    }
+
+    #[test]
+    fn later_fragments_have_the_options_that_are_copied() {
+        let record_route = [7, 7, 4, 0, 0, 0, 0];
+        let source_route = [131, 7, 4, 10, 0, 0, 9];
+        let router_alert = [148, 4, 0, 0];
+        let with = |options: &[u8]| {
+            let mut packet = packet_v4(1400, 0, PROTOCOL_UDP);
+            packet.splice(20..20, options.iter().copied());
+            packet[0] = 0x45 + (options.len() / 4) as u8;
+            let total = packet.len() as u16;
+            packet[2..4].copy_from_slice(&total.to_be_bytes());
+            packet
+        };
+        let copied = [&source_route[..], &router_alert, &[0]].concat();
+        for (options, later) in [
+            ([&record_route[..], &source_route, &[1], &router_alert, &[0]].concat(), copied),
+            ([&record_route[..], &[0]].concat(), vec![]),
+            // A length that is too long, too short, or not there.
+            (vec![148, 9, 0, 0], vec![148, 9, 0, 0]),
+            (vec![148, 1, 0, 0], vec![148, 1, 0, 0]),
+            (vec![1, 1, 1, 148], vec![1, 1, 1, 148]),
+        ] {
+            let packet = with(&options);
+            let Oversize::Fragments(parts) = Oversize::of(&packet, 700) else { panic!("whole") };
+            let mut payload = Vec::new();
+            for (place, part) in parts.iter().enumerate() {
+                let view = IpView::parse(part).expect("a packet");
+                let header = &part[..part.len() - view.payload.len()];
+                assert_eq!(&header[20..], if place == 0 { &options } else { &later });
+                assert_eq!(checksum::internet(header), 0);
+                let offset = u16::from_be_bytes([part[6], part[7]]) & FRAGMENT_OFFSET;
+                assert_eq!(usize::from(offset) * 8, payload.len());
+                payload.extend_from_slice(view.payload);
+            }
+            assert_eq!(payload, packet[20 + options.len()..]);
+        }
     }
 
     #[test]
