@@ -131,7 +131,8 @@ fn every_wrong_line_is_told_at_once() {
 
 #[test]
 fn what_is_not_told_is_counted() {
-    let (_, findings) = parse(&format!("[Interface]\nPrivateKey = {}\n{}", KEYS[0], "hello\n".repeat(1_005)));
+    let (_, findings) =
+        parse(&format!("[Interface]\nPrivateKey = {}\n{}", KEYS[0], "hello\n".repeat(1_005)));
     assert_eq!(findings.len(), 1_001);
     let last = findings.last().unwrap();
     assert_eq!((last.line, last.severity), (0, Severity::Error));

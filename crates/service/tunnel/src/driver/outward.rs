@@ -200,6 +200,13 @@ impl Sending {
         let mut engine = shared.engine();
         engine.traffic.from_devices.note(batch.len());
         engine.node.plan_inner(monotonic_now(), network, batch, &mut self.outbound);
+        drop(engine);
+        self.outbound.seal(batch);
+        let written = self.send_sealed(shared, batch, more, rest);
+        // What the engine has made beside has time until the packets are on their way.
+        let mut engine = shared.engine();
+        engine.traffic.to_port.note(written.packets);
+        engine.socket_drops += written.dropped as u64;
         engine.take(&mut self.output);
         // A first packet asks for a handshake, which the thread at the port starts.
         let wakes = engine.is_due_sooner();
@@ -207,12 +214,10 @@ impl Sending {
         if wakes {
             shared.port_waker.wake();
         }
-        self.outbound.seal(batch);
-        let written = self.send_sealed(shared, batch, more, rest);
         let refused = shared.send(&mut self.output);
-        let mut engine = shared.engine();
-        engine.traffic.to_port.note(written.packets);
-        engine.socket_drops += written.dropped as u64 + refused;
+        if refused > 0 {
+            shared.engine().socket_drops += refused;
+        }
     }
 
     fn send_sealed(

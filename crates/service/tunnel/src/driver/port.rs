@@ -149,7 +149,8 @@ impl Port {
             if packets <= ANSWERED_PACKETS_MAX {
                 self.send_answers();
             }
-            if packets >= TURN_PACKETS_MAX {
+            // With room to spare it gave all that there was; what has come since, the poller tells.
+            if packets >= TURN_PACKETS_MAX || self.batch.free_regions() > 0 {
                 return;
             }
         }

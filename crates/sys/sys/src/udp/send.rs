@@ -9,8 +9,6 @@ use std::io;
 use std::iter::Peekable;
 use std::os::fd::AsRawFd as _;
 
-/// Messages per system call, each a packet or a piece.
-const MESSAGES_MAX: usize = 64;
 /// Packets per system call.
 const VECTORS_MAX: usize = 128;
 /// Packets of a piece (`UDP_MAX_SEGMENTS` of older kernels).
@@ -35,46 +33,59 @@ impl UdpSocket {
         packets: impl IntoIterator<Item = (R, &'a [u8])>,
         leave_max: usize,
     ) -> (Written, usize) {
-        let (mut written, mut left) = (Written::default(), 0);
         let packets = packets.into_iter().map(|(route, packet)| (route.into(), packet));
-        let mut packets = packets.peekable();
-        while let Some((first, _)) = packets.peek() {
-            let may_fragment = first.may_fragment;
-            self.set_may_fragment(may_fragment);
-            let mut names = [RawAddress::empty(); MESSAGES_MAX];
-            let mut vectors = [system::zeroed::<libc::iovec>(); VECTORS_MAX];
-            let mut controls = [[ControlMessage::default(); 2]; MESSAGES_MAX];
-            let mut messages = [system::zeroed::<libc::mmsghdr>(); MESSAGES_MAX];
-            let (mut count, mut used) = (0, 0);
-            while count < MESSAGES_MAX && used < VECTORS_MAX {
-                let room = if self.sends_segments { VECTORS_MAX - used } else { 1 };
-                let free = &mut vectors[used..used + room.min(SEGMENTS_MAX)];
-                if packets.peek().is_some_and(|(route, _)| route.may_fragment != may_fragment) {
-                    break;
-                }
-                let Some(piece) = fill(&mut packets, free) else { break };
-                if piece.takes_more && piece.packets <= leave_max && packets.peek().is_none() {
-                    left = piece.packets;
-                    break;
-                }
-                let header = &mut messages[count].msg_hdr;
-                let length;
-                (names[count], length) = RawAddress::new(piece.route.to, self.ipv6);
-                header.msg_name = names[count].as_mut_ptr().cast();
-                header.msg_namelen = length;
-                header.msg_iov = vectors[used..].as_mut_ptr();
-                header.msg_iovlen = piece.packets;
-                let said = say(&piece, &mut controls[count]);
-                if said > 0 {
-                    header.msg_control = controls[count].as_mut_ptr().cast();
-                    header.msg_controllen = said * size_of::<ControlMessage>();
-                }
-                used += piece.packets;
-                count += 1;
-            }
-            self.send_some(&mut messages[..count], &mut written);
+        let (mut packets, mut written) = (packets.peekable(), Written::default());
+        // Room for many messages is memory that is cold after a rest, and most often one of few is sent.
+        let mut left = self.send_round::<2, VECTORS_MAX>(&mut packets, leave_max, &mut written);
+        while packets.peek().is_some() {
+            left = self.send_round::<64, VECTORS_MAX>(&mut packets, leave_max, &mut written);
         }
         (written, left)
+    }
+
+    /// One system call with at most so many messages, each a packet or a piece, of so many packets together; gives how many packets are left
+    /// for another piece.
+    fn send_round<'a, const MESSAGES: usize, const VECTORS: usize>(
+        &mut self,
+        packets: &mut Peekable<impl Iterator<Item = (Route, &'a [u8])>>,
+        leave_max: usize,
+        written: &mut Written,
+    ) -> usize {
+        let Some((Route { may_fragment, .. }, _)) = packets.peek().copied() else { return 0 };
+        self.set_may_fragment(may_fragment);
+        let mut names = [RawAddress::empty(); MESSAGES];
+        let mut vectors = [system::zeroed::<libc::iovec>(); VECTORS];
+        let mut controls = [[ControlMessage::default(); 2]; MESSAGES];
+        let mut messages = [system::zeroed::<libc::mmsghdr>(); MESSAGES];
+        let (mut count, mut used, mut left) = (0, 0, 0);
+        while count < MESSAGES && used < VECTORS {
+            let room = if self.sends_segments { VECTORS - used } else { 1 };
+            let free = &mut vectors[used..used + room.min(SEGMENTS_MAX)];
+            if packets.peek().is_some_and(|(route, _)| route.may_fragment != may_fragment) {
+                break;
+            }
+            let Some(piece) = fill(packets, free) else { break };
+            if piece.takes_more && piece.packets <= leave_max && packets.peek().is_none() {
+                left = piece.packets;
+                break;
+            }
+            let header = &mut messages[count].msg_hdr;
+            let length;
+            (names[count], length) = RawAddress::new(piece.route.to, self.ipv6);
+            header.msg_name = names[count].as_mut_ptr().cast();
+            header.msg_namelen = length;
+            header.msg_iov = vectors[used..].as_mut_ptr();
+            header.msg_iovlen = piece.packets;
+            let said = say(&piece, &mut controls[count]);
+            if said > 0 {
+                header.msg_control = controls[count].as_mut_ptr().cast();
+                header.msg_controllen = said * size_of::<ControlMessage>();
+            }
+            used += piece.packets;
+            count += 1;
+        }
+        self.send_some(&mut messages[..count], written);
+        left
     }
 
     /// Sends prepared messages; one that is refused does not hold the others up.
