@@ -36,16 +36,15 @@ impl UdpSocket {
         let packets = packets.into_iter().map(|(route, packet)| (route.into(), packet));
         let (mut packets, mut written) = (packets.peekable(), Written::default());
         // Room for many messages is memory that is cold after a rest, and most often one of few is sent.
-        let mut left = self.send_round::<2, VECTORS_MAX>(&mut packets, leave_max, &mut written);
+        let mut left = self.send_round::<2>(&mut packets, leave_max, &mut written);
         while packets.peek().is_some() {
-            left = self.send_round::<64, VECTORS_MAX>(&mut packets, leave_max, &mut written);
+            left = self.send_round::<64>(&mut packets, leave_max, &mut written);
         }
         (written, left)
     }
 
-    /// One system call with at most so many messages, each a packet or a piece, of so many packets together; gives how many packets are left
-    /// for another piece.
-    fn send_round<'a, const MESSAGES: usize, const VECTORS: usize>(
+    /// One system call with at most so many messages, each a packet or a piece; gives how many packets are left for another piece.
+    fn send_round<'a, const MESSAGES: usize>(
         &mut self,
         packets: &mut Peekable<impl Iterator<Item = (Route, &'a [u8])>>,
         leave_max: usize,
@@ -54,12 +53,12 @@ impl UdpSocket {
         let Some((Route { may_fragment, .. }, _)) = packets.peek().copied() else { return 0 };
         self.set_may_fragment(may_fragment);
         let mut names = [RawAddress::empty(); MESSAGES];
-        let mut vectors = [system::zeroed::<libc::iovec>(); VECTORS];
+        let mut vectors = [system::zeroed::<libc::iovec>(); VECTORS_MAX];
         let mut controls = [[ControlMessage::default(); 2]; MESSAGES];
         let mut messages = [system::zeroed::<libc::mmsghdr>(); MESSAGES];
         let (mut count, mut used, mut left) = (0, 0, 0);
-        while count < MESSAGES && used < VECTORS {
-            let room = if self.sends_segments { VECTORS - used } else { 1 };
+        while count < MESSAGES && used < VECTORS_MAX {
+            let room = if self.sends_segments { VECTORS_MAX - used } else { 1 };
             let free = &mut vectors[used..used + room.min(SEGMENTS_MAX)];
             if packets.peek().is_some_and(|(route, _)| route.may_fragment != may_fragment) {
                 break;
